@@ -1,0 +1,61 @@
+// cmark-gfm as a table of functions, one table per private copy of the library.
+//
+// Debian's libcmark-gfm edits process-wide character tables while a parser that
+// has the strikethrough or autolink extension finishes, so two threads in one copy
+// corrupt each other's pages without a word. Each table that `xm_cmark_open` returns
+// comes from its own link-map namespace (glibc's dlmopen) with its own tables and heap.
+#ifndef XINMI_CCMARKGFM_H
+#define XINMI_CCMARKGFM_H
+
+#include <cmark-gfm.h>
+#include <cmark-gfm-core-extensions.h>
+#include <cmark-gfm-extension_api.h>
+#include <stddef.h>
+
+typedef struct xm_cmark {
+    // Nonzero when this table has a copy of its own; zero when it shares the process's
+    // copy, in which case the caller serialises every use.
+    int is_private;
+    cmark_mem *(*get_default_mem_allocator)(void);
+    void (*core_extensions_ensure_registered)(void);
+    cmark_parser *(*parser_new)(int options);
+    void (*parser_free)(cmark_parser *);
+    void (*parser_feed)(cmark_parser *, const char *, size_t);
+    cmark_node *(*parser_finish)(cmark_parser *);
+    int (*parser_attach_syntax_extension)(cmark_parser *, cmark_syntax_extension *);
+    cmark_llist *(*parser_get_syntax_extensions)(cmark_parser *);
+    cmark_syntax_extension *(*find_syntax_extension)(const char *);
+    char *(*render_html)(cmark_node *, int options, cmark_llist *);
+    cmark_iter *(*iter_new)(cmark_node *);
+    void (*iter_free)(cmark_iter *);
+    cmark_event_type (*iter_next)(cmark_iter *);
+    cmark_node *(*iter_get_node)(cmark_iter *);
+    cmark_node *(*node_new)(cmark_node_type);
+    void (*node_free)(cmark_node *);
+    cmark_node_type (*node_get_type)(cmark_node *);
+    const char *(*node_get_type_string)(cmark_node *);
+    const char *(*node_get_literal)(cmark_node *);
+    int (*node_set_literal)(cmark_node *, const char *);
+    const char *(*node_get_url)(cmark_node *);
+    const char *(*node_get_title)(cmark_node *);
+    int (*node_get_heading_level)(cmark_node *);
+    int (*node_get_start_line)(cmark_node *);
+    int (*node_get_start_column)(cmark_node *);
+    int (*node_set_on_enter)(cmark_node *, const char *);
+    int (*node_set_on_exit)(cmark_node *, const char *);
+    int (*node_replace)(cmark_node *, cmark_node *);
+    int (*node_append_child)(cmark_node *, cmark_node *);
+    cmark_node *(*node_first_child)(cmark_node *);
+    cmark_node *(*node_parent)(cmark_node *);
+} xm_cmark;
+
+// Opens one copy. `private_copy` nonzero asks for a namespace of its own and returns NULL
+// when the platform or the loader has none left; zero opens the process's shared copy.
+// On failure `*error` (if not NULL) points to a static description. Never closed: the
+// number of namespaces a process can ever open is small (about 15), so callers pool them.
+const xm_cmark *xm_cmark_open(int private_copy, const char **error);
+
+// Frees memory that this copy allocated (rendered text).
+void xm_cmark_free(const xm_cmark *copy, void *memory);
+
+#endif

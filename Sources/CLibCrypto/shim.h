@@ -1,0 +1,35 @@
+// OpenSSL libcrypto, and the few of its macros that Swift cannot import.
+#ifndef XINMI_CLIBCRYPTO_SHIM_H
+#define XINMI_CLIBCRYPTO_SHIM_H
+
+#include <openssl/bio.h>
+#include <openssl/cms.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/kdf.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/sha.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+static inline STACK_OF(X509) *xm_x509_stack_new(void) { return sk_X509_new_null(); }
+static inline int xm_x509_stack_push(STACK_OF(X509) *s, X509 *x) { return sk_X509_push(s, x); }
+static inline int xm_x509_stack_count(STACK_OF(X509) *s) { return s ? sk_X509_num(s) : 0; }
+static inline X509 *xm_x509_stack_at(STACK_OF(X509) *s, int i) { return sk_X509_value(s, i); }
+static inline void xm_x509_stack_free(STACK_OF(X509) *s) { sk_X509_free(s); }
+
+static inline int xm_signer_count(STACK_OF(CMS_SignerInfo) *s) { return s ? sk_CMS_SignerInfo_num(s) : 0; }
+static inline CMS_SignerInfo *xm_signer_at(STACK_OF(CMS_SignerInfo) *s, int i) { return sk_CMS_SignerInfo_value(s, i); }
+
+static inline int xm_bio_is_eof(BIO *b) { return BIO_eof(b); }
+static inline long xm_bio_mem_data(BIO *b, char **p) { return BIO_get_mem_data(b, p); }
+static inline int xm_bio_reset(BIO *b) { return BIO_reset(b); }
+static inline int xm_bio_flush(BIO *b) { return BIO_flush(b); }
+
+static inline int xm_gcm_set_ivlen(EVP_CIPHER_CTX *c, int n) { return EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_IVLEN, n, 0); }
+static inline int xm_gcm_get_tag(EVP_CIPHER_CTX *c, int n, void *p) { return EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_GET_TAG, n, p); }
+static inline int xm_gcm_set_tag(EVP_CIPHER_CTX *c, int n, void *p) { return EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, n, p); }
+
+#endif

@@ -1,0 +1,171 @@
+import Foundation
+package import PortalBase
+
+/// Something about one answer that the citizen must correct.
+package struct FieldError: Sendable, Equatable {
+    package enum Code: String, Sendable {
+        case required, tooLong, tooShort, notNumber, tooSmall, tooLarge, notDate, notListed, notPhone, notEmail, notUSCC,
+            notIDNumber, notDeclared, unknownField, characters
+    }
+    package let field: String
+    package let code: Code
+    package let message: Bilingual
+}
+
+/// Answers that passed: canonical values by field, only for questions that were asked.
+package struct ValidAnswers: Sendable, Equatable {
+    /// Strings, or arrays of strings for `multiple`.
+    package let values: [String: JSON]
+
+    package var json: JSON { .object(values) }
+}
+
+extension FormDefinition {
+    /// The text limit of a field that names none; a bound, so that no form takes a novel by accident.
+    package static func defaultMax(_ type: Field.FieldType) -> Int { type == .longtext ? 2_000 : 200 }
+
+    /// Checks a whole submission again, whatever the page did before.
+    ///
+    /// - Parameter input: every posted value by name, reserved names left out.
+    package func validate(_ input: [String: [String]]) -> Result<ValidAnswers, FormErrors> {
+        let answers = input.mapValues { $0.map(Self.normalised) }
+        var errors: [FieldError] = []
+        var values: [String: JSON] = [:]
+        let known = Set(fields.map(\.id))
+        for name in answers.keys.sorted() where !known.contains(name) {
+            errors.append(.init(field: name, code: .unknownField, message: Bilingual(zh: "表单里没有这一项", en: "The form has no such field")))
+        }
+        for page in pages where isAsked(page.when, answers) {
+            for field in page.fields where isAsked(field.when, answers) {
+                let given = answers[field.id, default: []].filter { !$0.isEmpty }
+                if given.isEmpty {
+                    if field.required { errors.append(Self.missing(field)) }
+                    continue
+                }
+                if let error = Self.check(field, given) {
+                    errors.append(error)
+                } else {
+                    values[field.id] = field.type == .multiple ? .array(given.map { .string($0) }) : .string(given[0])
+                }
+            }
+        }
+        return errors.isEmpty ? .success(ValidAnswers(values: values)) : .failure(FormErrors(errors: errors))
+    }
+
+    package func isAsked(_ condition: String?, _ answers: [String: [String]]) -> Bool {
+        guard let condition else { return true }
+        return conditions[condition]?.holds(answers, conditions) ?? false
+    }
+
+    /// NFC, no spaces at the ends, line ends as `\n`.
+    private static func normalised(_ text: String) -> String {
+        text.replacingOccurrences(of: "\r\n", with: "\n").precomposedStringWithCanonicalMapping
+            .trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    private static func missing(_ field: Field) -> FieldError {
+        let (zh, en) = (field.label.text("zh"), field.label.text("en"))
+        return switch field.type {
+        case .declaration:
+            .init(field: field.id, code: .notDeclared, message: Bilingual(zh: "请勾选“\(zh)”", en: "Tick “\(en)” to go on"))
+        case .single, .multiple:
+            .init(field: field.id, code: .required, message: Bilingual(zh: "请选择“\(zh)”", en: "Choose an answer for “\(en)”"))
+        default:
+            .init(field: field.id, code: .required, message: Bilingual(zh: "请填写“\(zh)”", en: "Enter “\(en)”"))
+        }
+    }
+
+    private static func check(_ field: Field, _ given: [String]) -> FieldError? {
+        let (zh, en) = (field.label.text("zh"), field.label.text("en"))
+        func error(_ code: FieldError.Code, _ zhText: String, _ enText: String) -> FieldError {
+            .init(field: field.id, code: code, message: Bilingual(zh: "“\(zh)”\(zhText)", en: "“\(en)” \(enText)"))
+        }
+        if field.type != .multiple, given.count > 1 { return error(.notListed, "只能填一个值", "takes one value only") }
+        let text = given[0]
+        // Line breaks and tabs belong into long texts only; other control and bidirectional override characters nowhere.
+        let allowsBreaks = field.type == .longtext
+        let forbidden = given.joined().unicodeScalars.contains { scalar in
+            if scalar == "\n" || scalar == "\t" { return !allowsBreaks }
+            return scalar.properties.generalCategory == .control || (0x202A...0x202E).contains(scalar.value)
+                || (0x2066...0x2069).contains(scalar.value)
+        }
+        if forbidden { return error(.characters, "含有不能使用的字符", "holds characters that cannot be used") }
+        switch field.type {
+        case .text, .longtext:
+            let limit = field.max ?? defaultMax(field.type)
+            if text.count > limit { return error(.tooLong, "不能超过 \(limit) 个字", "must be \(limit) characters or fewer") }
+            if let least = field.min, text.count < least {
+                return error(.tooShort, "至少 \(least) 个字", "must be at least \(least) characters")
+            }
+        case .number:
+            guard let number = Int(text), text.utf8.count <= 15 else { return error(.notNumber, "应当是整数", "must be a whole number") }
+            if let least = field.min, number < least { return error(.tooSmall, "不能小于 \(least)", "must be \(least) or more") }
+            if let most = field.max, number > most { return error(.tooLarge, "不能大于 \(most)", "must be \(most) or less") }
+        case .date:
+            if CivilDate(iso: text) == nil { return error(.notDate, "应当是日期，如 2026-09-01", "must be a date such as 2026-09-01") }
+        case .single, .multiple:
+            let known = Set(field.options.map(\.value))
+            if !given.allSatisfy(known.contains) || Set(given).count != given.count {
+                return error(.notListed, "只能从选项中选择", "must be one of the choices")
+            }
+        case .phone:
+            let digits = text.utf8.filter { $0 >= 0x30 && $0 <= 0x39 }.count
+            if !(7...15).contains(digits) || !text.utf8.allSatisfy({ ($0 >= 0x30 && $0 <= 0x39) || "+-() ".utf8.contains($0) }) {
+                return error(.notPhone, "应当是电话号码，如 13800000000 或 0371-69812345", "must be a telephone number, such as 0371-69812345")
+            }
+        case .email:
+            let parts = text.split(separator: "@", omittingEmptySubsequences: false)
+            if parts.count != 2 || parts[0].isEmpty || !parts[1].contains(".") || text.contains(" ") || text.utf8.count > 254 {
+                return error(.notEmail, "应当是电子邮箱，如 name@example.com", "must be an e-mail address, such as name@example.com")
+            }
+        case .uscc:
+            if !isUnifiedSocialCreditCode(text) {
+                return error(.notUSCC, "不是有效的统一社会信用代码（18 位）", "is not a valid unified social credit code (18 characters)")
+            }
+        case .idnumber:
+            if !isResidentIDNumber(text) {
+                return error(.notIDNumber, "不是有效的居民身份证号（18 位）", "is not a valid resident identity number (18 characters)")
+            }
+        case .declaration:
+            if text != "yes" { return error(.notDeclared, "需要勾选", "must be ticked") }
+        }
+        return nil
+    }
+}
+
+/// All that is wrong with a submission, in the order of the form.
+package struct FormErrors: Error, Sendable, Equatable {
+    package let errors: [FieldError]
+
+    package init(errors: [FieldError]) {
+        self.errors = errors
+    }
+}
+
+/// GB 11643: 17 digits with a real date of birth, and the ISO 7064 MOD 11-2 check character.
+func isResidentIDNumber(_ text: String) -> Bool {
+    let bytes = Array(text.uppercased().utf8)
+    guard bytes.count == 18, decimal(bytes[0..<17]) != nil, bytes[0] != 0x30,
+        let y = decimal(bytes[6..<10]), let m = decimal(bytes[10..<12]), let d = decimal(bytes[12..<14]),
+        CivilDate(year: y, month: m, day: d) != nil
+    else { return false }
+    let weights = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2]
+    let sum = zip(bytes, weights).reduce(0) { $0 + (Int($1.0) - 0x30) * $1.1 }
+    return bytes[17] == Array("10X98765432".utf8)[sum % 11]
+}
+
+/// GB 32100-2015: 18 characters without I, O, S, V, Z, the last a MOD 31-3 check character.
+func isUnifiedSocialCreditCode(_ text: String) -> Bool {
+    let alphabet = Array("0123456789ABCDEFGHJKLMNPQRTUWXY".utf8)
+    let bytes = Array(text.uppercased().utf8)
+    guard bytes.count == 18 else { return false }
+    let values = bytes.compactMap { alphabet.firstIndex(of: $0) }
+    guard values.count == 18 else { return false }
+    var weight = 1
+    var sum = 0
+    for value in values.dropLast() {
+        sum += value * weight
+        weight = weight * 3 % 31
+    }
+    return values[17] == (31 - sum % 31) % 31
+}

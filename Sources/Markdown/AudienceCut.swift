@@ -1,0 +1,148 @@
+package import PortalBase
+
+/// A Markdown body as one audience may see it, and the original line of each of its lines.
+package struct CutBody: Sendable, Equatable {
+    package let bytes: [UInt8]
+    /// Original line number of each line; empty when nothing was cut and lines just count on from `firstLine`.
+    let lines: [Int]
+    let firstLine: Int
+
+    package init(uncut bytes: [UInt8], firstLine: Int) {
+        self.init(bytes: bytes, lines: [], firstLine: firstLine)
+    }
+
+    init(bytes: [UInt8], lines: [Int], firstLine: Int) {
+        self.bytes = bytes
+        self.lines = lines
+        self.firstLine = firstLine
+    }
+
+    /// Original line of a line counted from 0.
+    func originalLine(_ index: Int) -> Int {
+        lines.isEmpty ? index + firstLine : lines[min(max(index, 0), lines.count - 1)]
+    }
+}
+
+/// The parts of a body that carry a tag of their own: `:::only{visibility=TAG}`, `:::intranet` and their inline forms.
+///
+/// What an audience may not see is cut from the bytes before Markdown reads them, so it leaves no footnote number,
+/// heading anchor or count behind.
+package struct TaggedBody: Sendable {
+    private let source: CutBody
+    private let path: String
+    private let parts: [Part]
+
+    private struct Part {
+        let tag: String
+        let whole: Range<Int>
+        let content: Range<Int>
+        let position: SourcePosition
+    }
+
+    /// The tags used in the body, with their places.
+    package var tags: [(tag: String, position: SourcePosition)] { parts.map { ($0.tag, $0.position) } }
+
+    /// Finds the tagged parts. Mistakes (unclosed, no tag) are added to `diagnostics`, once for all audiences.
+    package init(_ body: [UInt8], path: String, firstLine: Int, diagnostics: inout [Diagnostic]) {
+        source = CutBody(uncut: body, firstLine: firstLine)
+        self.path = path
+        guard DirectiveScanner.mayContainDirectives(body) else {
+            parts = []
+            return
+        }
+        let source = source
+        var scanner = DirectiveScanner(source: body, path: path) { source.originalLine($0) }
+        scanner.scan()
+        diagnostics += scanner.diagnostics
+        parts = Self.parts(scanner.spans, diagnostics: &diagnostics)
+    }
+
+    private static func parts(_ spans: [DirectiveSpan], diagnostics: inout [Diagnostic]) -> [Part] {
+        spans.compactMap { span -> Part? in
+            let directive = span.directive
+            let tag: String
+            switch directive.name {
+            case "intranet": tag = "intranet"
+            case "only":
+                guard let named = directive.attributes["visibility"] else {
+                    diagnostics.append(
+                        Diagnostic(
+                            "visibility-missing", directive.position,
+                            problem: Bilingual(zh: "“only”没有写明给谁看", en: "`only` does not say for whom"),
+                            remedy: Bilingual(zh: "写成 {visibility=标签}", en: "add {visibility=TAG}")))
+                    // Unknown audiences see nothing.
+                    return Part(tag: "", whole: span.whole, content: span.content, position: directive.position)
+                }
+                tag = named
+            default: return nil
+            }
+            guard span.form != .leaf else {
+                diagnostics.append(
+                    Diagnostic(
+                        "directive-form", directive.position,
+                        problem: Bilingual(zh: "“\(directive.name)”要用三个冒号", en: "`\(directive.name)` takes three colons"),
+                        remedy: Bilingual(zh: "写成 :::\(directive.name) … :::", en: "write :::\(directive.name) … :::")))
+                return nil
+            }
+            return Part(tag: tag, whole: span.whole, content: span.content, position: directive.position)
+        }
+    }
+
+    /// The body for an audience. Adds a diagnostic, and cuts, where removing the hidden parts would change how the
+    /// rest of the marks read (a code span or list that began inside one, say).
+    package func cut(admits: (String) -> Bool, diagnostics: inout [Diagnostic]) -> CutBody {
+        guard !parts.isEmpty else { return source }
+        let hidden = parts.filter { !admits($0.tag) }.map(\.whole)
+        let marks = parts.filter { admits($0.tag) }.flatMap {
+            [$0.whole.lowerBound..<$0.content.lowerBound, $0.content.upperBound..<$0.whole.upperBound]
+        }
+        let result = remove(hidden + marks, from: source)
+        if hidden.isEmpty { return result }
+        // The law of the leak at this level: the same body with the hidden parts deleted by hand must read the same.
+        var ignored: [Diagnostic] = []
+        let deleted = remove(hidden, from: source)
+        let again = TaggedBody(deleted.bytes, path: path, firstLine: 1, diagnostics: &ignored)
+        let remaining = again.remove(
+            again.parts.flatMap {
+                admits($0.tag)
+                    ? [$0.whole.lowerBound..<$0.content.lowerBound, $0.content.upperBound..<$0.whole.upperBound]
+                    : [$0.whole]
+            }, from: again.source)
+        if remaining.bytes != result.bytes || again.parts.contains(where: { !admits($0.tag) }) {
+            diagnostics.append(
+                Diagnostic(
+                    "visibility-ambiguous", parts.first { !admits($0.tag) }!.position,
+                    problem: Bilingual(
+                        zh: "去掉隐藏部分后，其余内容的读法会改变", en: "without its hidden parts the rest of this page would read differently"),
+                    remedy: Bilingual(
+                        zh: "请让隐藏部分自成一段，前后空一行，反引号成对", en: "make the hidden part a paragraph of its own, with blank lines around it and paired backticks")))
+        }
+        return result
+    }
+
+    private func remove(_ ranges: [Range<Int>], from body: CutBody) -> CutBody {
+        let sorted = ranges.filter { !$0.isEmpty }.sorted { $0.lowerBound < $1.lowerBound }
+        var out: [UInt8] = []
+        out.reserveCapacity(body.bytes.count)
+        var lines: [Int] = []
+        var next = sorted[...]
+        var line = 0
+        var i = 0
+        var atLineStart = true
+        while i < body.bytes.count {
+            while let range = next.first, range.upperBound <= i { next.removeFirst() }
+            if let range = next.first, range.contains(i) {
+                for k in i..<range.upperBound where body.bytes[k] == 0x0A { line += 1 }
+                i = range.upperBound
+                continue
+            }
+            if atLineStart { lines.append(body.originalLine(line)) }
+            let byte = body.bytes[i]
+            out.append(byte)
+            atLineStart = byte == 0x0A
+            if atLineStart { line += 1 }
+            i += 1
+        }
+        return CutBody(bytes: out, lines: lines, firstLine: body.firstLine)
+    }
+}

@@ -1,0 +1,317 @@
+import PortalBase
+
+/// Finds the directives of a source, skipping code.
+///
+/// Code is recognised line by line (fences, indented blocks) and, within a paragraph, by matching backtick runs.
+/// Where this reading of "code" and cmark's could differ, `MarkdownEngine` compares afterwards and refuses.
+struct DirectiveScanner {
+    let source: [UInt8]
+    /// Original line number of a line index of `source`.
+    let lineNumber: (Int) -> Int
+    let path: String
+
+    private(set) var spans: [DirectiveSpan] = []
+    private(set) var diagnostics: [Diagnostic] = []
+
+    private var openContainers: [Open] = []
+    private var fence: (byte: UInt8, count: Int)?
+    private var paragraphStart: Int?
+    private var paragraphLine = 0
+    private var inList = false
+    private var afterBlank = true
+
+    private struct Open {
+        let colons: Int
+        let directive: Directive
+        let start: Int
+        let contentStart: Int
+    }
+
+    init(source: [UInt8], path: String, lineNumber: @escaping (Int) -> Int) {
+        self.source = source
+        self.path = path
+        self.lineNumber = lineNumber
+    }
+
+    /// False for sources that cannot hold a directive, which is most of them.
+    static func mayContainDirectives(_ source: [UInt8]) -> Bool {
+        var previous: UInt8 = 0x0A
+        for (i, byte) in source.enumerated() {
+            if byte == UInt8(ascii: ":"), i + 1 < source.count {
+                let next = source[i + 1]
+                if next == UInt8(ascii: ":") { return true }
+                if next >= 0x61, next <= 0x7A, !isAlphanumeric(previous) { return true }
+            }
+            previous = byte
+        }
+        return false
+    }
+
+    mutating func scan() {
+        var start = 0
+        var index = 0
+        while start < source.count {
+            let end = source[start...].firstIndex(of: 0x0A).map { $0 + 1 } ?? source.count
+            scanLine(start..<end, index)
+            start = end
+            index += 1
+        }
+        endParagraph(at: source.count)
+        for open in openContainers {
+            report(
+                "unclosed-directive", open.directive.position,
+                zh: "“:::\(open.directive.name)”没有结束", en: "`:::\(open.directive.name)` is not closed",
+                remedyZh: "请另起一行写 \(String(repeating: ":", count: open.colons))",
+                remedyEn: "add a line \(String(repeating: ":", count: open.colons))")
+        }
+        spans.sort { ($0.whole.lowerBound, -$0.whole.upperBound) < ($1.whole.lowerBound, -$1.whole.upperBound) }
+    }
+
+    private mutating func scanLine(_ range: Range<Int>, _ index: Int) {
+        var textEnd = range.upperBound
+        while textEnd > range.lowerBound, source[textEnd - 1] == 0x0A || source[textEnd - 1] == 0x0D { textEnd -= 1 }
+        var i = range.lowerBound
+        var column = 0
+        while i < textEnd, source[i] == 0x20 || source[i] == 0x09 {
+            column += source[i] == 0x09 ? 4 - column % 4 : 1
+            i += 1
+        }
+        let blank = i == textEnd
+        if let open = fence {
+            if runLength(open.byte, i, textEnd) >= open.count, onlySpaces(i + runLength(open.byte, i, textEnd), textEnd) {
+                fence = nil
+            }
+            return
+        }
+        if blank {
+            endParagraph(at: range.lowerBound)
+            afterBlank = true
+            return
+        }
+        // Four columns after a blank line are code, unless a list item may be going on.
+        if column >= 4, afterBlank, !inList, paragraphStart == nil { return }
+        if opensFence(i, textEnd) {
+            endParagraph(at: range.lowerBound)
+            afterBlank = false
+            return
+        }
+        if column < 4, source[i] == UInt8(ascii: ":"), scanBlockDirective(i, textEnd, range, index) {
+            afterBlank = true
+            inList = false
+            return
+        }
+        if column == 0 { inList = startsListItem(i, textEnd) || (inList && !afterBlank) }
+        if column > 0, startsListItem(i, textEnd) { inList = true }
+        afterBlank = false
+        if paragraphStart == nil {
+            paragraphStart = range.lowerBound
+            paragraphLine = index
+        }
+    }
+
+    /// A fence may open inside list items and quotes too; a directive there would be refused later in any case.
+    private mutating func opensFence(_ start: Int, _ end: Int) -> Bool {
+        var i = start
+        while i < end {
+            let byte = source[i]
+            if byte == UInt8(ascii: "`") || byte == UInt8(ascii: "~") {
+                let count = runLength(byte, i, end)
+                guard count >= 3 else { return false }
+                if byte == UInt8(ascii: "`"), source[(i + count)..<end].contains(byte) { return false }
+                fence = (byte, count)
+                return true
+            }
+            guard byte == UInt8(ascii: ">") || byte == 0x20 || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "*") else {
+                return false
+            }
+            i += 1
+        }
+        return false
+    }
+
+    private func startsListItem(_ i: Int, _ end: Int) -> Bool {
+        if [UInt8(ascii: "-"), UInt8(ascii: "*"), UInt8(ascii: "+")].contains(source[i]) {
+            return i + 1 < end && source[i + 1] == 0x20
+        }
+        var k = i
+        while k < end, source[k] >= 0x30, source[k] <= 0x39 { k += 1 }
+        return k > i && k < end && (source[k] == UInt8(ascii: ".") || source[k] == UInt8(ascii: ")"))
+    }
+
+    private mutating func scanBlockDirective(_ i: Int, _ end: Int, _ line: Range<Int>, _ index: Int) -> Bool {
+        let colons = runLength(UInt8(ascii: ":"), i, end)
+        guard colons >= 2 else { return false }
+        let afterColons = i + colons
+        let position = SourcePosition(path: path, line: lineNumber(index), column: i - line.lowerBound + 1)
+        if colons >= 3, onlySpaces(afterColons, end) {
+            endParagraph(at: line.lowerBound)
+            closeContainer(colons, line, position)
+            return true
+        }
+        guard afterColons < end, source[afterColons] >= 0x61, source[afterColons] <= 0x7A else { return false }
+        endParagraph(at: line.lowerBound)
+        guard let (directive, next) = parseHead(afterColons, end, position), onlySpaces(next, end) else {
+            report(
+                "directive-syntax", position, zh: "指令写法有误", en: "this directive is not well formed",
+                remedyZh: "写成 :::名称{键=值}，后面不要有别的文字", remedyEn: "write :::name{key=value} and nothing after it")
+            return true
+        }
+        if colons == 2 {
+            spans.append(DirectiveSpan(form: .leaf, directive: directive, whole: line, content: line.upperBound..<line.upperBound))
+            return true
+        }
+        if openContainers.contains(where: { $0.colons == colons }) {
+            report(
+                "directive-nesting", position, zh: "嵌套的指令用了同样多的冒号", en: "a nested directive has as many colons as its outer one",
+                remedyZh: "外层请多写一个冒号（开头和结尾）", remedyEn: "give the outer directive one more colon, at both ends")
+        }
+        openContainers.append(Open(colons: colons, directive: directive, start: line.lowerBound, contentStart: line.upperBound))
+        return true
+    }
+
+    private mutating func closeContainer(_ colons: Int, _ line: Range<Int>, _ position: SourcePosition) {
+        guard let last = openContainers.last, last.colons == colons else {
+            report(
+                "directive-close", position, zh: "这个结束标记没有对应的开头", en: "this closes no open directive",
+                remedyZh: "结尾的冒号数须与开头相同；内层要先结束", remedyEn: "use as many colons as the opening line; close inner ones first")
+            return
+        }
+        openContainers.removeLast()
+        spans.append(
+            DirectiveSpan(
+                form: .container, directive: last.directive, whole: last.start..<line.upperBound,
+                content: last.contentStart..<line.lowerBound))
+    }
+
+    /// `name[label]{attributes}` from the name on.
+    private func parseHead(_ start: Int, _ end: Int, _ position: SourcePosition) -> (Directive, Int)? {
+        var i = start
+        while i < end, isNameByte(source[i]) { i += 1 }
+        let name = String(decoding: source[start..<i], as: UTF8.self)
+        var label = ""
+        if i < end, source[i] == UInt8(ascii: "[") {
+            guard let close = matchingBracket(i, end) else { return nil }
+            label = String(decoding: source[(i + 1)..<close], as: UTF8.self)
+            i = close + 1
+        }
+        var attributes: [String: String] = [:]
+        if i < end, source[i] == UInt8(ascii: "{") {
+            guard let parsed = parseAttributes(source[i..<end]) else { return nil }
+            attributes = parsed.attributes
+            i = parsed.end
+        }
+        return (Directive(name: name, label: label, attributes: attributes, position: position), i)
+    }
+
+    private mutating func endParagraph(at end: Int) {
+        guard let start = paragraphStart else { return }
+        paragraphStart = nil
+        scanInline(start..<end)
+    }
+
+    private mutating func scanInline(_ range: Range<Int>) {
+        var i = range.lowerBound
+        var line = paragraphLine
+        var lineStart = range.lowerBound
+        while i < range.upperBound {
+            switch source[i] {
+            case 0x0A:
+                line += 1
+                lineStart = i + 1
+                i += 1
+            case UInt8(ascii: "\\"): i += source[i...].dropFirst().first == 0x0A ? 1 : 2
+            case UInt8(ascii: "`"):
+                let end = codeSpanEnd(i, range.upperBound)
+                for k in i..<end where source[k] == 0x0A {
+                    line += 1
+                    lineStart = k + 1
+                }
+                i = end
+            case UInt8(ascii: ":"):
+                let position = SourcePosition(path: path, line: lineNumber(line), column: i - lineStart + 1)
+                i = scanInlineDirective(i, range, position) ?? i + 1
+            default: i += 1
+            }
+        }
+    }
+
+    /// Where scanning goes on after an inline directive's head: its content is scanned too, for nested ones.
+    private mutating func scanInlineDirective(_ i: Int, _ range: Range<Int>, _ position: SourcePosition) -> Int? {
+        if i > range.lowerBound, isAlphanumeric(source[i - 1]) || source[i - 1] == UInt8(ascii: ":") { return nil }
+        var nameEnd = i + 1
+        guard nameEnd < range.upperBound, source[nameEnd] >= 0x61, source[nameEnd] <= 0x7A else { return nil }
+        while nameEnd < range.upperBound, isNameByte(source[nameEnd]) { nameEnd += 1 }
+        guard nameEnd < range.upperBound, source[nameEnd] == UInt8(ascii: "[") else { return nil }
+        let name = String(decoding: source[(i + 1)..<nameEnd], as: UTF8.self)
+        guard let close = matchingBracket(nameEnd, range.upperBound) else {
+            report(
+                "unclosed-directive", position, zh: "“:\(name)[”没有结束", en: "`:\(name)[` is not closed",
+                remedyZh: "请在同一段内补上 ]", remedyEn: "add ] within the same paragraph")
+            return nameEnd
+        }
+        guard let (directive, end) = parseHead(i + 1, range.upperBound, position) else {
+            report(
+                "directive-syntax", position, zh: "“:\(name)”的属性写法有误", en: "the attributes of `:\(name)` are not well formed",
+                remedyZh: "写成 {键=值}", remedyEn: "write {key=value}")
+            return close
+        }
+        spans.append(DirectiveSpan(form: .inline, directive: directive, whole: i..<end, content: (nameEnd + 1)..<close))
+        return nameEnd + 1
+    }
+
+    /// The `]` that belongs to the `[` at `start`, over nested brackets, escapes and code spans.
+    private func matchingBracket(_ start: Int, _ end: Int) -> Int? {
+        var depth = 0
+        var i = start
+        while i < end {
+            switch source[i] {
+            case UInt8(ascii: "\\"): i += 1
+            case UInt8(ascii: "`"): i = codeSpanEnd(i, end) - 1
+            case UInt8(ascii: "["): depth += 1
+            case UInt8(ascii: "]"):
+                depth -= 1
+                if depth == 0 { return i }
+            default: break
+            }
+            i += 1
+        }
+        return nil
+    }
+
+    /// The end of a code span that starts at a backtick run; the end of the run where nothing matches it.
+    private func codeSpanEnd(_ start: Int, _ end: Int) -> Int {
+        let count = runLength(UInt8(ascii: "`"), start, end)
+        var i = start + count
+        while i < end {
+            guard source[i] == UInt8(ascii: "`") else {
+                i += 1
+                continue
+            }
+            let run = runLength(UInt8(ascii: "`"), i, end)
+            i += run
+            if run == count { return i }
+        }
+        return start + count
+    }
+
+    private func runLength(_ byte: UInt8, _ start: Int, _ end: Int) -> Int {
+        var i = start
+        while i < end, source[i] == byte { i += 1 }
+        return i - start
+    }
+
+    private func onlySpaces(_ start: Int, _ end: Int) -> Bool {
+        source[start..<end].allSatisfy { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }
+    }
+
+    private mutating func report(
+        _ rule: String, _ position: SourcePosition, zh: String, en: String, remedyZh: String, remedyEn: String
+    ) {
+        diagnostics.append(
+            Diagnostic(rule, position, problem: Bilingual(zh: zh, en: en), remedy: Bilingual(zh: remedyZh, en: remedyEn)))
+    }
+}
+
+private func isAlphanumeric(_ byte: UInt8) -> Bool {
+    (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7A) || (byte >= 0x30 && byte <= 0x39)
+}

@@ -1,0 +1,319 @@
+import CCMarkGFM
+import Glibc
+import PortalBase
+
+/// Turns one cmark tree into a document: links, images and directives become slots, headings get anchors.
+///
+/// A slot is written into the tree as a custom node whose text is `\u{1}index\u{2}`. These control characters cannot
+/// come from content: they are refused on loading and blanked here.
+struct DocumentAssembly {
+    static let blockMark = "xm-directive:"
+    static let conditionalScheme = "xm-ref:"
+    private static let slotStart: UInt8 = 1
+    private static let slotEnd: UInt8 = 2
+    private static let excerptCharacters = 120
+
+    let cmark: UnsafePointer<xm_cmark>
+    let body: CutBody
+    let path: String
+    let directives: [MarkdownDocument.Slot]
+    let rawHTML: RawHTMLPolicy
+
+    private(set) var diagnostics: [Diagnostic] = []
+    private var slots: [MarkdownDocument.Slot] = []
+    private var headings: [MarkdownDocument.Heading] = []
+    private var excerpt = ""
+    private var codeLiterals: [[UInt8]] = []
+    /// Nodes that went away with the image they were the alternative text of.
+    private var gone: Set<OpaquePointer> = []
+
+    init(
+        cmark: UnsafePointer<xm_cmark>, body: CutBody, path: String, directives: [MarkdownDocument.Slot],
+        rawHTML: RawHTMLPolicy
+    ) {
+        self.cmark = cmark
+        self.body = body
+        self.path = path
+        self.directives = directives
+        self.rawHTML = rawHTML
+    }
+
+    /// Reads the tree and replaces what becomes slots.
+    mutating func prepare(_ nodes: [OpaquePointer]) {
+        collectText(nodes)
+        var line = 1
+        for node in nodes where !gone.contains(node) {
+            let start = Int(cmark.pointee.node_get_start_line(node))
+            if start > 0 { line = start }
+            switch cmark.pointee.node_get_type(node) {
+            case CMARK_NODE_LINK: replaceLink(node, line)
+            case CMARK_NODE_IMAGE: replaceImage(node, line)
+            case CMARK_NODE_HTML_BLOCK: replaceBlock(node, line)
+            case CMARK_NODE_HTML_INLINE: replaceRawInline(node, line)
+            default: continue
+            }
+        }
+    }
+
+    private func position(_ line: Int, column: Int = 1) -> SourcePosition {
+        SourcePosition(path: path, line: body.originalLine(line - 1), column: column)
+    }
+
+    private func literal(_ node: OpaquePointer) -> String {
+        cmark.pointee.node_get_literal(node).map { String(cString: $0) } ?? ""
+    }
+
+    private mutating func slot(_ slot: MarkdownDocument.Slot) -> String {
+        slots.append(slot)
+        return "\u{1}\(slots.count - 1)\u{2}"
+    }
+
+    /// Headings with their text, the excerpt, and the code that holds literal marks.
+    private mutating func collectText(_ nodes: [OpaquePointer]) {
+        var taken: [String: Int] = [:]
+        var heading: (node: OpaquePointer, level: Int, text: String)?
+        func isInside(_ node: OpaquePointer, _ ancestor: OpaquePointer) -> Bool {
+            var current: OpaquePointer? = node
+            while let n = current {
+                if n == ancestor { return true }
+                current = cmark.pointee.node_parent(n)
+            }
+            return false
+        }
+        var found: [MarkdownDocument.Heading] = []
+        func finishHeading() {
+            guard let done = heading else { return }
+            found.append(.init(level: done.level, text: done.text, anchor: anchor(done.text, &taken)))
+            heading = nil
+        }
+        var excerptCount = 0
+        var inExcerpt = true
+        for node in nodes {
+            if let open = heading, !isInside(node, open.node) { finishHeading() }
+            let type = cmark.pointee.node_get_type(node)
+            switch type {
+            case CMARK_NODE_HEADING:
+                heading = (node, Int(cmark.pointee.node_get_heading_level(node)), "")
+            case CMARK_NODE_TEXT, CMARK_NODE_CODE:
+                let text = literal(node)
+                heading?.text += text
+                if type == CMARK_NODE_CODE { codeLiterals.append(Array(text.utf8)) }
+                if heading == nil, inExcerpt, excerptCount < Self.excerptCharacters, isInParagraph(node) {
+                    excerpt += text
+                    excerptCount += text.unicodeScalars.count
+                }
+            case CMARK_NODE_SOFTBREAK, CMARK_NODE_LINEBREAK:
+                heading?.text += " "
+                if !excerpt.isEmpty, heading == nil { excerpt += " " }
+            case CMARK_NODE_CODE_BLOCK: codeLiterals.append(Array(literal(node).utf8))
+            case CMARK_NODE_FOOTNOTE_DEFINITION: inExcerpt = false
+            case CMARK_NODE_PARAGRAPH where excerptCount > 0 && !excerpt.hasSuffix(" "): excerpt += " "
+            default: continue
+            }
+        }
+        finishHeading()
+        headings = found
+        if excerptCount > Self.excerptCharacters {
+            let scalars = excerpt.unicodeScalars.prefix(Self.excerptCharacters)
+            excerpt = String(String.UnicodeScalarView(scalars)) + "…"
+        }
+        while excerpt.hasSuffix(" ") { excerpt.removeLast() }
+    }
+
+    private func isInParagraph(_ node: OpaquePointer) -> Bool {
+        var current = cmark.pointee.node_parent(node)
+        while let n = current {
+            if cmark.pointee.node_get_type(n) == CMARK_NODE_PARAGRAPH { return true }
+            current = cmark.pointee.node_parent(n)
+        }
+        return false
+    }
+
+    /// Letters and digits of any script stay, the rest becomes single hyphens: stable while the title is.
+    private func anchor(_ text: String, _ taken: inout [String: Int]) -> String {
+        var slug = ""
+        for scalar in text.lowercased().unicodeScalars {
+            if scalar.properties.isAlphabetic || scalar.properties.numericType != nil {
+                slug.unicodeScalars.append(scalar)
+            } else if !slug.isEmpty, !slug.hasSuffix("-") {
+                slug += "-"
+            }
+        }
+        while slug.hasSuffix("-") { slug.removeLast() }
+        if slug.isEmpty { slug = "section" }
+        let count = taken[slug, default: 0]
+        taken[slug] = count + 1
+        if count == 0 { return slug }
+        let numbered = "\(slug)-\(count)"
+        taken[numbered, default: 0] += 1
+        return numbered
+    }
+
+    private func adoptChildren(of node: OpaquePointer, into custom: OpaquePointer) {
+        while let child = cmark.pointee.node_first_child(node) {
+            _ = cmark.pointee.node_append_child(custom, child)
+        }
+    }
+
+    private func swap(_ node: OpaquePointer, for custom: OpaquePointer) {
+        _ = cmark.pointee.node_replace(node, custom)
+        cmark.pointee.node_free(node)
+    }
+
+    private mutating func replaceLink(_ node: OpaquePointer, _ line: Int) {
+        var destination = cmark.pointee.node_get_url(node).map { String(cString: $0) } ?? ""
+        let title = cmark.pointee.node_get_title(node).map { String(cString: $0) } ?? ""
+        let conditional = destination.hasPrefix(Self.conditionalScheme)
+        if conditional { destination.removeFirst(Self.conditionalScheme.count) }
+        let place = position(line, column: max(1, Int(cmark.pointee.node_get_start_column(node))))
+        guard let custom = cmark.pointee.node_new(CMARK_NODE_CUSTOM_INLINE) else { return }
+        let open = slot(.linkOpen(destination: destination, title: title, conditional: conditional, place))
+        _ = cmark.pointee.node_set_on_enter(custom, open)
+        _ = cmark.pointee.node_set_on_exit(custom, slot(.linkClose))
+        adoptChildren(of: node, into: custom)
+        swap(node, for: custom)
+    }
+
+    private mutating func replaceImage(_ node: OpaquePointer, _ line: Int) {
+        let source = cmark.pointee.node_get_url(node).map { String(cString: $0) } ?? ""
+        let title = cmark.pointee.node_get_title(node).map { String(cString: $0) } ?? ""
+        let place = position(line, column: max(1, Int(cmark.pointee.node_get_start_column(node))))
+        guard let custom = cmark.pointee.node_new(CMARK_NODE_CUSTOM_INLINE) else { return }
+        let alternative = plainText(node)
+        let image = MarkdownDocument.Slot.image(source: source, alternative: alternative, title: title, place)
+        _ = cmark.pointee.node_set_on_enter(custom, slot(image))
+        swap(node, for: custom)
+    }
+
+    /// The text below an image; all of it goes away with the image node.
+    private mutating func plainText(_ node: OpaquePointer) -> String {
+        var text = ""
+        let iterator = cmark.pointee.iter_new(node)
+        while true {
+            let event = cmark.pointee.iter_next(iterator)
+            if event == CMARK_EVENT_DONE { break }
+            guard event == CMARK_EVENT_ENTER, let child = cmark.pointee.iter_get_node(iterator) else { continue }
+            gone.insert(child)
+            switch cmark.pointee.node_get_type(child) {
+            case CMARK_NODE_TEXT, CMARK_NODE_CODE: text += literal(child)
+            case CMARK_NODE_SOFTBREAK, CMARK_NODE_LINEBREAK: text += " "
+            default: continue
+            }
+        }
+        cmark.pointee.iter_free(iterator)
+        return text
+    }
+
+    private mutating func replaceBlock(_ node: OpaquePointer, _ line: Int) {
+        let text = literal(node)
+        if text.hasPrefix("<!--\(Self.blockMark)"),
+            let index = decimal(text.dropFirst(4 + Self.blockMark.count).utf8.prefix { $0 >= 0x30 && $0 <= 0x39 }),
+            index < directives.count, text == "<!--\(Self.blockMark)\(index)-->\n"
+        {
+            guard let custom = cmark.pointee.node_new(CMARK_NODE_CUSTOM_BLOCK) else { return }
+            _ = cmark.pointee.node_set_on_enter(custom, slot(directives[index]))
+            swap(node, for: custom)
+            return
+        }
+        if rawHTML == .error { reportRawHTML(position(line)) }
+        guard let custom = cmark.pointee.node_new(CMARK_NODE_CUSTOM_BLOCK) else { return }
+        _ = cmark.pointee.node_set_on_enter(custom, "<p>\(escapedHTML(text))</p>")
+        swap(node, for: custom)
+    }
+
+    private mutating func replaceRawInline(_ node: OpaquePointer, _ line: Int) {
+        let text = literal(node)
+        if rawHTML == .error {
+            reportRawHTML(position(line, column: max(1, Int(cmark.pointee.node_get_start_column(node)))))
+        }
+        guard let custom = cmark.pointee.node_new(CMARK_NODE_CUSTOM_INLINE) else { return }
+        _ = cmark.pointee.node_set_on_enter(custom, escapedHTML(text))
+        swap(node, for: custom)
+    }
+
+    private mutating func reportRawHTML(_ place: SourcePosition) {
+        diagnostics.append(
+            Diagnostic(
+                "raw-html", place, problem: Bilingual(zh: "正文里不能写 HTML", en: "raw HTML is not allowed in a page"),
+                remedy: Bilingual(
+                    zh: "请用 Markdown 或指令来写；要显示 < 请放进反引号", en: "use Markdown or a directive; put a literal < into backticks")))
+    }
+
+    /// Fails closed where our reading of code and cmark's differ: every literal mark left in the source must have
+    /// ended up inside code.
+    mutating func compareLiteralMarks(_ source: [UInt8]) {
+        let marks = [":intranet[", ":only[", ":::", "：intranet", "：only", "：：：", ":：", "：:"].map { Array($0.utf8) }
+        for mark in marks {
+            let written = occurrences(of: mark, in: source)
+            guard written.count > 0 else { continue }
+            let literal = codeLiterals.reduce(0) { $0 + occurrences(of: mark, in: $1).count }
+            guard written.count != literal else { continue }
+            diagnostics.append(
+                Diagnostic(
+                    "unread-directive", position(written.firstLine + 1),
+                    problem: Bilingual(
+                        zh: "这里像是指令，但没有读成指令，内容可能被公开", en: "this looks like a directive but is not read as one; it could be shown to anybody"),
+                    remedy: Bilingual(
+                        zh: "指令用半角冒号，从行首写起，不放在列表或引用里；要原样显示请放进反引号",
+                        en: "start it at the beginning of a line with ASCII colons, outside lists and quotes; to show it literally put it into backticks")))
+            return
+        }
+    }
+
+    private func occurrences(of needle: [UInt8], in hay: [UInt8]) -> (count: Int, firstLine: Int) {
+        var count = 0
+        var line = 0
+        var firstLine = 0
+        var i = 0
+        while i < hay.count {
+            if hay[i] == 0x0A { line += 1 }
+            if hay[i] == needle[0], hay[i...].starts(with: needle) {
+                if count == 0 { firstLine = line }
+                count += 1
+                i += needle.count
+                continue
+            }
+            i += 1
+        }
+        return (count, firstLine)
+    }
+
+    /// Takes the slot marks out of the rendered HTML and gives headings their anchors.
+    func document(_ rendered: [UInt8]) -> MarkdownDocument {
+        var html: [UInt8] = []
+        html.reserveCapacity(rendered.count + headings.count * 24)
+        var placed: [(offset: Int, slot: MarkdownDocument.Slot)] = []
+        var nextHeading = 0
+        var i = 0
+        while i < rendered.count {
+            let byte = rendered[i]
+            if byte == Self.slotStart {
+                var index = 0
+                i += 1
+                while i < rendered.count, rendered[i] != Self.slotEnd {
+                    index = index * 10 + Int(rendered[i]) - 0x30
+                    i += 1
+                }
+                i += 1
+                placed.append((html.count, slots[index]))
+                continue
+            }
+            // A heading's start tag: nothing else can write one, since raw HTML never passes.
+            if byte == UInt8(ascii: "<"), i + 3 < rendered.count, rendered[i + 1] == UInt8(ascii: "h"),
+                rendered[i + 2] >= 0x31, rendered[i + 2] <= 0x36, rendered[i + 3] == UInt8(ascii: ">"),
+                nextHeading < headings.count
+            {
+                html += rendered[i..<(i + 3)]
+                html += " id=\"".utf8
+                appendEscapedHTML(headings[nextHeading].anchor.utf8, to: &html)
+                html += "\">".utf8
+                nextHeading += 1
+                i += 4
+                continue
+            }
+            html.append(byte)
+            i += 1
+        }
+        return MarkdownDocument(html: html, slots: placed, headings: headings, excerpt: excerpt)
+    }
+}

@@ -1,0 +1,158 @@
+import CCMarkGFM
+import Glibc
+package import PortalBase
+
+/// Renders Markdown bodies: GFM with all its extensions and footnotes, directives, no raw HTML.
+package struct MarkdownEngine: Sendable {
+    /// Names that may be used as containers and as leaves, besides `only` and `intranet`.
+    private let containers: Set<String>
+    private let leaves: Set<String>
+    private let rawHTML: RawHTMLPolicy
+
+    /// Bounds that keep one document from taking the machine: cmark needs 31 s for one table of 1,000 columns.
+    package static let maxBytes = 4 << 20
+    static let maxTableColumns = 100
+    static let maxQuoteDepth = 60
+
+    package init(containers: Set<String>, leaves: Set<String>, rawHTML: RawHTMLPolicy = .error) {
+        self.containers = containers
+        self.leaves = leaves
+        self.rawHTML = rawHTML
+    }
+
+    /// Bare GFM with raw HTML passed through, as the GFM specification's suite expects it.
+    package static func gfm(_ source: [UInt8]) -> [UInt8] {
+        CMarkPool.shared.withCopy { cmark in
+            CMarkTree(source, with: cmark, options: CMARK_OPT_UNSAFE).html()
+        }
+    }
+
+    /// Renders one body. Findings go to `diagnostics`; the document is whole in any case.
+    package func render(_ body: CutBody, path: String, diagnostics: inout [Diagnostic]) -> MarkdownDocument {
+        if let refusal = refusal(body, path) {
+            diagnostics.append(refusal)
+            return .empty
+        }
+        let (source, directives) = substituteDirectives(body, path, &diagnostics)
+        let (document, found) = CMarkPool.shared.withCopy { cmark in
+            let tree = CMarkTree(source, with: cmark, options: CMARK_OPT_FOOTNOTES | CMARK_OPT_VALIDATE_UTF8)
+            var assembly = DocumentAssembly(
+                cmark: cmark, body: body, path: path, directives: directives, rawHTML: rawHTML)
+            assembly.prepare(tree.nodes())
+            assembly.compareLiteralMarks(source)
+            let document = assembly.document(tree.html())
+            return (document, assembly.diagnostics)
+        }
+        diagnostics += found
+        return document
+    }
+
+    private func refusal(_ body: CutBody, _ path: String) -> Diagnostic? {
+        func make(_ rule: String, _ line: Int, zh: String, en: String) -> Diagnostic {
+            Diagnostic(
+                rule, SourcePosition(path: path, line: body.originalLine(line)),
+                problem: Bilingual(zh: zh, en: en),
+                remedy: Bilingual(zh: "请拆分或简化这部分内容", en: "split or simplify this part"))
+        }
+        if body.bytes.count > Self.maxBytes {
+            return make("too-large", 0, zh: "正文超过 4 MiB", en: "the body is larger than 4 MiB")
+        }
+        var line = 0
+        var pipes = 0
+        var quotes = 0
+        var delimiterRow = true
+        for byte in body.bytes {
+            switch byte {
+            case 0x0A:
+                if delimiterRow, pipes > Self.maxTableColumns {
+                    return make("table-too-wide", line, zh: "表格超过 100 列", en: "a table has more than 100 columns")
+                }
+                line += 1
+                pipes = 0
+                quotes = 0
+                delimiterRow = true
+            case UInt8(ascii: "|"): pipes += 1
+            case UInt8(ascii: ">"):
+                quotes += 1
+                if delimiterRow, quotes > Self.maxQuoteDepth {
+                    return make("nested-too-deep", line, zh: "引用嵌套过深", en: "quotes are nested too deeply")
+                }
+            case UInt8(ascii: "-"), UInt8(ascii: ":"), 0x20, 0x09, 0x0D: break
+            case 0..<0x20:
+                return make("control-character", line, zh: "正文里有控制字符", en: "the body holds a control character")
+            default: delimiterRow = false
+            }
+        }
+        return nil
+    }
+
+    /// Replaces block directives by comment lines that cmark keeps as blocks of their own, and `:ref` by a link.
+    private func substituteDirectives(
+        _ body: CutBody, _ path: String, _ diagnostics: inout [Diagnostic]
+    ) -> ([UInt8], [MarkdownDocument.Slot]) {
+        guard DirectiveScanner.mayContainDirectives(body.bytes) else { return (body.bytes, []) }
+        var scanner = DirectiveScanner(source: body.bytes, path: path) { body.originalLine($0) }
+        scanner.scan()
+        // Mistakes in the syntax were reported when the tagged parts were found.
+        var edits: [(range: Range<Int>, text: String)] = []
+        var slots: [MarkdownDocument.Slot] = []
+        for span in scanner.spans {
+            let directive = span.directive
+            switch span.form {
+            case .container where containers.contains(directive.name):
+                edits.append((span.whole.lowerBound..<span.content.lowerBound, mark(slots.count)))
+                slots.append(.directiveOpen(directive))
+                edits.append((span.content.upperBound..<span.whole.upperBound, mark(slots.count)))
+                slots.append(.directiveClose(name: directive.name))
+            case .leaf where leaves.contains(directive.name):
+                edits.append((span.whole, mark(slots.count)))
+                slots.append(.directiveLeaf(directive))
+            case .inline where directive.name == "ref":
+                guard let target = directive.attributes["to"], !target.utf8.contains(where: { "<>\n".utf8.contains($0) }) else {
+                    diagnostics.append(
+                        Diagnostic(
+                            "ref-target", directive.position,
+                            problem: Bilingual(zh: "“:ref”没有写明目标", en: "`:ref` does not say where to"),
+                            remedy: Bilingual(zh: "写成 :ref[文字]{to=页面.md}", en: "write :ref[text]{to=page.md}")))
+                    continue
+                }
+                edits.append((span.whole.lowerBound..<span.content.lowerBound, "["))
+                edits.append((span.content.upperBound..<span.whole.upperBound, "](<\(DocumentAssembly.conditionalScheme)\(target)>)"))
+            default: diagnostics.append(unknown(directive, span.form))
+            }
+        }
+        return (apply(edits, to: body.bytes), slots)
+    }
+
+    private func mark(_ index: Int) -> String { "<!--\(DocumentAssembly.blockMark)\(index)-->\n" }
+
+    private func apply(_ edits: [(range: Range<Int>, text: String)], to source: [UInt8]) -> [UInt8] {
+        guard !edits.isEmpty else { return source }
+        var out: [UInt8] = []
+        var i = 0
+        for edit in edits.sorted(by: { $0.range.lowerBound < $1.range.lowerBound }) {
+            out += source[i..<max(i, edit.range.lowerBound)]
+            out += edit.text.utf8
+            i = max(i, edit.range.upperBound)
+        }
+        return out + source[i...]
+    }
+
+    private func unknown(_ directive: Directive, _ form: DirectiveSpan.Form) -> Diagnostic {
+        let written: String
+        let known: Set<String>
+        switch form {
+        case .container: (written, known) = (":::\(directive.name)", containers.union(["only", "intranet"]))
+        case .leaf: (written, known) = ("::\(directive.name)", leaves)
+        case .inline: (written, known) = (":\(directive.name)[…]", ["only", "intranet", "ref"])
+        }
+        let hint = nearestName(to: directive.name, among: known.sorted())
+        return Diagnostic(
+            "unknown-directive", directive.position,
+            problem: Bilingual(zh: "不认识的指令“\(written)”", en: "unknown directive `\(written)`"),
+            remedy: hint.map { Bilingual(zh: "是不是“\($0)”？不是指令的文字请放进反引号", en: "did you mean `\($0)`? Text that is no directive goes into backticks") }
+                ?? Bilingual(
+                    zh: "可用：\(known.sorted().joined(separator: "、"))；不是指令的文字请放进反引号",
+                    en: "known here: \(known.sorted().joined(separator: ", ")); text that is no directive goes into backticks"))
+    }
+}

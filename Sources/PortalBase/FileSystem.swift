@@ -1,0 +1,227 @@
+import Glibc
+
+/// A file operation that the system refused.
+package struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
+    package let operation: String
+    package let path: String
+    /// `errno`.
+    package let code: Int32
+
+    package init(_ operation: String, _ path: String, code: Int32 = errno) {
+        self.operation = operation
+        self.path = path
+        self.code = code
+    }
+
+    package var description: String { "\(operation) \(path): \(String(cString: strerror(code)))" }
+}
+
+/// Files by POSIX calls: bytes in and out, durable replacement, listings in byte order.
+package enum FileSystem {
+    package enum Kind: Sendable { case file, directory, symlink, other }
+
+    package struct Entry: Sendable {
+        package let name: String
+        package let kind: Kind
+    }
+
+    package static func kind(_ path: String) -> Kind? {
+        var info = stat()
+        guard lstat(path, &info) == 0 else { return nil }
+        return kind(mode: info.st_mode)
+    }
+
+    private static func kind(mode: mode_t) -> Kind {
+        switch mode & S_IFMT {
+        case S_IFREG: .file
+        case S_IFDIR: .directory
+        case S_IFLNK: .symlink
+        default: .other
+        }
+    }
+
+    /// The whole file. `limit` refuses larger files before they are read (EFBIG).
+    package static func read(_ path: String, limit: Int = .max) throws(FileError) -> [UInt8] {
+        let fd = open(path, O_RDONLY | O_CLOEXEC)
+        guard fd >= 0 else { throw FileError("open", path) }
+        defer { close(fd) }
+        var info = stat()
+        guard fstat(fd, &info) == 0 else { throw FileError("stat", path) }
+        guard kind(mode: info.st_mode) == .file else { throw FileError("read", path, code: EISDIR) }
+        guard Int(info.st_size) <= limit else { throw FileError("read", path, code: EFBIG) }
+        var failure: Int32 = 0
+        let size = Int(info.st_size)
+        var bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+            while count < size {
+                let n = Glibc.read(fd, buffer.baseAddress! + count, size - count)
+                if n < 0, errno == EINTR { continue }
+                if n < 0 { failure = errno }
+                if n <= 0 { break }
+                count += n
+            }
+        }
+        guard failure == 0 else { throw FileError("read", path, code: failure) }
+        if bytes.count > limit { bytes.removeSubrange(limit...) }
+        return bytes
+    }
+
+    /// Names in a folder, without `.` and `..`, in byte order.
+    package static func list(_ path: String) throws(FileError) -> [Entry] {
+        guard let dir = opendir(path) else { throw FileError("opendir", path) }
+        defer { closedir(dir) }
+        var entries: [Entry] = []
+        while let entry = readdir(dir) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(validatingCString: $0) }
+            }
+            guard let name else { throw FileError("name is not UTF-8 in", path, code: EILSEQ) }
+            if name == "." || name == ".." { continue }
+            let kind: Kind? =
+                switch Int32(entry.pointee.d_type) {
+                case 8: .file
+                case 4: .directory
+                case 10: .symlink
+                default: self.kind(path + "/" + name)
+                }
+            entries.append(Entry(name: name, kind: kind ?? .other))
+        }
+        return entries.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+    }
+
+    /// Creates a folder and its parents.
+    package static func makeDirectories(_ path: String, mode: UInt32 = 0o755) throws(FileError) {
+        if mkdir(path, mode) == 0 || errno == EEXIST { return }
+        guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex else {
+            throw FileError("mkdir", path)
+        }
+        try makeDirectories(String(path[..<slash]), mode: mode)
+        guard mkdir(path, mode) == 0 || errno == EEXIST else { throw FileError("mkdir", path) }
+    }
+
+    /// Writes a new file. With `sync`, its bytes are on disk before this returns; its name is not, until the
+    /// folder is synced.
+    package static func write(
+        _ bytes: [UInt8], to path: String, mode: UInt32 = 0o644, sync: Bool = false
+    ) throws(FileError) {
+        let fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
+        guard fd >= 0 else { throw FileError("open", path) }
+        var offset = 0
+        while offset < bytes.count {
+            let n = bytes.withUnsafeBytes { Glibc.write(fd, $0.baseAddress! + offset, bytes.count - offset) }
+            if n < 0, errno == EINTR { continue }
+            if n < 0 {
+                let code = errno
+                close(fd)
+                unlink(path)
+                throw FileError("write", path, code: code)
+            }
+            offset += n
+        }
+        if sync, fsync(fd) != 0 {
+            let code = errno
+            close(fd)
+            throw FileError("fsync", path, code: code)
+        }
+        guard close(fd) == 0 else { throw FileError("close", path) }
+    }
+
+    /// Replaces a file so that a reader, or a restart after power loss, sees the old bytes or the new ones.
+    package static func replaceDurably(_ path: String, with bytes: [UInt8], mode: UInt32 = 0o644) throws(FileError) {
+        let temporary = path + ".tmp"
+        try write(bytes, to: temporary, mode: mode, sync: true)
+        try rename(temporary, path)
+        try syncDirectory(parent(path))
+    }
+
+    package static func rename(_ from: String, _ to: String) throws(FileError) {
+        guard Glibc.rename(from, to) == 0 else { throw FileError("rename \(from) to", to) }
+    }
+
+    package static func syncDirectory(_ path: String) throws(FileError) {
+        let fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard fd >= 0 else { throw FileError("open", path) }
+        defer { close(fd) }
+        guard fsync(fd) == 0 else { throw FileError("fsync", path) }
+    }
+
+    /// Removes a file; one that is already gone is fine.
+    package static func remove(_ path: String) throws(FileError) {
+        guard unlink(path) == 0 || errno == ENOENT else { throw FileError("unlink", path) }
+    }
+
+    /// Removes an empty folder; false if it is gone or still holds something.
+    package static func removeEmptyDirectory(_ path: String) -> Bool { rmdir(path) == 0 }
+
+    /// Removes a file or a folder with all that is in it, without following links; nothing there is fine.
+    package static func removeTree(_ path: String) throws(FileError) {
+        switch kind(path) {
+        case nil: return
+        case .directory:
+            for entry in try list(path) { try removeTree(path + "/" + entry.name) }
+            guard rmdir(path) == 0 || errno == ENOENT else { throw FileError("rmdir", path) }
+        default: try remove(path)
+        }
+    }
+
+    /// Paths of all regular files below a folder, relative to it, in byte order.
+    package static func filesBelow(_ root: String) throws(FileError) -> [String] {
+        var found: [String] = []
+        func walk(_ relative: String) throws(FileError) {
+            for entry in try list(relative.isEmpty ? root : root + "/" + relative) {
+                let path = relative.isEmpty ? entry.name : relative + "/" + entry.name
+                switch entry.kind {
+                case .directory: try walk(path)
+                case .file: found.append(path)
+                default: continue
+                }
+            }
+        }
+        try walk("")
+        return found.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    }
+
+    /// The folder part of a path; `.` for a bare name.
+    package static func parent(_ path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+}
+
+/// An exclusive lock on a file, for as long as this value lives; the system drops it when the process dies.
+package final class FileLock: Sendable {
+    private let descriptor: Int32
+
+    /// Throws EWOULDBLOCK when another process holds the lock.
+    package init(_ path: String) throws(FileError) {
+        let fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        guard fd >= 0 else { throw FileError("open", path) }
+        guard flock(fd, LOCK_EX | LOCK_NB) == 0 else {
+            let code = errno
+            close(fd)
+            throw FileError("lock", path, code: code)
+        }
+        descriptor = fd
+    }
+
+    deinit { close(descriptor) }
+}
+
+extension Instant {
+    /// The system clock, to the second.
+    package static func systemNow() -> Instant {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        return Instant(seconds: now.tv_sec)
+    }
+}
+
+/// Bytes from the system's random generator.
+package func systemRandomBytes(_ count: Int) -> [UInt8] {
+    var generator = SystemRandomNumberGenerator()
+    return (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }
+}
+
+/// An environment variable of this process.
+package func environmentVariable(_ name: String) -> String? {
+    getenv(name).map { String(cString: $0) }
+}

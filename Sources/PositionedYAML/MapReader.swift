@@ -1,0 +1,131 @@
+package import PortalBase
+
+/// Reads the keys of one YAML map into typed values, collecting a diagnostic for everything that does not fit.
+///
+/// Keys that nobody asked for are reported by `finish()`, with the nearest known key.
+package struct MapReader {
+    package let node: YAMLNode
+    package var diagnostics: [Diagnostic] = []
+    private var known: Set<String> = []
+
+    package init(_ node: YAMLNode) {
+        self.node = node
+        if node.pairs == nil, !node.isNull {
+            wrongType(node, zh: "键: 值 的列表", en: "a map of key: value")
+        }
+    }
+
+    package mutating func raw(_ key: String) -> YAMLNode? {
+        known.insert(key)
+        guard let value = node[key], !value.isNull else { return nil }
+        return value
+    }
+
+    package mutating func string(_ key: String) -> String? {
+        guard let value = raw(key) else { return nil }
+        guard let text = value.scalar else {
+            wrongType(value, zh: "文字", en: "a text")
+            return nil
+        }
+        return text
+    }
+
+    package mutating func requiredString(_ key: String) -> String? {
+        if let text = string(key) { return text }
+        if node[key] == nil || node[key]!.isNull { missing(key) }
+        return nil
+    }
+
+    package mutating func bool(_ key: String) -> Bool? {
+        guard let value = raw(key) else { return nil }
+        guard let bool = value.bool else {
+            wrongType(value, zh: "true 或 false", en: "true or false")
+            return nil
+        }
+        return bool
+    }
+
+    package mutating func integer(_ key: String) -> Int? {
+        guard let value = raw(key) else { return nil }
+        guard let integer = value.integer else {
+            wrongType(value, zh: "整数", en: "a whole number")
+            return nil
+        }
+        return integer
+    }
+
+    /// A list of texts; a single text counts as a list of one.
+    package mutating func strings(_ key: String) -> [String]? {
+        guard let value = raw(key) else { return nil }
+        if let text = value.scalar { return [text] }
+        guard let items = value.items else {
+            wrongType(value, zh: "文字列表", en: "a list of texts")
+            return nil
+        }
+        return items.compactMap { item in
+            if let text = item.scalar { return text }
+            wrongType(item, zh: "文字", en: "a text")
+            return nil
+        }
+    }
+
+    package mutating func list(_ key: String) -> [YAMLNode] {
+        guard let value = raw(key) else { return [] }
+        guard let items = value.items else {
+            wrongType(value, zh: "列表", en: "a list")
+            return []
+        }
+        return items
+    }
+
+    /// A text by language: `{zh: …, en: …}`, or one text for every language.
+    package mutating func localized(_ key: String) -> [String: String]? {
+        guard let value = raw(key) else { return nil }
+        if let text = value.scalar { return ["": text] }
+        guard let pairs = value.pairs else {
+            wrongType(value, zh: "按语言的文字 {zh: …, en: …}", en: "a text by language {zh: …, en: …}")
+            return nil
+        }
+        var result: [String: String] = [:]
+        for pair in pairs {
+            guard let text = pair.value.scalar else {
+                wrongType(pair.value, zh: "文字", en: "a text")
+                continue
+            }
+            result[pair.key] = text
+        }
+        return result
+    }
+
+    package mutating func add(_ diagnostic: Diagnostic) { diagnostics.append(diagnostic) }
+
+    package mutating func missing(_ key: String) {
+        diagnostics.append(
+            Diagnostic(
+                "missing-key", node.position, problem: Bilingual(zh: "缺少“\(key)”", en: "`\(key)` is missing"),
+                remedy: Bilingual(zh: "请加上 \(key): …", en: "add `\(key): …`")))
+    }
+
+    package mutating func wrongType(_ value: YAMLNode, zh: String, en: String) {
+        diagnostics.append(
+            Diagnostic(
+                "wrong-type", value.position, problem: Bilingual(zh: "这里应当是\(zh)", en: "this must be \(en)"),
+                remedy: Bilingual(zh: "请改成\(zh)", en: "write \(en) here")))
+    }
+
+    /// Ends the reading: unknown keys become diagnostics of `severity`.
+    package mutating func finish(unknown severity: Diagnostic.Severity = .error) -> [Diagnostic] {
+        for pair in node.pairs ?? [] where !known.contains(pair.key) {
+            let hint = nearestName(to: pair.key, among: known)
+            diagnostics.append(
+                Diagnostic(
+                    "unknown-key", pair.keyPosition, severity: severity,
+                    problem: Bilingual(zh: "不认识的键“\(pair.key)”", en: "unknown key `\(pair.key)`"),
+                    remedy: hint.map { Bilingual(zh: "是不是“\($0)”？", en: "did you mean `\($0)`?") }
+                        ?? Bilingual(
+                            zh: "可用：\(known.sorted().joined(separator: "、"))",
+                            en: "known here: \(known.sorted().joined(separator: ", "))")))
+        }
+        return diagnostics
+    }
+}

@@ -1,0 +1,176 @@
+package import PortalBase
+import Yams
+
+/// A YAML value that knows where it stands. Scalars keep their written text: `NO` and `0123` are strings until a
+/// reader asks for something else.
+package struct YAMLNode: Sendable, Equatable {
+    package enum Value: Sendable, Equatable {
+        case scalar(String, quoted: Bool)
+        case list([YAMLNode])
+        case map([Pair])
+    }
+
+    package struct Pair: Sendable, Equatable {
+        package let key: String
+        package let keyPosition: SourcePosition
+        package let value: YAMLNode
+    }
+
+    package let value: Value
+    package let position: SourcePosition
+
+    package init(value: Value, position: SourcePosition) {
+        self.value = value
+        self.position = position
+    }
+
+    package var pairs: [Pair]? { if case .map(let pairs) = value { pairs } else { nil } }
+    package var items: [YAMLNode]? { if case .list(let items) = value { items } else { nil } }
+    package var scalar: String? { if case .scalar(let text, _) = value { text } else { nil } }
+
+    package subscript(key: String) -> YAMLNode? { pairs?.first { $0.key == key }?.value }
+
+    /// True for `~`, `null` and an empty plain scalar.
+    package var isNull: Bool {
+        if case .scalar(let text, quoted: false) = value { ["", "~", "null", "Null", "NULL"].contains(text) } else { false }
+    }
+
+    package var bool: Bool? {
+        guard case .scalar(let text, quoted: false) = value else { return nil }
+        return switch text {
+        case "true", "True", "TRUE": true
+        case "false", "False", "FALSE": false
+        default: nil
+        }
+    }
+
+    package var integer: Int? {
+        // `0123` and `+1` are texts (codes, phone numbers): only a number's one canonical spelling is a number.
+        guard case .scalar(let text, quoted: false) = value, let number = Int(text), String(number) == text else { return nil }
+        return number
+    }
+
+    /// The same value as plain JSON: numbers and booleans where YAML 1.2's core schema sees them, no fractions.
+    package var json: JSON {
+        switch value {
+        case .scalar(let text, _):
+            if isNull { .null } else if let bool { .bool(bool) } else if let integer { .integer(integer) } else { .string(text) }
+        case .list(let items): .array(items.map(\.json))
+        case .map(let pairs): .object(Dictionary(pairs.map { ($0.key, $0.value.json) }) { first, _ in first })
+        }
+    }
+
+    /// The node of a JSON value, every position at the start of `path`: for readers that serve both notations.
+    package init(_ json: JSON, path: String) {
+        let position = SourcePosition(path: path)
+        let value: Value =
+            switch json {
+            case .null: .scalar("", quoted: false)
+            case .bool(let bool): .scalar(bool ? "true" : "false", quoted: false)
+            case .integer(let integer): .scalar(String(integer), quoted: false)
+            case .string(let text): .scalar(text, quoted: true)
+            case .array(let items): .list(items.map { YAMLNode($0, path: path) })
+            case .object(let fields):
+                .map(
+                    fields.keys.sorted().map {
+                        Pair(key: $0, keyPosition: position, value: YAMLNode(fields[$0]!, path: path))
+                    })
+            }
+        self.init(value: value, position: position)
+    }
+}
+
+extension YAMLNode {
+    /// Reads one YAML document.
+    ///
+    /// - Parameters:
+    ///   - firstLine: the line of `text`'s first line in its file, for front matter.
+    /// - Returns: the node, or nil for an empty document; every refusal is added to `diagnostics`.
+    package static func parse(
+        _ text: String, path: String, firstLine: Int = 1, diagnostics: inout [Diagnostic]
+    ) -> YAMLNode? {
+        func position(_ mark: Mark?) -> SourcePosition {
+            SourcePosition(path: path, line: (mark?.line ?? 1) + firstLine - 1, column: mark?.column ?? 1)
+        }
+        do {
+            guard let node = try Yams.compose(yaml: text) else { return nil }
+            var reader = NodeReader(path: path, firstLine: firstLine)
+            let result = reader.read(node, depth: 0)
+            diagnostics += reader.diagnostics
+            return result
+        } catch {
+            let (place, detail): (SourcePosition, String) =
+                switch error as? YamlError {
+                case .scanner(_, let problem, let mark, _)?, .parser(_, let problem, let mark, _)?,
+                    .composer(_, let problem, let mark, _)?:
+                    (position(mark), problem)
+                case .duplicatedKeysInMapping(let keys, let context)?:
+                    (position(context.mark), "duplicate key \(keys.map { "\($0)" }.joined(separator: ", "))")
+                default: (position(nil), "\(error)")
+                }
+            diagnostics.append(
+                Diagnostic(
+                    "yaml", place, problem: Bilingual(zh: "YAML 写法有误：\(detail)", en: "broken YAML: \(detail)"),
+                    remedy: Bilingual(
+                        zh: "检查缩进、冒号后的空格和引号；含 : 或 # 的文字请加引号",
+                        en: "check indentation, the space after colons and the quotes; quote texts that contain : or #")))
+            return nil
+        }
+    }
+}
+
+private struct NodeReader {
+    let path: String
+    let firstLine: Int
+    var diagnostics: [Diagnostic] = []
+
+    /// Deeper nesting than any real document has; a bound, so that hostile input cannot exhaust the stack.
+    static let maxDepth = 64
+
+    init(path: String, firstLine: Int) {
+        self.path = path
+        self.firstLine = firstLine
+    }
+
+    mutating func read(_ node: Node, depth: Int) -> YAMLNode {
+        let position = SourcePosition(
+            path: path, line: (node.mark?.line ?? 1) + firstLine - 1, column: node.mark?.column ?? 1)
+        guard depth < Self.maxDepth else {
+            refuse("yaml-depth", position, zh: "嵌套过深", en: "nested too deeply")
+            return YAMLNode(value: .scalar("", quoted: true), position: position)
+        }
+        if node.anchor != nil {
+            refuse("yaml-anchor", position, zh: "不支持锚点（&）和别名（*）", en: "anchors (&) and aliases (*) are not supported")
+        }
+        switch node {
+        case .scalar(let scalar):
+            return YAMLNode(value: .scalar(scalar.string, quoted: scalar.style != .plain && scalar.style != .any), position: position)
+        case .sequence(let sequence):
+            var items: [YAMLNode] = []
+            for item in sequence { items.append(read(item, depth: depth + 1)) }
+            return YAMLNode(value: .list(items), position: position)
+        case .mapping(let mapping):
+            var pairs: [YAMLNode.Pair] = []
+            for (key, value) in mapping {
+                let keyPosition = SourcePosition(
+                    path: path, line: (key.mark?.line ?? 1) + firstLine - 1, column: key.mark?.column ?? 1)
+                guard case .scalar(let scalar) = key else {
+                    refuse("yaml-key", keyPosition, zh: "键必须是文字", en: "a key must be a plain text")
+                    continue
+                }
+                pairs.append(.init(key: scalar.string, keyPosition: keyPosition, value: read(value, depth: depth + 1)))
+            }
+            return YAMLNode(value: .map(pairs), position: position)
+        case .alias:
+            refuse("yaml-anchor", position, zh: "不支持锚点（&）和别名（*）", en: "anchors (&) and aliases (*) are not supported")
+            return YAMLNode(value: .scalar("", quoted: true), position: position)
+        }
+    }
+
+    mutating func refuse(_ rule: String, _ position: SourcePosition, zh: String, en: String) {
+        diagnostics.append(
+            Diagnostic(
+                rule, position, problem: Bilingual(zh: zh, en: en),
+                remedy: Bilingual(zh: "请直接写出内容", en: "write the value out")))
+    }
+}

@@ -1,0 +1,137 @@
+import Glibc
+import PortalBase
+import Synchronization
+
+/// Changes to the output folder: staged beside it, then applied file by file under a journal.
+///
+/// Nothing that is served changes before `commit`. A process that dies while committing leaves a journal, and
+/// `recover` finishes its work; one that dies before leaves only a stage, which `recover` removes.
+final class OutputTransaction: Sendable {
+    /// Root of all trees, such as `Output`.
+    let root: String
+    private let stage: String
+    private let journal: String
+    private let lock: FileLock
+
+    private struct State {
+        var puts: [String] = []
+        var deletes: [String] = []
+        var unchanged = 0
+    }
+    private let state = Mutex(State())
+
+    private static let journalFormat = "xinmi-journal/1"
+
+    /// Takes the folder's lock and finishes or rolls back what an earlier process left.
+    init(root: String) throws(FileError) {
+        self.root = root
+        stage = root + "/.stage"
+        journal = root + "/.journal.json"
+        try FileSystem.makeDirectories(root)
+        lock = try FileLock(root + "/.lock")
+        try recover()
+    }
+
+    /// Declares that `path` (below the root) shall hold `bytes`; staged only if it does not already.
+    func put(_ path: String, _ bytes: [UInt8]) throws(FileError) {
+        let target = root + "/" + path
+        if FileSystem.kind(target) == .file, try FileSystem.read(target) == bytes {
+            state.withLock { $0.unchanged += 1 }
+            return
+        }
+        let staged = stage + "/" + path
+        try FileSystem.makeDirectories(FileSystem.parent(staged))
+        try FileSystem.write(bytes, to: staged)
+        state.withLock { $0.puts.append(path) }
+    }
+
+    /// Declares that nothing shall be at `path`.
+    func delete(_ path: String) {
+        state.withLock { $0.deletes.append(path) }
+    }
+
+    var counts: (changed: Int, deleted: Int, unchanged: Int) {
+        state.withLock { ($0.puts.count, $0.deletes.count, $0.unchanged) }
+    }
+
+    /// Drops everything staged: the build failed.
+    func abandon() throws(FileError) {
+        try FileSystem.removeTree(stage)
+    }
+
+    /// Applies everything. Withdrawn pages go first; assets come before the pages that need them, and old assets go
+    /// after the pages that needed them.
+    func commit() throws(FileError) {
+        let (puts, deletes) = state.withLock { ($0.puts, $0.deletes) }
+        guard !puts.isEmpty || !deletes.isEmpty else {
+            try FileSystem.removeTree(stage)
+            return
+        }
+        func isAsset(_ path: String) -> Bool { path.split(separator: "/").dropFirst().first == "assets" }
+        let sortedPuts = puts.sorted()
+        let sortedDeletes = deletes.sorted()
+        var operations: [JSON] = []
+        for path in sortedDeletes where !isAsset(path) { operations.append(Self.delete(path)) }
+        for path in sortedPuts where isAsset(path) { operations.append(Self.put(path)) }
+        for path in sortedPuts where !isAsset(path) { operations.append(Self.put(path)) }
+        for path in sortedDeletes where isAsset(path) { operations.append(Self.delete(path)) }
+        syncFileSystem()
+        let record = JSON.object(["fmt": .string(Self.journalFormat), "operations": .array(operations)])
+        try FileSystem.replaceDurably(journal, with: record.canonicalBytes)
+        try apply(operations)
+    }
+
+    private static func put(_ path: String) -> JSON { .array([.string("put"), .string(path)]) }
+    private static func delete(_ path: String) -> JSON { .array([.string("delete"), .string(path)]) }
+
+    private func recover() throws(FileError) {
+        if FileSystem.kind(journal) == .file {
+            // The journal is replaced atomically, so a readable one is whole; anything else is not ours to guess at.
+            guard let record = try? JSON(parsing: FileSystem.read(journal)),
+                record["fmt"] == .string(Self.journalFormat), let operations = record["operations"]?.array
+            else { throw FileError("unreadable journal", journal, code: EINVAL) }
+            try apply(operations)
+        }
+        try FileSystem.removeTree(stage)
+    }
+
+    /// Idempotent: a staged file that is gone was already moved.
+    private func apply(_ operations: [JSON]) throws(FileError) {
+        var emptied: Set<String> = []
+        for operation in operations {
+            guard let parts = operation.array, parts.count == 2, let verb = parts[0].string, let path = parts[1].string else { continue }
+            let target = root + "/" + path
+            if verb == "delete" {
+                try FileSystem.remove(target)
+                emptied.insert(FileSystem.parent(path))
+            } else if FileSystem.kind(stage + "/" + path) == .file {
+                try makeRoom(for: path)
+                try FileSystem.rename(stage + "/" + path, target)
+            }
+        }
+        for folder in emptied.sorted(by: { $0.utf8.count > $1.utf8.count }) {
+            var current = folder
+            while current.contains("/"), FileSystem.removeEmptyDirectory(root + "/" + current) { current = FileSystem.parent(current) }
+        }
+        syncFileSystem()
+        try FileSystem.remove(journal)
+        try FileSystem.removeTree(stage)
+    }
+
+    /// A file may stand where a folder is wanted, or an emptied folder where a file is.
+    private func makeRoom(for path: String) throws(FileError) {
+        var prefix = root
+        for part in path.split(separator: "/").dropLast() {
+            prefix += "/" + part
+            if FileSystem.kind(prefix) == .file { try FileSystem.remove(prefix) }
+        }
+        try FileSystem.makeDirectories(prefix)
+        if FileSystem.kind(root + "/" + path) == .directory { try FileSystem.removeTree(root + "/" + path) }
+    }
+
+    /// Everything written so far reaches the disk: the stage before the journal names it, the result before the
+    /// journal goes.
+    private func syncFileSystem() {
+        sync()
+    }
+}

@@ -1,0 +1,213 @@
+import Markdown
+import PortalBase
+import SiteModel
+import Templates
+
+/// Fills a document's slots for one audience: links resolved, images, directives drawn by the theme.
+struct BodyAssembler: Sendable {
+    let graph: SiteGraph
+    /// Documents by node, nil for nodes without a page.
+    let documents: [MarkdownDocument?]
+    /// Everything that this tree will hold, to check links by path.
+    let outputs: Set<String>
+    let loaded: LoadedContent
+    let forms: FormPages
+
+    /// - Returns: the body's HTML; findings go to `diagnostics`.
+    func html(of node: Int, theme: Theme, diagnostics: inout [Diagnostic]) -> [UInt8] {
+        guard let page = graph.nodes[node].page, let document = documents[node] else { return [] }
+        guard !document.slots.isEmpty else { return document.html }
+        var out: [UInt8] = []
+        out.reserveCapacity(document.html.count + document.slots.count * 48)
+        var offset = 0
+        var openLinks: [Bool] = []
+        var openDirectives: [(name: String, directive: Directive, start: Int)] = []
+        for (place, slot) in document.slots {
+            out += document.html[offset..<place]
+            offset = place
+            switch slot {
+            case .linkOpen(let destination, let title, let conditional, let position):
+                let drawn = openLink(destination, title, conditional, position, page, &out, &diagnostics)
+                openLinks.append(drawn)
+            case .linkClose:
+                if openLinks.popLast() == true { out += "</a>".utf8 }
+            case .image(let source, let alternative, let title, let position):
+                image(source, alternative, title, position, page, &out, &diagnostics)
+            case .directiveOpen(let directive):
+                openDirectives.append((directive.name, directive, out.count))
+            case .directiveClose:
+                guard let open = openDirectives.popLast() else { continue }
+                let content = Array(out[open.start...])
+                out.removeSubrange(open.start...)
+                out += drawDirective(open.directive, content: content, theme: theme, node, &diagnostics)
+            case .directiveLeaf(let directive):
+                out += drawLeaf(directive, theme: theme, node, &diagnostics)
+            }
+        }
+        out += document.html[offset...]
+        return out
+    }
+
+    private func openLink(
+        _ destination: String, _ title: String, _ conditional: Bool, _ position: SourcePosition, _ page: VisiblePage,
+        _ out: inout [UInt8], _ diagnostics: inout [Diagnostic]
+    ) -> Bool {
+        let href: String
+        var external = false
+        var language: String?
+        switch graph.resolve(destination, from: page) {
+        case .external(let url):
+            href = url
+            external = url.lowercased().hasPrefix("http")
+        case .fragment(let name):
+            checkAnchor(name, in: graph.nodeIndex(ofSource: page.path), position, &diagnostics)
+            href = destination
+        case .page(let node, let fragment):
+            if let fragment { checkAnchor(fragment, in: node, position, &diagnostics) }
+            let target = graph.nodes[node]
+            href = percentEncodedPath(target.path) + (fragment.map { "#" + percentEncodedPath($0) } ?? "")
+            let targetLanguage = graph.editions[target.edition].language
+            if targetLanguage != page.language { language = targetLanguage }
+        case .file(let file): href = percentEncodedPath(graph.files[file].path)
+        case .path(let path):
+            guard isServed(path) else {
+                diagnostics.append(deadLink(destination, position, related: nil))
+                return false
+            }
+            href = destination
+        case .notShown(let source):
+            if conditional { return false }
+            diagnostics.append(deadLink(destination, position, related: loaded.visibilityPosition(ofSource: source)))
+            return false
+        case .forbidden(let scheme):
+            diagnostics.append(
+                Diagnostic(
+                    "link-scheme", position,
+                    problem: Bilingual(zh: "链接不能用“\(scheme)”开头", en: "a link may not use `\(scheme)`"),
+                    remedy: Bilingual(zh: "请用 https、http、mailto、tel 或站内路径", en: "use https, http, mailto, tel or a path of this site")))
+            return false
+        }
+        out += "<a href=\"".utf8
+        appendEscapedHTML(href.utf8, to: &out)
+        out += "\"".utf8
+        if !title.isEmpty {
+            out += " title=\"".utf8
+            appendEscapedHTML(title.utf8, to: &out)
+            out += "\"".utf8
+        }
+        if external { out += " rel=\"noopener external\" class=\"external\"".utf8 }
+        if let language { out += " hreflang=\"\(language)\"".utf8 }
+        out += ">".utf8
+        return true
+    }
+
+    /// Paths under the forms prefix are formsapi's; everything else must be an output of this tree.
+    private func isServed(_ path: String) -> Bool {
+        if let forms = graph.variant.forms, path == forms || path.hasPrefix(forms + "/") { return true }
+        let decoded = percentDecoded(path.split(separator: "?").first.map(String.init) ?? path) ?? path
+        let relative = String(decoded.dropFirst())
+        return outputs.contains(relative) || outputs.contains(relative + (relative.isEmpty || relative.hasSuffix("/") ? "index.html" : "/index.html"))
+    }
+
+    private func checkAnchor(_ name: String, in node: Int?, _ position: SourcePosition, _ diagnostics: inout [Diagnostic]) {
+        guard let node, let document = documents[node], !name.isEmpty, !name.hasPrefix("fn") else { return }
+        guard !document.headings.contains(where: { $0.anchor == name }) else { return }
+        let hint = nearestName(to: name, among: document.headings.map(\.anchor))
+        diagnostics.append(
+            Diagnostic(
+                "dead-anchor", position,
+                problem: Bilingual(zh: "目标页没有标题“#\(name)”", en: "the target page has no heading `#\(name)`"),
+                remedy: hint.map { Bilingual(zh: "是不是“#\($0)”？", en: "did you mean `#\($0)`?") }
+                    ?? Bilingual(zh: "请对照目标页的标题", en: "compare with the target's headings")))
+    }
+
+    private func deadLink(_ destination: String, _ position: SourcePosition, related: SourcePosition?) -> Diagnostic {
+        guard let related else {
+            return Diagnostic(
+                "dead-link", position,
+                problem: Bilingual(zh: "链接的目标“\(destination)”不存在", en: "the link's target `\(destination)` does not exist"),
+                remedy: Bilingual(zh: "请改正路径，或删去链接", en: "correct the path or drop the link"))
+        }
+        return Diagnostic(
+            "link-to-hidden", position,
+            problem: Bilingual(
+                zh: "“\(graph.variant.name)”版本里看不到链接的目标“\(destination)”",
+                en: "the link's target `\(destination)` is not shown in `\(graph.variant.name)`"),
+            remedy: Bilingual(
+                zh: "请改成 :ref[文字]{to=\(destination)}（看不到时只显示文字），或把链接放进 :intranet[…]",
+                en: "write :ref[text]{to=\(destination)}, which is plain text where the target is hidden, or move the link into :intranet[…]"),
+            related: related)
+    }
+
+    private func image(
+        _ source: String, _ alternative: String, _ title: String, _ position: SourcePosition, _ page: VisiblePage,
+        _ out: inout [UInt8], _ diagnostics: inout [Diagnostic]
+    ) {
+        let path: String
+        switch graph.resolve(source, from: page) {
+        case .file(let file): path = percentEncodedPath(graph.files[file].path)
+        case .path(let given) where isServed(given): path = given
+        case .external:
+            diagnostics.append(
+                Diagnostic(
+                    "external-image", position,
+                    problem: Bilingual(zh: "图片来自别的网站", en: "the image is on another site"),
+                    remedy: Bilingual(zh: "请把图片放到本页旁边再引用", en: "put the image beside the page and refer to it there")))
+            return
+        case .notShown(let source): 
+            diagnostics.append(deadLink(source, position, related: loaded.visibilityPosition(ofSource: source)))
+            return
+        default:
+            diagnostics.append(deadLink(source, position, related: nil))
+            return
+        }
+        if alternative.isEmpty {
+            diagnostics.append(
+                Diagnostic(
+                    "image-alternative", position, severity: .warning,
+                    problem: Bilingual(zh: "图片没有文字说明", en: "the image has no text alternative"),
+                    remedy: Bilingual(zh: "写成 ![说明](图片)", en: "write ![description](image)")))
+        }
+        out += "<img src=\"".utf8
+        appendEscapedHTML(path.utf8, to: &out)
+        out += "\" alt=\"".utf8
+        appendEscapedHTML(alternative.utf8, to: &out)
+        if !title.isEmpty {
+            out += "\" title=\"".utf8
+            appendEscapedHTML(title.utf8, to: &out)
+        }
+        out += "\" loading=\"lazy\">".utf8
+    }
+
+    private func drawDirective(
+        _ directive: Directive, content: [UInt8], theme: Theme, _ node: Int, _ diagnostics: inout [Diagnostic]
+    ) -> [UInt8] {
+        let language = graph.editions[graph.nodes[node].edition].language
+        var fields: [String: Value] = [
+            "label": .optional(directive.label.isEmpty ? nil : directive.label), "content": .html(content),
+            "t": theme.stringValues(language),
+        ]
+        // Every attribute that was written, and "nothing" for the ones a template may ask for.
+        fields["kind"] = .nothing
+        for (key, value) in directive.attributes { fields[key] = .text(value) }
+        do {
+            let result = try theme.templates.render("directives/" + directive.name, [.fields(fields)])
+            diagnostics += result.unknownNames
+            return result.bytes
+        } catch {
+            diagnostics.append(error.diagnostic)
+            return []
+        }
+    }
+
+    private func drawLeaf(
+        _ directive: Directive, theme: Theme, _ node: Int, _ diagnostics: inout [Diagnostic]
+    ) -> [UInt8] {
+        let language = graph.editions[graph.nodes[node].edition].language
+        switch directive.name {
+        case "table": return DataTableDirective(tables: graph.tables, language: language).draw(directive, &diagnostics)
+        case "form": return forms.link(directive, graph: graph, language: language, theme: theme, &diagnostics)
+        default: return drawDirective(directive, content: [], theme: theme, node, &diagnostics)
+        }
+    }
+}

@@ -1,0 +1,81 @@
+import Forms
+import Markdown
+import PortalBase
+import PositionedYAML
+import SiteModel
+
+/// The form definitions that one audience sees, and the pages that carry them.
+struct FormPages: Sendable {
+    private let definitions: [String: FormDefinition]
+    /// Canonical JSON of each definition by its digest, for formsapi and coredesk.
+    let runtimeFiles: [(digest: String, bytes: [UInt8])]
+    /// The definition that a new submission of each form uses.
+    let current: [(id: String, digest: String)]
+    private let pageOfForm: [String: [Int]]
+
+    init(_ graph: SiteGraph, diagnostics: inout [Diagnostic]) {
+        var definitions: [String: FormDefinition] = [:]
+        var files: [(digest: String, bytes: [UInt8])] = []
+        for form in graph.forms {
+            guard let definition = FormDefinition(form.node, diagnostics: &diagnostics) else { continue }
+            definitions[form.id] = definition
+            files.append((definition.digest, form.node.json.canonicalBytes))
+        }
+        var pages: [String: [Int]] = [:]
+        let known = Set(graph.forms.map(\.id))
+        for (index, node) in graph.nodes.enumerated() {
+            guard let page = node.page, let form = page.front.form else { continue }
+            if !known.contains(form) {
+                let hint = nearestName(to: form, among: known.sorted())
+                diagnostics.append(
+                    Diagnostic(
+                        "unknown-form", page.places.form ?? SourcePosition(path: page.path),
+                        problem: Bilingual(zh: "没有表单“\(form)”，或这个版本看不到", en: "there is no form `\(form)` here"),
+                        remedy: hint.map { Bilingual(zh: "是不是“\($0)”？", en: "did you mean `\($0)`?") }
+                            ?? Bilingual(zh: "请检查 Content/forms 和表单的 visibility", en: "check Content/forms and the form's `visibility`")))
+            }
+            pages[form, default: []].append(index)
+        }
+        self.definitions = definitions
+        runtimeFiles = files.sorted { $0.digest < $1.digest }
+        current = definitions.map { ($0.key, $0.value.digest) }.sorted { $0.0 < $1.0 }
+        pageOfForm = pages
+    }
+
+    /// Guide and form below a page's text; the form only where the audience can post it.
+    func html(_ id: String, graph: SiteGraph, language: String) -> [UInt8] {
+        guard let definition = definitions[id] else { return [] }
+        var out = ServiceGuideHTML(definition: definition, language: language, departments: departments(graph, language)).guide()
+        if let prefix = graph.variant.forms {
+            out += FormHTML(definition: definition, language: language, prefix: prefix).form()
+        }
+        return Array(out.utf8)
+    }
+
+    /// Department names from `Content/data/departments.csv` (columns `key`, `zh`, `en`), where the tree has it.
+    private func departments(_ graph: SiteGraph, _ language: String) -> [String: String] {
+        guard let table = graph.tables.first(where: { $0.name == "departments.csv" }), let key = table.column("key"),
+            let name = table.column(language) ?? table.column("zh")
+        else { return [:] }
+        return Dictionary(table.rows.map { ($0[key], $0[name]) }) { first, _ in first }
+    }
+
+    /// `::form{id=hotline}`: a button to the page that carries the form.
+    func link(
+        _ directive: Directive, graph: SiteGraph, language: String, theme: Theme, _ diagnostics: inout [Diagnostic]
+    ) -> [UInt8] {
+        let id = directive.attributes["id"] ?? ""
+        let candidates = pageOfForm[id] ?? []
+        guard let node = candidates.first(where: { graph.editions[graph.nodes[$0].edition].language == language }) ?? candidates.first
+        else {
+            diagnostics.append(
+                Diagnostic(
+                    "unknown-form", directive.position,
+                    problem: Bilingual(zh: "没有页面带有表单“\(id)”", en: "no page carries the form `\(id)`"),
+                    remedy: Bilingual(zh: "请在某个页面写 form: \(id)", en: "give a page `form: \(id)`")))
+            return []
+        }
+        let label = directive.label.isEmpty ? graph.nodes[node].title : directive.label
+        return Array("<p><a class=\"button\" href=\"\(percentEncodedPath(graph.nodes[node].path))\">\(escapedHTML(label))</a></p>\n".utf8)
+    }
+}

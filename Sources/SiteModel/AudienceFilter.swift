@@ -1,0 +1,93 @@
+package import Markdown
+package import PortalBase
+package import PositionedYAML
+
+/// What one audience may see, and nothing else.
+///
+/// Its initialiser is private to this file: only `AudienceFilter` makes one, and the site graph is made from nothing
+/// but this. Search, feeds, menus, sitemaps and templates cannot reach what the filter held back.
+package struct VisibleContent: Sendable {
+    package let variant: SiteConfiguration.Variant
+    package let configuration: SiteConfiguration
+    package let now: Instant
+    package let pages: [VisiblePage]
+    package let files: [VisibleFile]
+    package let tables: [DataTable]
+    package let forms: [VisibleForm]
+
+    fileprivate init(
+        variant: SiteConfiguration.Variant, configuration: SiteConfiguration, now: Instant, pages: [VisiblePage],
+        files: [VisibleFile], tables: [DataTable], forms: [VisibleForm]
+    ) {
+        self.variant = variant
+        self.configuration = configuration
+        self.now = now
+        self.pages = pages
+        self.files = files
+        self.tables = tables
+        self.forms = forms
+    }
+}
+
+package struct VisiblePage: Sendable {
+    /// Index into the loaded pages: equal for the same page in two audiences, so that one parse can serve both.
+    package let loadedIndex: Int
+    package let path: String
+    package let site: Int
+    package let language: String
+    package let folder: String
+    package let stem: String
+    package let form: LoadedPage.Form
+    package let front: FrontMatter
+    package let places: FrontMatter.Places
+    package let pairKey: String
+    package let body: CutBody
+}
+
+package struct VisibleFile: Sendable {
+    package let path: String
+    package let location: String
+    package let site: Int
+    package let folder: String
+    package let name: String
+    package let bundle: String?
+}
+
+package struct VisibleForm: Sendable {
+    package let path: String
+    package let id: String
+    package let node: YAMLNode
+}
+
+package enum AudienceFilter {
+    /// Holds back everything that `variant` does not admit: pages, parts of pages, files, rows, forms, and sites that
+    /// have no page left.
+    package static func apply(
+        _ variant: SiteConfiguration.Variant, to loaded: LoadedContent, diagnostics: inout [Diagnostic]
+    ) -> VisibleContent {
+        func admits(_ tag: String) -> Bool { variant.admits.contains(tag) }
+        var pages: [VisiblePage] = []
+        for (index, page) in loaded.pages.enumerated() where admits(page.visibility.tag) {
+            pages.append(
+                VisiblePage(
+                    loadedIndex: index, path: page.path, site: page.site, language: page.language, folder: page.folder,
+                    stem: page.stem, form: page.form, front: page.front, places: page.places, pairKey: page.pairKey,
+                    body: page.body.cut(admits: admits, diagnostics: &diagnostics)))
+        }
+        let files = loaded.files.filter { admits($0.visibility.tag) }.map {
+            VisibleFile(path: $0.path, location: $0.location, site: $0.site, folder: $0.folder, name: $0.name, bundle: $0.bundle)
+        }
+        let tables = loaded.tables.compactMap { loaded -> DataTable? in
+            // The tag column itself would tell that rows are missing.
+            let keptColumns = loaded.table.columns.indices.filter { loaded.table.columns[$0] != "visibility" }
+            let rows = zip(loaded.table.rows, loaded.rowVisibility).filter { admits($0.1.tag) }
+                .map { row in keptColumns.map { row.0[$0] } }
+            guard !rows.isEmpty else { return nil }
+            return DataTable(name: loaded.table.name, columns: keptColumns.map { loaded.table.columns[$0] }, rows: rows)
+        }
+        let forms = loaded.forms.filter { admits($0.visibility.tag) }.map { VisibleForm(path: $0.path, id: $0.id, node: $0.node) }
+        return VisibleContent(
+            variant: variant, configuration: loaded.configuration, now: loaded.now, pages: pages, files: files,
+            tables: tables, forms: forms)
+    }
+}

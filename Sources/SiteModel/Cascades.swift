@@ -1,0 +1,51 @@
+import PortalBase
+import PositionedYAML
+
+/// `cascade:` blocks by folder, and what they make of a page's front matter.
+struct Cascades {
+    private let configuration: SiteConfiguration
+    private let byFolder: [String: YAMLNode]
+
+    init(_ sources: [PageSource], configuration: SiteConfiguration, diagnostics: inout [Diagnostic]) {
+        self.configuration = configuration
+        var byFolder: [String: YAMLNode] = [:]
+        for source in sources {
+            guard let cascade = source.head["cascade"] else { continue }
+            guard source.place.form == .section, source.place.language == configuration.group.defaultLanguage else {
+                diagnostics.append(
+                    Diagnostic(
+                        "cascade-place", cascade.position,
+                        problem: Bilingual(zh: "cascade 只能写在栏目的 _index.md 里", en: "`cascade` belongs into a section's _index.md only"),
+                        remedy: Bilingual(zh: "请移到中文的 _index.md，它对两种语言都有效", en: "move it to the original _index.md; it holds for every language")))
+                continue
+            }
+            byFolder["\(source.place.site)/\(source.place.folder)"] = cascade
+        }
+        self.byFolder = byFolder
+    }
+
+    /// The page's own keys, then those of the nearest cascade, and so on outwards to the site's.
+    func effective(_ source: PageSource) -> YAMLNode {
+        var pairs = source.head.pairs ?? []
+        var known = Set(pairs.map(\.key))
+        for cascade in chain(site: source.place.site, folder: source.place.folder) {
+            for pair in cascade.pairs ?? [] where known.insert(pair.key).inserted { pairs.append(pair) }
+        }
+        if case .scalar = source.head.value, !source.head.isNull { return source.head }
+        if case .list = source.head.value { return source.head }
+        return YAMLNode(value: .map(pairs), position: source.head.position)
+    }
+
+    /// The audience of a file that lies in a folder without being a page.
+    func visibility(site: Int, folder: String, of path: String) -> VisibilityTag {
+        for cascade in chain(site: site, folder: folder) {
+            if let node = cascade["visibility"], let tag = node.scalar { return VisibilityTag(tag: tag, position: node.position) }
+        }
+        return VisibilityTag(tag: VisibilityTag.failClosed, position: SourcePosition(path: path))
+    }
+
+    private func chain(site: Int, folder: String) -> [YAMLNode] {
+        ContentLayout.foldersAbove(folder, includingSelf: true).compactMap { byFolder["\(site)/\($0)"] }
+            + [configuration.sites[site].cascade].compactMap { $0 }
+    }
+}

@@ -1,0 +1,139 @@
+import PortalBase
+
+/// Which file is what: pages, bundle files, attachments, data and forms, by path alone.
+struct ContentLayout {
+    struct PagePlace: Sendable {
+        let file: SourceTree.File
+        let site: Int
+        let language: String
+        let folder: String
+        let stem: String
+        let form: LoadedPage.Form
+    }
+
+    struct FilePlace {
+        let file: SourceTree.File
+        let site: Int
+        let folder: String
+        let name: String
+        let bundle: String?
+    }
+
+    private(set) var pages: [PagePlace] = []
+    private(set) var files: [FilePlace] = []
+    private(set) var data: [SourceTree.File] = []
+    private(set) var forms: [SourceTree.File] = []
+
+    init(tree: SourceTree, configuration: SiteConfiguration, diagnostics: inout [Diagnostic]) {
+        let languages = configuration.group.languages
+        // Longest folder first, so that a site inside another site's folder owns its files.
+        let sites = configuration.sites.enumerated().map { (index: $0, prefix: "Content/\($1.folder)/") }
+            .sorted { $0.prefix.utf8.count > $1.prefix.utf8.count }
+        var bundles: Set<String> = []
+        for file in tree.files where file.path.hasSuffix("/index.md") {
+            bundles.insert(FileSystem.parent(file.path))
+        }
+        var seenSites: Set<Int> = []
+        for file in tree.files {
+            if file.path == SiteConfiguration.path { continue }
+            if file.path.hasPrefix("Content/data/") {
+                data.append(file)
+                continue
+            }
+            if file.path.hasPrefix("Content/forms/") {
+                forms.append(file)
+                continue
+            }
+            guard let site = sites.first(where: { file.path.hasPrefix($0.prefix) }) else {
+                diagnostics.append(
+                    Diagnostic(
+                        "no-site", SourcePosition(path: file.path), severity: .warning,
+                        problem: Bilingual(zh: "这个文件不属于任何站点", en: "this file belongs to no site"),
+                        remedy: Bilingual(zh: "请移到某个站点的目录，或在 sites.yaml 登记", en: "move it below a site's folder, or list the site in sites.yaml")))
+                continue
+            }
+            seenSites.insert(site.index)
+            place(file, site: site.index, prefix: site.prefix, languages, bundles, &diagnostics)
+        }
+        for (index, site) in configuration.sites.enumerated() where !seenSites.contains(index) {
+            diagnostics.append(
+                Diagnostic(
+                    "site-without-content", site.position, severity: .warning,
+                    problem: Bilingual(zh: "没有目录 Content/\(site.folder)", en: "there is no folder Content/\(site.folder)"),
+                    remedy: Bilingual(zh: "请建立目录，或从 sites.yaml 删去", en: "make the folder, or take the site out of sites.yaml")))
+        }
+    }
+
+    private mutating func place(
+        _ file: SourceTree.File, site: Int, prefix: String, _ languages: [String], _ bundles: Set<String>,
+        _ diagnostics: inout [Diagnostic]
+    ) {
+        let relative = String(file.path.dropFirst(prefix.count))
+        let parts = relative.split(separator: "/").map(String.init)
+        let name = parts.last!
+        let folder = parts.dropLast().joined(separator: "/")
+        let directory = FileSystem.parent(file.path)
+        let bundleFolder = Self.bundle(containing: directory, bundles, prefix: prefix)
+        if name.hasSuffix(".md") {
+            var stem = String(name.dropLast(3))
+            var language = languages[0]
+            for candidate in languages.dropFirst() where stem.hasSuffix("." + candidate) {
+                stem = String(stem.dropLast(candidate.utf8.count + 1))
+                language = candidate
+            }
+            if bundleFolder == directory, stem == "index", !folder.isEmpty {
+                let bundleName = parts[parts.count - 2]
+                pages.append(
+                    PagePlace(
+                        file: file, site: site, language: language, folder: parts.dropLast(2).joined(separator: "/"),
+                        stem: bundleName, form: .bundle))
+                return
+            }
+            if stem == "_index", bundleFolder == nil {
+                pages.append(PagePlace(file: file, site: site, language: language, folder: folder, stem: "", form: .section))
+                return
+            }
+            if bundleFolder == nil, stem != "index" {
+                pages.append(PagePlace(file: file, site: site, language: language, folder: folder, stem: stem, form: .page))
+                return
+            }
+            diagnostics.append(
+                Diagnostic(
+                    "page-in-bundle", SourcePosition(path: file.path),
+                    problem: Bilingual(zh: "这里不能有这个页面", en: "this page cannot be here"),
+                    remedy: Bilingual(
+                        zh: "栏目首页叫 _index.md；含 index.md 的目录里不放别的页面", en: "a section's page is called _index.md; a folder with index.md holds no other page")))
+            return
+        }
+        let bundleKey = bundleFolder.map { bundle -> String in
+            let inside = String(bundle.dropFirst(prefix.count)).split(separator: "/").map(String.init)
+            return "\(site)/\(inside.dropLast().joined(separator: "/"))/\(inside.last!)"
+        }
+        let bundleRelative = bundleFolder.map { String(file.path.dropFirst($0.utf8.count + 1)) }
+        files.append(FilePlace(file: file, site: site, folder: folder, name: bundleRelative ?? name, bundle: bundleKey))
+    }
+
+    private static func bundle(containing directory: String, _ bundles: Set<String>, prefix: String) -> String? {
+        var current = directory
+        while current.utf8.count >= prefix.utf8.count {
+            if bundles.contains(current) { return current }
+            current = FileSystem.parent(current)
+        }
+        return nil
+    }
+
+    /// Folders from the nearest outwards, ending with the site's own (the empty path).
+    static func foldersAbove(_ folder: String, includingSelf: Bool) -> [String] {
+        var parts = folder.split(separator: "/").map(String.init)
+        var result: [String] = []
+        if !includingSelf {
+            if parts.isEmpty { return [] }
+            parts.removeLast()
+        }
+        while true {
+            result.append(parts.joined(separator: "/"))
+            if parts.isEmpty { return result }
+            parts.removeLast()
+        }
+    }
+}

@@ -1,0 +1,168 @@
+package import PortalBase
+import Markdown
+import PositionedYAML
+
+/// Source tree to loaded content: reads, parses, resolves cascades, and leaves out what is not due.
+package struct ContentLoader: Sendable {
+    let tree: SourceTree
+    let configuration: SiteConfiguration
+    let now: Instant
+    let jobs: Int
+
+    package init(tree: SourceTree, configuration: SiteConfiguration, now: Instant, jobs: Int) {
+        self.tree = tree
+        self.configuration = configuration
+        self.now = now
+        self.jobs = jobs
+    }
+
+    package func load(diagnostics: inout [Diagnostic]) -> LoadedContent {
+        let layout = ContentLayout(tree: tree, configuration: configuration, diagnostics: &diagnostics)
+        let sources = layout.pages
+        let read = parallelMap(sources.count, jobs: jobs) { index, _ in PageSource.read(sources[index]) }
+        for page in read { diagnostics += page.diagnostics }
+
+        let cascades = Cascades(read.compactMap(\.source), configuration: configuration, diagnostics: &diagnostics)
+        var pages: [LoadedPage] = []
+        var notDue: Set<String> = []
+        for source in read.compactMap(\.source) {
+            let (front, tag, places) = FrontMatter.read(
+                cascades.effective(source), zone: configuration.group.zone, unknown: configuration.unknownKeys,
+                titleRequired: true, diagnostics: &diagnostics)
+            let place = source.place
+            let position = places.visibility ?? SourcePosition(path: place.file.path)
+            let page = LoadedPage(
+                path: place.file.path, site: place.site, language: place.language, folder: place.folder, stem: place.stem,
+                form: place.form, front: front, places: places,
+                visibility: VisibilityTag(tag: tag ?? VisibilityTag.failClosed, position: position), body: source.body)
+            checkTags(page, &diagnostics)
+            if !isDue(front) { notDue.insert(page.pairKey) }
+            pages.append(page)
+        }
+        checkTwins(pages, &diagnostics)
+        let withheld = withheldSections(pages, notDue)
+        let kept = pages.filter { page in
+            !notDue.contains(page.pairKey) && !withheld.contains { Self.isBelow(page, $0) }
+        }
+        checkNesting(kept, &diagnostics)
+        let gone = Set(pages.map(\.pairKey)).subtracting(kept.map(\.pairKey))
+        let files = layout.files.filter { file in
+            !(file.bundle.map(gone.contains) ?? false)
+                && !withheld.contains { $0.site == file.site && Self.isFolder(file.folder, atOrBelow: $0.folder) }
+        }.map { file in
+            let bundlePages = file.bundle.map { key in kept.filter { $0.pairKey == key } } ?? []
+            return LoadedFile(
+                path: file.file.path, location: file.file.location, site: file.site, folder: file.folder, name: file.name,
+                bundle: file.bundle,
+                visibility: bundlePages.first?.visibility
+                    ?? cascades.visibility(site: file.site, folder: file.folder, of: file.file.path))
+        }
+        var data = DataLoader(tree: tree, configuration: configuration)
+        let tables = data.tables(layout.data)
+        let forms = data.forms(layout.forms)
+        diagnostics += data.diagnostics
+        return LoadedContent(
+            configuration: configuration, now: now, pages: kept, files: files, tables: tables, forms: forms)
+    }
+
+    private func isDue(_ front: FrontMatter) -> Bool {
+        if front.draft { return false }
+        if let date = front.date, date > now { return false }
+        if let expires = front.expires, expires <= now { return false }
+        return true
+    }
+
+    /// Sections that are not due take everything below them along.
+    private func withheldSections(_ pages: [LoadedPage], _ notDue: Set<String>) -> [(site: Int, folder: String)] {
+        pages.filter { $0.form == .section && notDue.contains($0.pairKey) }.map { ($0.site, $0.folder) }
+    }
+
+    private static func isBelow(_ page: LoadedPage, _ section: (site: Int, folder: String)) -> Bool {
+        page.site == section.site && isFolder(page.folder, atOrBelow: section.folder)
+    }
+
+    private static func isFolder(_ folder: String, atOrBelow outer: String) -> Bool {
+        outer.isEmpty || folder == outer || folder.hasPrefix(outer + "/")
+    }
+
+    private func checkTags(_ page: LoadedPage, _ diagnostics: inout [Diagnostic]) {
+        for (tag, position) in [(page.visibility.tag, page.visibility.position)] + page.body.tags {
+            checkTag(tag, position, configuration, &diagnostics)
+        }
+    }
+
+    private func checkTwins(_ pages: [LoadedPage], _ diagnostics: inout [Diagnostic]) {
+        let main = configuration.group.defaultLanguage
+        let originals = Dictionary(grouping: pages.filter { $0.language == main }, by: \.pairKey)
+        for page in pages where page.language != main {
+            guard let original = originals[page.pairKey]?.first else {
+                let wanted = page.path.replacing(".\(page.language).md", with: ".md")
+                diagnostics.append(
+                    Diagnostic(
+                        "missing-original", SourcePosition(path: page.path),
+                        problem: Bilingual(zh: "有 \(page.language) 译文而没有原文", en: "this translation (\(page.language)) has no original"),
+                        remedy: Bilingual(zh: "请添加 \(wanted)", en: "add \(wanted)")))
+                continue
+            }
+            for variant in configuration.variants
+            where variant.admits.contains(page.visibility.tag) && !variant.admits.contains(original.visibility.tag) {
+                diagnostics.append(
+                    Diagnostic(
+                        "twin-visibility", page.visibility.position,
+                        problem: Bilingual(zh: "译文比原文更公开", en: "the translation is shown more widely than its original"),
+                        remedy: Bilingual(zh: "请让两者的 visibility 一致", en: "give both the same `visibility`"),
+                        related: original.visibility.position))
+                break
+            }
+            if page.form == .bundle, page.visibility.tag != original.visibility.tag {
+                diagnostics.append(
+                    Diagnostic(
+                        "twin-visibility", page.visibility.position,
+                        problem: Bilingual(zh: "同一目录的两种语言 visibility 不同", en: "the languages of one bundle differ in `visibility`"),
+                        remedy: Bilingual(zh: "请让两者一致，附件才知道给谁看", en: "make them agree, so that the files beside them have one audience"),
+                        related: original.visibility.position))
+            }
+        }
+    }
+
+    /// Nothing may be shown more widely than the section it lies in.
+    private func checkNesting(_ pages: [LoadedPage], _ diagnostics: inout [Diagnostic]) {
+        let main = configuration.group.defaultLanguage
+        let sections = Dictionary(
+            pages.filter { $0.form == .section && $0.language == main }.map { ("\($0.site)/\($0.folder)", $0) }
+        ) { first, _ in first }
+        for page in pages {
+            for folder in ContentLayout.foldersAbove(page.folder, includingSelf: page.form != .section) {
+                guard let section = sections["\(page.site)/\(folder)"],
+                    let variant = configuration.variants.first(where: {
+                        $0.admits.contains(page.visibility.tag) && !$0.admits.contains(section.visibility.tag)
+                    })
+                else { continue }
+                diagnostics.append(
+                    Diagnostic(
+                        "public-below-intranet", page.visibility.position,
+                        problem: Bilingual(
+                            zh: "栏目不对“\(variant.name)”公开，其中的页面却公开", en: "this page is shown in `\(variant.name)`, its section is not"),
+                        remedy: Bilingual(zh: "请移到公开栏目，或改 visibility", en: "move it to a section that is shown, or change `visibility`"),
+                        related: section.visibility.position))
+                break
+            }
+        }
+    }
+}
+
+/// A tag must be admitted by some variant, or a typo would hide a page for ever without a word.
+func checkTag(
+    _ tag: String, _ position: SourcePosition, _ configuration: SiteConfiguration, _ diagnostics: inout [Diagnostic]
+) {
+    let known = Set(configuration.variants.flatMap(\.admits))
+    guard !known.contains(tag), !tag.isEmpty else { return }
+    let hint = nearestName(to: tag, among: known.sorted())
+    diagnostics.append(
+        Diagnostic(
+            "unknown-visibility", position,
+            problem: Bilingual(zh: "没有哪个版本接受“\(tag)”", en: "no variant admits `\(tag)`"),
+            remedy: hint.map { Bilingual(zh: "是不是“\($0)”？", en: "did you mean `\($0)`?") }
+                ?? Bilingual(
+                    zh: "可用：\(known.sorted().joined(separator: "、"))", en: "known here: \(known.sorted().joined(separator: ", "))")))
+}

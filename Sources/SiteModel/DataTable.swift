@@ -1,0 +1,64 @@
+import PortalBase
+
+/// Rows of `Content/data/*.csv`: named columns of text.
+package struct DataTable: Sendable, Equatable {
+    /// File name such as `villages.csv`, by which pages refer to it.
+    package let name: String
+    package let columns: [String]
+    package let rows: [[String]]
+
+    package func column(_ name: String) -> Int? { columns.firstIndex(of: name) }
+}
+
+/// Comma-separated values by RFC 4180, with positions.
+enum CSV {
+    static func parse(_ text: [UInt8], path: String, diagnostics: inout [Diagnostic]) -> [(line: Int, cells: [String])] {
+        var records: [(line: Int, cells: [String])] = []
+        var cells: [String] = []
+        var cell: [UInt8] = []
+        var line = 1
+        var recordLine = 1
+        var quoted = false
+        var i = 0
+        func endRecord() {
+            cells.append(String(decoding: cell, as: UTF8.self))
+            cell = []
+            if cells != [""] { records.append((recordLine, cells)) }
+            cells = []
+            recordLine = line
+        }
+        while i < text.count {
+            let byte = text[i]
+            if byte == 0x0A { line += 1 }
+            if quoted {
+                if byte == UInt8(ascii: "\""), i + 1 < text.count, text[i + 1] == byte {
+                    cell.append(byte)
+                    i += 1
+                } else if byte == UInt8(ascii: "\"") {
+                    quoted = false
+                } else {
+                    cell.append(byte)
+                }
+            } else if byte == UInt8(ascii: "\""), cell.isEmpty {
+                quoted = true
+            } else if byte == UInt8(ascii: ",") {
+                cells.append(String(decoding: cell, as: UTF8.self))
+                cell = []
+            } else if byte == 0x0A {
+                endRecord()
+            } else {
+                cell.append(byte)
+            }
+            i += 1
+        }
+        if quoted {
+            diagnostics.append(
+                Diagnostic(
+                    "csv-quote", SourcePosition(path: path, line: recordLine),
+                    problem: Bilingual(zh: "引号没有结束", en: "a quote is not closed"),
+                    remedy: Bilingual(zh: "请补上引号", en: "close the quote")))
+        }
+        if !cell.isEmpty || !cells.isEmpty { endRecord() }
+        return records
+    }
+}

@@ -1,0 +1,161 @@
+package import PortalBase
+package import PositionedYAML
+
+/// The typed head of a page, after the cascade.
+package struct FrontMatter: Sendable, Equatable {
+    package var title = ""
+    package var summary: String?
+    package var date: Instant?
+    package var updated: Instant?
+    package var expires: Instant?
+    package var draft = false
+    package var weight = 0
+    package var slug: String?
+    package var aliases: [String] = []
+    package var tags: [String] = []
+    package var type: String?
+    package var disclosure: Disclosure?
+    package var legalBasis: String?
+    package var reviewDue: CivilDate?
+    package var source: String?
+    package var reprint = false
+    package var author: String?
+    package var reviewedBy: String?
+    package var reviewedAt: String?
+    package var sites: [String] = []
+    package var layout: String?
+    package var inMenu = true
+    package var form: String?
+    package var sample = false
+    package var cadence: String?
+    package var mapReviewNo: String?
+    package var avspLicence: String?
+    package var document: Document?
+    package var extra: YAMLNode?
+
+    package init() {}
+
+    /// 主动公开, 依申请公开, 不予公开 (政府信息公开条例).
+    package enum Disclosure: String, Sendable, CaseIterable {
+        case proactive
+        case onRequest = "on-request"
+        case withheld
+    }
+
+    /// A 规范性文件 or other official document.
+    package struct Document: Sendable, Equatable {
+        /// 文号, such as `新密政〔2026〕1号`.
+        package var number: String?
+        package var issuer: String?
+        /// 索引号
+        package var index: String?
+        /// 成文日期
+        package var formed: CivilDate?
+        /// 有效, 废止, 失效 or 修改 as written.
+        package var status: String?
+        package var replacedBy: String?
+        package var interprets: String?
+    }
+
+    /// What the loader needs besides the typed values.
+    package struct Places: Sendable, Equatable {
+        package var visibility: SourcePosition?
+        package var form: SourcePosition?
+        package var sites: SourcePosition?
+        package var aliases: SourcePosition?
+    }
+}
+
+extension FrontMatter {
+    /// Reads the effective map (own keys first, then the cascade's). The tag comes back apart, since only the
+    /// audience filter may act on it.
+    static func read(
+        _ node: YAMLNode, zone: ZoneOffset, unknown: Diagnostic.Severity, titleRequired: Bool,
+        diagnostics: inout [Diagnostic]
+    ) -> (front: FrontMatter, visibility: String?, places: Places) {
+        var reader = MapReader(node)
+        var front = FrontMatter()
+        var places = Places()
+        if titleRequired {
+            front.title = reader.requiredString("title") ?? ""
+        } else {
+            front.title = reader.string("title") ?? ""
+        }
+        front.summary = reader.string("summary")
+        front.date = instant("date", zone, &reader)
+        front.updated = instant("updated", zone, &reader)
+        front.expires = instant("expires", zone, &reader)
+        front.draft = reader.bool("draft") ?? false
+        front.weight = reader.integer("weight") ?? 0
+        front.slug = slug(&reader)
+        front.aliases = reader.strings("aliases") ?? []
+        places.aliases = node["aliases"]?.position
+        front.tags = unique(reader.strings("tags") ?? [])
+        front.type = reader.string("type")
+        places.visibility = node["visibility"]?.position
+        let visibility = reader.string("visibility")
+        front.disclosure = reader.choice(
+            "disclosure", Dictionary(uniqueKeysWithValues: Disclosure.allCases.map { ($0.rawValue, $0) }))
+        front.legalBasis = reader.string("legal_basis")
+        front.reviewDue = civilDate("review_due", &reader)
+        front.source = reader.string("source")
+        front.reprint = reader.bool("reprint") ?? false
+        front.author = reader.string("author")
+        front.reviewedBy = reader.string("reviewed_by")
+        front.reviewedAt = reader.string("reviewed_at")
+        places.sites = node["sites"]?.position
+        front.sites = reader.strings("sites") ?? []
+        front.layout = reader.string("layout")
+        front.inMenu = reader.bool("menu") ?? true
+        places.form = node["form"]?.position
+        front.form = reader.string("form")
+        front.sample = reader.bool("sample") ?? false
+        front.cadence = reader.string("cadence")
+        front.mapReviewNo = reader.string("map_review_no")
+        front.avspLicence = reader.string("avsp_licence")
+        front.document = document(&reader, unknown)
+        front.extra = reader.raw("extra")
+        if node["cascade"] != nil { _ = reader.raw("cascade") }
+        diagnostics += reader.finish(unknown: unknown)
+        return (front, visibility, places)
+    }
+
+    private static func instant(_ key: String, _ zone: ZoneOffset, _ reader: inout MapReader) -> Instant? {
+        guard let node = reader.raw(key) else { return nil }
+        if let text = node.scalar, let instant = Instant(iso: text, zone: zone) { return instant }
+        reader.wrongType(node, zh: "日期，如 2026-09-01 或 2026-09-01 09:00", en: "a date such as 2026-09-01 or 2026-09-01 09:00")
+        return nil
+    }
+
+    private static func civilDate(_ key: String, _ reader: inout MapReader) -> CivilDate? {
+        guard let node = reader.raw(key) else { return nil }
+        if let text = node.scalar, let date = CivilDate(iso: text) { return date }
+        reader.wrongType(node, zh: "日期，如 2026-09-01", en: "a date such as 2026-09-01")
+        return nil
+    }
+
+    private static func slug(_ reader: inout MapReader) -> String? {
+        guard let slug = reader.string("slug") else { return nil }
+        if slug.isEmpty || slug.hasPrefix(".") || !slug.utf8.allSatisfy({ isSlugByte($0) || $0 >= 0x80 }) {
+            reader.wrongType(reader.node["slug"]!, zh: "不含斜杠和空格的网址片段", en: "one URL segment of lower-case letters, digits, hyphens")
+            return nil
+        }
+        return slug
+    }
+
+    private static func document(_ reader: inout MapReader, _ unknown: Diagnostic.Severity) -> Document? {
+        guard let node = reader.raw("document") else { return nil }
+        var inner = MapReader(node)
+        let document = Document(
+            number: inner.string("number"), issuer: inner.string("issuer"), index: inner.string("index"),
+            formed: civilDate("formed", &inner), status: inner.string("status"), replacedBy: inner.string("replaced_by"),
+            interprets: inner.string("interprets"))
+        for diagnostic in inner.finish(unknown: unknown) { reader.add(diagnostic) }
+        return document
+    }
+
+    private static func unique(_ texts: [String]) -> [String] {
+        var seen: Set<String> = []
+        return texts.filter { seen.insert($0).inserted }
+    }
+}

@@ -1,0 +1,71 @@
+import PortalBase
+
+/// What a link or image destination in a page means in one audience's graph.
+package enum LinkTarget: Sendable, Equatable {
+    /// Another origin, or `mailto:` / `tel:`.
+    case external(String)
+    /// A place in the same page.
+    case fragment(String)
+    case page(node: Int, fragment: String?)
+    case file(Int)
+    /// A path of this origin that is not a source file: checked against the outputs later.
+    case path(String)
+    /// A source path that this audience does not have, whether or not another has.
+    case notShown(source: String)
+    /// A scheme that pages may not use.
+    case forbidden(scheme: String)
+}
+
+extension SiteGraph {
+    private static let externalSchemes: Set<String> = ["http", "https", "mailto", "tel"]
+
+    /// Resolves a destination as written in `page`. `.md` targets go to the twin in the page's own language.
+    package func resolve(_ destination: String, from page: VisiblePage) -> LinkTarget {
+        if destination.hasPrefix("#") { return .fragment(percentDecoded(destination.dropFirst()) ?? String(destination.dropFirst())) }
+        if let colon = destination.utf8.firstIndex(of: UInt8(ascii: ":")) {
+            let scheme = String(destination[..<colon]).lowercased()
+            if !scheme.isEmpty, scheme.utf8.allSatisfy({ isSlugByte($0) || $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: ".") }) {
+                return Self.externalSchemes.contains(scheme) ? .external(destination) : .forbidden(scheme: scheme)
+            }
+        }
+        if destination.hasPrefix("//") { return .forbidden(scheme: "//") }
+        let hash = destination.firstIndex(of: "#")
+        let beforeHash = String(destination[..<(hash ?? destination.endIndex)])
+        let fragment = hash.map { String(destination[destination.index(after: $0)...]) }.map { percentDecoded($0) ?? $0 }
+        let path = percentDecoded(beforeHash) ?? beforeHash
+        if path.hasPrefix("/"), !path.hasSuffix(".md") { return .path(path) }
+        guard let source = sourcePath(path, from: page) else { return .notShown(source: path) }
+        if let node = nodeBySource[inLanguage(of: page, source)] ?? nodeBySource[source] {
+            return .page(node: node, fragment: fragment)
+        }
+        if let file = fileBySource[source] { return .file(file) }
+        return .notShown(source: source)
+    }
+
+    /// `/portal/a.md` counts from `Content/`, anything else from the page's folder; nil when it climbs out.
+    private func sourcePath(_ path: String, from page: VisiblePage) -> String? {
+        var parts = path.hasPrefix("/") ? ["Content"] : FileSystem.parent(page.path).split(separator: "/").map(String.init)
+        for part in path.split(separator: "/") {
+            switch part {
+            case ".": continue
+            case "..":
+                guard parts.count > 1 else { return nil }
+                parts.removeLast()
+            default: parts.append(String(part))
+            }
+        }
+        return parts.joined(separator: "/")
+    }
+
+    private func inLanguage(of page: VisiblePage, _ source: String) -> String {
+        guard page.language != configuration.group.defaultLanguage, source.hasSuffix(".md"),
+            !source.hasSuffix(".\(page.language).md")
+        else { return source }
+        return String(source.dropLast(3)) + ".\(page.language).md"
+    }
+}
+
+extension SiteGraph {
+    /// The node of a source path in this graph.
+    package func nodeIndex(ofSource path: String) -> Int? { nodeBySource[path] }
+}

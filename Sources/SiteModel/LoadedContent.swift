@@ -1,0 +1,78 @@
+package import Markdown
+package import PortalBase
+package import PositionedYAML
+
+/// Everything read from a content tree, for all audiences together. Only `AudienceFilter` may look inside for
+/// rendering; other readers use it for messages about things that an audience does not see.
+package struct LoadedContent: Sendable {
+    package let configuration: SiteConfiguration
+    package let now: Instant
+    package let pages: [LoadedPage]
+    package let files: [LoadedFile]
+    package let tables: [LoadedTable]
+    package let forms: [LoadedForm]
+
+    /// Where a source path gets its audience from, for the second position of link errors; nil for what does not exist.
+    package func visibilityPosition(ofSource path: String) -> SourcePosition? {
+        if let page = pages.first(where: { $0.path == path }) { return page.visibility.position }
+        if files.contains(where: { $0.path == path }) { return SourcePosition(path: path) }
+        return nil
+    }
+}
+
+/// A tag, and where it was written (the nearest cascade, or the page for "nothing was written").
+package struct VisibilityTag: Sendable, Equatable {
+    /// What a thing without any tag is: nothing unmarked ever becomes public.
+    package static let failClosed = "intranet"
+
+    package let tag: String
+    package let position: SourcePosition
+}
+
+package struct LoadedPage: Sendable {
+    package enum Form: Sendable, Equatable { case page, section, bundle }
+
+    /// Source path, such as `Content/portal/news/a.en.md`.
+    package let path: String
+    /// Index into the configuration's sites.
+    package let site: Int
+    package let language: String
+    /// Folder below the site's, without slashes at the ends; empty for the site's own. A bundle's parent folder.
+    package let folder: String
+    /// File or bundle name without language and extension; empty for a section.
+    package let stem: String
+    package let form: Form
+    package let front: FrontMatter
+    package let places: FrontMatter.Places
+    package let visibility: VisibilityTag
+    package let body: TaggedBody
+
+    /// What translations of one page share.
+    package var pairKey: String { "\(site)/\(folder)/\(form == .section ? "_index" : stem)" }
+}
+
+/// A file that is not Markdown: copied as it is.
+package struct LoadedFile: Sendable {
+    package let path: String
+    package let location: String
+    package let site: Int
+    package let folder: String
+    package let name: String
+    /// The bundle's `pairKey` when the file lies in one.
+    package let bundle: String?
+    package let visibility: VisibilityTag
+}
+
+package struct LoadedTable: Sendable {
+    package let path: String
+    package let table: DataTable
+    /// The audience of each row.
+    package let rowVisibility: [VisibilityTag]
+}
+
+package struct LoadedForm: Sendable {
+    package let path: String
+    package let id: String
+    package let node: YAMLNode
+    package let visibility: VisibilityTag
+}

@@ -1,0 +1,101 @@
+package import PortalBase
+
+/// The files of a content tree, overlays laid over it: which exist and where their bytes are.
+package struct SourceTree: Sendable {
+    package struct File: Sendable, Equatable {
+        /// Path below the source folder, such as `Content/portal/news/a.md`: what users see in messages.
+        package let path: String
+        /// Where to read it.
+        package let location: String
+    }
+
+    /// In byte order of `path`.
+    package let files: [File]
+    private let index: [String: Int]
+
+    /// Walks `root/Content`, then every overlay as if it were another `Content`; a later file replaces an earlier one.
+    ///
+    /// Symbolic links and special files are reported and left out.
+    package init(root: String, overlays: [String] = [], diagnostics: inout [Diagnostic]) throws(FileError) {
+        var found: [String: File] = [:]
+        for base in [root + "/Content"] + overlays {
+            try Self.walk(base, "Content", &found, &diagnostics)
+        }
+        files = found.values.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
+        index = Dictionary(uniqueKeysWithValues: files.enumerated().map { ($1.path, $0) })
+    }
+
+    package func contains(_ path: String) -> Bool { index[path] != nil }
+
+    package func file(_ path: String) -> File? { index[path].map { files[$0] } }
+
+    private static func walk(
+        _ location: String, _ path: String, _ found: inout [String: File], _ diagnostics: inout [Diagnostic]
+    ) throws(FileError) {
+        for entry in try FileSystem.list(location) {
+            // Hidden files are the editors' tools' business, not content.
+            if entry.name.hasPrefix(".") || entry.name.hasSuffix("~") { continue }
+            let childPath = path + "/" + entry.name
+            let childLocation = location + "/" + entry.name
+            switch entry.kind {
+            case .directory: try walk(childLocation, childPath, &found, &diagnostics)
+            case .file: found[childPath] = File(path: childPath, location: childLocation)
+            case .symlink, .other:
+                diagnostics.append(
+                    Diagnostic(
+                        "not-a-file", SourcePosition(path: childPath),
+                        problem: Bilingual(zh: "内容目录里不能有符号链接或特殊文件", en: "a symbolic link or special file in the content tree"),
+                        remedy: Bilingual(zh: "请放入真正的文件", en: "put the file itself here")))
+            }
+        }
+    }
+}
+
+/// Text of a source file: UTF-8 checked, byte-order mark dropped, line ends made `\n`.
+///
+/// - Returns: nil after adding a diagnostic for bytes that are no UTF-8 text.
+package func decodeSource(_ bytes: [UInt8], path: String, diagnostics: inout [Diagnostic]) -> [UInt8]? {
+    var text = bytes
+    if text.starts(with: [0xEF, 0xBB, 0xBF]) { text.removeFirst(3) }
+    if text.contains(0x0D) {
+        var out: [UInt8] = []
+        out.reserveCapacity(text.count)
+        for (i, byte) in text.enumerated() where byte != 0x0D || i + 1 >= text.count || text[i + 1] != 0x0A { out.append(byte) }
+        text = out
+    }
+    func position(_ offset: Int) -> SourcePosition {
+        let before = text[..<offset]
+        let line = before.reduce(1) { $0 + ($1 == 0x0A ? 1 : 0) }
+        let start = before.lastIndex(of: 0x0A).map { $0 + 1 } ?? 0
+        return SourcePosition(path: path, line: line, column: offset - start + 1)
+    }
+    if let offset = firstInvalidUTF8(text) {
+        diagnostics.append(
+            Diagnostic(
+                "utf8", position(offset), problem: Bilingual(zh: "文件不是 UTF-8 编码", en: "the file is not UTF-8"),
+                remedy: Bilingual(zh: "请另存为 UTF-8", en: "save it as UTF-8")))
+        return nil
+    }
+    if let offset = text.firstIndex(where: { $0 < 0x20 && $0 != 0x0A && $0 != 0x09 || $0 == 0x7F }) {
+        diagnostics.append(
+            Diagnostic(
+                "control-character", position(offset), problem: Bilingual(zh: "文件里有控制字符", en: "the file holds a control character"),
+                remedy: Bilingual(zh: "请删除这个看不见的字符", en: "delete this invisible character")))
+        return nil
+    }
+    return text
+}
+
+private func firstInvalidUTF8(_ bytes: [UInt8]) -> Int? {
+    if String(validating: bytes, as: UTF8.self) != nil { return nil }
+    var decoder = UTF8()
+    var iterator = bytes.makeIterator()
+    var offset = 0
+    while true {
+        switch decoder.decode(&iterator) {
+        case .scalarValue(let scalar): offset += UTF8.width(scalar)
+        case .emptyInput: return nil
+        case .error: return offset
+        }
+    }
+}

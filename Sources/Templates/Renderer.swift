@@ -1,0 +1,190 @@
+package import PortalBase
+
+/// A set of compiled templates that may include one another.
+package struct TemplateSet: Sendable {
+    private let templates: [String: Template]
+
+    package init(_ templates: [Template]) {
+        self.templates = Dictionary(templates.map { ($0.name, $0) }) { first, _ in first }
+    }
+
+    package func contains(_ name: String) -> Bool { templates[name] != nil }
+
+    subscript(name: String) -> Template? { templates[name] }
+
+    /// What one rendering gave: bytes, and the names that no scope knew.
+    package struct Result: Sendable {
+        package let bytes: [UInt8]
+        package let unknownNames: [Diagnostic]
+    }
+
+    /// Renders a template over `context`, innermost scope last.
+    ///
+    /// - Parameter missingPartials: what the Mustache specification asks for (`.empty`), or an error.
+    package func render(
+        _ name: String, _ context: [Value], missingPartials: MissingPartials = .error
+    ) throws(TemplateError) -> Result {
+        guard let template = templates[name] else {
+            throw TemplateError(code: .missingPartial, position: SourcePosition(path: name), subject: name)
+        }
+        var renderer = Renderer(set: self, stack: context, missingPartials: missingPartials)
+        renderer.out.reserveCapacity(16 * 1024)
+        try renderer.render(template.nodes)
+        return Result(bytes: renderer.out, unknownNames: renderer.unknownNames)
+    }
+
+    package enum MissingPartials: Sendable { case empty, error }
+}
+
+private struct Renderer {
+    let set: TemplateSet
+    var stack: [Value]
+    let missingPartials: TemplateSet.MissingPartials
+    var out: [UInt8] = []
+    var unknown: Set<UnknownName> = []
+    /// Overrides of the parents being rendered, outermost first: the outermost wins.
+    var overrides: [[String: [Template.Node]]] = []
+    var indent: [UInt8] = []
+    var depth = 0
+
+    /// Includes nest no deeper than this: a tree of menus has a handful of levels.
+    static let maxDepth = 64
+
+    struct UnknownName: Hashable {
+        let place: Template.Place
+        let name: String
+    }
+
+    init(set: TemplateSet, stack: [Value], missingPartials: TemplateSet.MissingPartials) {
+        self.set = set
+        self.stack = stack
+        self.missingPartials = missingPartials
+    }
+
+    var unknownNames: [Diagnostic] {
+        unknown.map { name in
+            Diagnostic(
+                "template-unknown-name",
+                SourcePosition(path: name.place.template, line: name.place.line, column: name.place.column),
+                problem: Bilingual(zh: "模板中的名称“\(name.name)”不存在", en: "nothing is called `\(name.name)` here"),
+                remedy: Bilingual(zh: "请对照主题说明改正名称", en: "check the name against the theme contract"))
+        }.inOrder()
+    }
+
+    mutating func render(_ nodes: [Template.Node]) throws(TemplateError) {
+        for node in nodes {
+            switch node {
+            case .text(let bytes): write(bytes)
+            case .variable(let path, let escaped, let place):
+                if let value = lookup(path, place) { write(value, escaped: escaped) }
+            case .section(let path, let inverted, let children, let place):
+                try section(lookup(path, place) ?? .nothing, inverted: inverted, children)
+            case .partial(let name, let indent, let place):
+                try include(name, overriding: nil, indent: indent, place)
+            case .parent(let name, let blocks, let indent, let place):
+                try include(name, overriding: blocks, indent: indent, place)
+            case .block(let name, let children):
+                try render(overrides.lazy.compactMap { $0[name] }.first ?? children)
+            }
+        }
+    }
+
+    mutating func section(_ value: Value, inverted: Bool, _ children: [Template.Node]) throws(TemplateError) {
+        if inverted {
+            if !value.isTruthy { try render(children) }
+            return
+        }
+        guard value.isTruthy else { return }
+        if case .list(let items) = value {
+            for item in items { try render(children, in: item) }
+        } else {
+            try render(children, in: value)
+        }
+    }
+
+    mutating func render(_ nodes: [Template.Node], in value: Value) throws(TemplateError) {
+        stack.append(value)
+        try render(nodes)
+        stack.removeLast()
+    }
+
+    mutating func include(
+        _ name: Template.PartialName, overriding blocks: [String: [Template.Node]]?, indent added: [UInt8],
+        _ place: Template.Place
+    ) throws(TemplateError) {
+        let position = SourcePosition(path: place.template, line: place.line, column: place.column)
+        let fixed: String
+        switch name {
+        case .fixed(let text): fixed = text
+        case .dynamic(let path):
+            guard case .text(let text)? = lookup(path, place) else { return }
+            fixed = text
+        }
+        guard let template = set[fixed] else {
+            if missingPartials == .empty { return }
+            throw TemplateError(code: .missingPartial, position: position, subject: fixed)
+        }
+        guard depth < Self.maxDepth else { throw TemplateError(code: .recursion, position: position, subject: fixed) }
+        depth += 1
+        let outerIndent = indent
+        indent += added
+        let outerOverrides = overrides
+        // A plain partial starts afresh: blocks inside it are not reached by the includer's overrides.
+        overrides = blocks.map { overrides + [$0] } ?? []
+        if !added.isEmpty, out.isEmpty || out.last == 0x0A { out += indent }
+        try render(template.nodes)
+        overrides = outerOverrides
+        trimTrailingIndent(added)
+        indent = outerIndent
+        depth -= 1
+    }
+
+    /// The indent of a line that the partial did not write belongs to nobody.
+    mutating func trimTrailingIndent(_ added: [UInt8]) {
+        guard !added.isEmpty, out.count >= indent.count else { return }
+        let start = out.count - indent.count
+        if out[start...].elementsEqual(indent), start == 0 || out[start - 1] == 0x0A { out.removeSubrange(start...) }
+    }
+
+    /// Template text: inside an indented partial every new line starts with the indent.
+    mutating func write(_ bytes: [UInt8]) {
+        guard !indent.isEmpty else {
+            out += bytes
+            return
+        }
+        for byte in bytes {
+            out.append(byte)
+            if byte == 0x0A { out += indent }
+        }
+    }
+
+    mutating func write(_ value: Value, escaped: Bool) {
+        switch value {
+        case .nothing, .list, .scope: return
+        case .flag(let flag): out += (flag ? "true" : "false").utf8
+        case .number(let number): out += String(number).utf8
+        case .html(let bytes): out += bytes
+        case .text(let text):
+            if escaped { appendEscapedHTML(text.utf8, to: &out) } else { out += text.utf8 }
+        }
+    }
+
+    /// The first part is looked up from the innermost scope outwards, the rest strictly inside it.
+    mutating func lookup(_ path: [String], _ place: Template.Place) -> Value? {
+        if path[0] == "." { return stack.last }
+        var found: Value?
+        for scope in stack.reversed() {
+            if let value = scope.member(path[0]) {
+                found = value
+                break
+            }
+        }
+        for part in path.dropFirst() {
+            guard let outer = found else { break }
+            if case .nothing = outer { return .nothing }
+            found = outer.member(part)
+        }
+        if found == nil { unknown.insert(UnknownName(place: place, name: path.joined(separator: "."))) }
+        return found
+    }
+}

@@ -1,0 +1,181 @@
+import PortalBase
+
+/// Source to nodes, in one pass over bytes with an explicit stack of open sections.
+struct TemplateCompiler {
+    private let path: String
+    private let source: [UInt8]
+    private var i = 0
+    private var line = 1
+    private var lineStart = 0
+    private var open: [UInt8] = Array("{{".utf8)
+    private var close: [UInt8] = Array("}}".utf8)
+    private var stack: [Frame] = [Frame(kind: .root, place: .init(template: "", line: 1, column: 1))]
+
+    private struct Frame {
+        enum Kind {
+            case root
+            case section([String], inverted: Bool)
+            case block(String)
+            case parent(Template.PartialName, indent: [UInt8])
+        }
+        let kind: Kind
+        let place: Template.Place
+        var nodes: [Template.Node] = []
+        var overrides: [String: [Template.Node]] = [:]
+        var closer = ""
+    }
+
+    init(path: String, source: [UInt8]) {
+        self.path = path
+        self.source = source
+    }
+
+    mutating func compile() throws(TemplateError) -> [Template.Node] {
+        while let tag = find(open, from: i) {
+            try compileTag(at: tag)
+        }
+        appendText(i..<source.count)
+        guard stack.count == 1 else {
+            let frame = stack.last!
+            throw TemplateError(
+                code: .unclosedSection,
+                position: SourcePosition(path: path, line: frame.place.line, column: frame.place.column),
+                subject: frame.closer)
+        }
+        return stack[0].nodes
+    }
+
+    private mutating func compileTag(at tag: Int) throws(TemplateError) {
+        let place = place(at: tag)
+        var inner = tag + open.count
+        let sigil = inner < source.count ? source[inner] : 0
+        let triple = sigil == UInt8(ascii: "{")
+        let closing =
+            triple
+            ? [UInt8(ascii: "}")] + close
+            : sigil == UInt8(ascii: "=") ? [UInt8(ascii: "=")] + close : close
+        if "#^/>&!=<$".utf8.contains(sigil) || triple { inner += 1 }
+        guard let end = find(closing, from: inner) else { throw error(.unclosedTag, place, "") }
+        let after = end + closing.count
+        let content = trimmed(inner..<end)
+        let standalone = "#^/>!=<$".utf8.contains(sigil) ? standaloneRange(tag, after) : nil
+        let indent = standalone.map { Array(source[$0.lowerBound..<tag]) } ?? []
+        appendText(i..<(standalone?.lowerBound ?? tag))
+        advance(to: standalone?.upperBound ?? after)
+
+        if sigil == UInt8(ascii: "!") { return }
+        if sigil == UInt8(ascii: "=") {
+            let parts = content.split(separator: " ", omittingEmptySubsequences: true)
+            guard parts.count == 2, !content.contains("=") else { throw error(.badDelimiters, place, content) }
+            open = Array(parts[0].utf8)
+            close = Array(parts[1].utf8)
+            return
+        }
+        guard !content.isEmpty else { throw error(.emptyName, place, "") }
+        switch sigil {
+        case UInt8(ascii: "#"), UInt8(ascii: "^"):
+            push(.section(name(content), inverted: sigil == UInt8(ascii: "^")), place, closer: content)
+        case UInt8(ascii: "$"): push(.block(content), place, closer: content)
+        case UInt8(ascii: "<"): push(.parent(partialName(content), indent: indent), place, closer: content)
+        case UInt8(ascii: ">"): append(.partial(partialName(content), indent: indent, place))
+        case UInt8(ascii: "/"): try closeFrame(content, place)
+        default:
+            append(.variable(path: name(content), escaped: !triple && sigil != UInt8(ascii: "&"), place))
+        }
+    }
+
+    private mutating func push(_ kind: Frame.Kind, _ place: Template.Place, closer: String) {
+        var frame = Frame(kind: kind, place: place)
+        frame.closer = closer
+        stack.append(frame)
+    }
+
+    private mutating func closeFrame(_ content: String, _ place: Template.Place) throws(TemplateError) {
+        guard stack.count > 1, stack.last!.closer == content else { throw error(.strayClose, place, content) }
+        let frame = stack.removeLast()
+        switch frame.kind {
+        case .root: throw error(.strayClose, place, content)
+        case .section(let path, let inverted):
+            append(.section(path: path, inverted: inverted, frame.nodes, frame.place))
+        case .block(let name):
+            // Directly inside a parent tag a block is an override, anywhere else a slot with a default.
+            if case .parent = stack.last!.kind {
+                stack[stack.count - 1].overrides[name] = frame.nodes
+            } else {
+                append(.block(name: name, frame.nodes))
+            }
+        case .parent(let name, let indent):
+            append(.parent(name, overrides: frame.overrides, indent: indent, frame.place))
+        }
+    }
+
+    private mutating func append(_ node: Template.Node) {
+        stack[stack.count - 1].nodes.append(node)
+    }
+
+    private mutating func appendText(_ range: Range<Int>) {
+        guard !range.isEmpty else { return }
+        append(.text(Array(source[range])))
+    }
+
+    /// The whole line of a tag that stands alone on it, line end included; nil for a tag with company.
+    private func standaloneRange(_ tag: Int, _ after: Int) -> Range<Int>? {
+        var start = tag
+        while start > i, source[start - 1] == 0x20 || source[start - 1] == 0x09 { start -= 1 }
+        guard start == 0 || source[start - 1] == 0x0A else { return nil }
+        var end = after
+        while end < source.count, source[end] == 0x20 || source[end] == 0x09 { end += 1 }
+        if end == source.count { return start..<end }
+        if source[end] == 0x0A { return start..<(end + 1) }
+        if source[end] == 0x0D, end + 1 < source.count, source[end + 1] == 0x0A { return start..<(end + 2) }
+        return nil
+    }
+
+    private func name(_ text: String) -> [String] {
+        text == "." ? ["."] : text.split(separator: ".").map(String.init)
+    }
+
+    private func partialName(_ text: String) -> Template.PartialName {
+        guard text.hasPrefix("*") else { return .fixed(text) }
+        return .dynamic(name(String(text.dropFirst().drop { $0 == " " })))
+    }
+
+    private func trimmed(_ range: Range<Int>) -> String {
+        var slice = source[range]
+        while let first = slice.first, first <= 0x20 { slice = slice.dropFirst() }
+        while let last = slice.last, last <= 0x20 { slice = slice.dropLast() }
+        return String(decoding: slice, as: UTF8.self)
+    }
+
+    private func find(_ needle: [UInt8], from start: Int) -> Int? {
+        var k = start
+        while k + needle.count <= source.count {
+            if source[k] == needle[0], source[k..<(k + needle.count)].elementsEqual(needle) { return k }
+            k += 1
+        }
+        return nil
+    }
+
+    private mutating func advance(to end: Int) {
+        for k in i..<end where source[k] == 0x0A {
+            line += 1
+            lineStart = k + 1
+        }
+        i = end
+    }
+
+    private func place(at offset: Int) -> Template.Place {
+        var line = line
+        var start = lineStart
+        for k in i..<offset where source[k] == 0x0A {
+            line += 1
+            start = k + 1
+        }
+        return .init(template: path, line: line, column: offset - start + 1)
+    }
+
+    private func error(_ code: TemplateError.Code, _ place: Template.Place, _ subject: String) -> TemplateError {
+        TemplateError(
+            code: code, position: SourcePosition(path: path, line: place.line, column: place.column), subject: subject)
+    }
+}
