@@ -15,12 +15,18 @@ let strict: [SwiftSetting] = [
 let package = Package(
     name: "XinmiPortal",
     products: [
-        .executable(name: "sitegen", targets: ["SiteGen"])
+        .executable(name: "sitegen", targets: ["SiteGen"]),
+        .executable(name: "formsapi", targets: ["FormsAPI"]),
+        .executable(name: "coredesk", targets: ["CoreDesk"]),
+        .executable(name: "ferry", targets: ["FerryTool"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     ],
     targets: [
         // C libraries from Debian. Only shims for what Swift cannot call.
@@ -58,5 +64,69 @@ let package = Package(
                 .product(name: "FlyingFox", package: "FlyingFox"),
             ],
             swiftSettings: strict),
+
+        // Signed and enveloped data on libcrypto (RFC 5652, 5083), and the symmetric pieces beside it: AES-GCM,
+        // HKDF, HMAC. Knows bytes, keys and certificates; no batch, no form.
+        .target(name: "CMS", dependencies: ["PortalBase", "CLibCrypto"], swiftSettings: strict),
+
+        // Batches, lanes and acknowledgements: payload = kind + id + bytes. Knows no form, no SQL and no HTTP; lane
+        // state lies in the owner's database behind `LaneStore`.
+        .target(name: "Ferry", dependencies: ["PortalBase", "CMS"], swiftSettings: strict),
+
+        // `LaneStore` over SQLite, for the two programs that own a lane's state.
+        .target(
+            name: "LaneDatabase",
+            dependencies: ["PortalBase", "Ferry", .product(name: "GRDB", package: "GRDB.swift")], swiftSettings: strict),
+
+        // Sealed submissions at the edge: receipts, once-only, tickets, status boxes, retention. Sees no plaintext.
+        .target(
+            name: "Submissions",
+            dependencies: [
+                "PortalBase", "CMS", "Ferry", "LaneDatabase", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict),
+
+        // The command `formsapi`: intake in the internet buffer zone. Holds no private key while serving.
+        .executableTarget(
+            name: "FormsAPI",
+            dependencies: [
+                "PortalBase", "PositionedYAML", "Forms", "CMS", "Submissions", "Ferry",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+
+        // The command `ferry`: seals, opens and verifies files by hand; never moves a lane.
+        .executableTarget(
+            name: "FerryTool",
+            dependencies: [
+                "PortalBase", "CMS", "Ferry", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+
+        // Pure engine: definitions, fork and join, deadlines on a working calendar. Time is a parameter; knows no
+        // clock, no SQL and no HTTP.
+        .target(name: "Workflow", dependencies: ["PortalBase"], swiftSettings: strict),
+
+        // The command `coredesk`: hotline loop and parallel approvals in the core network.
+        .executableTarget(
+            name: "CoreDesk",
+            dependencies: [
+                "PortalBase", "PositionedYAML", "Templates", "Forms", "CMS", "Ferry", "LaneDatabase", "Workflow",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+
+        // Tests: one folder a target, and what crosses targets in IntegrationTests.
+        .target(name: "TestSupport", dependencies: ["PortalBase"], path: "Tests/TestSupport", swiftSettings: strict),
+        .testTarget(name: "PortalBaseTests", dependencies: ["PortalBase"], swiftSettings: strict),
+        .testTarget(name: "MarkdownTests", dependencies: ["PortalBase", "Markdown"], swiftSettings: strict),
+        .testTarget(name: "TemplatesTests", dependencies: ["PortalBase", "Templates", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "FormsTests", dependencies: ["PortalBase", "PositionedYAML", "Forms"], swiftSettings: strict),
+        .testTarget(name: "IntegrationTests", dependencies: ["PortalBase", "SiteGen", "TestSupport"], swiftSettings: strict),
     ]
 )

@@ -10,6 +10,12 @@ package struct FieldError: Sendable, Equatable {
     package let field: String
     package let code: Code
     package let message: Bilingual
+
+    package init(field: String, code: Code, message: Bilingual) {
+        self.field = field
+        self.code = code
+        self.message = message
+    }
 }
 
 /// Answers that passed: canonical values by field, only for questions that were asked.

@@ -6,15 +6,18 @@ package struct CutBody: Sendable, Equatable {
     /// Original line number of each line; empty when nothing was cut and lines just count on from `firstLine`.
     let lines: [Int]
     let firstLine: Int
+    /// False when the directives of the body were reported as mistaken: what is left of them is no news then.
+    let isWellFormed: Bool
 
     package init(uncut bytes: [UInt8], firstLine: Int) {
-        self.init(bytes: bytes, lines: [], firstLine: firstLine)
+        self.init(bytes: bytes, lines: [], firstLine: firstLine, isWellFormed: true)
     }
 
-    init(bytes: [UInt8], lines: [Int], firstLine: Int) {
+    init(bytes: [UInt8], lines: [Int], firstLine: Int, isWellFormed: Bool) {
         self.bytes = bytes
         self.lines = lines
         self.firstLine = firstLine
+        self.isWellFormed = isWellFormed
     }
 
     /// Original line of a line counted from 0.
@@ -44,16 +47,16 @@ package struct TaggedBody: Sendable {
 
     /// Finds the tagged parts. Mistakes (unclosed, no tag) are added to `diagnostics`, once for all audiences.
     package init(_ body: [UInt8], path: String, firstLine: Int, diagnostics: inout [Diagnostic]) {
-        source = CutBody(uncut: body, firstLine: firstLine)
         self.path = path
         guard DirectiveScanner.mayContainDirectives(body) else {
+            source = CutBody(uncut: body, firstLine: firstLine)
             parts = []
             return
         }
-        let source = source
-        var scanner = DirectiveScanner(source: body, path: path) { source.originalLine($0) }
+        var scanner = DirectiveScanner(source: body, path: path) { $0 + firstLine }
         scanner.scan()
         diagnostics += scanner.diagnostics
+        source = CutBody(bytes: body, lines: [], firstLine: firstLine, isWellFormed: scanner.diagnostics.isEmpty)
         parts = Self.parts(scanner.spans, diagnostics: &diagnostics)
     }
 
@@ -143,6 +146,6 @@ package struct TaggedBody: Sendable {
             if atLineStart { line += 1 }
             i += 1
         }
-        return CutBody(bytes: out, lines: lines, firstLine: body.firstLine)
+        return CutBody(bytes: out, lines: lines, firstLine: body.firstLine, isWellFormed: body.isWellFormed)
     }
 }

@@ -33,13 +33,16 @@ package struct MarkdownEngine: Sendable {
             diagnostics.append(refusal)
             return .empty
         }
+        let before = diagnostics.count
         let (source, directives) = substituteDirectives(body, path, &diagnostics)
+        // Directives that were refused stay in the source and would be reported a second time.
+        let isWhole = body.isWellFormed && diagnostics.count == before
         let (document, found) = CMarkPool.shared.withCopy { cmark in
             let tree = CMarkTree(source, with: cmark, options: CMARK_OPT_FOOTNOTES | CMARK_OPT_VALIDATE_UTF8)
             var assembly = DocumentAssembly(
                 cmark: cmark, body: body, path: path, directives: directives, rawHTML: rawHTML)
             assembly.prepare(tree.nodes())
-            assembly.compareLiteralMarks(source)
+            if isWhole { assembly.compareLiteralMarks(source) }
             let document = assembly.document(tree.html())
             return (document, assembly.diagnostics)
         }

@@ -1,0 +1,32 @@
+# Two commands do everything on a fresh machine: `make publish` and `make test`.
+SHELL := /bin/bash
+NOW ?=
+SITEGEN = .build/release/sitegen
+now_option = $(if $(NOW),--now $(NOW))
+
+.PHONY: publish test serve lint check-content build-debug
+
+publish: ## Set-up, release build, all sites and variants into Output/.
+	@Scripts/setup site
+	swift build -c release --product sitegen
+	$(SITEGEN) build --output Output $(now_option)
+
+serve: ## Preview with reload on http://127.0.0.1:8000/.
+	@Scripts/setup site
+	swift build -c release --product sitegen
+	$(SITEGEN) serve $(now_option)
+
+build-debug:
+	@Scripts/setup test
+	swift build --build-tests
+
+test: build-debug ## Everything that CI runs.
+	@$(MAKE) --no-print-directory check-content lint
+	swift test --skip-build
+
+check-content:
+	Scripts/check-content-overlap Content
+	.build/debug/sitegen check $(now_option)
+
+lint: ## Import rules and formatting.
+	Scripts/check-imports

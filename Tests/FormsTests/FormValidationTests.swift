@@ -1,0 +1,91 @@
+import Forms
+import PortalBase
+import PositionedYAML
+import Testing
+
+@Suite struct FormValidationTests {
+    private func definition(_ yaml: String) -> (FormDefinition?, [Diagnostic]) {
+        var diagnostics: [Diagnostic] = []
+        guard let node = YAMLNode.parse(yaml, path: "f.yaml", diagnostics: &diagnostics) else { return (nil, diagnostics) }
+        return (FormDefinition(node, diagnostics: &diagnostics), diagnostics)
+    }
+
+    private static let shop = """
+        id: shop
+        kind: hotline
+        title: {zh: 店, en: Shop}
+        lists: {kinds: [{value: company, label: 企业}, {value: person, label: 个人}]}
+        conditions: {isCompany: {field: kind, is: company}}
+        pages:
+          - id: p
+            title: 页
+            fields:
+              - {id: kind, type: single, label: 类型, list: kinds, required: true}
+              - {id: uscc, type: uscc, label: 代码, when: isCompany, required: true}
+              - {id: phone, type: phone, label: 电话}
+              - {id: size, type: number, label: 面积, min: 1, max: 10}
+              - {id: idno, type: idnumber, label: 身份证}
+              - {id: text, type: text, label: 文, max: 5}
+              - {id: ok, type: declaration, label: 声明, required: true}
+        """
+
+    @Test func onlyWhatWasAskedIsRequiredAndKept() throws {
+        let form = try #require(definition(Self.shop).0)
+        let answers = try form.validate(["kind": ["person"], "uscc": ["rubbish"], "ok": ["yes"], "text": [" é "]]).get()
+        #expect(answers.values == ["kind": .string("person"), "ok": .string("yes"), "text": .string("é")])
+    }
+
+    @Test func everyMistakeIsFoundInTheOrderOfTheForm() throws {
+        let form = try #require(definition(Self.shop).0)
+        let input = [
+            "kind": ["company"], "uscc": ["91410183MA000000XX"], "phone": ["abc"], "size": ["11"], "idno": ["110101199001011234"],
+            "text": ["一二三四五六"], "more": ["x"],
+        ]
+        guard case .failure(let failure) = form.validate(input) else {
+            Issue.record("accepted")
+            return
+        }
+        #expect(failure.errors.map(\.code) == [.unknownField, .notUSCC, .notPhone, .tooLarge, .notIDNumber, .tooLong, .notDeclared])
+    }
+
+    @Test func checkCharactersAreChecked() throws {
+        let form = try #require(definition(Self.shop).0)
+        // A well-known published example of each standard; neither belongs to a person of this project.
+        let good = ["kind": ["company"], "uscc": ["91350100M000100Y43"], "idno": ["11010519491231002X"], "ok": ["yes"]]
+        #expect((try? form.validate(good).get()) != nil)
+    }
+
+    @Test func bidirectionalOverridesAreRefused() throws {
+        let form = try #require(definition(Self.shop).0)
+        guard case .failure(let failure) = form.validate(["kind": ["person"], "ok": ["yes"], "text": ["a\u{202E}b"]]) else {
+            Issue.record("accepted")
+            return
+        }
+        #expect(failure.errors.map(\.code) == [.characters])
+    }
+
+    @Test func mistakesInADefinitionHaveTheirPlace() {
+        let (form, diagnostics) = definition(
+            "id: x\nkind: hotlin\ntitle: t\npages:\n  - id: p\n    title: t\n    fields:\n      - {id: _form, type: txt, label: l, when: nope}\n")
+        #expect(form == nil)
+        #expect(diagnostics.map(\.position.line).sorted() == [2, 8, 8, 8])
+    }
+
+    @Test func theDigestIsTheSameFromYAMLAndFromItsJSON() throws {
+        var diagnostics: [Diagnostic] = []
+        let node = try #require(YAMLNode.parse(Self.shop, path: "f", diagnostics: &diagnostics))
+        let fromYAML = try #require(FormDefinition(node, diagnostics: &diagnostics))
+        #expect(FormDefinition(canonicalJSON: node.json.canonicalBytes) == fromYAML)
+        #expect(SHA256Digest(of: node.json.canonicalBytes).hex == fromYAML.digest)
+    }
+
+    @Test func whatWasTypedComesBackEscapedBesideTheErrorSummary() throws {
+        let form = try #require(definition(Self.shop).0)
+        let html = FormHTML(definition: form, language: "zh", prefix: "/forms").form(
+            values: ["text": ["<script>"]], errors: [.init(field: "text", code: .tooLong, message: Bilingual(zh: "太长", en: "long"))])
+        #expect(html.contains("value=\"&lt;script&gt;\""))
+        #expect(html.contains("<a href=\"#f-text\">太长</a>"))
+        #expect(html.contains("aria-invalid=\"true\""))
+        #expect(!html.contains("<script>"))
+    }
+}

@@ -1,0 +1,88 @@
+import Markdown
+import PortalBase
+import Testing
+
+@Suite struct MarkdownEngineTests {
+    private let engine = MarkdownEngine(containers: ["notice"], leaves: ["table"])
+
+    private func render(_ text: String) -> (MarkdownDocument, [Diagnostic]) {
+        var diagnostics: [Diagnostic] = []
+        let tagged = TaggedBody(Array(text.utf8), path: "a.md", firstLine: 5, diagnostics: &diagnostics)
+        let body = tagged.cut(admits: { $0 == "public" }, diagnostics: &diagnostics)
+        return (engine.render(body, path: "a.md", diagnostics: &diagnostics), diagnostics)
+    }
+
+    @Test func headingsGetAnchorsThatStayForChinese() {
+        let (document, _) = render("# 总则\n\n## 第一条 范围\n\n## 第一条 范围\n\n## A & B\n")
+        #expect(document.headings.map(\.anchor) == ["总则", "第一条-范围", "第一条-范围-1", "a-b"])
+        #expect(String(decoding: document.html, as: UTF8.self).contains("<h2 id=\"第一条-范围-1\">"))
+    }
+
+    @Test func linksImagesAndDirectivesBecomeSlots() {
+        let (document, diagnostics) = render("[a](b.md) ![c](d.png \"t\") :ref[e]{to=f.md}\n\n:::notice[g]{kind=warning}\nh\n:::\n\n::table{src=x.csv}\n")
+        #expect(diagnostics == [])
+        let kinds = document.slots.map { slot in
+            switch slot.slot {
+            case .linkOpen(let destination, _, let conditional, _): "link \(destination) \(conditional)"
+            case .linkClose: "close"
+            case .image(let source, let alternative, let title, _): "image \(source) \(alternative) \(title)"
+            case .directiveOpen(let d): "open \(d.name) \(d.label) \(d.attributes["kind"] ?? "")"
+            case .directiveClose(let name): "end \(name)"
+            case .directiveLeaf(let d): "leaf \(d.name) \(d.attributes["src"] ?? "")"
+            }
+        }
+        #expect(kinds == ["link b.md false", "close", "image d.png c t", "link f.md true", "close", "open notice g warning", "end notice", "leaf table x.csv"])
+    }
+
+    @Test func rawHTMLIsAnErrorWithItsLine() {
+        let (document, diagnostics) = render("ok\n\n<script>x</script>\n\ntext <b>y</b>\n")
+        #expect(diagnostics.filter { $0.rule == "raw-html" }.map(\.position.line) == [7, 9, 9])
+        #expect(!String(decoding: document.html, as: UTF8.self).contains("<script>"))
+    }
+
+    @Test func aMarkThatOnlyLooksLikeADirectiveNeverShowsWhatItHides() {
+        for text in ["- item\n\n  :::intranet\n  secret\n  :::\n", "> :::intranet\n> secret\n> :::\n", "：：：intranet\nsecret\n：：：\n", "a：intranet[secret]\n"] {
+            let (document, diagnostics) = render(text)
+            #expect(diagnostics.hasErrors || !String(decoding: document.html, as: UTF8.self).contains("secret"), "\(text)")
+        }
+    }
+
+    @Test func anUnknownDirectiveIsReportedWithAHint() {
+        let (_, diagnostics) = render("a\n\n:::notise\nx\n:::\n")
+        #expect(diagnostics.map(\.rule) == ["unknown-directive"])
+        #expect(diagnostics[0].remedy.en.contains("notice"))
+        #expect(diagnostics[0].position.line == 7)
+    }
+
+    @Test func linesCountThroughACut() {
+        let (_, diagnostics) = render("a\n\n:::intranet\nx\n\ny\n:::\n\n<b>\n")
+        #expect(diagnostics.map(\.position.line) == [13])
+    }
+
+    @Test func tablesWithoutBoundAreRefused() {
+        let row = String(repeating: "|a", count: 200) + "|\n"
+        let rule = String(repeating: "|-", count: 200) + "|\n"
+        #expect(render(row + rule).1.map(\.rule) == ["table-too-wide"])
+    }
+
+    @Test func imagesInsideLinksAndLinksInsideAlternativesAreSafe() {
+        let (document, _) = render("[![a](b.png)](c.md) ![x [y](z.md) w](v.png)\n")
+        #expect(document.slots.count == 4)
+    }
+
+    /// Debian's library corrupts pages silently when two threads share a copy: all extensions, all cores, compared.
+    @Test func rendersTheSameOnAllCoresAsOnOne() {
+        let bodies = (0..<64).map { n in
+            "# 标题 \(n) ~~删~~\n\nwww.example\(n).com user\(n)@example.com ~~a\(n)~~ **重点**[^1]\n\n| a | b |\n|---|:-:|\n| \(n) | ~~x~~ |\n\n- [x] done\n- [ ] open \(n)\n\nhttps://example.org/\(n)?q=~~z~~\n\n[^1]: 注 \(n) `code` www.x\(n).org\n"
+        }
+        let engine = engine
+        @Sendable func html(_ index: Int) -> [UInt8] {
+            var diagnostics: [Diagnostic] = []
+            let body = CutBody(uncut: Array(bodies[index % bodies.count].utf8), firstLine: 1)
+            return engine.render(body, path: "x.md", diagnostics: &diagnostics).html
+        }
+        let expected = (0..<bodies.count).map(html)
+        let all = parallelMap(6_000, jobs: 8) { index, _ in html(index) == expected[index % bodies.count] }
+        #expect(all.allSatisfy { $0 })
+    }
+}
