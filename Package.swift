@@ -27,11 +27,14 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     ],
     targets: [
         // C libraries from Debian. Only shims for what Swift cannot call.
         .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CCMarkGFM"),
+        .systemLibrary(name: "CLinux"),
 
         // Values that three or more targets need: diagnostics, instants, canonical JSON, digests,
         // durable files. Imports none of our Swift targets, so that all of them can import it.
@@ -59,7 +62,7 @@ let package = Package(
         .executableTarget(
             name: "SiteGen",
             dependencies: [
-                "PortalBase", "PositionedYAML", "Markdown", "Templates", "SiteModel", "Forms",
+                "PortalBase", "PositionedYAML", "Markdown", "Templates", "SiteModel", "Forms", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "FlyingFox", package: "FlyingFox"),
             ],
@@ -93,7 +96,9 @@ let package = Package(
                 "PortalBase", "PositionedYAML", "Forms", "CMS", "Submissions", "Ferry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: strict),
 
@@ -117,7 +122,9 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: strict),
 

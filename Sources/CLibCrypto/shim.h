@@ -4,9 +4,11 @@
 
 #include <openssl/bio.h>
 #include <openssl/cms.h>
+#include <openssl/ec.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/kdf.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
@@ -22,6 +24,8 @@ static inline void xm_x509_stack_free(STACK_OF(X509) *s) { sk_X509_free(s); }
 
 static inline int xm_signer_count(STACK_OF(CMS_SignerInfo) *s) { return s ? sk_CMS_SignerInfo_num(s) : 0; }
 static inline CMS_SignerInfo *xm_signer_at(STACK_OF(CMS_SignerInfo) *s, int i) { return sk_CMS_SignerInfo_value(s, i); }
+
+static inline void xm_openssl_free(void *p) { OPENSSL_free(p); }
 
 static inline int xm_bio_is_eof(BIO *b) { return BIO_eof(b); }
 static inline long xm_bio_mem_data(BIO *b, char **p) { return BIO_get_mem_data(b, p); }

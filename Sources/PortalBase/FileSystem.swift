@@ -40,9 +40,10 @@ package enum FileSystem {
         }
     }
 
-    /// The whole file. `limit` refuses larger files before they are read (EFBIG).
+    /// The whole regular file. `limit` refuses larger files before they are read (EFBIG); a pipe that lies where a file
+    /// should be is refused without waiting for its writer.
     package static func read(_ path: String, limit: Int = .max) throws(FileError) -> [UInt8] {
-        let fd = open(path, O_RDONLY | O_CLOEXEC)
+        let fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
         guard fd >= 0 else { throw FileError("open", path) }
         defer { close(fd) }
         var info = stat()

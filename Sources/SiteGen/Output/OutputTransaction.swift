@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import PortalBase
 import Synchronization
@@ -75,7 +76,7 @@ final class OutputTransaction: Sendable {
         for path in sortedPuts where isAsset(path) { operations.append(Self.put(path)) }
         for path in sortedPuts where !isAsset(path) { operations.append(Self.put(path)) }
         for path in sortedDeletes where isAsset(path) { operations.append(Self.delete(path)) }
-        syncFileSystem()
+        try syncFileSystem()
         let record = JSON.object(["fmt": .string(Self.journalFormat), "operations": .array(operations)])
         try FileSystem.replaceDurably(journal, with: record.canonicalBytes)
         try apply(operations)
@@ -113,7 +114,7 @@ final class OutputTransaction: Sendable {
             var current = folder
             while current.contains("/"), FileSystem.removeEmptyDirectory(root + "/" + current) { current = FileSystem.parent(current) }
         }
-        syncFileSystem()
+        try syncFileSystem()
         try FileSystem.remove(journal)
         try FileSystem.removeTree(stage)
     }
@@ -131,7 +132,10 @@ final class OutputTransaction: Sendable {
 
     /// Everything written so far reaches the disk: the stage before the journal names it, the result before the
     /// journal goes.
-    private func syncFileSystem() {
-        sync()
+    private func syncFileSystem() throws(FileError) {
+        let fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard fd >= 0 else { throw FileError("open", root) }
+        defer { close(fd) }
+        guard syncfs(fd) == 0 else { throw FileError("syncfs", root) }
     }
 }

@@ -1,0 +1,141 @@
+import CLibCrypto
+package import PortalBase
+
+/// An X.509 certificate. Immutable after loading, and reference-counted by libcrypto.
+package final class Certificate: @unchecked Sendable {
+    // The X509 object is only read after init; libcrypto locks its caches itself.
+    let x509: OpaquePointer
+
+    /// Takes ownership of `x509`.
+    init(owning x509: OpaquePointer) {
+        self.x509 = x509
+    }
+
+    deinit { X509_free(x509) }
+
+    package convenience init(pem: [UInt8]) throws(CryptoError) {
+        let bio = MemoryBIO(pem)
+        guard let x509 = PEM_read_bio_X509(bio.pointer, nil, nil, nil) else { throw .last(.badCertificate) }
+        self.init(owning: x509)
+    }
+
+    package convenience init(der: [UInt8]) throws(CryptoError) {
+        let bio = MemoryBIO(der)
+        guard let x509 = d2i_X509_bio(bio.pointer, nil) else { throw .last(.badCertificate) }
+        self.init(owning: x509)
+    }
+
+    /// SHA-256 of the subject public key info: what lanes and lists pin.
+    package var publicKeyDigest: SHA256Digest {
+        var buffer: UnsafeMutablePointer<UInt8>?
+        let count = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x509), &buffer)
+        defer { xm_openssl_free(buffer) }
+        guard let buffer, count > 0 else { return SHA256Digest(of: []) }
+        return SHA256Digest(of: Array(UnsafeBufferPointer(start: buffer, count: Int(count))))
+    }
+
+    package var der: [UInt8] {
+        var buffer: UnsafeMutablePointer<UInt8>?
+        let count = i2d_X509(x509, &buffer)
+        defer { xm_openssl_free(buffer) }
+        guard let buffer, count > 0 else { return [] }
+        return Array(UnsafeBufferPointer(start: buffer, count: Int(count)))
+    }
+
+    /// The subject's common name; empty when it has none.
+    package var commonName: String {
+        var buffer = [CChar](repeating: 0, count: 256)
+        let count = X509_NAME_get_text_by_NID(X509_get_subject_name(x509), NID_commonName, &buffer, Int32(buffer.count))
+        guard count > 0 else { return "" }
+        return String(decoding: buffer.prefix(Int(count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}
+
+/// A private key. Never printed, never encoded again.
+package final class PrivateKey: @unchecked Sendable {
+    // Read only after init; libcrypto's key operations on one key are safe from several threads.
+    let key: OpaquePointer
+
+    package init(pem: [UInt8]) throws(CryptoError) {
+        let bio = MemoryBIO(pem)
+        guard let key = PEM_read_bio_PrivateKey(bio.pointer, nil, nil, nil) else { throw .last(.badKey) }
+        self.key = key
+    }
+
+    deinit { EVP_PKEY_free(key) }
+
+    func matches(_ certificate: Certificate) -> Bool { X509_check_private_key(certificate.x509, key) == 1 }
+}
+
+/// A key with its certificate.
+package struct Identity: Sendable {
+    package let certificate: Certificate
+    let key: PrivateKey
+
+    package init(certificate: Certificate, key: PrivateKey) throws(CryptoError) {
+        guard key.matches(certificate) else { throw CryptoError(code: .badKey, detail: "the key does not belong to the certificate") }
+        self.certificate = certificate
+        self.key = key
+    }
+
+    /// Reads `<path>.crt` and `<path>.key`, both PEM.
+    package init(path: String) throws {
+        try self.init(
+            certificate: Certificate(pem: FileSystem.read(path + ".crt")), key: PrivateKey(pem: FileSystem.read(path + ".key")))
+    }
+}
+
+/// The authority that certificates must lead to, with its revocation lists.
+package final class TrustStore: @unchecked Sendable {
+    // Filled in init and only read afterwards; X509_STORE locks its own cache.
+    let store: OpaquePointer
+
+    /// What a certificate must be good for.
+    package enum Purpose: Sendable { case signing, clientAuthentication }
+
+    /// - Parameters:
+    ///   - authorities: PEM, one or more certificates.
+    ///   - revocationLists: PEM. With one, every certificate's revocation is checked, and its absence is a failure.
+    package init(authorities: [UInt8], revocationLists: [[UInt8]] = []) throws(CryptoError) {
+        guard let store = X509_STORE_new() else { throw .last(.badCertificate) }
+        self.store = store
+        let bio = MemoryBIO(authorities)
+        var count = 0
+        while let x509 = PEM_read_bio_X509(bio.pointer, nil, nil, nil) {
+            X509_STORE_add_cert(store, x509)
+            X509_free(x509)
+            count += 1
+        }
+        ERR_clear_error()
+        guard count > 0 else { throw CryptoError(code: .badCertificate, detail: "no authority certificate") }
+        for list in revocationLists {
+            let bio = MemoryBIO(list)
+            guard let crl = PEM_read_bio_X509_CRL(bio.pointer, nil, nil, nil) else { throw .last(.badRevocationList) }
+            X509_STORE_add_crl(store, crl)
+            X509_CRL_free(crl)
+        }
+        if !revocationLists.isEmpty { X509_STORE_set_flags(store, UInt(X509_V_FLAG_CRL_CHECK)) }
+    }
+
+    deinit { X509_STORE_free(store) }
+
+    /// Checks chain, purpose, revocation, and validity at `instant`.
+    package func verify(_ certificate: Certificate, for purpose: Purpose, at instant: Instant) throws(CryptoError) {
+        guard let context = X509_STORE_CTX_new() else { throw .last(.untrusted) }
+        defer { X509_STORE_CTX_free(context) }
+        guard X509_STORE_CTX_init(context, store, certificate.x509, nil) == 1 else { throw .last(.untrusted) }
+        let parameters = X509_STORE_CTX_get0_param(context)
+        X509_VERIFY_PARAM_set_time(parameters, time_t(instant.seconds))
+        if purpose == .clientAuthentication {
+            X509_VERIFY_PARAM_set_purpose(parameters, X509_PURPOSE_SSL_CLIENT)
+        }
+        guard X509_verify_cert(context) == 1 else {
+            let reason = String(cString: X509_verify_cert_error_string(Int(X509_STORE_CTX_get_error(context))))
+            ERR_clear_error()
+            throw CryptoError(code: .untrusted, detail: reason)
+        }
+        if purpose == .signing, X509_get_key_usage(certificate.x509) & UInt32(KU_DIGITAL_SIGNATURE) == 0 {
+            throw CryptoError(code: .untrusted, detail: "the certificate is not for digital signatures")
+        }
+    }
+}

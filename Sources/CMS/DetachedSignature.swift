@@ -1,0 +1,54 @@
+import CLibCrypto
+package import PortalBase
+
+/// Detached CMS SignedData (RFC 5652) with signed attributes, SHA-256.
+package enum DetachedSignature {
+    package static func sign(_ content: [UInt8], by identity: Identity) throws(CryptoError) -> [UInt8] {
+        let input = MemoryBIO(content)
+        let flags = UInt32(CMS_DETACHED | CMS_BINARY | CMS_PARTIAL | CMS_NOSMIMECAP)
+        guard let cms = CMS_sign(nil, nil, nil, nil, flags) else { throw .last(.sign) }
+        defer { CMS_ContentInfo_free(cms) }
+        guard CMS_add1_signer(cms, identity.certificate.x509, identity.key.key, EVP_sha256(), flags) != nil,
+            CMS_final(cms, input.pointer, nil, flags) == 1
+        else { throw .last(.sign) }
+        let output = MemoryBIO()
+        guard i2d_CMS_bio(output.pointer, cms) == 1 else { throw .last(.sign) }
+        return output.bytes
+    }
+
+    /// Verifies a signature over `content`.
+    ///
+    /// A chain to the authority is necessary and not sufficient, since any clerk's certificate has one: the signer's
+    /// public key must also be among `allowed`. Exactly one signer, with signed attributes.
+    /// - Returns: the signer's certificate.
+    package static func verify(
+        _ signature: [UInt8], over content: [UInt8], trust: TrustStore, allowed: Set<SHA256Digest>, at instant: Instant
+    ) throws(CryptoError) -> Certificate {
+        let encoded = MemoryBIO(signature)
+        guard let cms = d2i_CMS_bio(encoded.pointer, nil) else { throw .last(.badSignature) }
+        defer { CMS_ContentInfo_free(cms) }
+        guard OBJ_obj2nid(CMS_get0_type(cms)) == NID_pkcs7_signed else {
+            throw CryptoError(code: .badSignature, detail: "not SignedData")
+        }
+        let signers = CMS_get0_SignerInfos(cms)
+        guard xm_signer_count(signers) == 1, let signer = xm_signer_at(signers, 0) else {
+            throw CryptoError(code: .badSignature, detail: "not exactly one signer")
+        }
+        guard CMS_signed_get_attr_count(signer) > 0 else {
+            throw CryptoError(code: .badSignature, detail: "no signed attributes")
+        }
+        let input = MemoryBIO(content)
+        // The chain is checked below, at the caller's instant and for the right purpose.
+        let flags = UInt32(CMS_BINARY | CMS_NO_SIGNER_CERT_VERIFY)
+        guard CMS_verify(cms, nil, nil, input.pointer, nil, flags) == 1 else { throw .last(.badSignature) }
+        var x509: OpaquePointer?
+        CMS_SignerInfo_get0_algs(signer, nil, &x509, nil, nil)
+        guard let x509, X509_up_ref(x509) == 1 else { throw CryptoError(code: .badSignature, detail: "no signer certificate") }
+        let certificate = Certificate(owning: x509)
+        try trust.verify(certificate, for: .signing, at: instant)
+        guard allowed.contains(certificate.publicKeyDigest) else {
+            throw CryptoError(code: .signerNotAllowed, detail: certificate.commonName)
+        }
+        return certificate
+    }
+}

@@ -1,0 +1,25 @@
+import PortalBase
+
+/// `application/x-www-form-urlencoded` with bounds; nil for what no browser sends.
+struct URLEncodedBody {
+    /// Values by name, in order of appearance.
+    let fields: [String: [String]]
+
+    private static let maxFields = 500
+
+    init?(_ bytes: [UInt8]) {
+        var fields: [String: [String]] = [:]
+        guard bytes.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { return nil }
+        let pairs = bytes.split(separator: UInt8(ascii: "&"))
+        guard pairs.count <= Self.maxFields else { return nil }
+        for pair in pairs {
+            let equals = pair.firstIndex(of: UInt8(ascii: "=")) ?? pair.endIndex
+            let value = equals == pair.endIndex ? [] : pair[(equals + 1)...]
+            guard let name = percentDecoded(String(decoding: pair[..<equals], as: UTF8.self), plusIsSpace: true),
+                let text = percentDecoded(String(decoding: value, as: UTF8.self), plusIsSpace: true), name.utf8.count <= 128
+            else { return nil }
+            fields[name, default: []].append(text)
+        }
+        self.fields = fields
+    }
+}
