@@ -1,13 +1,13 @@
 import PortalBase
 
 /// `application/x-www-form-urlencoded` with bounds; nil for what no browser sends.
-struct URLEncodedBody {
+package struct URLEncodedBody: Sendable {
     /// Values by name, in order of appearance.
-    let fields: [String: [String]]
+    package let fields: [String: [String]]
 
     private static let maxFields = 500
 
-    init?(_ bytes: [UInt8]) {
+    package init?(_ bytes: [UInt8]) {
         var fields: [String: [String]] = [:]
         guard bytes.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { return nil }
         let pairs = bytes.split(separator: UInt8(ascii: "&"))

@@ -1,0 +1,148 @@
+import CMS
+import Ferry
+import Forms
+import PortalBase
+import PositionedYAML
+import Workflow
+
+/// `coredesk`'s configuration file. Paths are relative to the file.
+struct Configuration: Sendable {
+    /// Unix socket that nginx talks to.
+    let socket: String
+    /// Origin of the staff pages, for the check of posts.
+    let origin: String
+    let database: String
+    /// Path without extension of `desk-open`.
+    let deskOpen: String
+    /// Folders of form definitions by digest.
+    let definitions: [String]
+    let workdays: String
+    /// Overlay folder for `sitegen build --overlay`.
+    let overlay: String
+    let authority: String
+    let revocationLists: [String]
+    let officers: [Officer]
+    let departments: [String: String]
+    let fixedNow: Instant?
+    let ferry: FerrySide
+
+    struct FerrySide: Sendable {
+        let spool: String
+        let sign: String
+        let open: String
+        let signers: [String]
+        let recipients: [String]
+        let sendEpoch: String
+        let receiveEpoch: String
+    }
+
+    static let receiveLane = "e2c"
+    static let sendLane = "c2e"
+
+    func now() -> Instant { fixedNow ?? .systemNow() }
+
+    func trust() throws -> TrustStore {
+        try TrustStore(authorities: FileSystem.read(authority), revocationLists: try revocationLists.map { try FileSystem.read($0) })
+    }
+
+    func calendar() throws -> WorkingCalendar {
+        guard let calendar = WorkingCalendar(csv: try FileSystem.read(workdays)) else {
+            throw ConfigurationError(text: "\(workdays) is no calendar of working days")
+        }
+        return calendar
+    }
+
+    /// A definition by its digest; nil when no folder has it.
+    func definition(_ digest: String) -> FormDefinition? {
+        guard SHA256Digest(hex: digest) != nil else { return nil }
+        for folder in definitions {
+            if let bytes = try? FileSystem.read("\(folder)/\(digest).json", limit: 1 << 20), let definition = FormDefinition(canonicalJSON: bytes),
+                definition.digest == digest
+            {
+                return definition
+            }
+        }
+        return nil
+    }
+
+    /// The core's station: receives e2c, sends c2e.
+    func station(_ store: any LaneStore) throws -> Station {
+        let pinned = try ferry.signers.map { try Certificate(pem: FileSystem.read($0)).publicKeyDigest }
+        return Station(
+            folders: .init(root: ferry.spool), store: store, sends: .init(name: Self.sendLane, epoch: ferry.sendEpoch),
+            receives: .init(name: Self.receiveLane, epoch: ferry.receiveEpoch),
+            sealer: BatchSealer(
+                signer: try Identity(path: ferry.sign), recipients: try ferry.recipients.map { try Certificate(pem: FileSystem.read($0)) },
+                registry: .coreToEdge, random: systemRandomBytes),
+            opener: BatchOpener(
+                identity: try Identity(path: ferry.open), trust: try trust(), allowedSigners: Set(pinned), registry: .edgeToCore))
+    }
+}
+
+struct ConfigurationError: Error, CustomStringConvertible {
+    let text: String
+    var description: String { text }
+}
+
+/// A person who may work here: known by the public key of a certificate, with roles and a department.
+struct Officer: Sendable {
+    enum Role: String, Sendable, CaseIterable {
+        /// Sends requests to departments and releases answers.
+        case dispatcher
+        /// Works on what a department is given.
+        case handler
+    }
+
+    let name: String
+    let key: SHA256Digest
+    let roles: Set<Role>
+    let department: String
+}
+
+extension Configuration {
+    static func load(_ path: String) throws -> Configuration {
+        var diagnostics: [Diagnostic] = []
+        let text = String(decoding: try FileSystem.read(path, limit: 1 << 20), as: UTF8.self)
+        let folder = FileSystem.parent(path)
+        func resolve(_ relative: String) -> String { relative.hasPrefix("/") ? relative : folder + "/" + relative }
+        func required(_ key: String, _ reader: inout MapReader) -> String { resolve(reader.requiredString(key) ?? "") }
+        guard let node = YAMLNode.parse(text, path: path, diagnostics: &diagnostics) else { throw report(diagnostics) }
+        var reader = MapReader(node)
+        let officers = reader.list("officers").compactMap { node -> Officer? in
+            var inner = MapReader(node)
+            let name = inner.requiredString("name")
+            let certificate = inner.requiredString("certificate")
+            let roles = (inner.strings("roles") ?? []).compactMap(Officer.Role.init(rawValue:))
+            let department = inner.requiredString("department")
+            if roles.isEmpty { inner.missing("roles") }
+            for diagnostic in inner.finish() { reader.add(diagnostic) }
+            guard let name, let certificate, let department else { return nil }
+            guard let key = try? Certificate(pem: FileSystem.read(resolve(certificate))).publicKeyDigest else {
+                reader.wrongType(node["certificate"]!, zh: "证书文件", en: "a certificate file")
+                return nil
+            }
+            return Officer(name: name, key: key, roles: Set(roles), department: department)
+        }
+        let departments = Dictionary(
+            (reader.raw("departments")?.pairs ?? []).compactMap { pair in pair.value.scalar.map { (pair.key, $0) } }) { first, _ in first }
+        var ferryReader = MapReader(reader.raw("ferry") ?? YAMLNode(value: .map([]), position: node.position))
+        let ferry = FerrySide(
+            spool: required("spool", &ferryReader), sign: required("sign", &ferryReader), open: required("open", &ferryReader),
+            signers: (ferryReader.strings("signers") ?? []).map(resolve), recipients: (ferryReader.strings("recipients") ?? []).map(resolve),
+            sendEpoch: ferryReader.requiredString("send_epoch") ?? "", receiveEpoch: ferryReader.requiredString("receive_epoch") ?? "")
+        for diagnostic in ferryReader.finish() { reader.add(diagnostic) }
+        let configuration = Configuration(
+            socket: required("socket", &reader), origin: reader.requiredString("origin") ?? "", database: required("database", &reader),
+            deskOpen: required("desk_open", &reader), definitions: (reader.strings("definitions") ?? []).map(resolve),
+            workdays: required("workdays", &reader), overlay: required("overlay", &reader), authority: required("authority", &reader),
+            revocationLists: (reader.strings("revocation_lists") ?? []).map(resolve), officers: officers, departments: departments,
+            fixedNow: reader.string("now").flatMap { Instant(iso: $0, zone: .shanghai) }, ferry: ferry)
+        diagnostics += reader.finish()
+        if diagnostics.hasErrors { throw report(diagnostics) }
+        return configuration
+    }
+
+    private static func report(_ diagnostics: [Diagnostic]) -> ConfigurationError {
+        ConfigurationError(text: DiagnosticReport.text.render(diagnostics, language: operatorLanguage(environment: environmentVariable)))
+    }
+}

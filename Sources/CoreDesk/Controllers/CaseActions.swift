@@ -1,0 +1,157 @@
+import Forms
+import PortalBase
+import Workflow
+
+/// What an officer may do with a case, and what doing it means. Knows no HTTP.
+struct CaseActions: Sendable {
+    let configuration: Configuration
+    let deadlines: CaseDeadlines
+
+    struct Input: Sendable {
+        enum Form: Sendable { case line, text, choice([(value: String, label: String)]) }
+        let name: String
+        let label: String
+        let form: Form
+        var value = ""
+    }
+
+    struct Action: Sendable {
+        let key: String
+        let name: String
+        let inputs: [Input]
+    }
+
+    /// The actions that role, department and state leave to this officer.
+    func available(_ file: DeskDatabase.CaseFile, to officer: Officer) -> [Action] {
+        if let ticket = file.ticket { return hotline(file, ticket, officer) }
+        if let approval = file.approval { return self.approval(approval, officer) }
+        return []
+    }
+
+    private func hotline(_ file: DeskDatabase.CaseFile, _ ticket: HotlineTicket, _ officer: Officer) -> [Action] {
+        var actions: [Action] = []
+        if officer.roles.contains(.dispatcher), ticket.state == .received || ticket.state == .dispatched {
+            let departments = configuration.departments.sorted { $0.key < $1.key }.map { (value: $0.key, label: $0.value) }
+            actions.append(Action(key: "dispatch", name: "派单", inputs: [Input(name: "department", label: "承办部门", form: .choice(departments))]))
+        }
+        if officer.roles.contains(.handler), ticket.state == .dispatched, ticket.department == officer.department {
+            actions.append(
+                Action(
+                    key: "reply", name: "答复",
+                    inputs: [
+                        Input(name: "note", label: "内部办理情况（不公开）", form: .text), Input(name: "reply", label: "公开答复内容（诉求人可见）", form: .text),
+                    ]))
+        }
+        if officer.roles.contains(.dispatcher), ticket.state == .answered, file.answers["publish"]?.string == "agree" {
+            actions.append(
+                Action(
+                    key: "release", name: "公开到网站",
+                    inputs: [
+                        Input(name: "title", label: "标题（隐去姓名和号码）", form: .line, value: "关于“\(file.answers["subject"]?.string ?? "")”的答复"),
+                        Input(name: "question", label: "诉求（隐去姓名和号码）", form: .text, value: file.answers["details"]?.string ?? ""),
+                        Input(name: "answer", label: "答复", form: .text, value: ticket.reply ?? ""),
+                    ]))
+        }
+        return actions
+    }
+
+    private func approval(_ approval: ApprovalCase, _ officer: Officer) -> [Action] {
+        guard officer.roles.contains(.handler) else { return [] }
+        var actions: [Action] = []
+        if approval.state == .submitted, officer.department == approval.lead {
+            actions.append(Action(key: "accept", name: "受理", inputs: []))
+            actions.append(Action(key: "decline", name: "不予受理", inputs: [Input(name: "text", label: "理由和有权受理的机关", form: .text)]))
+        }
+        if approval.state == .inParallel, approval.tasks.contains(where: { $0.department == officer.department && $0.opinion == .pending }) {
+            let choices = [(value: "agree", label: "同意"), (value: "disagree", label: "不同意")]
+            actions.append(
+                Action(
+                    key: "opinion", name: "提出意见",
+                    inputs: [Input(name: "opinion", label: "意见", form: .choice(choices)), Input(name: "note", label: "说明", form: .text)]))
+        }
+        if approval.state == .joined, officer.department == approval.lead {
+            let choices = [(value: "grant", label: "准予许可"), (value: "refuse", label: "不予许可")]
+            actions.append(
+                Action(
+                    key: "decide", name: "作出决定",
+                    inputs: [Input(name: "decision", label: "决定", form: .choice(choices)), Input(name: "text", label: "决定内容和理由", form: .text)]))
+        }
+        return actions
+    }
+
+    /// Does an action. Every action is checked against the same list that the page was made from.
+    /// - Returns: what the citizen now reads; nil where nothing changes for them.
+    func perform(
+        _ action: String, _ input: [String: String], on file: inout DeskDatabase.CaseFile, by officer: Officer, at now: Instant
+    ) throws -> CitizenStatus? {
+        guard available(file, to: officer).contains(where: { $0.key == action }) else { throw WorkflowError.state }
+        func text(_ name: String) -> String { String(input[name, default: ""].prefix(4_000)) }
+        func status(_ state: CitizenStatus.State, _ text: String, due: Deadline? = nil) -> CitizenStatus {
+            CitizenStatus(state: state, text: text, received: file.received, due: due.map(CaseDeadlines.text), updated: now)
+        }
+        switch action {
+        case "dispatch":
+            guard configuration.departments[text("department")] != nil else { throw WorkflowError.textMissing }
+            try file.ticket?.dispatch(to: text("department"))
+            return status(.accepted, "", due: deadlines.hotline(received: file.received))
+        case "reply":
+            try file.ticket?.answer(by: officer.department, note: text("note"), reply: text("reply"))
+            return status(.answered, text("reply"))
+        case "release":
+            let page = AnswerPage(
+                number: file.number, date: now.date(in: .shanghai), question: text("question"), answer: text("answer"), title: text("title"))
+            try file.ticket?.release(
+                agreed: file.answers["publish"]?.string == "agree", texts: [page.title, page.question, page.answer],
+                secrets: [file.answers["name"]?.string, file.answers["phone"]?.string].compactMap { $0 })
+            file.publication = page
+            return nil
+        case "accept":
+            try file.approval?.accept(by: officer.department)
+            file.accepted = now
+            return status(.accepted, "", due: deadlines.approval(file))
+        case "decline":
+            try file.approval?.refuseToAccept(by: officer.department, reason: text("text"))
+            return status(.notAccepted, text("text"))
+        case "opinion":
+            try file.approval?.give(text("opinion") == "agree" ? .agree : .disagree, by: officer.department, note: text("note"))
+            return nil
+        case "decide":
+            let grant = text("decision") == "grant"
+            try file.approval?.decide(grant: grant, by: officer.department, text: text("text"))
+            return status(grant ? .granted : .refused, text("text"))
+        default: throw WorkflowError.state
+        }
+    }
+}
+
+/// Last days of cases and tasks, computed from receipt or acceptance.
+struct CaseDeadlines: Sendable {
+    let calendar: WorkingCalendar
+    let configuration: Configuration
+
+    /// Five working days from receipt at the edge (as 安阳市政务服务条例 article 50 and others have it).
+    private static let hotlineLimit = TimeLimit(days: 5, working: true)
+    /// 一次告知 within five working days, else deemed accepted (行政许可法 article 32).
+    private static let acceptanceLimit = TimeLimit(days: 5, working: true)
+
+    func hotline(received: Instant) -> Deadline { calendar.deadline(from: received.date(in: .shanghai), Self.hotlineLimit) }
+
+    /// Before acceptance the limit for accepting; afterwards the promised limit, else the legal one.
+    func approval(_ file: DeskDatabase.CaseFile) -> Deadline {
+        guard let accepted = file.accepted else { return calendar.deadline(from: file.received.date(in: .shanghai), Self.acceptanceLimit) }
+        let service = configuration.definition(file.form)?.service
+        let limit = service?.promisedLimit ?? service?.legalLimit
+        return calendar.deadline(from: accepted.date(in: .shanghai), TimeLimit(days: limit?.count ?? 45, working: limit?.working ?? true))
+    }
+
+    func task(_ task: ApprovalCase.Task, accepted: Instant?) -> Deadline? {
+        accepted.map { calendar.deadline(from: $0.date(in: .shanghai), task.limit) }
+    }
+
+    static func text(_ deadline: Deadline) -> String {
+        switch deadline {
+        case .on(let day): day.text
+        case .unknown(let last): "未知（放假安排只公布到 \(last.text)）"
+        }
+    }
+}

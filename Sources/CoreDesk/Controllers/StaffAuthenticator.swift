@@ -1,0 +1,41 @@
+import CMS
+import HTTPTypes
+import Hummingbird
+import PortalBase
+
+/// Who is asking: the client certificate that nginx verified and passed on, verified again here.
+struct StaffAuthenticator: Sendable {
+    let configuration: Configuration
+    let trust: TrustStore
+    let tokenKey: [UInt8]
+
+    /// nginx overwrites this header with `$ssl_client_escaped_cert`, so a client's own never arrives.
+    static let header = HTTPField.Name("X-Client-Cert")!
+
+    enum Refusal: String, Error, Sendable {
+        case noCertificate, badCertificate, notKnown, crossSite, badToken
+    }
+
+    func officer(_ request: Request) throws(Refusal) -> Officer {
+        let values = request.headers[values: Self.header]
+        guard values.count == 1, let value = values.first, !value.isEmpty else { throw values.isEmpty ? .noCertificate : .badCertificate }
+        guard let pem = percentDecoded(value), let certificate = try? Certificate(pem: Array(pem.utf8)),
+            (try? trust.verify(certificate, for: .clientAuthentication, at: configuration.now())) != nil
+        else { throw .badCertificate }
+        let key = certificate.publicKeyDigest
+        guard let officer = configuration.officers.first(where: { $0.key == key }) else { throw .notKnown }
+        return officer
+    }
+
+    /// A client certificate is sent with every request, wanted or not: a post must also show that it comes from our
+    /// own page, made for this officer, this case and this version of it.
+    func token(_ officer: Officer, caseID: String, version: Int) -> String {
+        hexText(hmacSHA256(key: tokenKey, officer.key.bytes + Array("\(caseID)/\(version)".utf8)))
+    }
+
+    func check(_ request: Request, token given: String, officer: Officer, caseID: String, version: Int) throws(Refusal) {
+        if let origin = request.headers[.origin], origin != configuration.origin { throw .crossSite }
+        if let site = request.headers[HTTPField.Name("Sec-Fetch-Site")!], site != "same-origin" { throw .crossSite }
+        guard equalInConstantTime(Array(given.utf8), Array(token(officer, caseID: caseID, version: version).utf8)) else { throw .badToken }
+    }
+}

@@ -1,0 +1,73 @@
+import PortalBase
+
+/// A released answer as a page of the portal, for `sitegen build --overlay`.
+///
+/// The texts are outside words: the title is quoted YAML, and everything in the body that Markdown or a directive
+/// could act on is escaped, so that the page shows the words and nothing else.
+struct AnswerPage {
+    let number: Int
+    let date: CivilDate
+    let question: String
+    let answer: String
+    let title: String
+
+    /// Path below the overlay folder.
+    var path: String { "portal/hotline/answers/\(padded(number, 6)).md" }
+
+    var text: String {
+        """
+        ---
+        title: \(Self.quoted(title))
+        date: \(date.text)
+        source: \(Self.quoted("便民热线"))
+        tags: [\(Self.quoted("便民热线"))]
+        visibility: public
+        ---
+        ## 诉求
+
+        \(Self.escaped(question))
+
+        ## 答复
+
+        \(Self.escaped(answer))
+
+        """
+    }
+
+    /// A double-quoted YAML scalar on one line.
+    static func quoted(_ text: String) -> String {
+        var out = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": out += "\\\""
+            case "\\": out += "\\\\"
+            case "\n", "\r", "\t": out += " "
+            default:
+                if scalar.properties.generalCategory == .control { continue }
+                out.unicodeScalars.append(scalar)
+            }
+        }
+        return out + "\""
+    }
+
+    /// Every ASCII punctuation character behind a backslash, the full-width colon and the at sign as references;
+    /// each line a paragraph.
+    static func escaped(_ text: String) -> String {
+        text.split(whereSeparator: \.isNewline).map { line -> String in
+            var out = ""
+            for scalar in line.unicodeScalars {
+                switch scalar {
+                case "：": out += "&#65306;"
+                case "@": out += "&#65312;"
+                case "!"..."/", ":"..."@", "["..."`", "{"..."~": out += "\\" + String(scalar)
+                case "\t": out += " "
+                default:
+                    if scalar.properties.generalCategory == .control { continue }
+                    out.unicodeScalars.append(scalar)
+                }
+            }
+            while out.hasPrefix(" ") { out.removeFirst() }
+            return out
+        }.filter { !$0.isEmpty }.joined(separator: "\n\n")
+    }
+}
