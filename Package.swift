@@ -106,7 +106,8 @@ let package = Package(
         .executableTarget(
             name: "FerryTool",
             dependencies: [
-                "PortalBase", "CMS", "Ferry", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "PortalBase", "CMS", "Ferry", "LaneDatabase",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
 
@@ -134,6 +135,13 @@ let package = Package(
         .testTarget(name: "MarkdownTests", dependencies: ["PortalBase", "Markdown"], swiftSettings: strict),
         .testTarget(name: "TemplatesTests", dependencies: ["PortalBase", "Templates", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "FormsTests", dependencies: ["PortalBase", "PositionedYAML", "Forms"], swiftSettings: strict),
+        .testTarget(
+            name: "FerryTests", dependencies: ["PortalBase", "CMS", "Ferry", "LaneDatabase", "TestSupport", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: strict),
+        .testTarget(
+            name: "SubmissionsTests", dependencies: ["PortalBase", "CMS", "Submissions", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "WorkflowTests", dependencies: ["PortalBase", "Workflow", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "CoreDeskTests", dependencies: ["PortalBase", "Markdown", "PositionedYAML", "CoreDesk"], swiftSettings: strict),
         .testTarget(name: "IntegrationTests", dependencies: ["PortalBase", "SiteGen", "TestSupport"], swiftSettings: strict),
     ]
 )

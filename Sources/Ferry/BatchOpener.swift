@@ -71,7 +71,7 @@ package struct BatchOpener: Sendable {
 
     /// Opens all parts and unpacks the bag into `staging`, which must be empty; then checks every item.
     ///
-    /// - Returns: the items in id order, loaded when asked for.
+    /// - Returns: the items in the order in which they were sent, loaded when asked for.
     package func open(_ verified: Verified, from folder: String, staging: String) throws -> [OpenedItem] {
         let manifest = verified.manifest
         guard manifest.items <= registry.maxItems, manifest.plainBytes <= registry.maxBatchBytes else { throw Rejection(code: .limit) }
@@ -101,7 +101,13 @@ package struct BatchOpener: Sendable {
         guard byItem.count == manifest.items, checker.payload.allSatisfy({ $0.split(separator: "/").count == 3 }) else {
             throw Rejection(code: .bagit)
         }
-        let opened = byItem.keys.sorted().map { OpenedItem(id: $0, folder: staging, files: byItem[$0]!) }
+        var order: [String] = []
+        for name in checker.payload {
+            let id = String(name.split(separator: "/")[1])
+            if order.last != id { order.append(id) }
+        }
+        guard order.count == byItem.count else { throw Rejection(code: .bagit) }
+        let opened = order.map { OpenedItem(id: $0, folder: staging, files: byItem[$0]!) }
         var refused: [String: RejectCode] = [:]
         for item in opened {
             if let code = try item.load().map({ registry.refusal(of: $0) }) ?? .schema { refused[item.id] = code }

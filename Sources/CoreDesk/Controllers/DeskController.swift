@@ -44,6 +44,11 @@ struct DeskController: Sendable {
         "joined": "待决定", "granted": "准予许可", "refused": "不予许可", "notAccepted": "不予受理", "": "",
     ]
 
+    private static let actionNames = [
+        "import": "收件", "dispatch": "派单", "reply": "答复", "release": "公开", "accept": "受理", "decline": "不予受理", "opinion": "提出意见",
+        "decide": "作出决定",
+    ]
+
     private func list(_ officer: Officer) throws -> Response {
         let today = configuration.now().date(in: .shanghai)
         let cases = try database.list().compactMap { summary -> Value? in
@@ -88,6 +93,7 @@ struct DeskController: Sendable {
         fields["due"] = .text(CaseDeadlines.text(deadline(file)))
         fields["receipt"] = .text(file.receipt)
         fields["answers"] = .list(answers(file))
+        fields["internalNote"] = .optional(file.ticket?.internalNote)
         fields["reply"] = .optional(file.ticket?.reply)
         fields["decision"] = .optional(file.approval?.decision)
         fields["hasTasks"] = .flag(file.approval != nil)
@@ -96,7 +102,7 @@ struct DeskController: Sendable {
         fields["events"] = .list(
             file.events.map { event in
                 .fields([
-                    "at": .text(event.at.minuteText(in: .shanghai)), "officer": .text(event.officer), "action": .text(event.action),
+                    "at": .text(event.at.minuteText(in: .shanghai)), "officer": .text(event.officer), "action": .text(Self.actionNames[event.action] ?? event.action),
                     "before": .text(Self.states[event.before] ?? event.before), "after": .text(Self.states[event.after] ?? event.after),
                 ])
             })

@@ -289,7 +289,7 @@ struct DeskDatabase: Sendable {
             }
         }
         try db.execute(
-            sql: "INSERT INTO event (id, at, officer, action, before, after) VALUES (?, ?, 'ferry', 'import', '', ?)",
+            sql: "INSERT INTO event (id, at, officer, action, before, after) VALUES (?, ?, '摆渡', 'import', '', ?)",
             arguments: [payload.id, now.seconds, payload.kind == "hotline" ? "received" : "submitted"])
         guard let file = try Self.file(db, payload.id) else { return }
         let status = CitizenStatus(state: .received, text: "", received: payload.received, due: nil, updated: now)

@@ -51,6 +51,7 @@ struct DeskViews: Sendable {
         <tr><td>{{department}}</td><td{{#overdue}} class="overdue"{{/overdue}}>{{due}}</td><td>{{opinion}}</td><td>{{note}}</td></tr>
         {{/tasks}}
         </tbody></table></section>{{/hasTasks}}
+        {{#internalNote}}<section><h2>内部办理情况（不公开）</h2><p>{{internalNote}}</p></section>{{/internalNote}}
         {{#reply}}<section><h2>答复</h2><p>{{reply}}</p></section>{{/reply}}
         {{#decision}}<section><h2>决定</h2><p>{{decision}}</p></section>{{/decision}}
         {{#actions}}

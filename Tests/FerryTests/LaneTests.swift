@@ -1,0 +1,271 @@
+import CMS
+import Ferry
+import Foundation
+import LaneDatabase
+import PortalBase
+import TestSupport
+import Testing
+
+@Suite struct LaneTests {
+    private let edge: Side
+    private let core: Side
+
+    init() throws {
+        edge = try Side(edge: true)
+        core = try Side(edge: false)
+    }
+
+    private func crossOut() throws -> Station.Report {
+        _ = try edge.station.runOut(at: Side.now)
+        try edge.carry(to: core)
+        return try core.station.runIn(at: Side.now)
+    }
+
+    private func acknowledge() throws -> Station.Report {
+        _ = try core.station.runOut(at: Side.now)
+        try core.carry(to: edge)
+        return try edge.station.runIn(at: Side.now)
+    }
+
+    /// Changes one byte of a carried file.
+    private func damage(_ name: String, at offset: Int = 40) throws {
+        var bytes = try FileSystem.read(core.inbox + "/" + name)
+        bytes[min(offset, bytes.count - 1)] ^= 1
+        try FileSystem.write(bytes, to: core.inbox + "/" + name)
+    }
+
+    @Test func itemsCrossOnceAndTheSenderLearnsIt() throws {
+        for n in 1...3 { try edge.queue(n) }
+        #expect(try crossOut().committed == ["e2c-0000000001"])
+        #expect(try core.items() == edge.items())
+        #expect(try acknowledge().settled == [1])
+        #expect(try FileSystem.list(edge.outbox).isEmpty)
+        #expect(try edge.station.runOut(at: Side.now) == Station.Report())
+    }
+
+    @Test func aReplayedBatchChangesNothingAndIsAcknowledgedAgain() throws {
+        try edge.queue(1)
+        _ = try crossOut()
+        try edge.carry(to: core)
+        let report = try core.station.runIn(at: Side.now)
+        #expect(report.duplicates == ["e2c-0000000001"] && report.committed == [])
+        #expect(try core.items().count == 1)
+        #expect(try acknowledge().settled == [1])
+    }
+
+    @Test(arguments: ["e2c-0000000001.mf", "e2c-0000000001.p7s"])
+    func anAlteredManifestOrSignatureIsNoiseAndTheTrueOneStillCommits(_ name: String) throws {
+        try edge.queue(1)
+        _ = try edge.station.runOut(at: Side.now)
+        try edge.carry(to: core)
+        try damage(name)
+        let report = try core.station.runIn(at: Side.now)
+        #expect(report.committed == [] && report.quarantined.count == 1 && report.rejected == [:])
+        #expect(try core.items() == [])
+        try edge.carry(to: core)
+        #expect(try core.station.runIn(at: Side.now).committed == ["e2c-0000000001"])
+    }
+
+    @Test func aDamagedOrMissingPartIsAskedForAgain() throws {
+        try edge.queue(1)
+        _ = try edge.station.runOut(at: Side.now)
+        try edge.carry(to: core)
+        try damage("e2c-0000000001-00000.p7m")
+        #expect(try core.station.runIn(at: Side.now).waiting == ["e2c-0000000001": [0]])
+        #expect(try core.items() == [])
+        // The sender's outbox was emptied by the carrier; the acknowledgement brings the part back.
+        for entry in try FileSystem.list(edge.outbox) { try FileSystem.remove(edge.outbox + "/" + entry.name) }
+        _ = try core.station.runOut(at: Side.now)
+        try core.carry(to: edge)
+        #expect(try edge.station.runOut(at: Side.now).offered == ["e2c-0000000001"])
+        try edge.carry(to: core)
+        #expect(try core.station.runIn(at: Side.now).committed == ["e2c-0000000001"])
+    }
+
+    @Test func aSignerOfTheSameAuthorityThatIsNotPinnedIsRefused() throws {
+        let stranger = try Side(edge: true, signer: "staff/stranger")
+        try stranger.queue(1)
+        _ = try stranger.station.runOut(at: Side.now)
+        try stranger.carry(to: core)
+        let report = try core.station.runIn(at: Side.now)
+        #expect(report.quarantined.values.contains("signer"))
+        // The forged batch carried the next number; the true one commits all the same.
+        try edge.queue(2)
+        #expect(try crossOut().committed == ["e2c-0000000001"])
+        #expect(try core.items() == edge.items())
+    }
+
+    @Test func aBatchOfAnotherEpochOrLaneIsRefused() throws {
+        let other = try Side(edge: true, epoch: "older")
+        try other.queue(1)
+        _ = try other.station.runOut(at: Side.now)
+        try other.carry(to: core)
+        #expect(try core.station.runIn(at: Side.now).quarantined.values.contains("epoch"))
+        #expect(try core.items() == [])
+    }
+
+    @Test func aRejectedBatchConsumesItsNumberAndItsGoodItemsComeAgain() throws {
+        try edge.queue(1)
+        try edge.queue(2, sealed: "poison")
+        try edge.queue(3)
+        let report = try crossOut()
+        #expect(report.rejected == ["e2c-0000000001": .schema])
+        #expect(try core.items() == [])
+        _ = try acknowledge()
+        #expect(try crossOut().committed == ["e2c-0000000002"])
+        #expect(try core.items().count == 2)
+        #expect(try acknowledge().settled == [2])
+    }
+
+    @Test func aMissingNumberDoesNotHoldUpTheNext() throws {
+        try edge.queue(1)
+        _ = try edge.station.runOut(at: Side.now)
+        try edge.queue(2)
+        _ = try edge.station.runOut(at: Side.now)
+        try edge.carry(to: core) { $0.contains("0000000002") }
+        #expect(try core.station.runIn(at: Side.now).committed == ["e2c-0000000002"])
+        try edge.carry(to: core) { $0.contains("0000000001") }
+        #expect(try core.station.runIn(at: Side.now).committed == ["e2c-0000000001"])
+        #expect(try acknowledge().settled == [1, 2])
+    }
+
+    @Test func theSameNumberWithOtherContentStopsTheLane() throws {
+        try edge.queue(1)
+        _ = try crossOut()
+        // A sender restored from an old backup starts again at one.
+        let restored = try Side(edge: true)
+        try restored.queue(9)
+        _ = try restored.station.runOut(at: Side.now)
+        try restored.carry(to: core)
+        #expect(try core.station.runIn(at: Side.now).alarms == ["fork e2c-0000000001"])
+        #expect(try core.store.isStopped(lane: "e2c"))
+        try edge.queue(2)
+        #expect(try crossOut().committed == [])
+    }
+
+    @Test func anExpiredBatchIsRejected() throws {
+        try edge.queue(1)
+        _ = try edge.station.runOut(at: Side.now)
+        try edge.carry(to: core)
+        #expect(try core.station.runIn(at: Side.now.adding(seconds: 40 * 86_400)).rejected == ["e2c-0000000001": .expired])
+    }
+
+    @Test func rubbishInTheInboxIsPutAsideAndTheLaneGoesOn() throws {
+        try FileSystem.makeDirectories(core.inbox)
+        try FileSystem.write([], to: core.inbox + "/e2c-0000000001.mf")
+        try FileSystem.write([], to: core.inbox + "/e2c-0000000001.p7s")
+        try FileSystem.write(Array("x".utf8), to: core.inbox + "/..mf")
+        _ = try run(["mkfifo", core.inbox + "/e2c-0000000002.mf"])
+        _ = try run(["ln", "-s", "/etc/hostname", core.inbox + "/c2e-ack-0000000001.ak"])
+        try FileSystem.write(Array("{}".utf8), to: core.inbox + "/c2e-ack-0000000002.ak")
+        try FileSystem.write([0], to: core.inbox + "/c2e-ack-0000000002.p7s")
+        try edge.queue(1)
+        _ = try core.station.runIn(at: Side.now)
+        #expect(try crossOut().committed == ["e2c-0000000001"])
+    }
+
+    @Test func aKilledSealingIsDoneAgainUnderTheSameNumber() throws {
+        try edge.queue(1)
+        _ = try edge.store.nextBatch(lane: "e2c", limit: 10, at: Side.now)
+        // What a process leaves that dies after writing files and before signing off.
+        try FileSystem.makeDirectories(edge.folder.path + "/spool/sealed")
+        try FileSystem.write([1], to: edge.folder.path + "/spool/sealed/e2c-0000000001.mf")
+        try FileSystem.makeDirectories(edge.folder.path + "/spool/staging")
+        try FileSystem.write([1], to: edge.folder.path + "/spool/staging/e2c-0000000001-00000.p7m")
+        #expect(try crossOut().committed == ["e2c-0000000001"])
+    }
+
+    @Test func acknowledgementsOfAStrangerAreIgnored() throws {
+        try edge.queue(1)
+        _ = try crossOut()
+        let liar = try Side(edge: false, signer: "staff/stranger")
+        try edge.carry(to: liar)
+        _ = try liar.station.runIn(at: Side.now)
+        _ = try liar.station.runOut(at: Side.now)
+        try liar.carry(to: edge)
+        let report = try edge.station.runIn(at: Side.now)
+        #expect(report.settled == [] && report.quarantined.values.contains("acknowledgement"))
+    }
+
+    /// Plain openssl, sha256sum and tar open a batch without our code.
+    @Test func stockToolsOpenABatch() throws {
+        try edge.queue(1)
+        _ = try edge.station.runOut(at: Side.now)
+        let keys = Keys.folder.path
+        let script = """
+            set -e
+            openssl cms -verify -binary -inform DER -purpose any -content e2c-0000000001.mf -in e2c-0000000001.p7s -CAfile \(keys)/ca.crt -signer signer.pem -out /dev/null
+            test "$(openssl x509 -in signer.pem -noout -pubkey | openssl pkey -pubin -outform DER | sha256sum | cut -d' ' -f1)" = \
+                 "$(python3 -c 'import json; print(json.load(open("e2c-0000000001.mf"))["sender"])')"
+            python3 -c 'import json; [print(p["sha256"] + "  " + p["name"]) for p in json.load(open("e2c-0000000001.mf"))["parts"]]' | sha256sum -c
+            for part in e2c-0000000001-*.p7m; do
+              openssl cms -decrypt -binary -inform DER -in $part -inkey \(keys)/core/core-open.key -recip \(keys)/core/core-open.crt -out $part.tar
+            done
+            cat *.p7m.tar > bag.tar
+            mkdir bag
+            tar -C bag -xf bag.tar
+            cd bag
+            sha256sum -c manifest-sha256.txt tagmanifest-sha256.txt
+            cat data/*/item.p7m
+            """
+        let result = try run(["bash", "-c", script], in: edge.outbox)
+        #expect(result.status == 0, "\(result.error)")
+        #expect(result.output.hasSuffix("sealed 1"))
+    }
+
+    @Test func manyPartsCrossInOneBatch() throws {
+        // 24 items of a MiB: three parts of 8 MiB.
+        for n in 1...24 { try edge.queue(n, sealed: String(repeating: "x", count: (1 << 20) - 100)) }
+        let report = try crossOut()
+        #expect(report.committed == ["e2c-0000000001"])
+        #expect(try core.items() == edge.items())
+        let parts = try FileSystem.list(edge.outbox).filter { $0.name.hasSuffix(".p7m") }
+        #expect(parts.count == 4)
+    }
+}
+
+@Suite struct SignatureTests {
+    @Test func aSignatureWithoutSignedAttributesIsRefused() throws {
+        let folder = TemporaryFolder()
+        try folder.write("content", Array("hello".utf8))
+        let key = Keys.folder.path + "/edge/edge-sign"
+        for (options, accepted) in [([], true), (["-noattr"], false)] as [([String], Bool)] {
+            let signed = try run(
+                ["openssl", "cms", "-sign", "-binary", "-in", "content", "-signer", key + ".crt", "-inkey", key + ".key", "-outform", "DER", "-out", "sig", "-md", "sha256"]
+                    + options, in: folder.path)
+            #expect(signed.status == 0, "\(signed.error)")
+            let certificate = try Keys.identity("edge/edge-sign").certificate
+            let trust = try TrustStore(authorities: FileSystem.read(Keys.folder.path + "/ca.crt"))
+            let result = try? DetachedSignature.verify(
+                FileSystem.read(folder.path + "/sig"), over: Array("hello".utf8), trust: trust, allowed: [certificate.publicKeyDigest], at: Side.now)
+            #expect((result != nil) == accepted)
+        }
+    }
+
+    @Test func opensslsOwnEnvelopesOpenToo() throws {
+        let folder = TemporaryFolder()
+        try folder.write("content", Array("hello".utf8))
+        let certificate = Keys.folder.path + "/desk/desk-open.crt"
+        let sealed = try run(
+            ["openssl", "cms", "-encrypt", "-binary", "-aes-256-gcm", "-in", "content", "-outform", "DER", "-out", "box", "-recip", certificate, "-keyopt", "ecdh_kdf_md:sha256"],
+            in: folder.path)
+        #expect(sealed.status == 0, "\(sealed.error)")
+        #expect(try Envelope.open(FileSystem.read(folder.path + "/box"), with: Keys.identity("desk/desk-open")) == Array("hello".utf8))
+    }
+
+    @Test func anEnvelopeOpensForItsRecipientsOnlyAndUnaltered() throws {
+        let desk = try Keys.identity("desk/desk-open")
+        let other = try Keys.identity("core/core-open")
+        let box = try Envelope.seal(Array("秘密".utf8), for: [desk.certificate])
+        #expect(try Envelope.open(box, with: desk) == Array("秘密".utf8))
+        #expect(throws: CryptoError.self) { try Envelope.open(box, with: other) }
+        for offset in stride(from: 0, to: box.count, by: 7) {
+            var damaged = box
+            damaged[offset] ^= 4
+            let opened = try? Envelope.open(damaged, with: desk)
+            #expect(opened == nil || opened == Array("秘密".utf8))
+        }
+        let both = try Envelope.seal([1], for: [desk.certificate, other.certificate])
+        #expect(try Envelope.open(both, with: other) == [1])
+    }
+}
