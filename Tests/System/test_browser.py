@@ -1,0 +1,196 @@
+"""The pages in headless Chromium, by the WebDriver protocol: phone and desktop widths, with and without JavaScript."""
+import base64
+import html
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import unittest
+import urllib.request
+
+from support import System, free_ports, wait_until
+
+class Browser:
+    def __init__(self, javascript=True, width=1280, height=900):
+        self.port = free_ports()
+        self.driver = subprocess.Popen(
+            [shutil.which("chromedriver"), f"--port={self.port}", "--allowed-ips=127.0.0.1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if not wait_until(self.is_ready):
+            raise RuntimeError("chromedriver did not come up")
+        options = {
+            "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--force-prefers-reduced-motion", f"--window-size={width},{height}"],
+            "mobileEmulation": {"deviceMetrics": {"width": width, "height": height, "pixelRatio": 1}},
+        }
+        capabilities = {"alwaysMatch": {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}}
+        self.session = "/session/" + self.call("POST", "/session", {"capabilities": capabilities})["sessionId"]
+        if not javascript:
+            # Pages run no script; the driver's own still do.
+            command = {"cmd": "Emulation.setScriptExecutionDisabled", "params": {"value": True}}
+            self.call("POST", self.session + "/goog/cdp/execute", command)
+
+    def is_ready(self):
+        try:
+            return self.call("GET", "/status")["ready"]
+        except OSError:
+            return False
+
+    def call(self, method, path, body=None):
+        data = json.dumps(body if body is not None else {}).encode() if method == "POST" else None
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}", data=data, method=method, headers={"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return json.load(answer)["value"]
+        except urllib.error.HTTPError as error:
+            raise AssertionError(error.read().decode()[:500]) from None
+
+    def close(self):
+        try:
+            self.call("DELETE", self.session)
+        finally:
+            self.driver.terminate()
+            self.driver.wait(timeout=20)
+
+    # Pages are worked by the DevTools protocol's DOM and input commands: they need no script in the page, so the same
+    # walk runs with JavaScript switched off.
+
+    def cdp(self, command, **parameters):
+        return self.call("POST", self.session + "/goog/cdp/execute", {"cmd": command, "params": parameters})
+
+    def open(self, url):
+        self.call("POST", self.session + "/url", {"url": url})
+
+    def html(self, selector="html"):
+        return self.cdp("DOM.getOuterHTML", nodeId=self.node(selector))["outerHTML"]
+
+    def node(self, selector, seconds=10):
+        found = 0
+
+        def look():
+            nonlocal found
+            root = self.cdp("DOM.getDocument", depth=0)["root"]["nodeId"]
+            found = self.cdp("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+            return found
+        if not wait_until(look, seconds):
+            raise AssertionError(f"nothing matches {selector} at {self.url()}")
+        return found
+
+    def url(self):
+        return self.cdp("Target.getTargetInfo")["targetInfo"]["url"]
+
+    def click(self, selector):
+        node = self.node(selector)
+        self.cdp("DOM.scrollIntoViewIfNeeded", nodeId=node)
+        quad = self.cdp("DOM.getContentQuads", nodeId=node)["quads"][0]
+        place = {"x": (quad[0] + quad[4]) / 2, "y": (quad[1] + quad[5]) / 2, "button": "left", "clickCount": 1}
+        self.cdp("Input.dispatchMouseEvent", type="mousePressed", **place)
+        self.cdp("Input.dispatchMouseEvent", type="mouseReleased", **place)
+
+    def type(self, selector, text):
+        self.cdp("DOM.focus", nodeId=self.node(selector))
+        self.cdp("Input.insertText", text=text)
+
+    def choose(self, selector, steps):
+        """Moves a focused list down by its keyboard."""
+        self.cdp("DOM.focus", nodeId=self.node(selector))
+        for _ in range(steps):
+            for kind in ("keyDown", "keyUp"):
+                self.cdp("Input.dispatchKeyEvent", type=kind, key="ArrowDown", code="ArrowDown", windowsVirtualKeyCode=40)
+
+    def text(self, selector):
+        return html.unescape(re.sub(r"<[^>]*>", "", self.html(selector))).strip()
+
+    def evaluate(self, script):
+        return self.call("POST", self.session + "/execute/sync", {"script": script, "args": []})
+
+    def logs(self):
+        return self.call("POST", self.session + "/se/log", {"type": "browser"})
+
+    def picture(self, path):
+        pathlib.Path(path).write_bytes(base64.b64decode(self.cdp("Page.captureScreenshot")["data"]))
+
+
+class BrowserTests(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.system = System()
+        cls.system.call("prepare")
+        cls.system.call("start")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.system.close()
+
+    def browser(self, **options):
+        browser = Browser(**options)
+        self.addCleanup(browser.close)
+        return browser
+
+    def test_pages_fit_phone_and_desktop_and_log_nothing(self):
+        pages = ["/", "/en/", "/about/divisions/", "/about/heritage/", "/services/catering-opening/", "/hotline/request/", "/hotline/status/",
+                 "/xz/chaohua/", "/en/xz/jianshan/", "/xz/dawei/about/villages/", "/xz/micun/disclosure/relief/", "/sitemap/", "/tags/", "/404.html"]
+        for width in (390, 1280):
+            browser = self.browser(width=width)
+            for page in pages:
+                browser.open(self.system.site + page)
+                self.assertLessEqual(browser.evaluate("return document.documentElement.scrollWidth"), width, f"{page} is wider than {width}")
+                self.assertEqual(browser.evaluate("return document.querySelectorAll('h1').length"), 1, page)
+                self.assertEqual(
+                    browser.evaluate("return [...document.querySelectorAll('input:not([type=hidden]),select,textarea')].filter(e => !e.labels.length).length"),
+                    0, f"{page} has a field without a label")
+                if os.environ.get("PICTURES"):
+                    browser.picture(f"{os.environ['PICTURES']}/{width}{page.replace('/', '_')}.png")
+            self.assertEqual([entry["message"] for entry in browser.logs()], [])
+
+    def walk(self, browser):
+        """The way of a citizen: a mistake, the form again, the receipt, the status."""
+        browser.open(self.system.site + "/hotline/request/")
+        browser.type("#f-subject", "路灯不亮了")
+        browser.click("form.form button[type=submit]")
+        self.assertIn("有几处需要修改", browser.text(".error-summary"))
+        self.assertIn('value="路灯不亮了"', browser.html("#f-subject"))
+        browser.click("#f-nature-1")
+        browser.type("#f-details", "村口的路灯三天没有亮了，老人晚上出门不方便。")
+        browser.choose("#f-unit", 3)
+        browser.type("#f-phone", "13800000000")
+        browser.click("#f-publish")
+        browser.click("form.form button[type=submit]")
+        receipt, code = browser.text("#receipt"), browser.text("#code")
+        self.assertRegex(receipt, r"^XM260901[0-9A-Z]{9}$")
+        self.assertNotIn(code, browser.url())
+        browser.open(self.system.site + "/hotline/status/")
+        browser.type("#f-receipt", receipt.lower())
+        browser.type("#f-code", code)
+        browser.click("form.form button[type=submit]")
+        self.assertIn("已收到", browser.text("#state"))
+
+    def test_a_citizen_gets_through_with_javascript(self):
+        self.walk(self.browser(width=390))
+
+    def test_a_citizen_gets_through_without_javascript(self):
+        browser = self.browser(javascript=False, width=390)
+        browser.open(self.system.site + "/")
+        # The script would have shown the large-text button.
+        self.assertIn(" hidden", browser.html("[data-large]"))
+        self.walk(browser)
+
+    def test_large_text_stays_switched_on(self):
+        browser = self.browser()
+        browser.open(self.system.site + "/")
+        browser.click("[data-large]")
+        browser.open(self.system.site + "/about/overview/")
+        self.assertTrue(browser.evaluate("return document.documentElement.classList.contains('large')"))
+
+    def test_every_subsite_is_there_in_both_languages(self):
+        slugs = [entry.name for entry in (pathlib.Path(__file__).parents[2] / "Content/townships").iterdir()]
+        self.assertEqual(len(slugs), 17)
+        for slug in slugs:
+            for prefix in ("", "/en"):
+                with urllib.request.urlopen(f"{self.system.site}{prefix}/xz/{slug}/", timeout=10) as answer:
+                    self.assertEqual(answer.status, 200)
+
+
+if __name__ == "__main__":
+    unittest.main()
