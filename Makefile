@@ -23,6 +23,7 @@ build-debug:
 test: build-debug ## Everything that CI runs.
 	@$(MAKE) --no-print-directory check-content lint
 	swift test --skip-build
+	python3 -m unittest discover -s Tests/System
 
 check-content:
 	Scripts/check-content-overlap Content
@@ -30,6 +31,7 @@ check-content:
 
 lint: ## Import rules and formatting.
 	Scripts/check-imports
+	swift format lint --strict --parallel --recursive Sources Tests Package.swift
 
 .PHONY: demo run
 demo: build-debug ## One hotline request and one approval all the way and back, each step checked.

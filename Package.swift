@@ -133,15 +133,26 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["PortalBase"], path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(name: "PortalBaseTests", dependencies: ["PortalBase"], swiftSettings: strict),
         .testTarget(name: "MarkdownTests", dependencies: ["PortalBase", "Markdown"], swiftSettings: strict),
-        .testTarget(name: "TemplatesTests", dependencies: ["PortalBase", "Templates", "TestSupport"], swiftSettings: strict),
-        .testTarget(name: "FormsTests", dependencies: ["PortalBase", "PositionedYAML", "Forms"], swiftSettings: strict),
         .testTarget(
-            name: "FerryTests", dependencies: ["PortalBase", "CMS", "Ferry", "LaneDatabase", "TestSupport", .product(name: "GRDB", package: "GRDB.swift")],
+            name: "TemplatesTests", dependencies: ["PortalBase", "Templates", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "FormsTests", dependencies: ["PortalBase", "PositionedYAML", "Forms"], swiftSettings: strict),
+        .testTarget(
+            name: "FerryTests",
+            dependencies: [
+                "PortalBase", "CMS", "Ferry", "LaneDatabase", "TestSupport",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
             swiftSettings: strict),
         .testTarget(
-            name: "SubmissionsTests", dependencies: ["PortalBase", "CMS", "Submissions", "TestSupport"], swiftSettings: strict),
-        .testTarget(name: "WorkflowTests", dependencies: ["PortalBase", "Workflow", "TestSupport"], swiftSettings: strict),
-        .testTarget(name: "CoreDeskTests", dependencies: ["PortalBase", "Markdown", "PositionedYAML", "CoreDesk"], swiftSettings: strict),
-        .testTarget(name: "IntegrationTests", dependencies: ["PortalBase", "SiteGen", "TestSupport"], swiftSettings: strict),
+            name: "SubmissionsTests", dependencies: ["PortalBase", "CMS", "Submissions", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "WorkflowTests", dependencies: ["PortalBase", "Workflow", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "CoreDeskTests", dependencies: ["PortalBase", "Markdown", "PositionedYAML", "CoreDesk"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "IntegrationTests", dependencies: ["PortalBase", "SiteGen", "TestSupport"], swiftSettings: strict),
     ]
 )

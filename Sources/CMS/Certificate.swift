@@ -73,7 +73,9 @@ package struct Identity: Sendable {
     let key: PrivateKey
 
     package init(certificate: Certificate, key: PrivateKey) throws(CryptoError) {
-        guard key.matches(certificate) else { throw CryptoError(code: .badKey, detail: "the key does not belong to the certificate") }
+        guard key.matches(certificate) else {
+            throw CryptoError(code: .badKey, detail: "the key does not belong to the certificate")
+        }
         self.certificate = certificate
         self.key = key
     }
@@ -81,7 +83,8 @@ package struct Identity: Sendable {
     /// Reads `<path>.crt` and `<path>.key`, both PEM.
     package init(path: String) throws {
         try self.init(
-            certificate: Certificate(pem: FileSystem.read(path + ".crt")), key: PrivateKey(pem: FileSystem.read(path + ".key")))
+            certificate: Certificate(pem: FileSystem.read(path + ".crt")),
+            key: PrivateKey(pem: FileSystem.read(path + ".key")))
     }
 }
 

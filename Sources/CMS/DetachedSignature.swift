@@ -43,7 +43,9 @@ package enum DetachedSignature {
         guard CMS_verify(cms, nil, nil, input.pointer, nil, flags) == 1 else { throw .last(.badSignature) }
         var x509: OpaquePointer?
         CMS_SignerInfo_get0_algs(signer, nil, &x509, nil, nil)
-        guard let x509, X509_up_ref(x509) == 1 else { throw CryptoError(code: .badSignature, detail: "no signer certificate") }
+        guard let x509, X509_up_ref(x509) == 1 else {
+            throw CryptoError(code: .badSignature, detail: "no signer certificate")
+        }
         let certificate = Certificate(owning: x509)
         try trust.verify(certificate, for: .signing, at: instant)
         guard allowed.contains(certificate.publicKeyDigest) else {

@@ -8,7 +8,9 @@ package enum Envelope {
     package static let maxBytes = 64 << 20
 
     package static func seal(_ bytes: [UInt8], for recipients: [Certificate]) throws(CryptoError) -> [UInt8] {
-        guard !recipients.isEmpty, bytes.count <= maxBytes else { throw CryptoError(code: .seal, detail: "no recipient, or too large") }
+        guard !recipients.isEmpty, bytes.count <= maxBytes else {
+            throw CryptoError(code: .seal, detail: "no recipient, or too large")
+        }
         let flags = UInt32(CMS_BINARY | CMS_PARTIAL | CMS_USE_KEYID)
         let input = MemoryBIO(bytes)
         guard let cms = CMS_encrypt(nil, nil, EVP_aes_256_gcm(), flags) else { throw .last(.seal) }
@@ -34,7 +36,9 @@ package enum Envelope {
             throw CryptoError(code: .open, detail: "not AuthEnvelopedData")
         }
         let output = MemoryBIO()
-        guard CMS_decrypt(cms, identity.key.key, identity.certificate.x509, nil, output.pointer, UInt32(CMS_BINARY)) == 1 else {
+        guard
+            CMS_decrypt(cms, identity.key.key, identity.certificate.x509, nil, output.pointer, UInt32(CMS_BINARY)) == 1
+        else {
             throw .last(.open)
         }
         return output.bytes

@@ -22,7 +22,8 @@ package enum AEAD {
         else { throw .last(.seal) }
         var tag = [UInt8](repeating: 0, count: tagBytes)
         var rest = [UInt8](repeating: 0, count: 32)
-        guard EVP_EncryptFinal_ex(context, &rest, &count) == 1, xm_gcm_get_tag(context, Int32(tagBytes), &tag) == 1 else {
+        guard EVP_EncryptFinal_ex(context, &rest, &count) == 1, xm_gcm_get_tag(context, Int32(tagBytes), &tag) == 1
+        else {
             throw .last(.seal)
         }
         out.replaceSubrange(plain.count..., with: tag)

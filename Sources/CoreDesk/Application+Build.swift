@@ -5,16 +5,20 @@ import PortalBase
 /// The service on its Unix socket, readable by nginx's group only.
 func buildApplication(_ configuration: Configuration) throws -> some ApplicationProtocol {
     let database = try DeskDatabase(configuration, random: systemRandomBytes)
-    let authenticator = StaffAuthenticator(configuration: configuration, trust: try configuration.trust(), tokenKey: try database.tokenKey())
+    let authenticator = StaffAuthenticator(
+        configuration: configuration, trust: try configuration.trust(), tokenKey: try database.tokenKey())
     let actions = CaseActions(
-        configuration: configuration, deadlines: CaseDeadlines(calendar: try configuration.calendar(), configuration: configuration))
+        configuration: configuration,
+        deadlines: CaseDeadlines(calendar: try configuration.calendar(), configuration: configuration))
     let router = Router()
     DeskController(
-        configuration: configuration, database: database, authenticator: authenticator, actions: actions, views: try DeskViews()
+        configuration: configuration, database: database, authenticator: authenticator, actions: actions,
+        views: try DeskViews()
     ).addRoutes(to: router)
     // A socket that a killed process left behind; anything else at that path is not ours to remove.
     if FileSystem.kind(configuration.socket) == .other { unlink(configuration.socket) }
     umask(0o117)
     return Application(
-        router: router, configuration: .init(address: .unixDomainSocket(path: configuration.socket), serverName: "coredesk"))
+        router: router,
+        configuration: .init(address: .unixDomainSocket(path: configuration.socket), serverName: "coredesk"))
 }

@@ -24,17 +24,7 @@ struct Configuration: Sendable {
     let officers: [Officer]
     let departments: [String: String]
     let fixedNow: Instant?
-    let ferry: FerrySide
-
-    struct FerrySide: Sendable {
-        let spool: String
-        let sign: String
-        let open: String
-        let signers: [String]
-        let recipients: [String]
-        let sendEpoch: String
-        let receiveEpoch: String
-    }
+    let ferry: StationSettings
 
     static let receiveLane = "e2c"
     static let sendLane = "c2e"
@@ -42,7 +32,9 @@ struct Configuration: Sendable {
     func now() -> Instant { fixedNow ?? .systemNow() }
 
     func trust() throws -> TrustStore {
-        try TrustStore(authorities: FileSystem.read(authority), revocationLists: try revocationLists.map { try FileSystem.read($0) })
+        try TrustStore(
+            authorities: FileSystem.read(authority),
+            revocationLists: try revocationLists.map { try FileSystem.read($0) })
     }
 
     func calendar() throws -> WorkingCalendar {
@@ -56,7 +48,8 @@ struct Configuration: Sendable {
     func definition(_ digest: String) -> FormDefinition? {
         guard SHA256Digest(hex: digest) != nil else { return nil }
         for folder in definitions {
-            if let bytes = try? FileSystem.read("\(folder)/\(digest).json", limit: 1 << 20), let definition = FormDefinition(canonicalJSON: bytes),
+            if let bytes = try? FileSystem.read("\(folder)/\(digest).json", limit: 1 << 20),
+                let definition = FormDefinition(canonicalJSON: bytes),
                 definition.digest == digest
             {
                 return definition
@@ -67,15 +60,7 @@ struct Configuration: Sendable {
 
     /// The core's station: receives e2c, sends c2e.
     func station(_ store: any LaneStore) throws -> Station {
-        let pinned = try ferry.signers.map { try Certificate(pem: FileSystem.read($0)).publicKeyDigest }
-        return Station(
-            folders: .init(root: ferry.spool), store: store, sends: .init(name: Self.sendLane, epoch: ferry.sendEpoch),
-            receives: .init(name: Self.receiveLane, epoch: ferry.receiveEpoch),
-            sealer: BatchSealer(
-                signer: try Identity(path: ferry.sign), recipients: try ferry.recipients.map { try Certificate(pem: FileSystem.read($0)) },
-                registry: .coreToEdge, random: systemRandomBytes),
-            opener: BatchOpener(
-                identity: try Identity(path: ferry.open), trust: try trust(), allowedSigners: Set(pinned), registry: .edgeToCore))
+        try ferry.station(sends: (Self.sendLane, .coreToEdge), receives: (Self.receiveLane, .edgeToCore), store: store)
     }
 }
 
@@ -124,18 +109,26 @@ extension Configuration {
             return Officer(name: name, key: key, roles: Set(roles), department: department)
         }
         let departments = Dictionary(
-            (reader.raw("departments")?.pairs ?? []).compactMap { pair in pair.value.scalar.map { (pair.key, $0) } }) { first, _ in first }
+            (reader.raw("departments")?.pairs ?? []).compactMap { pair in pair.value.scalar.map { (pair.key, $0) } }
+        ) { first, _ in first }
         var ferryReader = MapReader(reader.raw("ferry") ?? YAMLNode(value: .map([]), position: node.position))
-        let ferry = FerrySide(
-            spool: required("spool", &ferryReader), sign: required("sign", &ferryReader), open: required("open", &ferryReader),
-            signers: (ferryReader.strings("signers") ?? []).map(resolve), recipients: (ferryReader.strings("recipients") ?? []).map(resolve),
-            sendEpoch: ferryReader.requiredString("send_epoch") ?? "", receiveEpoch: ferryReader.requiredString("receive_epoch") ?? "")
+        let authority = required("authority", &reader)
+        let revocationLists = (reader.strings("revocation_lists") ?? []).map(resolve)
+        let ferry = StationSettings(
+            spool: required("spool", &ferryReader), sign: required("sign", &ferryReader),
+            open: required("open", &ferryReader), authority: authority, revocationLists: revocationLists,
+            signers: (ferryReader.strings("signers") ?? []).map(resolve),
+            recipients: (ferryReader.strings("recipients") ?? []).map(resolve),
+            sendEpoch: ferryReader.requiredString("send_epoch") ?? "",
+            receiveEpoch: ferryReader.requiredString("receive_epoch") ?? "")
         for diagnostic in ferryReader.finish() { reader.add(diagnostic) }
         let configuration = Configuration(
-            socket: required("socket", &reader), origin: reader.requiredString("origin") ?? "", database: required("database", &reader),
+            socket: required("socket", &reader), origin: reader.requiredString("origin") ?? "",
+            database: required("database", &reader),
             deskOpen: required("desk_open", &reader), definitions: (reader.strings("definitions") ?? []).map(resolve),
-            workdays: required("workdays", &reader), overlay: required("overlay", &reader), authority: required("authority", &reader),
-            revocationLists: (reader.strings("revocation_lists") ?? []).map(resolve), officers: officers, departments: departments,
+            workdays: required("workdays", &reader), overlay: required("overlay", &reader),
+            authority: authority, revocationLists: revocationLists, officers: officers,
+            departments: departments,
             fixedNow: reader.string("now").flatMap { Instant(iso: $0, zone: .shanghai) }, ferry: ferry)
         diagnostics += reader.finish()
         if diagnostics.hasErrors { throw report(diagnostics) }
@@ -143,6 +136,8 @@ extension Configuration {
     }
 
     private static func report(_ diagnostics: [Diagnostic]) -> ConfigurationError {
-        ConfigurationError(text: DiagnosticReport.text.render(diagnostics, language: operatorLanguage(environment: environmentVariable)))
+        ConfigurationError(
+            text: DiagnosticReport.text.render(
+                diagnostics, language: operatorLanguage(environment: environmentVariable)))
     }
 }

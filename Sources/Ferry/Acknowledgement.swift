@@ -39,7 +39,10 @@ package struct Acknowledgement: Sendable, Equatable {
     package let entries: [Entry]
     package let at: Instant
 
-    package init(lane: String, epoch: String, counter: Int, highWater: Int, ranges: [ClosedRange<Int>], entries: [Entry], at: Instant) {
+    package init(
+        lane: String, epoch: String, counter: Int, highWater: Int, ranges: [ClosedRange<Int>], entries: [Entry],
+        at: Instant
+    ) {
         self.lane = lane
         self.epoch = epoch
         self.counter = counter
@@ -54,8 +57,10 @@ package struct Acknowledgement: Sendable, Equatable {
     package var bytes: [UInt8] {
         let entryValues = entries.map { entry -> JSON in
             .object([
-                "seq": .integer(entry.sequence), "mfSha256": .string(entry.manifest.hex), "result": .string(entry.result.rawValue),
-                "code": entry.code.map { .string($0.rawValue) } ?? .null, "missing": .array(entry.missing.map { .integer($0) }),
+                "seq": .integer(entry.sequence), "mfSha256": .string(entry.manifest.hex),
+                "result": .string(entry.result.rawValue),
+                "code": entry.code.map { .string($0.rawValue) } ?? .null,
+                "missing": .array(entry.missing.map { .integer($0) }),
                 "rejectedItems": .array(
                     entry.rejectedItems.sorted { $0.key < $1.key }.map {
                         .object(["id": .string($0.key), "code": .string($0.value.rawValue)])
@@ -71,7 +76,8 @@ package struct Acknowledgement: Sendable, Equatable {
     }
 
     package init?(_ bytes: [UInt8]) {
-        guard bytes.count <= 4 << 20, let json = try? JSON(parsing: bytes), json.canonicalBytes == bytes, json.object?.count == 8,
+        guard bytes.count <= 4 << 20, let json = try? JSON(parsing: bytes), json.canonicalBytes == bytes,
+            json.object?.count == 8,
             json["fmt"] == .string(Self.format), let lane = json["lane"]?.string, let epoch = json["epoch"]?.string,
             let counter = json["counter"]?.integer, counter > 0, let highWater = json["highWater"]?.integer,
             let at = json["at"]?.string.flatMap({ Instant(iso: $0, zone: .shanghai) }),
@@ -79,27 +85,33 @@ package struct Acknowledgement: Sendable, Equatable {
         else { return nil }
         var ranges: [ClosedRange<Int>] = []
         for value in rangeValues {
-            guard let pair = value.array, pair.count == 2, let low = pair[0].integer, let high = pair[1].integer, 0 < low, low <= high,
+            guard let pair = value.array, pair.count == 2, let low = pair[0].integer, let high = pair[1].integer,
+                0 < low, low <= high,
                 high <= highWater
             else { return nil }
             ranges.append(low...high)
         }
         var entries: [Entry] = []
         for value in entryValues {
-            guard let sequence = value["seq"]?.integer, let digest = value["mfSha256"]?.string.flatMap(SHA256Digest.init(hex:)),
-                let result = value["result"]?.string.flatMap(Result.init(rawValue:)), let missing = value["missing"]?.array,
+            guard let sequence = value["seq"]?.integer,
+                let digest = value["mfSha256"]?.string.flatMap(SHA256Digest.init(hex:)),
+                let result = value["result"]?.string.flatMap(Result.init(rawValue:)),
+                let missing = value["missing"]?.array,
                 let rejected = value["rejectedItems"]?.array
             else { return nil }
             var items: [String: RejectCode] = [:]
             for item in rejected {
-                guard let id = item["id"]?.string, let code = item["code"]?.string.flatMap(RejectCode.init(rawValue:)) else { return nil }
+                guard let id = item["id"]?.string, let code = item["code"]?.string.flatMap(RejectCode.init(rawValue:))
+                else { return nil }
                 items[id] = code
             }
             entries.append(
                 Entry(
-                    sequence: sequence, manifest: digest, result: result, code: value["code"]?.string.flatMap(RejectCode.init(rawValue:)),
+                    sequence: sequence, manifest: digest, result: result,
+                    code: value["code"]?.string.flatMap(RejectCode.init(rawValue:)),
                     missing: missing.compactMap(\.integer), rejectedItems: items))
         }
-        self.init(lane: lane, epoch: epoch, counter: counter, highWater: highWater, ranges: ranges, entries: entries, at: at)
+        self.init(
+            lane: lane, epoch: epoch, counter: counter, highWater: highWater, ranges: ranges, entries: entries, at: at)
     }
 }

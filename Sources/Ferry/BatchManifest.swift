@@ -52,7 +52,8 @@ package struct BatchManifest: Sendable, Equatable {
         fields["parts"] = .array(
             parts.map {
                 .object([
-                    "n": .integer($0.number), "name": .string($0.name), "bytes": .integer($0.bytes), "sha256": .string($0.digest.hex),
+                    "n": .integer($0.number), "name": .string($0.name), "bytes": .integer($0.bytes),
+                    "sha256": .string($0.digest.hex),
                 ])
             })
         return JSON.object(fields).canonicalBytes
@@ -62,15 +63,18 @@ package struct BatchManifest: Sendable, Equatable {
     package init?(_ bytes: [UInt8]) {
         guard bytes.count <= Self.maxBytes, let json = try? JSON(parsing: bytes), json.canonicalBytes == bytes,
             let fields = json.object, fields.count == 17,
-            fields["fmt"] == .string(Self.format), fields["suite"] == .string(Self.suite), fields["seal"] == .string("cms"),
+            fields["fmt"] == .string(Self.format), fields["suite"] == .string(Self.suite),
+            fields["seal"] == .string("cms"),
             fields["kind"] == .string("items"), let lane = fields["lane"]?.string, let epoch = fields["epoch"]?.string,
             let sequence = fields["seq"]?.integer, sequence > 0, let prev = fields["prev"],
             let created = fields["created"]?.string.flatMap({ Instant(iso: $0, zone: .shanghai) }),
             let expires = fields["expires"]?.string.flatMap({ Instant(iso: $0, zone: .shanghai) }),
             let sender = fields["sender"]?.string.flatMap(SHA256Digest.init(hex:)),
-            let recipients = fields["recipient"]?.array?.compactMap({ $0.string.flatMap(SHA256Digest.init(hex:)) }), !recipients.isEmpty,
+            let recipients = fields["recipient"]?.array?.compactMap({ $0.string.flatMap(SHA256Digest.init(hex:)) }),
+            !recipients.isEmpty,
             let items = fields["items"]?.integer, items >= 0, let plainBytes = fields["plainBytes"]?.integer,
-            let inner = fields["innerManifest"]?.string.flatMap(SHA256Digest.init(hex:)), let limits = fields["limits"]?.string,
+            let inner = fields["innerManifest"]?.string.flatMap(SHA256Digest.init(hex:)),
+            let limits = fields["limits"]?.string,
             let partFields = fields["parts"]?.array, partFields.count <= 65_536
         else { return nil }
         self.lane = lane
@@ -93,7 +97,8 @@ package struct BatchManifest: Sendable, Equatable {
         var parts: [Part] = []
         for (number, part) in partFields.enumerated() {
             let name = "\(Self.stem(lane: lane, sequence: sequence))-\(padded(number, 5)).p7m"
-            guard part.object?.count == 4, part["n"]?.integer == number, part["name"]?.string == name, let size = part["bytes"]?.integer,
+            guard part.object?.count == 4, part["n"]?.integer == number, part["name"]?.string == name,
+                let size = part["bytes"]?.integer,
                 size > 0, size <= 64 << 20, let digest = part["sha256"]?.string.flatMap(SHA256Digest.init(hex:))
             else { return nil }
             parts.append(Part(number: number, name: name, bytes: size, digest: digest))

@@ -74,7 +74,9 @@ package struct BatchOpener: Sendable {
     /// - Returns: the items in the order in which they were sent, loaded when asked for.
     package func open(_ verified: Verified, from folder: String, staging: String) throws -> [OpenedItem] {
         let manifest = verified.manifest
-        guard manifest.items <= registry.maxItems, manifest.plainBytes <= registry.maxBatchBytes else { throw Rejection(code: .limit) }
+        guard manifest.items <= registry.maxItems, manifest.plainBytes <= registry.maxBatchBytes else {
+            throw Rejection(code: .limit)
+        }
         let checker = Bag.Checker()
         var reader = TarReader(maxEntryBytes: Bag.maxFileBytes) { name, bytes in
             checker.add(name, bytes)
@@ -112,7 +114,9 @@ package struct BatchOpener: Sendable {
         for item in opened {
             if let code = try item.load().map({ registry.refusal(of: $0) }) ?? .schema { refused[item.id] = code }
         }
-        if let first = refused.sorted(by: { $0.key < $1.key }).first { throw Rejection(code: first.value, items: refused) }
+        if let first = refused.sorted(by: { $0.key < $1.key }).first {
+            throw Rejection(code: first.value, items: refused)
+        }
         return opened
     }
 
@@ -125,9 +129,11 @@ package struct BatchOpener: Sendable {
         /// Nil when `item.json` does not name a kind.
         package func load() throws -> FerryItem? {
             let parts = try files.sorted().map { file in
-                FerryItem.Part(name: String(file.split(separator: "/")[2]), bytes: try FileSystem.read(folder + "/" + file))
+                FerryItem.Part(
+                    name: String(file.split(separator: "/")[2]), bytes: try FileSystem.read(folder + "/" + file))
             }
-            guard let clear = parts.first(where: { $0.name == "item.json" }), let json = try? JSON(parsing: clear.bytes),
+            guard let clear = parts.first(where: { $0.name == "item.json" }),
+                let json = try? JSON(parsing: clear.bytes),
                 let kind = json["kind"]?.string
             else { return nil }
             return FerryItem(kind: kind, id: id, parts: parts)

@@ -9,7 +9,8 @@ package struct BatchSealer: Sendable {
     let random: @Sendable (Int) -> [UInt8]
 
     package init(
-        signer: Identity, recipients: [Certificate], registry: KindRegistry, random: @escaping @Sendable (Int) -> [UInt8]
+        signer: Identity, recipients: [Certificate], registry: KindRegistry,
+        random: @escaping @Sendable (Int) -> [UInt8]
     ) {
         self.signer = signer
         self.recipients = recipients
@@ -26,7 +27,9 @@ package struct BatchSealer: Sendable {
         /// Seconds until the batch is refused; items never expire, they are batched again.
         package let lifetime: Int
 
-        package init(lane: String, epoch: String, sequence: Int, previous: SHA256Digest?, created: Instant, lifetime: Int) {
+        package init(
+            lane: String, epoch: String, sequence: Int, previous: SHA256Digest?, created: Instant, lifetime: Int
+        ) {
             self.lane = lane
             self.epoch = epoch
             self.sequence = sequence
@@ -61,11 +64,13 @@ package struct BatchSealer: Sendable {
         let manifest = BatchManifest(
             lane: header.lane, epoch: header.epoch, sequence: header.sequence, previous: header.previous,
             created: header.created, expires: header.created.adding(seconds: header.lifetime),
-            sender: signer.certificate.publicKeyDigest, recipients: recipients.map(\.publicKeyDigest), items: items.count,
+            sender: signer.certificate.publicKeyDigest, recipients: recipients.map(\.publicKeyDigest),
+            items: items.count,
             plainBytes: plainBytes, innerManifest: inner, parts: parts, limits: registry.profile)
         let bytes = manifest.bytes
         try FileSystem.write(bytes, to: "\(folder)/\(stem).mf", mode: 0o640, sync: true)
-        try FileSystem.write(DetachedSignature.sign(bytes, by: signer), to: "\(folder)/\(stem).p7s", mode: 0o640, sync: true)
+        try FileSystem.write(
+            DetachedSignature.sign(bytes, by: signer), to: "\(folder)/\(stem).p7s", mode: 0o640, sync: true)
         try FileSystem.syncDirectory(folder)
         return manifest
     }

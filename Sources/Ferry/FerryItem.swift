@@ -50,7 +50,8 @@ package struct KindRegistry: Sendable {
     package let profile: String
 
     private static let sealedSubmission = Rule(
-        required: ["id", "kind", "received", "form", "parts"], optional: [], parts: ["item.p7m": 1 << 20], maxItemJSON: 64 << 10)
+        required: ["id", "kind", "received", "form", "parts"], optional: [], parts: ["item.p7m": 1 << 20],
+        maxItemJSON: 64 << 10)
 
     /// Edge to core: what citizens send, sealed for the core.
     package static let edgeToCore = KindRegistry(
@@ -61,7 +62,8 @@ package struct KindRegistry: Sendable {
     package static let coreToEdge = KindRegistry(
         rules: [
             "status": Rule(
-                required: ["id", "kind", "lookup", "version", "open", "box"], optional: ["public"], parts: [:], maxItemJSON: 512 << 10)
+                required: ["id", "kind", "lookup", "version", "open", "box"], optional: ["public"], parts: [:],
+                maxItemJSON: 512 << 10)
         ],
         maxItems: 10_000, maxBatchBytes: 1 << 30, profile: "c2e-1")
 
@@ -83,7 +85,8 @@ package struct KindRegistry: Sendable {
         if let listed = fields["parts"]?.array {
             guard listed.count == item.parts.count - 1 else { return .schema }
             for entry in listed {
-                guard let name = entry["name"]?.string, let bytes = item.part(name), entry["bytes"]?.integer == bytes.count,
+                guard let name = entry["name"]?.string, let bytes = item.part(name),
+                    entry["bytes"]?.integer == bytes.count,
                     entry["sha256"]?.string == SHA256Digest(of: bytes).hex
                 else { return .schema }
             }

@@ -76,7 +76,9 @@ package struct Station: Sendable {
         var report = Report()
         var wanted: [Int: [Int]] = [:]
         try readAcknowledgements(&report, &wanted, now)
-        while try !store.isStopped(lane: sends.name), let batch = try store.nextBatch(lane: sends.name, limit: maxItems, at: now) {
+        while try !store.isStopped(lane: sends.name),
+            let batch = try store.nextBatch(lane: sends.name, limit: maxItems, at: now)
+        {
             try seal(batch, now)
             report.sealed.append(BatchManifest.stem(lane: sends.name, sequence: batch.sequence))
         }
@@ -118,7 +120,8 @@ package struct Station: Sendable {
     private func seal(_ batch: FrozenBatch, _ now: Instant) throws {
         let stem = BatchManifest.stem(lane: sends.name, sequence: batch.sequence)
         let header = BatchSealer.Header(
-            lane: sends.name, epoch: sends.epoch, sequence: batch.sequence, previous: batch.previous, created: now, lifetime: lifetime)
+            lane: sends.name, epoch: sends.epoch, sequence: batch.sequence, previous: batch.previous, created: now,
+            lifetime: lifetime)
         let store = store
         let lane = sends.name
         let loaders = batch.itemIDs.map { id in { try store.item(lane: lane, id: id) } }
@@ -142,13 +145,16 @@ package struct Station: Sendable {
         }
         var changed = false
         for name in names where FileSystem.kind(folders.outbox + "/" + name) == nil {
-            try FileSystem.replaceDurably(folders.outbox + "/" + name, with: FileSystem.read(folders.sealed + "/" + name), mode: 0o640)
+            try FileSystem.replaceDurably(
+                folders.outbox + "/" + name, with: FileSystem.read(folders.sealed + "/" + name), mode: 0o640)
             changed = true
         }
         return changed
     }
 
-    private func rank(_ name: String) -> (Int, String) { (name.hasSuffix(".p7m") ? 0 : name.hasSuffix(".p7s") ? 1 : 2, name) }
+    private func rank(_ name: String) -> (Int, String) {
+        (name.hasSuffix(".p7m") ? 0 : name.hasSuffix(".p7s") ? 1 : 2, name)
+    }
 
     private func names(of stem: String, in folder: String) throws -> [String] {
         try FileSystem.list(folder).map(\.name).filter {
@@ -160,10 +166,12 @@ package struct Station: Sendable {
         guard let ack = try store.acknowledgement(lane: receives.name, epoch: receives.epoch, at: now) else { return }
         let bytes = ack.bytes
         // Older ones say less; one file pair at a time is enough.
-        for entry in try FileSystem.list(folders.outbox) where entry.name.hasPrefix(receives.name + "-ack-") && !entry.name.hasPrefix(ack.stem) {
+        for entry in try FileSystem.list(folders.outbox)
+        where entry.name.hasPrefix(receives.name + "-ack-") && !entry.name.hasPrefix(ack.stem) {
             try FileSystem.remove(folders.outbox + "/" + entry.name)
         }
-        try FileSystem.replaceDurably("\(folders.outbox)/\(ack.stem).p7s", with: DetachedSignature.sign(bytes, by: sealer.signer), mode: 0o640)
+        try FileSystem.replaceDurably(
+            "\(folders.outbox)/\(ack.stem).p7s", with: DetachedSignature.sign(bytes, by: sealer.signer), mode: 0o640)
         try FileSystem.replaceDurably("\(folders.outbox)/\(ack.stem).ak", with: bytes, mode: 0o640)
     }
 
@@ -179,7 +187,8 @@ package struct Station: Sendable {
             guard let signature = try? FileSystem.read("\(folders.inbox)/\(stem).p7s", limit: 1 << 20) else { continue }
             guard let ack = Acknowledgement(bytes), ack.stem == stem, ack.lane == sends.name, ack.epoch == sends.epoch,
                 (try? DetachedSignature.verify(
-                    signature, over: bytes, trust: opener.trust, allowed: opener.allowedSigners, at: min(ack.at, now))) != nil
+                    signature, over: bytes, trust: opener.trust, allowed: opener.allowedSigners, at: min(ack.at, now)))
+                    != nil
             else {
                 try quarantine([stem + ".ak", stem + ".p7s"], reason: "acknowledgement", &report)
                 continue
@@ -210,7 +219,8 @@ package struct Station: Sendable {
         }
         let verified: BatchOpener.Verified
         do {
-            verified = try opener.verify(manifest: bytes, signature: signature, lane: receives.name, epoch: receives.epoch, at: now)
+            verified = try opener.verify(
+                manifest: bytes, signature: signature, lane: receives.name, epoch: receives.epoch, at: now)
         } catch {
             // Parts stay: the true manifest with this number may still come for them.
             try quarantine(files, reason: error.rawValue, &report)
@@ -221,7 +231,8 @@ package struct Station: Sendable {
             try quarantine(files, reason: "name", &report)
             return
         }
-        if let known = try store.received(lane: manifest.lane, sequence: manifest.sequence), known.result != .needParts {
+        if let known = try store.received(lane: manifest.lane, sequence: manifest.sequence), known.result != .needParts
+        {
             guard known.manifest == verified.digest else {
                 try store.raiseAlarm(lane: manifest.lane, code: "fork", detail: stem, at: now)
                 report.alarms.append("fork \(stem)")
@@ -235,7 +246,8 @@ package struct Station: Sendable {
         try judge(verified, stem, &report, now)
     }
 
-    private func judge(_ verified: BatchOpener.Verified, _ stem: String, _ report: inout Report, _ now: Instant) throws {
+    private func judge(_ verified: BatchOpener.Verified, _ stem: String, _ report: inout Report, _ now: Instant) throws
+    {
         let manifest = verified.manifest
         func reject(_ rejection: BatchOpener.Rejection) throws {
             try store.record(
@@ -243,9 +255,11 @@ package struct Station: Sendable {
                     sequence: manifest.sequence, manifest: verified.digest, result: .rejected, code: rejection.code,
                     rejectedItems: rejection.items), lane: manifest.lane, at: now)
             report.rejected[stem] = rejection.code
-            try quarantine([stem + ".mf", stem + ".p7s"] + manifest.parts.map(\.name), reason: rejection.code.rawValue, &report)
+            try quarantine(
+                [stem + ".mf", stem + ".p7s"] + manifest.parts.map(\.name), reason: rejection.code.rawValue, &report)
         }
-        if manifest.sequence > 1, let predecessor = try store.received(lane: manifest.lane, sequence: manifest.sequence - 1),
+        if manifest.sequence > 1,
+            let predecessor = try store.received(lane: manifest.lane, sequence: manifest.sequence - 1),
             manifest.previous != predecessor.manifest
         {
             return try reject(.init(code: .chain))
@@ -274,7 +288,9 @@ package struct Station: Sendable {
     }
 
     private func clean(_ stem: String, _ manifest: BatchManifest) throws {
-        for name in [stem + ".mf", stem + ".p7s"] + manifest.parts.map(\.name) { try FileSystem.remove(folders.inbox + "/" + name) }
+        for name in [stem + ".mf", stem + ".p7s"] + manifest.parts.map(\.name) {
+            try FileSystem.remove(folders.inbox + "/" + name)
+        }
     }
 
     /// Moves files aside under a name made from their own hash, with the reason beside them.
@@ -285,13 +301,15 @@ package struct Station: Sendable {
             case nil: continue
             case .file:
                 // What cannot be read is still moved, under a name that says so.
-                let digest = (try? FileSystem.read(source, limit: 64 << 20)).map { SHA256Digest(of: $0).hex } ?? "unreadable"
+                let digest =
+                    (try? FileSystem.read(source, limit: 64 << 20)).map { SHA256Digest(of: $0).hex } ?? "unreadable"
                 try FileSystem.rename(source, "\(folders.quarantine)/\(digest.prefix(16))-\(name.prefix(64))")
             default: try FileSystem.rename(source, "\(folders.quarantine)/special-\(name.prefix(64))")
             }
         }
         if let first = files.first {
-            try FileSystem.write(Array((reason + "\n").utf8), to: "\(folders.quarantine)/\(first.prefix(64)).reason", mode: 0o640)
+            try FileSystem.write(
+                Array((reason + "\n").utf8), to: "\(folders.quarantine)/\(first.prefix(64)).reason", mode: 0o640)
             report.quarantined[first] = reason
         }
     }
@@ -305,9 +323,13 @@ extension Station.Report {
         for stem in offered { lines.append("offered \(stem)") }
         for stem in committed { lines.append("committed \(stem)") }
         for stem in duplicates { lines.append("duplicate \(stem)") }
-        for (stem, code) in rejected.sorted(by: { $0.key < $1.key }) { lines.append("rejected \(stem) \(code.rawValue)") }
+        for (stem, code) in rejected.sorted(by: { $0.key < $1.key }) {
+            lines.append("rejected \(stem) \(code.rawValue)")
+        }
         for (stem, parts) in waiting.sorted(by: { $0.key < $1.key }) { lines.append("waiting \(stem) parts \(parts)") }
-        for (name, reason) in quarantined.sorted(by: { $0.key < $1.key }) { lines.append("quarantined \(name) \(reason)") }
+        for (name, reason) in quarantined.sorted(by: { $0.key < $1.key }) {
+            lines.append("quarantined \(name) \(reason)")
+        }
         if !settled.isEmpty { lines.append("settled \(settled.map(String.init).joined(separator: " "))") }
         for alarm in alarms { lines.append("ALARM \(alarm)") }
         return lines.isEmpty ? "nothing to do" : lines.joined(separator: "\n")

@@ -102,7 +102,8 @@ struct TarReader {
             }
             return digits > 0 ? value : nil
         }
-        guard header[257..<262].elementsEqual("ustar".utf8), let size = octal(124..<136), let sum = octal(148..<156) else {
+        guard header[257..<262].elementsEqual("ustar".utf8), let size = octal(124..<136), let sum = octal(148..<156)
+        else {
             throw TarError.header
         }
         var blanked = header
@@ -113,9 +114,12 @@ struct TarReader {
         let name = String(decoding: header[..<100].prefix { $0 != 0 }, as: UTF8.self)
         let parts = name.split(separator: "/", omittingEmptySubsequences: false)
         let plain = name.utf8.allSatisfy {
-            ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "/")
+            ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) || $0 == UInt8(ascii: "-")
+                || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "/")
         }
-        guard plain, !parts.isEmpty, parts.allSatisfy({ !$0.isEmpty && !$0.hasPrefix(".") }) else { throw TarError.name }
+        guard plain, !parts.isEmpty, parts.allSatisfy({ !$0.isEmpty && !$0.hasPrefix(".") }) else {
+            throw TarError.name
+        }
         guard seen.insert(name).inserted else { throw TarError.duplicate }
         guard size <= maxEntryBytes else { throw TarError.tooLarge }
         return (name, size)

@@ -24,7 +24,8 @@ struct TrustOptions: ParsableArguments {
     var signer: [String]
 
     func trust() throws -> TrustStore {
-        try TrustStore(authorities: FileSystem.read(authority), revocationLists: try crl.map { try FileSystem.read($0) })
+        try TrustStore(
+            authorities: FileSystem.read(authority), revocationLists: try crl.map { try FileSystem.read($0) })
     }
 
     func pinned() throws -> Set<SHA256Digest> {
@@ -44,7 +45,8 @@ private func readBatch(_ path: String) throws -> (manifest: BatchManifest, bytes
 }
 
 struct Verify: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Says of each batch whether signature, signer and parts hold, and why not.")
+    static let configuration = CommandConfiguration(
+        abstract: "Says of each batch whether signature, signer and parts hold, and why not.")
 
     @OptionGroup var trust: TrustOptions
     @Argument(help: "Manifests (.mf).")
@@ -61,10 +63,14 @@ struct Verify: ParsableCommand {
                 let folder = FileSystem.parent(file)
                 let damaged = batch.manifest.parts.filter { part in
                     // A part that cannot be read is as bad as one that is wrong.
-                    guard let bytes = try? FileSystem.read(folder + "/" + part.name, limit: part.bytes) else { return true }
+                    guard let bytes = try? FileSystem.read(folder + "/" + part.name, limit: part.bytes) else {
+                        return true
+                    }
                     return SHA256Digest(of: bytes) != part.digest
                 }
-                print("\(file): signed by \(signer.commonName) (\(signer.publicKeyDigest)), \(batch.manifest.items) items, \(batch.manifest.parts.count) parts")
+                print(
+                    "\(file): signed by \(signer.commonName) (\(signer.publicKeyDigest)), \(batch.manifest.items) items, \(batch.manifest.parts.count) parts"
+                )
                 for part in damaged { print("\(file): part \(part.name) is missing or damaged") }
                 bad = bad || !damaged.isEmpty
             } catch let error as CryptoError {
@@ -82,7 +88,8 @@ struct Verify: ParsableCommand {
 }
 
 struct Open: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Opens one batch into a folder; its items stay sealed for the desk.")
+    static let configuration = CommandConfiguration(
+        abstract: "Opens one batch into a folder; its items stay sealed for the desk.")
 
     @OptionGroup var trust: TrustOptions
     @Option(help: "Path without extension of the recipient's certificate and key.")
@@ -97,10 +104,12 @@ struct Open: ParsableCommand {
         let batch = try readBatch(file)
         let registry = batch.manifest.lane == "c2e" ? KindRegistry.coreToEdge : .edgeToCore
         let opener = BatchOpener(
-            identity: try Identity(path: key), trust: try trust.trust(), allowedSigners: try trust.pinned(), registry: registry)
+            identity: try Identity(path: key), trust: try trust.trust(), allowedSigners: try trust.pinned(),
+            registry: registry)
         do {
             let verified = try opener.verify(
-                manifest: batch.bytes, signature: batch.signature, lane: batch.manifest.lane, epoch: batch.manifest.epoch,
+                manifest: batch.bytes, signature: batch.signature, lane: batch.manifest.lane,
+                epoch: batch.manifest.epoch,
                 at: batch.manifest.created)
             try FileSystem.makeDirectories(out, mode: 0o700)
             let items = try opener.open(verified, from: FileSystem.parent(file), staging: out)
@@ -131,24 +140,32 @@ struct Seal: ParsableCommand {
     var items: [String]
 
     func run() throws {
-        guard ["e2c", "c2e"].contains(lane), seq > 0 else { throw ValidationError("--lane is e2c or c2e, --seq 1 or more") }
+        guard ["e2c", "c2e"].contains(lane), seq > 0 else {
+            throw ValidationError("--lane is e2c or c2e, --seq 1 or more")
+        }
         let registry = lane == "c2e" ? KindRegistry.coreToEdge : .edgeToCore
         let loaded = try items.map { folder -> FerryItem in
-            let parts = try FileSystem.filesBelow(folder).map { FerryItem.Part(name: $0, bytes: try FileSystem.read(folder + "/" + $0)) }
+            let parts = try FileSystem.filesBelow(folder).map {
+                FerryItem.Part(name: $0, bytes: try FileSystem.read(folder + "/" + $0))
+            }
             let clear = parts.first { $0.name == "item.json" }
             let kind = clear.flatMap { try? JSON(parsing: $0.bytes) }?["kind"]?.string ?? ""
             let item = FerryItem(kind: kind, id: String(folder.split(separator: "/").last ?? ""), parts: parts)
-            if let refusal = registry.refusal(of: item) { throw ValidationError("\(folder) may not cross: \(refusal.rawValue)") }
+            if let refusal = registry.refusal(of: item) {
+                throw ValidationError("\(folder) may not cross: \(refusal.rawValue)")
+            }
             return item
         }
         let sealer = BatchSealer(
-            signer: try Identity(path: sign), recipients: try to.map { try Certificate(pem: FileSystem.read($0)) }, registry: registry,
+            signer: try Identity(path: sign), recipients: try to.map { try Certificate(pem: FileSystem.read($0)) },
+            registry: registry,
             random: systemRandomBytes)
         try FileSystem.makeDirectories(out)
         let created = now.flatMap { Instant(iso: $0, zone: .shanghai) } ?? .systemNow()
         let manifest = try sealer.seal(
             .init(
-                lane: lane, epoch: epoch, sequence: seq, previous: prev.flatMap(SHA256Digest.init(hex:)), created: created,
+                lane: lane, epoch: epoch, sequence: seq, previous: prev.flatMap(SHA256Digest.init(hex:)),
+                created: created,
                 lifetime: 30 * 86_400),
             items: loaded.map { item in { item } }, into: out)
         print(manifest.stem)
@@ -156,7 +173,8 @@ struct Seal: ParsableCommand {
 }
 
 struct Status: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Says how the lanes of one side stand, from its owner's database.")
+    static let configuration = CommandConfiguration(
+        abstract: "Says how the lanes of one side stand, from its owner's database.")
 
     @Argument(help: "The owner's database (formsapi's or coredesk's).")
     var database: String

@@ -113,7 +113,9 @@ extension FormDefinition.Duration {
     /// `45wd` or `10d`.
     init?(_ text: String) {
         let working = text.hasSuffix("wd")
-        guard working || text.hasSuffix("d"), let count = decimal(text.utf8.dropLast(working ? 2 : 1)), count > 0 else { return nil }
+        guard working || text.hasSuffix("d"), let count = decimal(text.utf8.dropLast(working ? 2 : 1)), count > 0 else {
+            return nil
+        }
         self.init(count: count, working: working)
     }
 }

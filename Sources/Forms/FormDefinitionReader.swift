@@ -41,7 +41,11 @@ private struct DefinitionReader {
         let kindNode = reader.raw("kind")
         let kind = kindNode?.scalar.flatMap(FormDefinition.Kind.init(rawValue:))
         if kind == nil {
-            if let kindNode { reader.wrongType(kindNode, zh: "hotline 或 approval", en: "hotline or approval") } else { reader.missing("kind") }
+            if let kindNode {
+                reader.wrongType(kindNode, zh: "hotline 或 approval", en: "hotline or approval")
+            } else {
+                reader.missing("kind")
+            }
         }
         let title = reader.localized("title")
         if title == nil { reader.missing("title") }
@@ -99,12 +103,20 @@ private struct DefinitionReader {
         let type = typeNode?.scalar.flatMap(FormDefinition.Field.FieldType.init(rawValue:))
         if type == nil {
             let known = FormDefinition.Field.FieldType.allCases.map(\.rawValue).joined(separator: ", ")
-            if let typeNode { inner.wrongType(typeNode, zh: "字段类型之一：\(known)", en: "one of \(known)") } else { inner.missing("type") }
+            if let typeNode {
+                inner.wrongType(typeNode, zh: "字段类型之一：\(known)", en: "one of \(known)")
+            } else {
+                inner.missing("type")
+            }
         }
-        if let id, FormDefinition.reservedNames.contains(id) || id.hasPrefix("_")
-            || !id.utf8.allSatisfy({ ($0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) || $0 == UInt8(ascii: "-") })
+        if let id,
+            FormDefinition.reservedNames.contains(id) || id.hasPrefix("_")
+                || !id.utf8.allSatisfy({
+                    ($0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) || $0 == UInt8(ascii: "-")
+                })
         {
-            inner.wrongType(node["id"]!, zh: "不以 _ 开头的字母、数字、连字符", en: "letters, digits and hyphens, not starting with _")
+            inner.wrongType(
+                node["id"]!, zh: "不以 _ 开头的字母、数字、连字符", en: "letters, digits and hyphens, not starting with _")
         }
         if let id, !fieldIDs.insert(id).inserted {
             inner.wrongType(node["id"]!, zh: "不重复的 id", en: "an id that no other field has")
@@ -153,7 +165,9 @@ private struct DefinitionReader {
         let never = FormDefinition.Condition.any([])
         guard depth < 16 else { return never }
         if let name = node.scalar {
-            if !conditionNames.contains(name) { reader.wrongType(node, zh: "conditions 里的名称", en: "the name of an entry in `conditions`") }
+            if !conditionNames.contains(name) {
+                reader.wrongType(node, zh: "conditions 里的名称", en: "the name of an entry in `conditions`")
+            }
             return .reference(name)
         }
         if let parts = node["all"]?.items { return .all(parts.map { condition($0, depth: depth + 1) }) }
@@ -177,7 +191,10 @@ private struct DefinitionReader {
         func one(_ node: YAMLNode) -> FormDefinition.Localized {
             if let text = node.scalar { return .init(values: ["": text]) }
             let pairs = node.pairs ?? []
-            return .init(values: Dictionary(pairs.compactMap { pair in pair.value.scalar.map { (pair.key, $0) } }) { first, _ in first })
+            return .init(
+                values: Dictionary(pairs.compactMap { pair in pair.value.scalar.map { (pair.key, $0) } }) { first, _ in
+                    first
+                })
         }
         return node.items?.map(one) ?? [one(node)]
     }
@@ -185,7 +202,9 @@ private struct DefinitionReader {
     private mutating func duration(_ key: String, _ inner: inout MapReader) -> FormDefinition.Duration? {
         guard let text = inner.string(key) else { return nil }
         if let duration = FormDefinition.Duration(text) { return duration }
-        inner.wrongType(inner.node[key]!, zh: "时限，如 20wd（工作日）或 10d（自然日）", en: "a time limit such as 20wd (working days) or 10d (days)")
+        inner.wrongType(
+            inner.node[key]!, zh: "时限，如 20wd（工作日）或 10d（自然日）",
+            en: "a time limit such as 20wd (working days) or 10d (days)")
         return nil
     }
 

@@ -34,13 +34,16 @@ package struct FormHTML: Sendable {
     package func form(values: [String: [String]] = [:], errors: [FieldError] = []) -> String {
         let byField = Dictionary(errors.map { ($0.field, $0.message.text(language)) }) { first, _ in first }
         var out = errorSummary(errors)
-        out += "<form class=\"form\" method=\"post\" action=\"\(escapedHTML(prefix))/\(escapedHTML(definition.id))\" accept-charset=\"utf-8\" novalidate data-form=\"\(escapedHTML(definition.id))\">\n"
+        out +=
+            "<form class=\"form\" method=\"post\" action=\"\(escapedHTML(prefix))/\(escapedHTML(definition.id))\" accept-charset=\"utf-8\" novalidate data-form=\"\(escapedHTML(definition.id))\">\n"
         out += "<input type=\"hidden\" name=\"_form\" value=\"\(definition.digest)\">\n"
         out += "<input type=\"hidden\" name=\"_lang\" value=\"\(escapedHTML(language))\">\n"
         // A field that people do not see and programs fill in.
-        out += "<div class=\"hp\" aria-hidden=\"true\"><label for=\"f-_hp\">\(say("请勿填写", "Leave this empty"))</label><input id=\"f-_hp\" name=\"_hp\" tabindex=\"-1\" autocomplete=\"off\"></div>\n"
+        out +=
+            "<div class=\"hp\" aria-hidden=\"true\"><label for=\"f-_hp\">\(say("请勿填写", "Leave this empty"))</label><input id=\"f-_hp\" name=\"_hp\" tabindex=\"-1\" autocomplete=\"off\"></div>\n"
         for page in definition.pages {
-            out += "<fieldset id=\"p-\(escapedHTML(page.id))\"><legend>\(escapedHTML(page.title.text(language)))</legend>\n"
+            out +=
+                "<fieldset id=\"p-\(escapedHTML(page.id))\"><legend>\(escapedHTML(page.title.text(language)))</legend>\n"
             if let help = page.help { out += "<p class=\"help\">\(escapedHTML(help.text(language)))</p>\n" }
             for field in page.fields { out += draw(field, values[field.id] ?? [], byField[field.id]) }
             out += "</fieldset>\n"
@@ -58,11 +61,14 @@ package struct FormHTML: Sendable {
             ? ""
             : say(
                 "其中“\(sensitive.joined(separator: "”“"))”属于敏感个人信息，只用于核实身份和办理本事项。",
-                " Of these, “\(sensitive.joined(separator: "”, “"))” is sensitive personal information and serves only to verify your identity and handle this matter.")
+                " Of these, “\(sensitive.joined(separator: "”, “"))” is sensitive personal information and serves only to verify your identity and handle this matter."
+            )
         let text = say(
             "处理者：本网站的主办单位和办理本事项的部门。目的：登记、办理和答复您提交的事项。方式：提交后立即加密，只有办理系统能够解密。保存：办结后按档案规定保存，互联网一侧在送达办理系统后删除。您有权查阅、复制、更正您的信息，可拨打便民热线 69812345。",
-            "Who: the organiser of this site and the departments that handle this matter. Why: to register, handle and answer what you send. How: it is encrypted on receipt and only the handling system can decrypt it. How long: as archive rules require after closure; the internet side deletes it once it has been delivered. You may consult, copy and correct your information: call the hotline 69812345.")
-        return "<aside class=\"privacy\"><h2>\(say("个人信息处理告知", "How your information is used"))</h2><p>\(escapedHTML(text + sensitiveText))</p></aside>\n"
+            "Who: the organiser of this site and the departments that handle this matter. Why: to register, handle and answer what you send. How: it is encrypted on receipt and only the handling system can decrypt it. How long: as archive rules require after closure; the internet side deletes it once it has been delivered. You may consult, copy and correct your information: call the hotline 69812345."
+        )
+        return
+            "<aside class=\"privacy\"><h2>\(say("个人信息处理告知", "How your information is used"))</h2><p>\(escapedHTML(text + sensitiveText))</p></aside>\n"
     }
 
     private func draw(_ field: FormDefinition.Field, _ values: [String], _ error: String?) -> String {
@@ -75,7 +81,8 @@ package struct FormHTML: Sendable {
             described.append("\(id)-hint")
         }
         if let error {
-            notes += "<p class=\"error\" id=\"\(id)-error\"><span class=\"visually-hidden\">\(say("错误：", "Error: "))</span>\(escapedHTML(error))</p>"
+            notes +=
+                "<p class=\"error\" id=\"\(id)-error\"><span class=\"visually-hidden\">\(say("错误：", "Error: "))</span>\(escapedHTML(error))</p>"
             described.append("\(id)-error")
         }
         var attributes = described.isEmpty ? "" : " aria-describedby=\"\(described.joined(separator: " "))\""
@@ -88,26 +95,32 @@ package struct FormHTML: Sendable {
         var out = "<div class=\"field\(error == nil ? "" : " has-error")\">"
         switch field.type {
         case .longtext:
-            out += "<label for=\"\(id)\">\(label)</label>\(notes)<textarea id=\"\(id)\" name=\"\(name)\" rows=\"6\" maxlength=\"\(field.max ?? FormDefinition.defaultMax(.longtext))\"\(attributes)>\n\(value)</textarea>"
+            out +=
+                "<label for=\"\(id)\">\(label)</label>\(notes)<textarea id=\"\(id)\" name=\"\(name)\" rows=\"6\" maxlength=\"\(field.max ?? FormDefinition.defaultMax(.longtext))\"\(attributes)>\n\(value)</textarea>"
         case .single where field.options.count > 6:
             let options = field.options.map { option in
                 "<option value=\"\(escapedHTML(option.value))\"\(values.contains(option.value) ? " selected" : "")>\(escapedHTML(option.label.text(language)))</option>"
             }
-            out += "<label for=\"\(id)\">\(label)</label>\(notes)<select id=\"\(id)\" name=\"\(name)\"\(attributes)><option value=\"\">\(say("请选择", "Choose"))</option>\(options.joined())</select>"
+            out +=
+                "<label for=\"\(id)\">\(label)</label>\(notes)<select id=\"\(id)\" name=\"\(name)\"\(attributes)><option value=\"\">\(say("请选择", "Choose"))</option>\(options.joined())</select>"
         case .single, .multiple:
             let type = field.type == .single ? "radio" : "checkbox"
             // `required` on a checkbox would demand each of them.
             let inputAttributes = field.type == .single && field.required ? " required" : ""
             let options = field.options.enumerated().map { index, option in
                 let optionID = index == 0 ? id : "\(id)-\(index)"
-                return "<div class=\"choice\"><input type=\"\(type)\" id=\"\(optionID)\" name=\"\(name)\" value=\"\(escapedHTML(option.value))\"\(values.contains(option.value) ? " checked" : "")\(inputAttributes)><label for=\"\(optionID)\">\(escapedHTML(option.label.text(language)))</label></div>"
+                return
+                    "<div class=\"choice\"><input type=\"\(type)\" id=\"\(optionID)\" name=\"\(name)\" value=\"\(escapedHTML(option.value))\"\(values.contains(option.value) ? " checked" : "")\(inputAttributes)><label for=\"\(optionID)\">\(escapedHTML(option.label.text(language)))</label></div>"
             }
             let describedBy = described.isEmpty ? "" : " aria-describedby=\"\(described.joined(separator: " "))\""
-            out += "<fieldset class=\"choices\"\(describedBy)><legend>\(label)</legend>\(notes)\(options.joined())</fieldset>"
+            out +=
+                "<fieldset class=\"choices\"\(describedBy)><legend>\(label)</legend>\(notes)\(options.joined())</fieldset>"
         case .declaration:
-            out += "\(notes)<div class=\"choice\"><input type=\"checkbox\" id=\"\(id)\" name=\"\(name)\" value=\"yes\"\(values.contains("yes") ? " checked" : "")\(attributes)><label for=\"\(id)\">\(escapedHTML(field.label.text(language)))</label></div>"
+            out +=
+                "\(notes)<div class=\"choice\"><input type=\"checkbox\" id=\"\(id)\" name=\"\(name)\" value=\"yes\"\(values.contains("yes") ? " checked" : "")\(attributes)><label for=\"\(id)\">\(escapedHTML(field.label.text(language)))</label></div>"
         default:
-            out += "<label for=\"\(id)\">\(label)</label>\(notes)<input id=\"\(id)\" name=\"\(name)\" value=\"\(value)\" \(Self.inputKind(field))\(attributes)>"
+            out +=
+                "<label for=\"\(id)\">\(label)</label>\(notes)<input id=\"\(id)\" name=\"\(name)\" value=\"\(value)\" \(Self.inputKind(field))\(attributes)>"
         }
         return out + "</div>\n"
     }

@@ -4,7 +4,8 @@ package import PortalBase
 /// Something about one answer that the citizen must correct.
 package struct FieldError: Sendable, Equatable {
     package enum Code: String, Sendable {
-        case required, tooLong, tooShort, notNumber, tooSmall, tooLarge, notDate, notListed, notPhone, notEmail, notUSCC,
+        case required, tooLong, tooShort, notNumber, tooSmall, tooLarge, notDate, notListed, notPhone, notEmail,
+            notUSCC,
             notIDNumber, notDeclared, unknownField, characters
     }
     package let field: String
@@ -39,7 +40,10 @@ extension FormDefinition {
         var values: [String: JSON] = [:]
         let known = Set(fields.map(\.id))
         for name in answers.keys.sorted() where !known.contains(name) {
-            errors.append(.init(field: name, code: .unknownField, message: Bilingual(zh: "表单里没有这一项", en: "The form has no such field")))
+            errors.append(
+                .init(
+                    field: name, code: .unknownField,
+                    message: Bilingual(zh: "表单里没有这一项", en: "The form has no such field")))
         }
         for page in pages where isAsked(page.when, answers) {
             for field in page.fields where isAsked(field.when, answers) {
@@ -73,9 +77,12 @@ extension FormDefinition {
         let (zh, en) = (field.label.text("zh"), field.label.text("en"))
         return switch field.type {
         case .declaration:
-            .init(field: field.id, code: .notDeclared, message: Bilingual(zh: "请勾选“\(zh)”", en: "Tick “\(en)” to go on"))
+            .init(
+                field: field.id, code: .notDeclared, message: Bilingual(zh: "请勾选“\(zh)”", en: "Tick “\(en)” to go on"))
         case .single, .multiple:
-            .init(field: field.id, code: .required, message: Bilingual(zh: "请选择“\(zh)”", en: "Choose an answer for “\(en)”"))
+            .init(
+                field: field.id, code: .required,
+                message: Bilingual(zh: "请选择“\(zh)”", en: "Choose an answer for “\(en)”"))
         default:
             .init(field: field.id, code: .required, message: Bilingual(zh: "请填写“\(zh)”", en: "Enter “\(en)”"))
         }
@@ -104,11 +111,19 @@ extension FormDefinition {
                 return error(.tooShort, "至少 \(least) 个字", "must be at least \(least) characters")
             }
         case .number:
-            guard let number = Int(text), text.utf8.count <= 15 else { return error(.notNumber, "应当是整数", "must be a whole number") }
-            if let least = field.min, number < least { return error(.tooSmall, "不能小于 \(least)", "must be \(least) or more") }
-            if let most = field.max, number > most { return error(.tooLarge, "不能大于 \(most)", "must be \(most) or less") }
+            guard let number = Int(text), text.utf8.count <= 15 else {
+                return error(.notNumber, "应当是整数", "must be a whole number")
+            }
+            if let least = field.min, number < least {
+                return error(.tooSmall, "不能小于 \(least)", "must be \(least) or more")
+            }
+            if let most = field.max, number > most {
+                return error(.tooLarge, "不能大于 \(most)", "must be \(most) or less")
+            }
         case .date:
-            if CivilDate(iso: text) == nil { return error(.notDate, "应当是日期，如 2026-09-01", "must be a date such as 2026-09-01") }
+            if CivilDate(iso: text) == nil {
+                return error(.notDate, "应当是日期，如 2026-09-01", "must be a date such as 2026-09-01")
+            }
         case .single, .multiple:
             let known = Set(field.options.map(\.value))
             if !given.allSatisfy(known.contains) || Set(given).count != given.count {
@@ -116,21 +131,30 @@ extension FormDefinition {
             }
         case .phone:
             let digits = text.utf8.filter { $0 >= 0x30 && $0 <= 0x39 }.count
-            if !(7...15).contains(digits) || !text.utf8.allSatisfy({ ($0 >= 0x30 && $0 <= 0x39) || "+-() ".utf8.contains($0) }) {
-                return error(.notPhone, "应当是电话号码，如 13800000000 或 0371-69812345", "must be a telephone number, such as 0371-69812345")
+            if !(7...15).contains(digits)
+                || !text.utf8.allSatisfy({ ($0 >= 0x30 && $0 <= 0x39) || "+-() ".utf8.contains($0) })
+            {
+                return error(
+                    .notPhone, "应当是电话号码，如 13800000000 或 0371-69812345",
+                    "must be a telephone number, such as 0371-69812345")
             }
         case .email:
             let parts = text.split(separator: "@", omittingEmptySubsequences: false)
-            if parts.count != 2 || parts[0].isEmpty || !parts[1].contains(".") || text.contains(" ") || text.utf8.count > 254 {
-                return error(.notEmail, "应当是电子邮箱，如 name@example.com", "must be an e-mail address, such as name@example.com")
+            if parts.count != 2 || parts[0].isEmpty || !parts[1].contains(".") || text.contains(" ")
+                || text.utf8.count > 254
+            {
+                return error(
+                    .notEmail, "应当是电子邮箱，如 name@example.com", "must be an e-mail address, such as name@example.com")
             }
         case .uscc:
             if !isUnifiedSocialCreditCode(text) {
-                return error(.notUSCC, "不是有效的统一社会信用代码（18 位）", "is not a valid unified social credit code (18 characters)")
+                return error(
+                    .notUSCC, "不是有效的统一社会信用代码（18 位）", "is not a valid unified social credit code (18 characters)")
             }
         case .idnumber:
             if !isResidentIDNumber(text) {
-                return error(.notIDNumber, "不是有效的居民身份证号（18 位）", "is not a valid resident identity number (18 characters)")
+                return error(
+                    .notIDNumber, "不是有效的居民身份证号（18 位）", "is not a valid resident identity number (18 characters)")
             }
         case .declaration:
             if text != "yes" { return error(.notDeclared, "需要勾选", "must be ticked") }

@@ -60,6 +60,8 @@ package struct ServiceGuideHTML: Sendable {
     private func name(_ department: String) -> String { departments[department] ?? department }
 
     private func text(_ duration: FormDefinition.Duration) -> String {
-        duration.working ? say("\(duration.count) 个工作日", "\(duration.count) working days") : say("\(duration.count) 日", "\(duration.count) days")
+        duration.working
+            ? say("\(duration.count) 个工作日", "\(duration.count) working days")
+            : say("\(duration.count) 日", "\(duration.count) days")
     }
 }

@@ -36,9 +36,12 @@ package struct SubmissionPayload: Sendable, Equatable {
 
     package var bytes: [UInt8] {
         JSON.object([
-            "id": .string(id), "kind": .string(kind), "received": .string(received.rfc3339(in: .shanghai)), "form": .string(form),
-            "receipt": .string(receipt), "lookup": .string(lookup), "statusKey": .string(statusKey), "authKey": .string(authKey),
-            "lang": .string(language), "channel": .string(channel), "answers": .object(answers), "attachments": .array([]),
+            "id": .string(id), "kind": .string(kind), "received": .string(received.rfc3339(in: .shanghai)),
+            "form": .string(form),
+            "receipt": .string(receipt), "lookup": .string(lookup), "statusKey": .string(statusKey),
+            "authKey": .string(authKey),
+            "lang": .string(language), "channel": .string(channel), "answers": .object(answers),
+            "attachments": .array([]),
         ]).canonicalBytes
     }
 
@@ -46,9 +49,12 @@ package struct SubmissionPayload: Sendable, Equatable {
     package init?(_ bytes: [UInt8]) {
         guard let json = try? JSON(parsing: bytes), json.canonicalBytes == bytes, json.object?.count == 12,
             let id = json["id"]?.string, let kind = json["kind"]?.string,
-            let received = json["received"]?.string.flatMap({ Instant(iso: $0, zone: .shanghai) }), let form = json["form"]?.string,
-            let receipt = json["receipt"]?.string, let lookup = json["lookup"]?.string, let statusKey = json["statusKey"]?.string,
-            let authKey = json["authKey"]?.string, let language = json["lang"]?.string, let channel = json["channel"]?.string,
+            let received = json["received"]?.string.flatMap({ Instant(iso: $0, zone: .shanghai) }),
+            let form = json["form"]?.string,
+            let receipt = json["receipt"]?.string, let lookup = json["lookup"]?.string,
+            let statusKey = json["statusKey"]?.string,
+            let authKey = json["authKey"]?.string, let language = json["lang"]?.string,
+            let channel = json["channel"]?.string,
             let answers = json["answers"]?.object, json["attachments"] == .array([])
         else { return nil }
         self.init(
@@ -59,11 +65,13 @@ package struct SubmissionPayload: Sendable, Equatable {
     /// The clear `item.json` of this submission: nothing personal.
     package func clearItem(parts: [(name: String, bytes: [UInt8])]) -> [UInt8] {
         JSON.object([
-            "id": .string(id), "kind": .string(kind), "received": .string(received.rfc3339(in: .shanghai)), "form": .string(form),
+            "id": .string(id), "kind": .string(kind), "received": .string(received.rfc3339(in: .shanghai)),
+            "form": .string(form),
             "parts": .array(
                 parts.map {
                     .object([
-                        "name": .string($0.name), "bytes": .integer($0.bytes.count), "sha256": .string(SHA256Digest(of: $0.bytes).hex),
+                        "name": .string($0.name), "bytes": .integer($0.bytes.count),
+                        "sha256": .string(SHA256Digest(of: $0.bytes).hex),
                     ])
                 }),
         ]).canonicalBytes

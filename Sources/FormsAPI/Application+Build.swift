@@ -10,8 +10,10 @@ func buildApplication(_ configuration: Configuration) throws -> some Application
     let router = Router()
     FormsController(
         configuration: configuration, runtime: FormRuntime(folder: configuration.runtime, site: configuration.site),
-        intake: Intake(store: store, recipients: recipients, now: { configuration.now() }, random: systemRandomBytes), store: store
+        intake: Intake(store: store, recipients: recipients, now: { configuration.now() }, random: systemRandomBytes),
+        store: store
     ).addRoutes(to: router)
     return Application(
-        router: router, configuration: .init(address: .hostname(configuration.host, port: configuration.port), serverName: "formsapi"))
+        router: router,
+        configuration: .init(address: .hostname(configuration.host, port: configuration.port), serverName: "formsapi"))
 }

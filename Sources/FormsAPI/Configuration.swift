@@ -1,4 +1,3 @@
-import CMS
 import Ferry
 import PortalBase
 import PositionedYAML
@@ -19,20 +18,7 @@ struct Configuration: Sendable {
     let recipients: [String]
     /// A fixed clock for demonstrations and tests; nil for the system's.
     let fixedNow: Instant?
-    let ferry: FerrySide?
-
-    struct FerrySide: Sendable {
-        let spool: String
-        /// Paths without extension of certificate and key.
-        let sign: String
-        let open: String
-        let authority: String
-        let revocationLists: [String]
-        let signers: [String]
-        let recipients: [String]
-        let sendEpoch: String
-        let receiveEpoch: String
-    }
+    let ferry: StationSettings?
 
     func now() -> Instant { fixedNow ?? .systemNow() }
 
@@ -41,31 +27,40 @@ struct Configuration: Sendable {
         let text = String(decoding: try FileSystem.read(path, limit: 1 << 20), as: UTF8.self)
         let folder = FileSystem.parent(path)
         func resolve(_ relative: String) -> String { relative.hasPrefix("/") ? relative : folder + "/" + relative }
-        guard let node = YAMLNode.parse(text, path: path, diagnostics: &diagnostics) else { throw ConfigurationError(diagnostics: diagnostics) }
+        guard let node = YAMLNode.parse(text, path: path, diagnostics: &diagnostics) else {
+            throw ConfigurationError(diagnostics: diagnostics)
+        }
         var reader = MapReader(node)
         let now = reader.string("now")
         let configuration = Configuration(
             host: reader.string("host") ?? "127.0.0.1", port: reader.integer("port") ?? 8081,
-            database: resolve(reader.requiredString("database") ?? ""), runtime: resolve(reader.requiredString("runtime") ?? ""),
+            database: resolve(reader.requiredString("database") ?? ""),
+            runtime: resolve(reader.requiredString("runtime") ?? ""),
             prefix: reader.string("prefix") ?? "/forms", site: reader.string("site") ?? "portal",
-            maxBody: reader.integer("max_body") ?? 256 << 10, recipients: (reader.strings("recipients") ?? []).map(resolve),
+            maxBody: reader.integer("max_body") ?? 256 << 10,
+            recipients: (reader.strings("recipients") ?? []).map(resolve),
             fixedNow: now.flatMap { Instant(iso: $0, zone: .shanghai) }, ferry: readFerry(&reader, resolve))
         if configuration.recipients.isEmpty { reader.missing("recipients") }
-        if let now, configuration.fixedNow == nil { reader.wrongType(node["now"]!, zh: "时刻", en: "an instant, not \(now)") }
+        if let now, configuration.fixedNow == nil {
+            reader.wrongType(node["now"]!, zh: "时刻", en: "an instant, not \(now)")
+        }
         diagnostics += reader.finish()
         if diagnostics.hasErrors { throw ConfigurationError(diagnostics: diagnostics) }
         return configuration
     }
 
-    private static func readFerry(_ outer: inout MapReader, _ resolve: (String) -> String) -> FerrySide? {
+    private static func readFerry(_ outer: inout MapReader, _ resolve: (String) -> String) -> StationSettings? {
         guard let node = outer.raw("ferry") else { return nil }
         var reader = MapReader(node)
-        let side = FerrySide(
+        let side = StationSettings(
             spool: resolve(reader.requiredString("spool") ?? ""), sign: resolve(reader.requiredString("sign") ?? ""),
-            open: resolve(reader.requiredString("open") ?? ""), authority: resolve(reader.requiredString("authority") ?? ""),
+            open: resolve(reader.requiredString("open") ?? ""),
+            authority: resolve(reader.requiredString("authority") ?? ""),
             revocationLists: (reader.strings("revocation_lists") ?? []).map(resolve),
-            signers: (reader.strings("signers") ?? []).map(resolve), recipients: (reader.strings("recipients") ?? []).map(resolve),
-            sendEpoch: reader.requiredString("send_epoch") ?? "", receiveEpoch: reader.requiredString("receive_epoch") ?? "")
+            signers: (reader.strings("signers") ?? []).map(resolve),
+            recipients: (reader.strings("recipients") ?? []).map(resolve),
+            sendEpoch: reader.requiredString("send_epoch") ?? "",
+            receiveEpoch: reader.requiredString("receive_epoch") ?? "")
         for diagnostic in reader.finish() { outer.add(diagnostic) }
         return side
     }
@@ -75,21 +70,11 @@ struct ConfigurationError: Error {
     let diagnostics: [Diagnostic]
 }
 
-extension Configuration.FerrySide {
+extension StationSettings {
     /// The edge's station: sends e2c, receives c2e.
-    func station(_ store: any LaneStore) throws -> Station {
-        let registry = (out: KindRegistry.edgeToCore, in: KindRegistry.coreToEdge)
-        let trust = try TrustStore(
-            authorities: FileSystem.read(authority), revocationLists: try revocationLists.map { try FileSystem.read($0) })
-        let pinned = try signers.map { try Certificate(pem: FileSystem.read($0)).publicKeyDigest }
-        return Station(
-            folders: .init(root: spool), store: store,
-            sends: .init(name: SubmissionDatabase.sendLane, epoch: sendEpoch),
-            receives: .init(name: SubmissionDatabase.receiveLane, epoch: receiveEpoch),
-            sealer: BatchSealer(
-                signer: try Identity(path: sign), recipients: try recipients.map { try Certificate(pem: FileSystem.read($0)) },
-                registry: registry.out, random: systemRandomBytes),
-            opener: BatchOpener(
-                identity: try Identity(path: open), trust: trust, allowedSigners: Set(pinned), registry: registry.in))
+    func edgeStation(_ store: any LaneStore) throws -> Station {
+        try station(
+            sends: (SubmissionDatabase.sendLane, .edgeToCore), receives: (SubmissionDatabase.receiveLane, .coreToEdge),
+            store: store)
     }
 }

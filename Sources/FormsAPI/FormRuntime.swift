@@ -27,7 +27,9 @@ final class FormRuntime: Sendable {
 
     /// The definition that `digest` names, old ones included; the form's current one without a digest.
     func definition(_ id: String, digest: String?) -> FormDefinition? {
-        guard isFormName(id), let current = try? FileSystem.read(folder + "/current.json", limit: 1 << 20) else { return nil }
+        guard isFormName(id), let current = try? FileSystem.read(folder + "/current.json", limit: 1 << 20) else {
+            return nil
+        }
         return cache.withLock { cache in
             if cache.current != current {
                 let fields = (try? JSON(parsing: current))?.object ?? [:]  // An unreadable index means: no forms.
@@ -46,13 +48,18 @@ final class FormRuntime: Sendable {
 
     /// A page in the site's own dress. Title and main are HTML; the title is escaped by the caller.
     func page(language: String, title: String, main: String) -> String {
-        let frame = (try? FileSystem.read("\(folder)/shell.\(site).\(language).html", limit: 1 << 20)).map { String(decoding: $0, as: UTF8.self) }
-        let plain = "<!doctype html><html lang=\"\(language)\"><meta charset=\"utf-8\"><title>\(Self.titleSlot)</title><main>\(Self.mainSlot)</main></html>"
+        let frame = (try? FileSystem.read("\(folder)/shell.\(site).\(language).html", limit: 1 << 20)).map {
+            String(decoding: $0, as: UTF8.self)
+        }
+        let plain =
+            "<!doctype html><html lang=\"\(language)\"><meta charset=\"utf-8\"><title>\(Self.titleSlot)</title><main>\(Self.mainSlot)</main></html>"
         return (frame ?? plain).replacing(Self.titleSlot, with: title).replacing(Self.mainSlot, with: main)
     }
 
     private func isFormName(_ id: String) -> Bool {
         !id.isEmpty && id.utf8.count <= 64
-            && id.utf8.allSatisfy { ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) || $0 == UInt8(ascii: "-") }
+            && id.utf8.allSatisfy {
+                ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) || $0 == UInt8(ascii: "-")
+            }
     }
 }

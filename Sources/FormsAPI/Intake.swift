@@ -25,8 +25,10 @@ struct Intake: Sendable {
         let code = QueryCode(random: random(16))
         let keys = CitizenKeys(receipt, code)
         let payload = SubmissionPayload(
-            id: makeUUID(random(16)), kind: form.kind == .hotline ? "hotline" : "application", received: instant, form: form.digest,
-            receipt: receipt.text, lookup: hexText(keys.lookup), statusKey: hexText(keys.statusKey), authKey: hexText(keys.authKey),
+            id: makeUUID(random(16)), kind: form.kind == .hotline ? "hotline" : "application", received: instant,
+            form: form.digest,
+            receipt: receipt.text, lookup: hexText(keys.lookup), statusKey: hexText(keys.statusKey),
+            authKey: hexText(keys.authKey),
             language: language, channel: "web", answers: answers.values)
         let sealed = try Envelope.seal(payload.bytes, for: recipients)
         let content = Array(form.digest.utf8) + [0] + answers.json.canonicalBytes

@@ -24,7 +24,8 @@ struct StatusView: Sendable {
         let decoy = [UInt8](repeating: 0, count: 4096 + 28)
         switch found {
         case .answered(let box) where typedReceipt != nil && typedCode != nil:
-            let plain = try AEAD.open(box.box, key: keys.statusKey, associated: keys.lookup + Array(String(box.version).utf8))
+            let plain = try AEAD.open(
+                box.box, key: keys.statusKey, associated: keys.lookup + Array(String(box.version).utf8))
             guard let json = try? JSON(parsing: Array(plain.prefix { $0 != 0 })) else { return .nothing }
             return .answer(json, version: box.version)
         case .received where typedReceipt != nil && typedCode != nil:

@@ -12,6 +12,8 @@ package func openDurableDatabase(_ path: String) throws -> DatabasePool {
         try db.execute(sql: "PRAGMA synchronous = FULL")
         return try Int.fetchOne(db, sql: "PRAGMA synchronous") ?? 0
     }
-    guard level == 2 else { throw DatabaseError(resultCode: .SQLITE_MISUSE, message: "synchronous is \(level), not FULL") }
+    guard level == 2 else {
+        throw DatabaseError(resultCode: .SQLITE_MISUSE, message: "synchronous is \(level), not FULL")
+    }
     return pool
 }

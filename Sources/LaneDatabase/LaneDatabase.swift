@@ -53,28 +53,35 @@ package struct LaneDatabase: LaneStore {
     /// Queues an item, in the owner's transaction. Queueing it again does nothing.
     package static func enqueue(_ db: Database, lane: String, item: String) throws {
         try db.execute(
-            sql: "INSERT INTO lane_queue (lane, item, state) VALUES (?, ?, 'waiting') ON CONFLICT DO NOTHING", arguments: [lane, item])
+            sql: "INSERT INTO lane_queue (lane, item, state) VALUES (?, ?, 'waiting') ON CONFLICT DO NOTHING",
+            arguments: [lane, item])
     }
 
     // MARK: Sending
 
     package func nextBatch(lane: String, limit: Int, at now: Instant) throws -> FrozenBatch? {
         try database.write { db in
-            if let row = try Row.fetchOne(db, sql: "SELECT seq, prev FROM lane_outgoing WHERE lane = ? AND state = 'frozen'", arguments: [lane]) {
+            if let row = try Row.fetchOne(
+                db, sql: "SELECT seq, prev FROM lane_outgoing WHERE lane = ? AND state = 'frozen'", arguments: [lane])
+            {
                 return try frozen(db, lane, row["seq"], row["prev"])
             }
             let waiting = try String.fetchAll(
-                db, sql: "SELECT item FROM lane_queue WHERE lane = ? AND state = 'waiting' ORDER BY position LIMIT ?", arguments: [lane, limit])
+                db, sql: "SELECT item FROM lane_queue WHERE lane = ? AND state = 'waiting' ORDER BY position LIMIT ?",
+                arguments: [lane, limit])
             guard !waiting.isEmpty else { return nil }
             let last = try Row.fetchOne(
-                db, sql: "SELECT seq, manifest FROM lane_outgoing WHERE lane = ? ORDER BY seq DESC LIMIT 1", arguments: [lane])
+                db, sql: "SELECT seq, manifest FROM lane_outgoing WHERE lane = ? ORDER BY seq DESC LIMIT 1",
+                arguments: [lane])
             let sequence = (last?["seq"] as Int? ?? 0) + 1
             let previous = last?["manifest"] as String?
             try db.execute(
-                sql: "INSERT INTO lane_outgoing (lane, seq, prev, state) VALUES (?, ?, ?, 'frozen')", arguments: [lane, sequence, previous])
+                sql: "INSERT INTO lane_outgoing (lane, seq, prev, state) VALUES (?, ?, ?, 'frozen')",
+                arguments: [lane, sequence, previous])
             for item in waiting {
                 try db.execute(
-                    sql: "UPDATE lane_queue SET state = 'batched', seq = ? WHERE lane = ? AND item = ?", arguments: [sequence, lane, item])
+                    sql: "UPDATE lane_queue SET state = 'batched', seq = ? WHERE lane = ? AND item = ?",
+                    arguments: [sequence, lane, item])
             }
             return try frozen(db, lane, sequence, previous)
         }
@@ -84,7 +91,8 @@ package struct LaneDatabase: LaneStore {
         FrozenBatch(
             sequence: sequence, previous: previous.flatMap(SHA256Digest.init(hex:)),
             itemIDs: try String.fetchAll(
-                db, sql: "SELECT item FROM lane_queue WHERE lane = ? AND seq = ? ORDER BY position", arguments: [lane, sequence]))
+                db, sql: "SELECT item FROM lane_queue WHERE lane = ? AND seq = ? ORDER BY position",
+                arguments: [lane, sequence]))
     }
 
     package func item(lane: String, id: String) throws -> FerryItem {
@@ -94,21 +102,26 @@ package struct LaneDatabase: LaneStore {
     package func recordSigned(lane: String, sequence: Int, manifest: SHA256Digest) throws {
         try database.write { db in
             try db.execute(
-                sql: "UPDATE lane_outgoing SET state = 'signed', manifest = ? WHERE lane = ? AND seq = ? AND state = 'frozen'",
+                sql:
+                    "UPDATE lane_outgoing SET state = 'signed', manifest = ? WHERE lane = ? AND seq = ? AND state = 'frozen'",
                 arguments: [manifest.hex, lane, sequence])
         }
     }
 
     package func offered(lane: String) throws -> [Int] {
         try database.read { db in
-            try Int.fetchAll(db, sql: "SELECT seq FROM lane_outgoing WHERE lane = ? AND state = 'signed' ORDER BY seq", arguments: [lane])
+            try Int.fetchAll(
+                db, sql: "SELECT seq FROM lane_outgoing WHERE lane = ? AND state = 'signed' ORDER BY seq",
+                arguments: [lane])
         }
     }
 
     package func apply(_ ack: Acknowledgement) throws -> AckEffect {
         try database.write { db in
             var effect = AckEffect()
-            let seen = try Int.fetchOne(db, sql: "SELECT seen_counter FROM lane_counter WHERE lane = ?", arguments: [ack.lane]) ?? 0
+            let seen =
+                try Int.fetchOne(db, sql: "SELECT seen_counter FROM lane_counter WHERE lane = ?", arguments: [ack.lane])
+                ?? 0
             guard ack.counter > seen else { return effect }
             try db.execute(
                 sql: """
@@ -116,7 +129,8 @@ package struct LaneDatabase: LaneStore {
                     ON CONFLICT (lane) DO UPDATE SET seen_counter = excluded.seen_counter
                     """, arguments: [ack.lane, ack.counter])
             let open = try Row.fetchAll(
-                db, sql: "SELECT seq, manifest FROM lane_outgoing WHERE lane = ? AND state = 'signed'", arguments: [ack.lane])
+                db, sql: "SELECT seq, manifest FROM lane_outgoing WHERE lane = ? AND state = 'signed'",
+                arguments: [ack.lane])
             for row in open {
                 let sequence: Int = row["seq"]
                 let manifest: String = row["manifest"]
@@ -137,8 +151,10 @@ package struct LaneDatabase: LaneStore {
     }
 
     private func settle(_ db: Database, _ lane: String, _ sequence: Int, _ effect: inout AckEffect) throws {
-        try db.execute(sql: "UPDATE lane_outgoing SET state = 'acked' WHERE lane = ? AND seq = ?", arguments: [lane, sequence])
-        try db.execute(sql: "UPDATE lane_queue SET state = 'delivered' WHERE lane = ? AND seq = ?", arguments: [lane, sequence])
+        try db.execute(
+            sql: "UPDATE lane_outgoing SET state = 'acked' WHERE lane = ? AND seq = ?", arguments: [lane, sequence])
+        try db.execute(
+            sql: "UPDATE lane_queue SET state = 'delivered' WHERE lane = ? AND seq = ?", arguments: [lane, sequence])
         effect.settled.append(sequence)
     }
 
@@ -146,9 +162,12 @@ package struct LaneDatabase: LaneStore {
     private func giveBack(
         _ db: Database, _ lane: String, _ sequence: Int, _ rejected: [String: RejectCode], _ effect: inout AckEffect
     ) throws {
-        try db.execute(sql: "UPDATE lane_outgoing SET state = 'rejected' WHERE lane = ? AND seq = ?", arguments: [lane, sequence])
+        try db.execute(
+            sql: "UPDATE lane_outgoing SET state = 'rejected' WHERE lane = ? AND seq = ?", arguments: [lane, sequence])
         for item in rejected.keys.sorted() {
-            try db.execute(sql: "UPDATE lane_queue SET state = 'dead' WHERE lane = ? AND seq = ? AND item = ?", arguments: [lane, sequence, item])
+            try db.execute(
+                sql: "UPDATE lane_queue SET state = 'dead' WHERE lane = ? AND seq = ? AND item = ?",
+                arguments: [lane, sequence, item])
         }
         try db.execute(
             sql: "UPDATE lane_queue SET state = 'waiting', seq = NULL WHERE lane = ? AND seq = ? AND state = 'batched'",
@@ -160,7 +179,9 @@ package struct LaneDatabase: LaneStore {
 
     package func received(lane: String, sequence: Int) throws -> Acknowledgement.Entry? {
         try database.read { db in
-            try Row.fetchOne(db, sql: "SELECT * FROM lane_incoming WHERE lane = ? AND seq = ?", arguments: [lane, sequence]).flatMap(entry)
+            try Row.fetchOne(
+                db, sql: "SELECT * FROM lane_incoming WHERE lane = ? AND seq = ?", arguments: [lane, sequence]
+            ).flatMap(entry)
         }
     }
 
@@ -183,7 +204,8 @@ package struct LaneDatabase: LaneStore {
                 throw BatchOpener.Rejection(code: first.value, items: rejected)
             }
             try put(
-                db, .init(sequence: batch.manifest.sequence, manifest: batch.digest, result: .committed), lane: batch.manifest.lane, now)
+                db, .init(sequence: batch.manifest.sequence, manifest: batch.digest, result: .committed),
+                lane: batch.manifest.lane, now)
         }
     }
 
@@ -203,18 +225,24 @@ package struct LaneDatabase: LaneStore {
                     manifest = excluded.manifest, at = excluded.at
                 """,
             arguments: [
-                lane, entry.sequence, entry.manifest.hex, entry.result.rawValue, entry.code?.rawValue, detail.canonicalText, now.seconds,
+                lane, entry.sequence, entry.manifest.hex, entry.result.rawValue, entry.code?.rawValue,
+                detail.canonicalText, now.seconds,
             ])
     }
 
     private func entry(_ row: Row) -> Acknowledgement.Entry? {
-        guard let digest = SHA256Digest(hex: row["manifest"]), let result = Acknowledgement.Result(rawValue: row["result"]) else { return nil }
+        guard let digest = SHA256Digest(hex: row["manifest"]),
+            let result = Acknowledgement.Result(rawValue: row["result"])
+        else { return nil }
         // The column holds what `put` wrote; anything else reads as no detail.
         let detail = try? JSON(parsing: Array((row["detail"] as String).utf8))
         return Acknowledgement.Entry(
-            sequence: row["seq"], manifest: digest, result: result, code: (row["code"] as String?).flatMap(RejectCode.init(rawValue:)),
+            sequence: row["seq"], manifest: digest, result: result,
+            code: (row["code"] as String?).flatMap(RejectCode.init(rawValue:)),
             missing: detail?["missing"]?.array?.compactMap(\.integer) ?? [],
-            rejectedItems: (detail?["items"]?.object ?? [:]).compactMapValues { $0.string.flatMap(RejectCode.init(rawValue:)) })
+            rejectedItems: (detail?["items"]?.object ?? [:]).compactMapValues {
+                $0.string.flatMap(RejectCode.init(rawValue:))
+            })
     }
 
     /// How many of the newest numbers are named one by one; older ones are in the ranges.
@@ -222,7 +250,8 @@ package struct LaneDatabase: LaneStore {
 
     package func acknowledgement(lane: String, epoch: String, at now: Instant) throws -> Acknowledgement? {
         try database.write { db in
-            let rows = try Row.fetchAll(db, sql: "SELECT * FROM lane_incoming WHERE lane = ? ORDER BY seq", arguments: [lane])
+            let rows = try Row.fetchAll(
+                db, sql: "SELECT * FROM lane_incoming WHERE lane = ? ORDER BY seq", arguments: [lane])
             guard let last = rows.last else { return nil }
             let entries = rows.compactMap(entry)
             var ranges: [ClosedRange<Int>] = []
@@ -242,7 +271,8 @@ package struct LaneDatabase: LaneStore {
             }
             // The counter rises only when there is news, so that re-sending gives the same bytes.
             let state = SHA256Digest(of: make(1).bytes).hex
-            let row = try Row.fetchOne(db, sql: "SELECT ack_counter, ack_state FROM lane_counter WHERE lane = ?", arguments: [lane])
+            let row = try Row.fetchOne(
+                db, sql: "SELECT ack_counter, ack_state FROM lane_counter WHERE lane = ?", arguments: [lane])
             if let row, row["ack_state"] == state { return make(row["ack_counter"]) }
             let counter = (row?["ack_counter"] as Int? ?? 0) + 1
             try db.execute(
@@ -256,13 +286,17 @@ package struct LaneDatabase: LaneStore {
 
     package func raiseAlarm(lane: String, code: String, detail: String, at now: Instant) throws {
         try database.write { db in
-            try db.execute(sql: "INSERT INTO lane_alarm (lane, code, detail, at) VALUES (?, ?, ?, ?)", arguments: [lane, code, detail, now.seconds])
+            try db.execute(
+                sql: "INSERT INTO lane_alarm (lane, code, detail, at) VALUES (?, ?, ?, ?)",
+                arguments: [lane, code, detail, now.seconds])
         }
     }
 
     package func isStopped(lane: String) throws -> Bool {
         try database.read { db in
-            try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM lane_alarm WHERE lane = ? AND cleared = 0)", arguments: [lane]) ?? false
+            try Bool.fetchOne(
+                db, sql: "SELECT EXISTS (SELECT 1 FROM lane_alarm WHERE lane = ? AND cleared = 0)", arguments: [lane])
+                ?? false
         }
     }
 }

@@ -1,5 +1,5 @@
-package import PortalBase
 import GRDB
+package import PortalBase
 
 /// How one lane stands on one side.
 package struct LaneStatus: Sendable {
@@ -18,16 +18,19 @@ package struct LaneStatus: Sendable {
     package var json: JSON {
         func counts(_ counts: [String: Int]) -> JSON { .object(counts.mapValues { .integer($0) }) }
         return .object([
-            "lane": .string(lane), "items": counts(items), "sent": counts(sent), "received": counts(received), "highest": .integer(highest),
+            "lane": .string(lane), "items": counts(items), "sent": counts(sent), "received": counts(received),
+            "highest": .integer(highest),
             "gaps": .array(gaps.map { .integer($0) }), "alarms": .array(alarms.map { .string($0) }),
         ])
     }
 
     package var text: String {
         func list(_ counts: [String: Int]) -> String {
-            counts.isEmpty ? "none" : counts.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
+            counts.isEmpty
+                ? "none" : counts.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
         }
-        var out = "\(lane): items \(list(items)); batches sent \(list(sent)); received \(list(received)), highest \(highest)"
+        var out =
+            "\(lane): items \(list(items)); batches sent \(list(sent)); received \(list(received)), highest \(highest)"
         if !gaps.isEmpty { out += "; MISSING \(gaps.map(String.init).joined(separator: " "))" }
         if !alarms.isEmpty { out += "; ALARM \(alarms.joined(separator: ", "))" }
         return out
@@ -42,21 +45,27 @@ extension LaneDatabase {
         let queue = try DatabaseQueue(path: path, configuration: configuration)
         return try queue.read { db in
             let names = try String.fetchAll(
-                db, sql: "SELECT lane FROM lane_queue UNION SELECT lane FROM lane_outgoing UNION SELECT lane FROM lane_incoming ORDER BY lane")
+                db,
+                sql:
+                    "SELECT lane FROM lane_queue UNION SELECT lane FROM lane_outgoing UNION SELECT lane FROM lane_incoming ORDER BY lane"
+            )
             return try names.map { lane in
                 func counts(_ table: String, _ column: String) throws -> [String: Int] {
                     let rows = try Row.fetchAll(
-                        db, sql: "SELECT \(column) AS state, count(*) AS n FROM \(table) WHERE lane = ? GROUP BY 1", arguments: [lane])
+                        db, sql: "SELECT \(column) AS state, count(*) AS n FROM \(table) WHERE lane = ? GROUP BY 1",
+                        arguments: [lane])
                     return Dictionary(uniqueKeysWithValues: rows.map { ($0["state"] as String, $0["n"] as Int) })
                 }
-                let numbers = Set(try Int.fetchAll(db, sql: "SELECT seq FROM lane_incoming WHERE lane = ?", arguments: [lane]))
+                let numbers = Set(
+                    try Int.fetchAll(db, sql: "SELECT seq FROM lane_incoming WHERE lane = ?", arguments: [lane]))
                 let highest = numbers.max() ?? 0
                 return LaneStatus(
                     lane: lane, items: try counts("lane_queue", "state"), sent: try counts("lane_outgoing", "state"),
                     received: try counts("lane_incoming", "result"), highest: highest,
                     gaps: highest > 1 ? (1..<highest).filter { !numbers.contains($0) } : [],
                     alarms: try String.fetchAll(
-                        db, sql: "SELECT code || ' ' || detail FROM lane_alarm WHERE lane = ? AND cleared = 0", arguments: [lane]))
+                        db, sql: "SELECT code || ' ' || detail FROM lane_alarm WHERE lane = ? AND cleared = 0",
+                        arguments: [lane]))
             }
         }
     }

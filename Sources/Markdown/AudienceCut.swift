@@ -83,7 +83,8 @@ package struct TaggedBody: Sendable {
                 diagnostics.append(
                     Diagnostic(
                         "directive-form", directive.position,
-                        problem: Bilingual(zh: "“\(directive.name)”要用三个冒号", en: "`\(directive.name)` takes three colons"),
+                        problem: Bilingual(
+                            zh: "“\(directive.name)”要用三个冒号", en: "`\(directive.name)` takes three colons"),
                         remedy: Bilingual(zh: "写成 :::\(directive.name) … :::", en: "write :::\(directive.name) … :::")))
                 return nil
             }
@@ -116,9 +117,13 @@ package struct TaggedBody: Sendable {
                 Diagnostic(
                     "visibility-ambiguous", parts.first { !admits($0.tag) }!.position,
                     problem: Bilingual(
-                        zh: "去掉隐藏部分后，其余内容的读法会改变", en: "without its hidden parts the rest of this page would read differently"),
+                        zh: "去掉隐藏部分后，其余内容的读法会改变",
+                        en: "without its hidden parts the rest of this page would read differently"),
                     remedy: Bilingual(
-                        zh: "请让隐藏部分自成一段，前后空一行，反引号成对", en: "make the hidden part a paragraph of its own, with blank lines around it and paired backticks")))
+                        zh: "请让隐藏部分自成一段，前后空一行，反引号成对",
+                        en:
+                            "make the hidden part a paragraph of its own, with blank lines around it and paired backticks"
+                    )))
         }
         return result
     }

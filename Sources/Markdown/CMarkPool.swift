@@ -66,7 +66,8 @@ struct CMarkTree: ~Copyable {
 
     static let extensionNames = ["table", "strikethrough", "autolink", "tagfilter", "tasklist"]
 
-    init(_ source: [UInt8], with cmark: UnsafePointer<xm_cmark>, options: Int32, extensions: [String] = extensionNames) {
+    init(_ source: [UInt8], with cmark: UnsafePointer<xm_cmark>, options: Int32, extensions: [String] = extensionNames)
+    {
         self.cmark = cmark
         self.options = options
         let parser = cmark.pointee.parser_new(options)!
@@ -87,7 +88,8 @@ struct CMarkTree: ~Copyable {
     }
 
     func html() -> [UInt8] {
-        guard let text = cmark.pointee.render_html(root, options, cmark.pointee.parser_get_syntax_extensions(parser)) else {
+        guard let text = cmark.pointee.render_html(root, options, cmark.pointee.parser_get_syntax_extensions(parser))
+        else {
             return []
         }
         defer { xm_cmark_free(cmark, text) }

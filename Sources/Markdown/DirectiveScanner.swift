@@ -78,7 +78,8 @@ struct DirectiveScanner {
         }
         let blank = i == textEnd
         if let open = fence {
-            if runLength(open.byte, i, textEnd) >= open.count, onlySpaces(i + runLength(open.byte, i, textEnd), textEnd) {
+            if runLength(open.byte, i, textEnd) >= open.count, onlySpaces(i + runLength(open.byte, i, textEnd), textEnd)
+            {
                 fence = nil
             }
             return
@@ -121,7 +122,8 @@ struct DirectiveScanner {
                 fence = (byte, count)
                 return true
             }
-            guard byte == UInt8(ascii: ">") || byte == 0x20 || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "*") else {
+            guard byte == UInt8(ascii: ">") || byte == 0x20 || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "*")
+            else {
                 return false
             }
             i += 1
@@ -157,15 +159,19 @@ struct DirectiveScanner {
             return true
         }
         if colons == 2 {
-            spans.append(DirectiveSpan(form: .leaf, directive: directive, whole: line, content: line.upperBound..<line.upperBound))
+            spans.append(
+                DirectiveSpan(
+                    form: .leaf, directive: directive, whole: line, content: line.upperBound..<line.upperBound))
             return true
         }
         if openContainers.contains(where: { $0.colons == colons }) {
             report(
-                "directive-nesting", position, zh: "嵌套的指令用了同样多的冒号", en: "a nested directive has as many colons as its outer one",
+                "directive-nesting", position, zh: "嵌套的指令用了同样多的冒号",
+                en: "a nested directive has as many colons as its outer one",
                 remedyZh: "外层请多写一个冒号（开头和结尾）", remedyEn: "give the outer directive one more colon, at both ends")
         }
-        openContainers.append(Open(colons: colons, directive: directive, start: line.lowerBound, contentStart: line.upperBound))
+        openContainers.append(
+            Open(colons: colons, directive: directive, start: line.lowerBound, contentStart: line.upperBound))
         return true
     }
 
@@ -173,7 +179,8 @@ struct DirectiveScanner {
         guard let last = openContainers.last, last.colons == colons else {
             report(
                 "directive-close", position, zh: "这个结束标记没有对应的开头", en: "this closes no open directive",
-                remedyZh: "结尾的冒号数须与开头相同；内层要先结束", remedyEn: "use as many colons as the opening line; close inner ones first")
+                remedyZh: "结尾的冒号数须与开头相同；内层要先结束",
+                remedyEn: "use as many colons as the opening line; close inner ones first")
             return
         }
         openContainers.removeLast()
@@ -251,7 +258,8 @@ struct DirectiveScanner {
         }
         guard let (directive, end) = parseHead(i + 1, range.upperBound, position) else {
             report(
-                "directive-syntax", position, zh: "“:\(name)”的属性写法有误", en: "the attributes of `:\(name)` are not well formed",
+                "directive-syntax", position, zh: "“:\(name)”的属性写法有误",
+                en: "the attributes of `:\(name)` are not well formed",
                 remedyZh: "写成 {键=值}", remedyEn: "write {key=value}")
             return close
         }
@@ -308,7 +316,8 @@ struct DirectiveScanner {
         _ rule: String, _ position: SourcePosition, zh: String, en: String, remedyZh: String, remedyEn: String
     ) {
         diagnostics.append(
-            Diagnostic(rule, position, problem: Bilingual(zh: zh, en: en), remedy: Bilingual(zh: remedyZh, en: remedyEn)))
+            Diagnostic(
+                rule, position, problem: Bilingual(zh: zh, en: en), remedy: Bilingual(zh: remedyZh, en: remedyEn)))
     }
 }
 

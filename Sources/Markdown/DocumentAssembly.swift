@@ -236,7 +236,8 @@ struct DocumentAssembly {
             Diagnostic(
                 "raw-html", place, problem: Bilingual(zh: "正文里不能写 HTML", en: "raw HTML is not allowed in a page"),
                 remedy: Bilingual(
-                    zh: "请用 Markdown 或指令来写；要显示 < 请放进反引号", en: "use Markdown or a directive; put a literal < into backticks")))
+                    zh: "请用 Markdown 或指令来写；要显示 < 请放进反引号",
+                    en: "use Markdown or a directive; put a literal < into backticks")))
     }
 
     /// Fails closed where our reading of code and cmark's differ: every literal mark left in the source must have
@@ -252,10 +253,13 @@ struct DocumentAssembly {
                 Diagnostic(
                     "unread-directive", position(written.firstLine + 1),
                     problem: Bilingual(
-                        zh: "这里像是指令，但没有读成指令，内容可能被公开", en: "this looks like a directive but is not read as one; it could be shown to anybody"),
+                        zh: "这里像是指令，但没有读成指令，内容可能被公开",
+                        en: "this looks like a directive but is not read as one; it could be shown to anybody"),
                     remedy: Bilingual(
                         zh: "指令用半角冒号，从行首写起，不放在列表或引用里；要原样显示请放进反引号",
-                        en: "start it at the beginning of a line with ASCII colons, outside lists and quotes; to show it literally put it into backticks")))
+                        en:
+                            "start it at the beginning of a line with ASCII colons, outside lists and quotes; to show it literally put it into backticks"
+                    )))
             return
         }
     }

@@ -111,7 +111,9 @@ package struct MarkdownEngine: Sendable {
                 edits.append((span.whole, mark(slots.count)))
                 slots.append(.directiveLeaf(directive))
             case .inline where directive.name == "ref":
-                guard let target = directive.attributes["to"], !target.utf8.contains(where: { "<>\n".utf8.contains($0) }) else {
+                guard let target = directive.attributes["to"],
+                    !target.utf8.contains(where: { "<>\n".utf8.contains($0) })
+                else {
                     diagnostics.append(
                         Diagnostic(
                             "ref-target", directive.position,
@@ -120,7 +122,11 @@ package struct MarkdownEngine: Sendable {
                     continue
                 }
                 edits.append((span.whole.lowerBound..<span.content.lowerBound, "["))
-                edits.append((span.content.upperBound..<span.whole.upperBound, "](<\(DocumentAssembly.conditionalScheme)\(target)>)"))
+                edits.append(
+                    (
+                        span.content.upperBound..<span.whole.upperBound,
+                        "](<\(DocumentAssembly.conditionalScheme)\(target)>)"
+                    ))
             default: diagnostics.append(unknown(directive, span.form))
             }
         }
@@ -153,9 +159,15 @@ package struct MarkdownEngine: Sendable {
         return Diagnostic(
             "unknown-directive", directive.position,
             problem: Bilingual(zh: "不认识的指令“\(written)”", en: "unknown directive `\(written)`"),
-            remedy: hint.map { Bilingual(zh: "是不是“\($0)”？不是指令的文字请放进反引号", en: "did you mean `\($0)`? Text that is no directive goes into backticks") }
+            remedy: hint.map {
+                Bilingual(
+                    zh: "是不是“\($0)”？不是指令的文字请放进反引号",
+                    en: "did you mean `\($0)`? Text that is no directive goes into backticks")
+            }
                 ?? Bilingual(
                     zh: "可用：\(known.sorted().joined(separator: "、"))；不是指令的文字请放进反引号",
-                    en: "known here: \(known.sorted().joined(separator: ", ")); text that is no directive goes into backticks"))
+                    en:
+                        "known here: \(known.sorted().joined(separator: ", ")); text that is no directive goes into backticks"
+                ))
     }
 }

@@ -130,7 +130,8 @@ extension Instant {
             }
             if i < b.count {
                 let rest = String(decoding: b[i...], as: UTF8.self)
-                guard let named = ZoneOffset(name: rest == "z" ? "Z" : rest), rest == "Z" || rest == "z" || b.count == i + 6
+                guard let named = ZoneOffset(name: rest == "z" ? "Z" : rest),
+                    rest == "Z" || rest == "z" || b.count == i + 6
                 else { return nil }
                 offset = named
             }
@@ -170,7 +171,8 @@ extension Instant {
         let iso = rfc3339(in: zone)
         let clock = iso.dropFirst(11).prefix(8)
         let offset = zone.text.replacing(":", with: "")
-        return "\(weekdays[d.isoWeekday - 1]), \(padded(d.day, 2)) \(months[d.month - 1]) \(padded(d.year, 4)) \(clock) \(offset)"
+        return
+            "\(weekdays[d.isoWeekday - 1]), \(padded(d.day, 2)) \(months[d.month - 1]) \(padded(d.year, 4)) \(clock) \(offset)"
     }
 }
 

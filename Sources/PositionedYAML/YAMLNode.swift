@@ -32,7 +32,11 @@ package struct YAMLNode: Sendable, Equatable {
 
     /// True for `~`, `null` and an empty plain scalar.
     package var isNull: Bool {
-        if case .scalar(let text, quoted: false) = value { ["", "~", "null", "Null", "NULL"].contains(text) } else { false }
+        if case .scalar(let text, quoted: false) = value {
+            ["", "~", "null", "Null", "NULL"].contains(text)
+        } else {
+            false
+        }
     }
 
     package var bool: Bool? {
@@ -46,7 +50,9 @@ package struct YAMLNode: Sendable, Equatable {
 
     package var integer: Int? {
         // `0123` and `+1` are texts (codes, phone numbers): only a number's one canonical spelling is a number.
-        guard case .scalar(let text, quoted: false) = value, let number = Int(text), String(number) == text else { return nil }
+        guard case .scalar(let text, quoted: false) = value, let number = Int(text), String(number) == text else {
+            return nil
+        }
         return number
     }
 
@@ -54,7 +60,15 @@ package struct YAMLNode: Sendable, Equatable {
     package var json: JSON {
         switch value {
         case .scalar(let text, _):
-            if isNull { .null } else if let bool { .bool(bool) } else if let integer { .integer(integer) } else { .string(text) }
+            if isNull {
+                .null
+            } else if let bool {
+                .bool(bool)
+            } else if let integer {
+                .integer(integer)
+            } else {
+                .string(text)
+            }
         case .list(let items): .array(items.map(\.json))
         case .map(let pairs): .object(Dictionary(pairs.map { ($0.key, $0.value.json) }) { first, _ in first })
         }
@@ -113,7 +127,8 @@ extension YAMLNode {
                     "yaml", place, problem: Bilingual(zh: "YAML 写法有误：\(detail)", en: "broken YAML: \(detail)"),
                     remedy: Bilingual(
                         zh: "检查缩进、冒号后的空格和引号；含 : 或 # 的文字请加引号",
-                        en: "check indentation, the space after colons and the quotes; quote texts that contain : or #")))
+                        en: "check indentation, the space after colons and the quotes; quote texts that contain : or #")
+                ))
             return nil
         }
     }
@@ -144,7 +159,9 @@ private struct NodeReader {
         }
         switch node {
         case .scalar(let scalar):
-            return YAMLNode(value: .scalar(scalar.string, quoted: scalar.style != .plain && scalar.style != .any), position: position)
+            return YAMLNode(
+                value: .scalar(scalar.string, quoted: scalar.style != .plain && scalar.style != .any),
+                position: position)
         case .sequence(let sequence):
             var items: [YAMLNode] = []
             for item in sequence { items.append(read(item, depth: depth + 1)) }

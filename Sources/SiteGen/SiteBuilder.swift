@@ -60,7 +60,8 @@ struct SiteBuilder: Sendable {
         let documents = DocumentStage(configuration: loaded.configuration, directives: directives, jobs: request.jobs)
             .run(contents, diagnostics: &diagnostics)
 
-        let transaction: OutputTransaction? = if let output = request.output { try OutputTransaction(root: output) } else { nil }
+        let transaction: OutputTransaction? =
+            if let output = request.output { try OutputTransaction(root: output) } else { nil }
         do {
             for (content, parsed) in zip(contents, documents) {
                 progress.stage("render \(content.variant.name)")
@@ -124,7 +125,8 @@ struct SiteBuilder: Sendable {
         let assembler = BodyAssembler(
             graph: graph, documents: documents, outputs: Set(plan.outputs.map(\.path)), loaded: loaded, forms: forms)
         let renderer = VariantRenderer(
-            graph: graph, themes: themes, documents: documents, assembler: assembler, forms: forms, diagnostics: &diagnostics)
+            graph: graph, themes: themes, documents: documents, assembler: assembler, forms: forms,
+            diagnostics: &diagnostics)
 
         let name = content.variant.name
         let outputs = plan.outputs
@@ -193,7 +195,8 @@ struct SiteBuilder: Sendable {
     ) throws(FileError) {
         let folder = "\(variant).runtime"
         for file in forms.runtimeFiles { try transaction.put("\(folder)/forms/\(file.digest).json", file.bytes) }
-        let current = JSON.object(Dictionary(uniqueKeysWithValues: forms.current.map { ($0.id, JSON.string($0.digest)) }))
+        let current = JSON.object(
+            Dictionary(uniqueKeysWithValues: forms.current.map { ($0.id, JSON.string($0.digest)) }))
         try transaction.put("\(folder)/current.json", current.canonicalBytes)
         for shell in renderer.shells(&diagnostics) { try transaction.put("\(folder)/\(shell.name)", shell.bytes) }
     }

@@ -75,7 +75,9 @@ package enum AudienceFilter {
                     body: page.body.cut(admits: admits, diagnostics: &diagnostics)))
         }
         let files = loaded.files.filter { admits($0.visibility.tag) }.map {
-            VisibleFile(path: $0.path, location: $0.location, site: $0.site, folder: $0.folder, name: $0.name, bundle: $0.bundle)
+            VisibleFile(
+                path: $0.path, location: $0.location, site: $0.site, folder: $0.folder, name: $0.name, bundle: $0.bundle
+            )
         }
         let tables = loaded.tables.compactMap { loaded -> DataTable? in
             // The tag column itself would tell that rows are missing.
@@ -85,7 +87,9 @@ package enum AudienceFilter {
             guard !rows.isEmpty else { return nil }
             return DataTable(name: loaded.table.name, columns: keptColumns.map { loaded.table.columns[$0] }, rows: rows)
         }
-        let forms = loaded.forms.filter { admits($0.visibility.tag) }.map { VisibleForm(path: $0.path, id: $0.id, node: $0.node) }
+        let forms = loaded.forms.filter { admits($0.visibility.tag) }.map {
+            VisibleForm(path: $0.path, id: $0.id, node: $0.node)
+        }
         return VisibleContent(
             variant: variant, configuration: loaded.configuration, now: loaded.now, pages: pages, files: files,
             tables: tables, forms: forms)

@@ -15,8 +15,11 @@ struct Cascades {
                 diagnostics.append(
                     Diagnostic(
                         "cascade-place", cascade.position,
-                        problem: Bilingual(zh: "cascade 只能写在栏目的 _index.md 里", en: "`cascade` belongs into a section's _index.md only"),
-                        remedy: Bilingual(zh: "请移到中文的 _index.md，它对两种语言都有效", en: "move it to the original _index.md; it holds for every language")))
+                        problem: Bilingual(
+                            zh: "cascade 只能写在栏目的 _index.md 里", en: "`cascade` belongs into a section's _index.md only"),
+                        remedy: Bilingual(
+                            zh: "请移到中文的 _index.md，它对两种语言都有效",
+                            en: "move it to the original _index.md; it holds for every language")))
                 continue
             }
             byFolder["\(source.place.site)/\(source.place.folder)"] = cascade
@@ -39,7 +42,9 @@ struct Cascades {
     /// The audience of a file that lies in a folder without being a page.
     func visibility(site: Int, folder: String, of path: String) -> VisibilityTag {
         for cascade in chain(site: site, folder: folder) {
-            if let node = cascade["visibility"], let tag = node.scalar { return VisibilityTag(tag: tag, position: node.position) }
+            if let node = cascade["visibility"], let tag = node.scalar {
+                return VisibilityTag(tag: tag, position: node.position)
+            }
         }
         return VisibilityTag(tag: VisibilityTag.failClosed, position: SourcePosition(path: path))
     }

@@ -49,7 +49,9 @@ struct ContentLayout {
                     Diagnostic(
                         "no-site", SourcePosition(path: file.path), severity: .warning,
                         problem: Bilingual(zh: "这个文件不属于任何站点", en: "this file belongs to no site"),
-                        remedy: Bilingual(zh: "请移到某个站点的目录，或在 sites.yaml 登记", en: "move it below a site's folder, or list the site in sites.yaml")))
+                        remedy: Bilingual(
+                            zh: "请移到某个站点的目录，或在 sites.yaml 登记",
+                            en: "move it below a site's folder, or list the site in sites.yaml")))
                 continue
             }
             seenSites.insert(site.index)
@@ -59,8 +61,10 @@ struct ContentLayout {
             diagnostics.append(
                 Diagnostic(
                     "site-without-content", site.position, severity: .warning,
-                    problem: Bilingual(zh: "没有目录 Content/\(site.folder)", en: "there is no folder Content/\(site.folder)"),
-                    remedy: Bilingual(zh: "请建立目录，或从 sites.yaml 删去", en: "make the folder, or take the site out of sites.yaml")))
+                    problem: Bilingual(
+                        zh: "没有目录 Content/\(site.folder)", en: "there is no folder Content/\(site.folder)"),
+                    remedy: Bilingual(
+                        zh: "请建立目录，或从 sites.yaml 删去", en: "make the folder, or take the site out of sites.yaml")))
         }
     }
 
@@ -90,11 +94,13 @@ struct ContentLayout {
                 return
             }
             if stem == "_index", bundleFolder == nil {
-                pages.append(PagePlace(file: file, site: site, language: language, folder: folder, stem: "", form: .section))
+                pages.append(
+                    PagePlace(file: file, site: site, language: language, folder: folder, stem: "", form: .section))
                 return
             }
             if bundleFolder == nil, stem != "index" {
-                pages.append(PagePlace(file: file, site: site, language: language, folder: folder, stem: stem, form: .page))
+                pages.append(
+                    PagePlace(file: file, site: site, language: language, folder: folder, stem: stem, form: .page))
                 return
             }
             diagnostics.append(
@@ -102,7 +108,8 @@ struct ContentLayout {
                     "page-in-bundle", SourcePosition(path: file.path),
                     problem: Bilingual(zh: "这里不能有这个页面", en: "this page cannot be here"),
                     remedy: Bilingual(
-                        zh: "栏目首页叫 _index.md；含 index.md 的目录里不放别的页面", en: "a section's page is called _index.md; a folder with index.md holds no other page")))
+                        zh: "栏目首页叫 _index.md；含 index.md 的目录里不放别的页面",
+                        en: "a section's page is called _index.md; a folder with index.md holds no other page")))
             return
         }
         let bundleKey = bundleFolder.map { bundle -> String in

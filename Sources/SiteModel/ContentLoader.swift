@@ -1,5 +1,5 @@
-package import PortalBase
 import Markdown
+package import PortalBase
 import PositionedYAML
 
 /// Source tree to loaded content: reads, parses, resolves cascades, and leaves out what is not due.
@@ -32,7 +32,8 @@ package struct ContentLoader: Sendable {
             let place = source.place
             let position = places.visibility ?? SourcePosition(path: place.file.path)
             let page = LoadedPage(
-                path: place.file.path, site: place.site, language: place.language, folder: place.folder, stem: place.stem,
+                path: place.file.path, site: place.site, language: place.language, folder: place.folder,
+                stem: place.stem,
                 form: place.form, front: front, places: places,
                 visibility: VisibilityTag(tag: tag ?? VisibilityTag.failClosed, position: position), body: source.body)
             checkTags(page, &diagnostics)
@@ -52,7 +53,8 @@ package struct ContentLoader: Sendable {
         }.map { file in
             let bundlePages = file.bundle.map { key in kept.filter { $0.pairKey == key } } ?? []
             return LoadedFile(
-                path: file.file.path, location: file.file.location, site: file.site, folder: file.folder, name: file.name,
+                path: file.file.path, location: file.file.location, site: file.site, folder: file.folder,
+                name: file.name,
                 bundle: file.bundle,
                 visibility: bundlePages.first?.visibility
                     ?? cascades.visibility(site: file.site, folder: file.folder, of: file.file.path))
@@ -100,7 +102,8 @@ package struct ContentLoader: Sendable {
                 diagnostics.append(
                     Diagnostic(
                         "missing-original", SourcePosition(path: page.path),
-                        problem: Bilingual(zh: "有 \(page.language) 译文而没有原文", en: "this translation (\(page.language)) has no original"),
+                        problem: Bilingual(
+                            zh: "有 \(page.language) 译文而没有原文", en: "this translation (\(page.language)) has no original"),
                         remedy: Bilingual(zh: "请添加 \(wanted)", en: "add \(wanted)")))
                 continue
             }
@@ -109,7 +112,8 @@ package struct ContentLoader: Sendable {
                 diagnostics.append(
                     Diagnostic(
                         "twin-visibility", page.visibility.position,
-                        problem: Bilingual(zh: "译文比原文更公开", en: "the translation is shown more widely than its original"),
+                        problem: Bilingual(
+                            zh: "译文比原文更公开", en: "the translation is shown more widely than its original"),
                         remedy: Bilingual(zh: "请让两者的 visibility 一致", en: "give both the same `visibility`"),
                         related: original.visibility.position))
                 break
@@ -118,8 +122,11 @@ package struct ContentLoader: Sendable {
                 diagnostics.append(
                     Diagnostic(
                         "twin-visibility", page.visibility.position,
-                        problem: Bilingual(zh: "同一目录的两种语言 visibility 不同", en: "the languages of one bundle differ in `visibility`"),
-                        remedy: Bilingual(zh: "请让两者一致，附件才知道给谁看", en: "make them agree, so that the files beside them have one audience"),
+                        problem: Bilingual(
+                            zh: "同一目录的两种语言 visibility 不同", en: "the languages of one bundle differ in `visibility`"),
+                        remedy: Bilingual(
+                            zh: "请让两者一致，附件才知道给谁看",
+                            en: "make them agree, so that the files beside them have one audience"),
                         related: original.visibility.position))
             }
         }
@@ -142,8 +149,11 @@ package struct ContentLoader: Sendable {
                     Diagnostic(
                         "public-below-intranet", page.visibility.position,
                         problem: Bilingual(
-                            zh: "栏目不对“\(variant.name)”公开，其中的页面却公开", en: "this page is shown in `\(variant.name)`, its section is not"),
-                        remedy: Bilingual(zh: "请移到公开栏目，或改 visibility", en: "move it to a section that is shown, or change `visibility`"),
+                            zh: "栏目不对“\(variant.name)”公开，其中的页面却公开",
+                            en: "this page is shown in `\(variant.name)`, its section is not"),
+                        remedy: Bilingual(
+                            zh: "请移到公开栏目，或改 visibility",
+                            en: "move it to a section that is shown, or change `visibility`"),
                         related: section.visibility.position))
                 break
             }
@@ -164,5 +174,6 @@ func checkTag(
             problem: Bilingual(zh: "没有哪个版本接受“\(tag)”", en: "no variant admits `\(tag)`"),
             remedy: hint.map { Bilingual(zh: "是不是“\($0)”？", en: "did you mean `\($0)`?") }
                 ?? Bilingual(
-                    zh: "可用：\(known.sorted().joined(separator: "、"))", en: "known here: \(known.sorted().joined(separator: ", "))")))
+                    zh: "可用：\(known.sorted().joined(separator: "、"))",
+                    en: "known here: \(known.sorted().joined(separator: ", "))")))
 }

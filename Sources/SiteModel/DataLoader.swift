@@ -36,19 +36,24 @@ struct DataLoader {
                             problem: Bilingual(
                                 zh: "这一行有 \(record.cells.count) 列，表头有 \(header.cells.count) 列",
                                 en: "this row has \(record.cells.count) cells, the header has \(header.cells.count)"),
-                            remedy: Bilingual(zh: "请补齐或去掉多余的逗号", en: "add or remove commas; quote texts that hold one")))
+                            remedy: Bilingual(zh: "请补齐或去掉多余的逗号", en: "add or remove commas; quote texts that hold one"))
+                    )
                     continue
                 }
                 let written = tagColumn.map { record.cells[$0] } ?? ""
                 // The narrower of row and file wins: a public row of an intranet file is a mistake, said below.
-                let tag = written.isEmpty ? fileTag ?? VisibilityTag(tag: VisibilityTag.failClosed, position: position)
+                let tag =
+                    written.isEmpty
+                    ? fileTag ?? VisibilityTag(tag: VisibilityTag.failClosed, position: position)
                     : VisibilityTag(tag: written, position: position)
                 checkTag(tag.tag, tag.position, configuration, &diagnostics)
                 rows.append(record.cells)
                 tags.append(tag)
             }
             tables.append(
-                LoadedTable(path: file.path, table: DataTable(name: name, columns: header.cells, rows: rows), rowVisibility: tags))
+                LoadedTable(
+                    path: file.path, table: DataTable(name: name, columns: header.cells, rows: rows),
+                    rowVisibility: tags))
         }
         return tables
     }
@@ -56,7 +61,8 @@ struct DataLoader {
     /// `_data.yaml`: `file name: {visibility: …}` for whole files.
     private mutating func directory() -> [String: VisibilityTag] {
         guard let file = tree.file(Self.directoryFile), let bytes = text(file),
-            let node = YAMLNode.parse(String(decoding: bytes, as: UTF8.self), path: file.path, diagnostics: &diagnostics)
+            let node = YAMLNode.parse(
+                String(decoding: bytes, as: UTF8.self), path: file.path, diagnostics: &diagnostics)
         else { return [:] }
         var tags: [String: VisibilityTag] = [:]
         for pair in node.pairs ?? [] {
@@ -81,7 +87,8 @@ struct DataLoader {
     mutating func forms(_ files: [SourceTree.File]) -> [LoadedForm] {
         files.filter { $0.path.hasSuffix(".yaml") }.compactMap { file in
             guard let text = text(file),
-                let node = YAMLNode.parse(String(decoding: text, as: UTF8.self), path: file.path, diagnostics: &diagnostics)
+                let node = YAMLNode.parse(
+                    String(decoding: text, as: UTF8.self), path: file.path, diagnostics: &diagnostics)
             else { return nil }
             let name = String(file.path.split(separator: "/").last!.dropLast(5))
             if let id = node["id"]?.scalar, id != name {
@@ -93,7 +100,8 @@ struct DataLoader {
             }
             let tagNode = node["visibility"]
             let tag = VisibilityTag(
-                tag: tagNode?.scalar ?? VisibilityTag.failClosed, position: tagNode?.position ?? SourcePosition(path: file.path))
+                tag: tagNode?.scalar ?? VisibilityTag.failClosed,
+                position: tagNode?.position ?? SourcePosition(path: file.path))
             checkTag(tag.tag, tag.position, configuration, &diagnostics)
             return LoadedForm(path: file.path, id: name, node: node, visibility: tag)
         }

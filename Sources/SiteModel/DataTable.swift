@@ -12,7 +12,8 @@ package struct DataTable: Sendable, Equatable {
 
 /// Comma-separated values by RFC 4180, with positions.
 enum CSV {
-    static func parse(_ text: [UInt8], path: String, diagnostics: inout [Diagnostic]) -> [(line: Int, cells: [String])] {
+    static func parse(_ text: [UInt8], path: String, diagnostics: inout [Diagnostic]) -> [(line: Int, cells: [String])]
+    {
         var records: [(line: Int, cells: [String])] = []
         var cells: [String] = []
         var cell: [UInt8] = []

@@ -123,7 +123,8 @@ extension FrontMatter {
     private static func instant(_ key: String, _ zone: ZoneOffset, _ reader: inout MapReader) -> Instant? {
         guard let node = reader.raw(key) else { return nil }
         if let text = node.scalar, let instant = Instant(iso: text, zone: zone) { return instant }
-        reader.wrongType(node, zh: "日期，如 2026-09-01 或 2026-09-01 09:00", en: "a date such as 2026-09-01 or 2026-09-01 09:00")
+        reader.wrongType(
+            node, zh: "日期，如 2026-09-01 或 2026-09-01 09:00", en: "a date such as 2026-09-01 or 2026-09-01 09:00")
         return nil
     }
 
@@ -137,7 +138,8 @@ extension FrontMatter {
     private static func slug(_ reader: inout MapReader) -> String? {
         guard let slug = reader.string("slug") else { return nil }
         if slug.isEmpty || slug.hasPrefix(".") || !slug.utf8.allSatisfy({ isSlugByte($0) || $0 >= 0x80 }) {
-            reader.wrongType(reader.node["slug"]!, zh: "不含斜杠和空格的网址片段", en: "one URL segment of lower-case letters, digits, hyphens")
+            reader.wrongType(
+                reader.node["slug"]!, zh: "不含斜杠和空格的网址片段", en: "one URL segment of lower-case letters, digits, hyphens")
             return nil
         }
         return slug
@@ -148,7 +150,8 @@ extension FrontMatter {
         var inner = MapReader(node)
         let document = Document(
             number: inner.string("number"), issuer: inner.string("issuer"), index: inner.string("index"),
-            formed: civilDate("formed", &inner), status: inner.string("status"), replacedBy: inner.string("replaced_by"),
+            formed: civilDate("formed", &inner), status: inner.string("status"),
+            replacedBy: inner.string("replaced_by"),
             interprets: inner.string("interprets"))
         for diagnostic in inner.finish(unknown: unknown) { reader.add(diagnostic) }
         return document

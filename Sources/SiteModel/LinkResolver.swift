@@ -21,17 +21,23 @@ extension SiteGraph {
 
     /// Resolves a destination as written in `page`. `.md` targets go to the twin in the page's own language.
     package func resolve(_ destination: String, from page: VisiblePage) -> LinkTarget {
-        if destination.hasPrefix("#") { return .fragment(percentDecoded(destination.dropFirst()) ?? String(destination.dropFirst())) }
+        if destination.hasPrefix("#") {
+            return .fragment(percentDecoded(destination.dropFirst()) ?? String(destination.dropFirst()))
+        }
         if let colon = destination.utf8.firstIndex(of: UInt8(ascii: ":")) {
             let scheme = String(destination[..<colon]).lowercased()
-            if !scheme.isEmpty, scheme.utf8.allSatisfy({ isSlugByte($0) || $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: ".") }) {
+            if !scheme.isEmpty,
+                scheme.utf8.allSatisfy({ isSlugByte($0) || $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: ".") })
+            {
                 return Self.externalSchemes.contains(scheme) ? .external(destination) : .forbidden(scheme: scheme)
             }
         }
         if destination.hasPrefix("//") { return .forbidden(scheme: "//") }
         let hash = destination.firstIndex(of: "#")
         let beforeHash = String(destination[..<(hash ?? destination.endIndex)])
-        let fragment = hash.map { String(destination[destination.index(after: $0)...]) }.map { percentDecoded($0) ?? $0 }
+        let fragment = hash.map { String(destination[destination.index(after: $0)...]) }.map {
+            percentDecoded($0) ?? $0
+        }
         let path = percentDecoded(beforeHash) ?? beforeHash
         if path.hasPrefix("/"), !path.hasSuffix(".md") { return .path(path) }
         guard let source = sourcePath(path, from: page) else { return .notShown(source: path) }
@@ -44,7 +50,8 @@ extension SiteGraph {
 
     /// `/portal/a.md` counts from `Content/`, anything else from the page's folder; nil when it climbs out.
     private func sourcePath(_ path: String, from page: VisiblePage) -> String? {
-        var parts = path.hasPrefix("/") ? ["Content"] : FileSystem.parent(page.path).split(separator: "/").map(String.init)
+        var parts =
+            path.hasPrefix("/") ? ["Content"] : FileSystem.parent(page.path).split(separator: "/").map(String.init)
         for part in path.split(separator: "/") {
             switch part {
             case ".": continue

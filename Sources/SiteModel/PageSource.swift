@@ -24,8 +24,10 @@ struct PageSource: Sendable {
             diagnostics.append(
                 Diagnostic(
                     "front-matter", SourcePosition(path: path),
-                    problem: Bilingual(zh: "文件开头没有完整的 --- 信息块", en: "the file does not start with front matter between two --- lines"),
-                    remedy: Bilingual(zh: "第一行写 ---，然后 title: 等，再以 --- 结束", en: "start with ---, then `title:` and so on, then ---")))
+                    problem: Bilingual(
+                        zh: "文件开头没有完整的 --- 信息块", en: "the file does not start with front matter between two --- lines"),
+                    remedy: Bilingual(
+                        zh: "第一行写 ---，然后 title: 等，再以 --- 结束", en: "start with ---, then `title:` and so on, then ---")))
             return (nil, diagnostics)
         }
         let count = diagnostics.count

@@ -9,7 +9,8 @@ extension SiteConfiguration {
     package init?(_ text: String, diagnostics: inout [Diagnostic]) {
         guard let node = YAMLNode.parse(text, path: Self.path, diagnostics: &diagnostics) else { return nil }
         var reader = MapReader(node)
-        let unknownKeys: Diagnostic.Severity = reader.choice("unknownKeys", ["error": .error, "warn": .warning]) ?? .error
+        let unknownKeys: Diagnostic.Severity =
+            reader.choice("unknownKeys", ["error": .error, "warn": .warning]) ?? .error
         let rawHTML: RawHTMLPolicy = reader.choice("rawHTML", ["error": .error, "escape": .escape]) ?? .error
         let cascade = reader.raw("cascade")
         let group = Self.group(reader.raw("group"), reader: &reader, unknownKeys)
@@ -21,7 +22,9 @@ extension SiteConfiguration {
         var sites: [Site] = []
         for siteNode in siteNodes {
             guard let site = Self.site(siteNode, cascade, groupFooter, &reader, unknownKeys) else { continue }
-            for (field, clash) in [("slug", sites.first { $0.slug == site.slug }), ("address", sites.first { $0.path == site.path })] {
+            for (field, clash) in [
+                ("slug", sites.first { $0.slug == site.slug }), ("address", sites.first { $0.path == site.path }),
+            ] {
                 guard let clash else { continue }
                 reader.add(
                     Diagnostic(
@@ -50,7 +53,8 @@ extension SiteConfiguration {
         let zone = ZoneOffset(name: zoneName)
         if name == nil { reader.missing("name") }
         if zone == nil, let written = reader.raw("timezone") {
-            reader.wrongType(written, zh: "Asia/Shanghai、UTC 或 +08:00 这样的时差", en: "Asia/Shanghai, UTC or an offset such as +08:00")
+            reader.wrongType(
+                written, zh: "Asia/Shanghai、UTC 或 +08:00 这样的时差", en: "Asia/Shanghai, UTC or an offset such as +08:00")
         }
         for diagnostic in reader.finish(unknown: unknown) { outer.add(diagnostic) }
         guard let name, let zone, !languages.isEmpty else { return nil }
@@ -68,7 +72,8 @@ extension SiteConfiguration {
             let forms = reader.string("forms")
             if admits == nil { reader.missing("admits") }
             if !pair.key.utf8.allSatisfy({ isSlugByte($0) }) {
-                reader.wrongType(pair.value, zh: "小写字母、数字和连字符组成的名称", en: "named by lower-case letters, digits and hyphens")
+                reader.wrongType(
+                    pair.value, zh: "小写字母、数字和连字符组成的名称", en: "named by lower-case letters, digits and hyphens")
             }
             for diagnostic in reader.finish(unknown: unknown) { outer.add(diagnostic) }
             guard let admits, var base else { return nil }
@@ -135,7 +140,8 @@ extension SiteConfiguration {
         guard let site, let pairs = site.pairs else { return group }
         guard let outer = group?.pairs else { return site }
         return YAMLNode(
-            value: .map(pairs + outer.filter { pair in !pairs.contains { $0.key == pair.key } }), position: site.position)
+            value: .map(pairs + outer.filter { pair in !pairs.contains { $0.key == pair.key } }),
+            position: site.position)
     }
 
     private static func footer(
@@ -177,5 +183,6 @@ extension MapReader {
 }
 
 func isSlugByte(_ byte: UInt8) -> Bool {
-    (byte >= 0x61 && byte <= 0x7A) || (byte >= 0x30 && byte <= 0x39) || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
+    (byte >= 0x61 && byte <= 0x7A) || (byte >= 0x30 && byte <= 0x39) || byte == UInt8(ascii: "-")
+        || byte == UInt8(ascii: "_")
 }

@@ -103,7 +103,9 @@ private struct GraphBuilder {
 
     mutating func build() {
         let languages = content.configuration.group.languages
-        let grouped = Dictionary(grouping: content.pages.indices) { "\(content.pages[$0].site) \(content.pages[$0].language)" }
+        let grouped = Dictionary(grouping: content.pages.indices) {
+            "\(content.pages[$0].site) \(content.pages[$0].language)"
+        }
         for site in content.configuration.sites.indices {
             for language in languages {
                 guard let pages = grouped["\(site) \(language)"], !pages.isEmpty else { continue }
@@ -123,7 +125,8 @@ private struct GraphBuilder {
         let path = language == configuration.group.defaultLanguage ? sitePath : "/\(language)" + sitePath
         let edition = editions.count
         editions.append(.init(site: site, language: language, path: path, home: nodes.count))
-        let sectionPages = Dictionary(pages.filter { $0.form == .section }.map { ($0.folder, $0) }) { first, _ in first }
+        let sectionPages = Dictionary(pages.filter { $0.form == .section }.map { ($0.folder, $0) }) { first, _ in first
+        }
         let home = sectionPages[""]
         nodes.append(
             .init(
@@ -134,7 +137,9 @@ private struct GraphBuilder {
         // Shorter folders first, so that every parent exists; pages come in source order, which is byte order.
         var folders: Set<String> = []
         for page in pages {
-            for folder in ContentLayout.foldersAbove(page.folder, includingSelf: true) where !folder.isEmpty { folders.insert(folder) }
+            for folder in ContentLayout.foldersAbove(page.folder, includingSelf: true) where !folder.isEmpty {
+                folders.insert(folder)
+            }
         }
         for folder in folders.sorted(by: { ($0.utf8.count, $0) < ($1.utf8.count, $1) }) {
             addSection(folder, edition, sectionPages[folder])
@@ -269,12 +274,16 @@ private struct GraphBuilder {
                 files.append(.init(source: file.path, location: file.location, path: path + file.name))
                 continue
             }
-            guard let edition = editions.firstIndex(where: { $0.site == file.site && $0.language == main }) else { continue }
+            guard let edition = editions.firstIndex(where: { $0.site == file.site && $0.language == main }) else {
+                continue
+            }
             var rest = [file.name]
             for folder in ContentLayout.foldersAbove(file.folder, includingSelf: true) {
                 if let section = sectionByFolder["\(edition)/\(folder)"] {
                     files.append(
-                        .init(source: file.path, location: file.location, path: nodes[section].path + rest.joined(separator: "/")))
+                        .init(
+                            source: file.path, location: file.location,
+                            path: nodes[section].path + rest.joined(separator: "/")))
                     break
                 }
                 rest.insert(String(folder.split(separator: "/").last!), at: 0)

@@ -44,7 +44,8 @@ package struct SourceTree: Sendable {
                 diagnostics.append(
                     Diagnostic(
                         "not-a-file", SourcePosition(path: childPath),
-                        problem: Bilingual(zh: "内容目录里不能有符号链接或特殊文件", en: "a symbolic link or special file in the content tree"),
+                        problem: Bilingual(
+                            zh: "内容目录里不能有符号链接或特殊文件", en: "a symbolic link or special file in the content tree"),
                         remedy: Bilingual(zh: "请放入真正的文件", en: "put the file itself here")))
             }
         }
@@ -60,7 +61,9 @@ package func decodeSource(_ bytes: [UInt8], path: String, diagnostics: inout [Di
     if text.contains(0x0D) {
         var out: [UInt8] = []
         out.reserveCapacity(text.count)
-        for (i, byte) in text.enumerated() where byte != 0x0D || i + 1 >= text.count || text[i + 1] != 0x0A { out.append(byte) }
+        for (i, byte) in text.enumerated() where byte != 0x0D || i + 1 >= text.count || text[i + 1] != 0x0A {
+            out.append(byte)
+        }
         text = out
     }
     func position(_ offset: Int) -> SourcePosition {
@@ -79,7 +82,8 @@ package func decodeSource(_ bytes: [UInt8], path: String, diagnostics: inout [Di
     if let offset = text.firstIndex(where: { $0 < 0x20 && $0 != 0x0A && $0 != 0x09 || $0 == 0x7F }) {
         diagnostics.append(
             Diagnostic(
-                "control-character", position(offset), problem: Bilingual(zh: "文件里有控制字符", en: "the file holds a control character"),
+                "control-character", position(offset),
+                problem: Bilingual(zh: "文件里有控制字符", en: "the file holds a control character"),
                 remedy: Bilingual(zh: "请删除这个看不见的字符", en: "delete this invisible character")))
         return nil
     }

@@ -76,8 +76,10 @@ package struct QueryCode: Sendable, Equatable {
     /// In groups of four, for reading.
     package var grouped: String {
         let bytes = Array(text.utf8)
-        return stride(from: 0, to: bytes.count, by: 4).map { String(decoding: bytes[$0..<min($0 + 4, bytes.count)], as: UTF8.self) }
-            .joined(separator: "-")
+        return stride(from: 0, to: bytes.count, by: 4).map {
+            String(decoding: bytes[$0..<min($0 + 4, bytes.count)], as: UTF8.self)
+        }
+        .joined(separator: "-")
     }
 }
 

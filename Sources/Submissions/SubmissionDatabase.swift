@@ -78,7 +78,9 @@ package struct SubmissionDatabase: Sendable {
 
         fileprivate init?(_ bytes: some Collection<UInt8>) {
             let text = String(decoding: bytes, as: UTF8.self)
-            guard let receipt = Receipt(typed: String(text.prefix(17))), let code = QueryCode(typed: String(text.dropFirst(17))) else { return nil }
+            guard let receipt = Receipt(typed: String(text.prefix(17))),
+                let code = QueryCode(typed: String(text.dropFirst(17)))
+            else { return nil }
             self.receipt = receipt
             self.code = code
         }
@@ -104,15 +106,19 @@ package struct SubmissionDatabase: Sendable {
         return try database.write { db in
             try db.execute(sql: "DELETE FROM once WHERE expires <= ?", arguments: [now.seconds])
             for key in onceKeys {
-                guard let box = try Blob.fetch(db, "SELECT box FROM once WHERE key = ?", [SHA256Digest(of: key).bytes]) else { continue }
-                let plain = try AEAD.open(box, key: HKDF.expand(prk: HKDF.extract(salt: [], ikm: key), info: "once", count: 32), associated: [])
+                guard let box = try Blob.fetch(db, "SELECT box FROM once WHERE key = ?", [SHA256Digest(of: key).bytes])
+                else { continue }
+                let plain = try AEAD.open(
+                    box, key: HKDF.expand(prk: HKDF.extract(salt: [], ikm: key), info: "once", count: 32),
+                    associated: [])
                 guard plain.prefix(32).elementsEqual(digest.bytes) else { return .keyReused }
                 guard let known = Credentials(plain.dropFirst(32)) else { return .keyReused }
                 return .repeated(known)
             }
             if let key = onceKeys.first {
                 let box = try AEAD.seal(
-                    digest.bytes + credentials.bytes, key: HKDF.expand(prk: HKDF.extract(salt: [], ikm: key), info: "once", count: 32),
+                    digest.bytes + credentials.bytes,
+                    key: HKDF.expand(prk: HKDF.extract(salt: [], ikm: key), info: "once", count: 32),
                     nonce: random(12), associated: [])
                 try db.execute(
                     sql: "INSERT INTO once (key, box, expires) VALUES (?, ?, ?)",
@@ -121,7 +127,8 @@ package struct SubmissionDatabase: Sendable {
             try db.execute(
                 sql: "INSERT INTO submission (id, kind, received, lookup, clear, sealed) VALUES (?, ?, ?, ?, ?, ?)",
                 arguments: [
-                    submission.id, submission.kind, now.seconds, submission.lookup.data, submission.clear.data, submission.sealed.data,
+                    submission.id, submission.kind, now.seconds, submission.lookup.data, submission.clear.data,
+                    submission.sealed.data,
                 ])
             try LaneDatabase.enqueue(db, lane: Self.sendLane, item: submission.id)
             return .stored
@@ -135,9 +142,12 @@ package struct SubmissionDatabase: Sendable {
         return try database.write { db in
             try db.execute(sql: "DELETE FROM hour_key WHERE hour < ?", arguments: [hour - 1])
             if try Blob.fetch(db, "SELECT key FROM hour_key WHERE hour = \(hour)", []) == nil {
-                try db.execute(sql: "INSERT INTO hour_key (hour, key) VALUES (?, ?)", arguments: [hour, random(32).data])
+                try db.execute(
+                    sql: "INSERT INTO hour_key (hour, key) VALUES (?, ?)", arguments: [hour, random(32).data])
             }
-            return try [hour, hour - 1].compactMap { try Blob.fetch(db, "SELECT key FROM hour_key WHERE hour = \($0)", []) }
+            return try [hour, hour - 1].compactMap {
+                try Blob.fetch(db, "SELECT key FROM hour_key WHERE hour = \($0)", [])
+            }
         }
     }
 
@@ -148,7 +158,8 @@ package struct SubmissionDatabase: Sendable {
         let ticket = hexText(random(16))
         let key = Array(ticket.utf8)
         let box = try AEAD.seal(
-            credentials.bytes, key: HKDF.expand(prk: HKDF.extract(salt: [], ikm: key), info: "ticket", count: 32), nonce: random(12),
+            credentials.bytes, key: HKDF.expand(prk: HKDF.extract(salt: [], ikm: key), info: "ticket", count: 32),
+            nonce: random(12),
             associated: [])
         try database.write { db in
             try db.execute(sql: "DELETE FROM ticket WHERE expires <= ?", arguments: [now.seconds])
@@ -162,10 +173,15 @@ package struct SubmissionDatabase: Sendable {
     package func redeem(ticket: String, at now: Instant) throws -> Credentials? {
         let key = Array(ticket.utf8)
         let box = try database.read { db in
-            try Blob.fetch(db, "SELECT box FROM ticket WHERE ticket = ? AND expires > \(now.seconds)", [SHA256Digest(of: key).bytes])
+            try Blob.fetch(
+                db, "SELECT box FROM ticket WHERE ticket = ? AND expires > \(now.seconds)",
+                [SHA256Digest(of: key).bytes])
         }
         guard let box else { return nil }
-        return Credentials(try AEAD.open(box, key: HKDF.expand(prk: HKDF.extract(salt: [], ikm: key), info: "ticket", count: 32), associated: []))
+        return Credentials(
+            try AEAD.open(
+                box, key: HKDF.expand(prk: HKDF.extract(salt: [], ikm: key), info: "ticket", count: 32), associated: [])
+        )
     }
 
     // MARK: Status
@@ -183,10 +199,13 @@ package struct SubmissionDatabase: Sendable {
 
     package func status(lookup: [UInt8]) throws -> StatusLookup? {
         try database.read { db in
-            if let row = try Row.fetchOne(db, sql: "SELECT version, box FROM status WHERE lookup = ?", arguments: [lookup.data]) {
+            if let row = try Row.fetchOne(
+                db, sql: "SELECT version, box FROM status WHERE lookup = ?", arguments: [lookup.data])
+            {
                 return .answered(StatusBox(version: row["version"], box: (row["box"] as Blob.Bytes).bytes))
             }
-            return try Blob.fetch(db, "SELECT lookup FROM submission WHERE lookup = ?", [lookup]) == nil ? nil : .received
+            return try Blob.fetch(db, "SELECT lookup FROM submission WHERE lookup = ?", [lookup]) == nil
+                ? nil : .received
         }
     }
 
@@ -213,7 +232,10 @@ package struct SubmissionDatabase: Sendable {
         LaneDatabase(
             database,
             load: { db, _, id in
-                guard let row = try Row.fetchOne(db, sql: "SELECT kind, clear, sealed FROM submission WHERE id = ?", arguments: [id]) else {
+                guard
+                    let row = try Row.fetchOne(
+                        db, sql: "SELECT kind, clear, sealed FROM submission WHERE id = ?", arguments: [id])
+                else {
                     throw DatabaseError(resultCode: .SQLITE_NOTFOUND, message: "no submission \(id)")
                 }
                 return FerryItem(
@@ -228,7 +250,8 @@ package struct SubmissionDatabase: Sendable {
 
     private static func applyStatus(_ db: Database, _ item: FerryItem) throws {
         guard let clear = item.part("item.json"), let json = try? JSON(parsing: clear),
-            let lookup = json["lookup"]?.string.flatMap(bytesFromHex), lookup.count == 32, let version = json["version"]?.integer,
+            let lookup = json["lookup"]?.string.flatMap(bytesFromHex), lookup.count == 32,
+            let version = json["version"]?.integer,
             let open = json["open"]?.bool, let box = json["box"]?.string.flatMap(bytesFromBase64)
         else { throw LaneDatabase.RejectedItem(.schema) }
         // Older versions never overwrite newer ones, in whatever order batches come.

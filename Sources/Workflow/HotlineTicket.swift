@@ -27,7 +27,8 @@ package struct HotlineTicket: Sendable, Equatable {
     /// What the citizen reads.
     package private(set) var reply: String?
 
-    package init(state: State = .received, department: String? = nil, internalNote: String? = nil, reply: String? = nil) {
+    package init(state: State = .received, department: String? = nil, internalNote: String? = nil, reply: String? = nil)
+    {
         self.state = state
         self.department = department
         self.internalNote = internalNote
@@ -61,7 +62,9 @@ package struct HotlineTicket: Sendable, Equatable {
         guard agreed else { throw .notAgreed }
         guard texts.allSatisfy({ !$0.isEmpty }) else { throw .textMissing }
         for text in texts {
-            guard !secrets.contains(where: { $0.count > 1 && text.contains($0) }), !holdsNumber(text) else { throw .notMasked }
+            guard !secrets.contains(where: { $0.count > 1 && text.contains($0) }), !holdsNumber(text) else {
+                throw .notMasked
+            }
         }
         state = .released
     }

@@ -13,7 +13,8 @@ package struct WorkingCalendar: Sendable {
 
     package init?(rows: [(date: CivilDate, kind: String)]) {
         guard let low = rows.map(\.date).min(), let high = rows.map(\.date).max(),
-            let first = CivilDate(year: low.year, month: 1, day: 1), let last = CivilDate(year: high.year, month: 12, day: 31),
+            let first = CivilDate(year: low.year, month: 1, day: 1),
+            let last = CivilDate(year: high.year, month: 12, day: 31),
             rows.allSatisfy({ ["holiday", "workday-adjusted"].contains($0.kind) })
         else { return nil }
         self.first = first

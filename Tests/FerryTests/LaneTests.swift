@@ -147,7 +147,8 @@ import Testing
         try edge.queue(1)
         _ = try edge.station.runOut(at: Side.now)
         try edge.carry(to: core)
-        #expect(try core.station.runIn(at: Side.now.adding(seconds: 40 * 86_400)).rejected == ["e2c-0000000001": .expired])
+        #expect(
+            try core.station.runIn(at: Side.now.adding(seconds: 40 * 86_400)).rejected == ["e2c-0000000001": .expired])
     }
 
     @Test func rubbishInTheInboxIsPutAsideAndTheLaneGoesOn() throws {
@@ -231,13 +232,17 @@ import Testing
         let key = Keys.folder.path + "/edge/edge-sign"
         for (options, accepted) in [([], true), (["-noattr"], false)] as [([String], Bool)] {
             let signed = try run(
-                ["openssl", "cms", "-sign", "-binary", "-in", "content", "-signer", key + ".crt", "-inkey", key + ".key", "-outform", "DER", "-out", "sig", "-md", "sha256"]
+                [
+                    "openssl", "cms", "-sign", "-binary", "-in", "content", "-signer", key + ".crt", "-inkey",
+                    key + ".key", "-outform", "DER", "-out", "sig", "-md", "sha256",
+                ]
                     + options, in: folder.path)
             #expect(signed.status == 0, "\(signed.error)")
             let certificate = try Keys.identity("edge/edge-sign").certificate
             let trust = try TrustStore(authorities: FileSystem.read(Keys.folder.path + "/ca.crt"))
             let result = try? DetachedSignature.verify(
-                FileSystem.read(folder.path + "/sig"), over: Array("hello".utf8), trust: trust, allowed: [certificate.publicKeyDigest], at: Side.now)
+                FileSystem.read(folder.path + "/sig"), over: Array("hello".utf8), trust: trust,
+                allowed: [certificate.publicKeyDigest], at: Side.now)
             #expect((result != nil) == accepted)
         }
     }
@@ -247,10 +252,15 @@ import Testing
         try folder.write("content", Array("hello".utf8))
         let certificate = Keys.folder.path + "/desk/desk-open.crt"
         let sealed = try run(
-            ["openssl", "cms", "-encrypt", "-binary", "-aes-256-gcm", "-in", "content", "-outform", "DER", "-out", "box", "-recip", certificate, "-keyopt", "ecdh_kdf_md:sha256"],
+            [
+                "openssl", "cms", "-encrypt", "-binary", "-aes-256-gcm", "-in", "content", "-outform", "DER", "-out",
+                "box", "-recip", certificate, "-keyopt", "ecdh_kdf_md:sha256",
+            ],
             in: folder.path)
         #expect(sealed.status == 0, "\(sealed.error)")
-        #expect(try Envelope.open(FileSystem.read(folder.path + "/box"), with: Keys.identity("desk/desk-open")) == Array("hello".utf8))
+        #expect(
+            try Envelope.open(FileSystem.read(folder.path + "/box"), with: Keys.identity("desk/desk-open"))
+                == Array("hello".utf8))
     }
 
     @Test func anEnvelopeOpensForItsRecipientsOnlyAndUnaltered() throws {

@@ -11,7 +11,8 @@ import Testing
 enum Keys {
     static let folder: TemporaryFolder = {
         let folder = TemporaryFolder()
-        _ = try? run([repositoryRoot + "/Scripts/dev-ca", folder.path])  // A failure shows at the first key that is read.
+        // A failure shows at the first key that is read.
+        _ = try? run([repositoryRoot + "/Scripts/dev-ca", folder.path])
         return folder
     }()
 
@@ -27,7 +28,9 @@ struct Side {
 
     static let now = Instant(iso: "2026-09-01T09:00:00+08:00", zone: .shanghai)!
 
-    init(edge: Bool, signer: String? = nil, pinned: String? = nil, epoch: String = "epoch", maxItems: Int = 1_000) throws {
+    init(edge: Bool, signer: String? = nil, pinned: String? = nil, epoch: String = "epoch", maxItems: Int = 1_000)
+        throws
+    {
         database = try openDurableDatabase(folder.path + "/side.sqlite")
         try database.write { db in
             try db.execute(sql: "CREATE TABLE item (id TEXT PRIMARY KEY, kind TEXT, clear BLOB, sealed BLOB)")
@@ -45,23 +48,28 @@ struct Side {
                 if item.part("item.p7m") == Array("poison".utf8) { throw LaneDatabase.RejectedItem(.schema) }
                 try db.execute(
                     sql: "INSERT INTO item (id, kind, clear, sealed) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                    arguments: [item.id, item.kind, Data(item.part("item.json")!), item.part("item.p7m").map { Data($0) }])
+                    arguments: [
+                        item.id, item.kind, Data(item.part("item.json")!), item.part("item.p7m").map { Data($0) },
+                    ])
             })
         let (mine, other) = edge ? ("edge", "core") : ("core", "edge")
         let lanes = edge ? ("e2c", "c2e") : ("c2e", "e2c")
-        let registries = edge ? (KindRegistry.edgeToCore, KindRegistry.coreToEdge) : (KindRegistry.coreToEdge, .edgeToCore)
+        let registries =
+            edge ? (KindRegistry.edgeToCore, KindRegistry.coreToEdge) : (KindRegistry.coreToEdge, .edgeToCore)
         let authority = try FileSystem.read(Keys.folder.path + "/ca.crt")
         let revoked = try FileSystem.read(Keys.folder.path + "/ca.crl")
         station = Station(
             folders: .init(root: folder.path + "/spool"), store: store, sends: .init(name: lanes.0, epoch: epoch),
             receives: .init(name: lanes.1, epoch: epoch),
             sealer: BatchSealer(
-                signer: try Keys.identity(signer ?? "\(mine)/\(mine)-sign"), recipients: [try Keys.identity("\(other)/\(other)-open").certificate],
+                signer: try Keys.identity(signer ?? "\(mine)/\(mine)-sign"),
+                recipients: [try Keys.identity("\(other)/\(other)-open").certificate],
                 registry: registries.0, random: systemRandomBytes),
             opener: BatchOpener(
                 identity: try Keys.identity("\(mine)/\(mine)-open"),
                 trust: try TrustStore(authorities: authority, revocationLists: [revoked]),
-                allowedSigners: [try Keys.identity(pinned ?? "\(other)/\(other)-sign").certificate.publicKeyDigest], registry: registries.1),
+                allowedSigners: [try Keys.identity(pinned ?? "\(other)/\(other)-sign").certificate.publicKeyDigest],
+                registry: registries.1),
             maxItems: maxItems)
     }
 
@@ -72,18 +80,24 @@ struct Side {
     func queue(_ number: Int, sealed: String = "sealed") throws {
         let id = "00000000-0000-4000-8000-\(padded(number, 12))"
         let bytes = Array((sealed == "poison" ? "poison" : "\(sealed) \(number)").utf8)
-        let part = JSON.object(["name": .string("item.p7m"), "bytes": .integer(bytes.count), "sha256": .string(SHA256Digest(of: bytes).hex)])
+        let part = JSON.object([
+            "name": .string("item.p7m"), "bytes": .integer(bytes.count), "sha256": .string(SHA256Digest(of: bytes).hex),
+        ])
         let clear = JSON.object([
-            "id": .string(id), "kind": .string("hotline"), "received": .string("2026-09-01T09:00:00+08:00"), "form": .string("f"), "parts": .array([part]),
+            "id": .string(id), "kind": .string("hotline"), "received": .string("2026-09-01T09:00:00+08:00"),
+            "form": .string("f"), "parts": .array([part]),
         ]).canonicalBytes
         try database.write { db in
-            try db.execute(sql: "INSERT INTO item VALUES (?, 'hotline', ?, ?)", arguments: [id, Data(clear), Data(bytes)])
+            try db.execute(
+                sql: "INSERT INTO item VALUES (?, 'hotline', ?, ?)", arguments: [id, Data(clear), Data(bytes)])
             try LaneDatabase.enqueue(db, lane: "e2c", item: id)
         }
     }
 
     func items() throws -> [String] {
-        try database.read { try String.fetchAll($0, sql: "SELECT id || ' ' || CAST(sealed AS TEXT) FROM item ORDER BY id") }
+        try database.read {
+            try String.fetchAll($0, sql: "SELECT id || ' ' || CAST(sealed AS TEXT) FROM item ORDER BY id")
+        }
     }
 
     /// Copies the outbox to the other side, as a careful carrier would.

@@ -6,7 +6,9 @@ import Testing
 @Suite struct FormValidationTests {
     private func definition(_ yaml: String) -> (FormDefinition?, [Diagnostic]) {
         var diagnostics: [Diagnostic] = []
-        guard let node = YAMLNode.parse(yaml, path: "f.yaml", diagnostics: &diagnostics) else { return (nil, diagnostics) }
+        guard let node = YAMLNode.parse(yaml, path: "f.yaml", diagnostics: &diagnostics) else {
+            return (nil, diagnostics)
+        }
         return (FormDefinition(node, diagnostics: &diagnostics), diagnostics)
     }
 
@@ -38,14 +40,18 @@ import Testing
     @Test func everyMistakeIsFoundInTheOrderOfTheForm() throws {
         let form = try #require(definition(Self.shop).0)
         let input = [
-            "kind": ["company"], "uscc": ["91410183MA000000XX"], "phone": ["abc"], "size": ["11"], "idno": ["110101199001011234"],
+            "kind": ["company"], "uscc": ["91410183MA000000XX"], "phone": ["abc"], "size": ["11"],
+            "idno": ["110101199001011234"],
             "text": ["一二三四五六"], "more": ["x"],
         ]
         guard case .failure(let failure) = form.validate(input) else {
             Issue.record("accepted")
             return
         }
-        #expect(failure.errors.map(\.code) == [.unknownField, .notUSCC, .notPhone, .tooLarge, .notIDNumber, .tooLong, .notDeclared])
+        #expect(
+            failure.errors.map(\.code) == [
+                .unknownField, .notUSCC, .notPhone, .tooLarge, .notIDNumber, .tooLong, .notDeclared,
+            ])
     }
 
     @Test func checkCharactersAreChecked() throws {
@@ -57,7 +63,8 @@ import Testing
 
     @Test func bidirectionalOverridesAreRefused() throws {
         let form = try #require(definition(Self.shop).0)
-        guard case .failure(let failure) = form.validate(["kind": ["person"], "ok": ["yes"], "text": ["a\u{202E}b"]]) else {
+        guard case .failure(let failure) = form.validate(["kind": ["person"], "ok": ["yes"], "text": ["a\u{202E}b"]])
+        else {
             Issue.record("accepted")
             return
         }
@@ -66,7 +73,8 @@ import Testing
 
     @Test func mistakesInADefinitionHaveTheirPlace() {
         let (form, diagnostics) = definition(
-            "id: x\nkind: hotlin\ntitle: t\npages:\n  - id: p\n    title: t\n    fields:\n      - {id: _form, type: txt, label: l, when: nope}\n")
+            "id: x\nkind: hotlin\ntitle: t\npages:\n  - id: p\n    title: t\n    fields:\n      - {id: _form, type: txt, label: l, when: nope}\n"
+        )
         #expect(form == nil)
         #expect(diagnostics.map(\.position.line).sorted() == [2, 8, 8, 8])
     }
@@ -82,7 +90,8 @@ import Testing
     @Test func whatWasTypedComesBackEscapedBesideTheErrorSummary() throws {
         let form = try #require(definition(Self.shop).0)
         let html = FormHTML(definition: form, language: "zh", prefix: "/forms").form(
-            values: ["text": ["<script>"]], errors: [.init(field: "text", code: .tooLong, message: Bilingual(zh: "太长", en: "long"))])
+            values: ["text": ["<script>"]],
+            errors: [.init(field: "text", code: .tooLong, message: Bilingual(zh: "太长", en: "long"))])
         #expect(html.contains("value=\"&lt;script&gt;\""))
         #expect(html.contains("<a href=\"#f-text\">太长</a>"))
         #expect(html.contains("aria-invalid=\"true\""))

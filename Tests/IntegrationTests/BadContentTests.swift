@@ -1,6 +1,6 @@
 import PortalBase
-import Testing
 import TestSupport
+import Testing
 
 @testable import SiteGen
 
@@ -33,16 +33,22 @@ import TestSupport
         #expect(
             found == [
                 "yaml portal/a-yaml.md:3", "unknown-key portal/b-key.md:3", "utf8 portal/c-utf8.md:5",
-                "missing-original portal/d-twin.en.md:1", "dead-link portal/e-link.md:6", "unclosed-directive portal/f-open.md:4",
-                "duplicate-url portal/h-url.md:1", "unknown-directive portal/i-directive.md:4", "front-matter portal/j-none.md:1",
+                "missing-original portal/d-twin.en.md:1", "dead-link portal/e-link.md:6",
+                "unclosed-directive portal/f-open.md:4",
+                "duplicate-url portal/h-url.md:1", "unknown-directive portal/i-directive.md:4",
+                "front-matter portal/j-none.md:1",
                 "raw-html portal/k-html.md:4", "raw-html portal/k-html.md:4", "unknown-visibility portal/l-tag.md:3",
-                "link-to-hidden portal/m-hidden.md:4", "dead-anchor portal/n-anchor.md:4", "wrong-type portal/o-date.md:3",
-                "link-scheme portal/p-scheme.md:4", "unknown-layout portal/q-layout.md:1", "unknown-form portal/r-form.md:3",
+                "link-to-hidden portal/m-hidden.md:4", "dead-anchor portal/n-anchor.md:4",
+                "wrong-type portal/o-date.md:3",
+                "link-scheme portal/p-scheme.md:4", "unknown-layout portal/q-layout.md:1",
+                "unknown-form portal/r-form.md:3",
             ])
     }
 
     @Test func aPageIsHiddenUnlessSomethingSaysOtherwise() throws {
-        let site = try SmallSite(["portal/_index.md": page("首页", "visibility: public"), "portal/a.md": page("a"), "town/_index.md": page("镇")])
+        let site = try SmallSite([
+            "portal/_index.md": page("首页", "visibility: public"), "portal/a.md": page("a"), "town/_index.md": page("镇"),
+        ])
         #expect(try !site.build().hasErrors)
         let files = try site.folder.contents("out/public")
         #expect(files["a/index.html"] == nil)
@@ -60,7 +66,8 @@ import TestSupport
 
     @Test func aTranslationMayNotBeMorePublicThanItsOriginal() throws {
         let site = try SmallSite([
-            "portal/_index.md": Self.index, "portal/a.md": page("a", "visibility: intranet"), "portal/a.en.md": page("a"), "town/_index.md": Self.index,
+            "portal/_index.md": Self.index, "portal/a.md": page("a", "visibility: intranet"),
+            "portal/a.en.md": page("a"), "town/_index.md": Self.index,
         ])
         let found = try site.findings()
         #expect(found == ["twin-visibility portal/_index.md:3"])
@@ -79,11 +86,15 @@ import TestSupport
     }
 
     @Test func mistakesInTheListOfSitesHaveTheirPlace() throws {
-        let site = try SmallSite([:], sites: "group: {name: x}\nvariants: {public: {admit: [public]}}\nsites: [{slug: A B, kind: nope, name: x}]\n")
+        let site = try SmallSite(
+            [:],
+            sites:
+                "group: {name: x}\nvariants: {public: {admit: [public]}}\nsites: [{slug: A B, kind: nope, name: x}]\n")
         let found = try site.findings()
         #expect(
             found == [
-                "missing-key sites.yaml:1", "missing-key sites.yaml:2", "missing-key sites.yaml:2", "unknown-key sites.yaml:2",
+                "missing-key sites.yaml:1", "missing-key sites.yaml:2", "missing-key sites.yaml:2",
+                "unknown-key sites.yaml:2",
                 "wrong-type sites.yaml:3", "wrong-type sites.yaml:3",
             ])
     }

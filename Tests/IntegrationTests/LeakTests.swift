@@ -1,6 +1,6 @@
 import PortalBase
-import Testing
 import TestSupport
+import Testing
 
 @testable import SiteGen
 
@@ -57,11 +57,16 @@ import TestSupport
                     let name = "\(site)/\(folder)p\(n)"
                     if deleting, visible == "intranet" { continue }
                     let body = pieces.map { $0.source(deleting: deleting) }.joined()
-                    files[name + ".md"] = page(label, "date: \(date)\ntags: \(tags)\nvisibility: \(visible)\(alias)", body)
-                    if english { files[name + ".en.md"] = page("E" + label, "date: \(date)\nvisibility: \(visible)", body) }
+                    files[name + ".md"] = page(
+                        label, "date: \(date)\ntags: \(tags)\nvisibility: \(visible)\(alias)", body)
+                    if english {
+                        files[name + ".en.md"] = page("E" + label, "date: \(date)\nvisibility: \(visible)", body)
+                    }
                 }
                 let attachment = random.next() % 2 == 0
-                if attachment, !(deleting && effective == "intranet") { files["\(site)/\(folder)file.txt"] = "attachment \(words)" }
+                if attachment, !(deleting && effective == "intranet") {
+                    files["\(site)/\(folder)file.txt"] = "attachment \(words)"
+                }
             }
         }
         var rows = "name,visibility\n"
@@ -119,13 +124,15 @@ import TestSupport
         try site.build()
         let before = try site.folder.contents("out")
         let path = "Content/portal/news/a.md"
-        let public_ = try site.folder.text(path)
-        try site.folder.write([path: public_.replacing("tags: [路]", with: "visibility: intranet")])
+        let shown = try site.folder.text(path)
+        try site.folder.write([path: shown.replacing("tags: [路]", with: "visibility: intranet")])
         try site.folder.write(["Content/portal/news/a.en.md": page("A", "date: 2026-08-01\nvisibility: intranet")])
         try site.build()
         let hidden = try site.folder.contents("out/public")
         #expect(!hidden.values.contains { String(decoding: $0, as: UTF8.self).contains("甲") })
-        try site.folder.write([path: public_, "Content/portal/news/a.en.md": page("A", "date: 2026-08-01", "See [b](b.md).")])
+        try site.folder.write([
+            path: shown, "Content/portal/news/a.en.md": page("A", "date: 2026-08-01", "See [b](b.md)."),
+        ])
         try site.build()
         #expect(try site.folder.contents("out") == before)
     }

@@ -1,6 +1,6 @@
 import PortalBase
-import Testing
 import TestSupport
+import Testing
 
 @testable import SiteGen
 
@@ -10,7 +10,9 @@ import TestSupport
         "portal/_index.en.md": page("Home"),
         "portal/news/_index.md": page("新闻", "weight: 1"),
         "portal/news/_index.en.md": page("News"),
-        "portal/news/a.md": page("甲", "date: 2026-08-01\ntags: [路]\naliases: [/old/a/]", "见 [乙](b.md#一) 和 [附件](f.txt)。\n\n:::intranet\n密 [丙](c.md)\n:::\n"),
+        "portal/news/a.md": page(
+            "甲", "date: 2026-08-01\ntags: [路]\naliases: [/old/a/]",
+            "见 [乙](b.md#一) 和 [附件](f.txt)。\n\n:::intranet\n密 [丙](c.md)\n:::\n"),
         "portal/news/a.en.md": page("A", "date: 2026-08-01", "See [b](b.md)."),
         "portal/news/b.md": page("乙", "date: 2026-08-02\nsites: [town]", "# 一\n\n:ref[丙]{to=c.md} :intranet[内]。"),
         "portal/news/c.md": page("丙", "date: 2026-08-03\nvisibility: intranet\ntags: [密]"),
@@ -29,9 +31,12 @@ import TestSupport
         let files = try site.folder.contents("out/public")
         #expect(
             Set(files.keys.filter { !$0.hasPrefix("assets/") && !$0.hasSuffix(".xml") }) == [
-                "index.html", "en/index.html", "news/index.html", "en/news/index.html", "news/a/index.html", "en/news/a/index.html",
-                "news/b/index.html", "news/f.txt", "old/a/index.html", "tags/index.html", "tags/路/index.html", "sitemap/index.html",
-                "en/sitemap/index.html", "404.html", "en/404.html", "robots.txt", "xz/town/index.html", "xz/town/news/index.html",
+                "index.html", "en/index.html", "news/index.html", "en/news/index.html", "news/a/index.html",
+                "en/news/a/index.html",
+                "news/b/index.html", "news/f.txt", "old/a/index.html", "tags/index.html", "tags/路/index.html",
+                "sitemap/index.html",
+                "en/sitemap/index.html", "404.html", "en/404.html", "robots.txt", "xz/town/index.html",
+                "xz/town/news/index.html",
                 "xz/town/sitemap/index.html", "xz/town/404.html",
             ])
         let article = try site.folder.text("out/public/news/a/index.html")
@@ -53,7 +58,9 @@ import TestSupport
         #expect(try site.folder.text("out/public/xz/town/news/index.html").contains("/news/b/ 乙"))
         let redirect = try site.folder.text("out/public/old/a/index.html")
         #expect(redirect == "→ /news/a/")
-        #expect(try site.folder.text("out/public/sitemap-portal.xml").contains("hreflang=\"zh-CN\" href=\"https://p.example/news/a/\""))
+        #expect(
+            try site.folder.text("out/public/sitemap-portal.xml").contains(
+                "hreflang=\"zh-CN\" href=\"https://p.example/news/a/\""))
         #expect(try site.folder.text("out/intranet/robots.txt").contains("Disallow: /"))
         #expect(try site.folder.text("out/public.runtime/shell.portal.zh.html").contains(VariantRenderer.mainSlot))
     }
@@ -83,7 +90,10 @@ import TestSupport
     @Test func aWithdrawnPageIsGoneFromTheTree() throws {
         let site = try SmallSite(Self.tree)
         try site.build()
-        try site.folder.write(["Content/portal/news/a.md": page("甲", "visibility: intranet"), "Content/portal/news/a.en.md": page("A", "visibility: intranet")])
+        try site.folder.write([
+            "Content/portal/news/a.md": page("甲", "visibility: intranet"),
+            "Content/portal/news/a.en.md": page("A", "visibility: intranet"),
+        ])
         try site.build()
         let files = try site.folder.contents("out/public")
         let traces = files.keys.filter { $0.hasPrefix("news/a/") || $0.contains("old/a") || $0.contains("路") }
@@ -94,7 +104,10 @@ import TestSupport
         let site = try SmallSite(Self.tree)
         try site.build()
         let before = try site.folder.contents("out")
-        try site.folder.write(["Content/portal/news/b.md": page("乙", "", "[x](nowhere.md)"), "Content/portal/news/a.md": page("改", "date: 2026-08-01")])
+        try site.folder.write([
+            "Content/portal/news/b.md": page("乙", "", "[x](nowhere.md)"),
+            "Content/portal/news/a.md": page("改", "date: 2026-08-01"),
+        ])
         let report = try site.build()
         #expect(report.hasErrors)
         #expect(try site.folder.contents("out") == before)
@@ -107,7 +120,8 @@ import TestSupport
         // What a process leaves that dies after writing its journal and moving some of its files.
         let staged = try site.folder.contents("out/public")
         try site.folder.write("out/.stage/public/index.html", Array("new".utf8))
-        let journal = #"{"fmt":"xinmi-journal/1","operations":[["delete","public/news/a/index.html"],["put","public/404.html"],["put","public/index.html"]]}"#
+        let journal =
+            #"{"fmt":"xinmi-journal/1","operations":[["delete","public/news/a/index.html"],["put","public/404.html"],["put","public/index.html"]]}"#
         try site.folder.write("out/.journal.json", Array(journal.utf8))
         _ = try OutputTransaction(root: site.folder.path + "/out")
         let after = try site.folder.contents("out/public")
@@ -149,7 +163,10 @@ import TestSupport
         let site = try SmallSite(tree)
         try site.build()
         let files = try site.folder.contents("out/public")
-        #expect(files.keys.filter { $0.hasPrefix("news/page/") }.sorted() == ["news/page/2/index.html", "news/page/3/index.html", "news/page/4/index.html"])
+        #expect(
+            files.keys.filter { $0.hasPrefix("news/page/") }.sorted() == [
+                "news/page/2/index.html", "news/page/3/index.html", "news/page/4/index.html",
+            ])
         #expect(try site.folder.text("out/public/news/page/4/index.html").contains("/news/n1/ 页1"))
     }
 }

@@ -1,6 +1,6 @@
 import PortalBase
-import Testing
 import TestSupport
+import Testing
 
 @testable import SiteGen
 
@@ -52,7 +52,8 @@ struct SmallSite {
 
     @discardableResult
     func build(
-        variants: [String] = [], output: String? = "out", overlays: [String] = [], jobs: Int = 2, now: Instant = SmallSite.now
+        variants: [String] = [], output: String? = "out", overlays: [String] = [], jobs: Int = 2,
+        now: Instant = SmallSite.now
     ) throws -> BuildReport {
         let request = BuildRequest(
             source: folder.path, output: output.map { folder.path + "/" + $0 }, variants: variants,
@@ -62,7 +63,9 @@ struct SmallSite {
 
     /// `rule path:line` of every finding.
     func findings(now: Instant = SmallSite.now) throws -> [String] {
-        try build(output: nil, now: now).diagnostics.map { "\($0.rule) \($0.position.path.replacing("Content/", with: "")):\($0.position.line)" }
+        try build(output: nil, now: now).diagnostics.map {
+            "\($0.rule) \($0.position.path.replacing("Content/", with: "")):\($0.position.line)"
+        }
     }
 }
 

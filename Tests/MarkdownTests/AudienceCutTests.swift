@@ -37,8 +37,10 @@ import Testing
     }
 
     @Test(arguments: [
-        (":::intranet\nx\n", "unclosed-directive"), ("a :intranet[x\n\nb", "unclosed-directive"), (":::\n", "directive-close"),
-        (":::only\nx\n:::\n", "visibility-missing"), ("::intranet\n", "directive-form"), (":::intranet{a\nx\n:::\n", "directive-syntax"),
+        (":::intranet\nx\n", "unclosed-directive"), ("a :intranet[x\n\nb", "unclosed-directive"),
+        (":::\n", "directive-close"),
+        (":::only\nx\n:::\n", "visibility-missing"), ("::intranet\n", "directive-form"),
+        (":::intranet{a\nx\n:::\n", "directive-syntax"),
     ])
     func mistakesAreReported(_ text: String, _ rule: String) {
         #expect(cut(text).rules.contains(rule), "\(text)")

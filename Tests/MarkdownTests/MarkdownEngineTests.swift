@@ -19,7 +19,9 @@ import Testing
     }
 
     @Test func linksImagesAndDirectivesBecomeSlots() {
-        let (document, diagnostics) = render("[a](b.md) ![c](d.png \"t\") :ref[e]{to=f.md}\n\n:::notice[g]{kind=warning}\nh\n:::\n\n::table{src=x.csv}\n")
+        let (document, diagnostics) = render(
+            "[a](b.md) ![c](d.png \"t\") :ref[e]{to=f.md}\n\n:::notice[g]{kind=warning}\nh\n:::\n\n::table{src=x.csv}\n"
+        )
         #expect(diagnostics == [])
         let kinds = document.slots.map { slot in
             switch slot.slot {
@@ -31,7 +33,11 @@ import Testing
             case .directiveLeaf(let d): "leaf \(d.name) \(d.attributes["src"] ?? "")"
             }
         }
-        #expect(kinds == ["link b.md false", "close", "image d.png c t", "link f.md true", "close", "open notice g warning", "end notice", "leaf table x.csv"])
+        #expect(
+            kinds == [
+                "link b.md false", "close", "image d.png c t", "link f.md true", "close", "open notice g warning",
+                "end notice", "leaf table x.csv",
+            ])
     }
 
     @Test func rawHTMLIsAnErrorWithItsLine() {
@@ -41,9 +47,13 @@ import Testing
     }
 
     @Test func aMarkThatOnlyLooksLikeADirectiveNeverShowsWhatItHides() {
-        for text in ["- item\n\n  :::intranet\n  secret\n  :::\n", "> :::intranet\n> secret\n> :::\n", "：：：intranet\nsecret\n：：：\n", "a：intranet[secret]\n"] {
+        for text in [
+            "- item\n\n  :::intranet\n  secret\n  :::\n", "> :::intranet\n> secret\n> :::\n",
+            "：：：intranet\nsecret\n：：：\n", "a：intranet[secret]\n",
+        ] {
             let (document, diagnostics) = render(text)
-            #expect(diagnostics.hasErrors || !String(decoding: document.html, as: UTF8.self).contains("secret"), "\(text)")
+            #expect(
+                diagnostics.hasErrors || !String(decoding: document.html, as: UTF8.self).contains("secret"), "\(text)")
         }
     }
 

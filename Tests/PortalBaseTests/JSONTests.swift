@@ -3,18 +3,23 @@ import Testing
 
 @Suite struct JSONTests {
     @Test func canonicalTextFollowsRFC8785() throws {
-        let json = try JSON(parsing: Array(#" { "b" : [ 1 , true , null ] , "a" : "\u20ac\n\u0007\"" , "é": {} } "#.utf8))
+        let json = try JSON(
+            parsing: Array(#" { "b" : [ 1 , true , null ] , "a" : "\u20ac\n\u0007\"" , "é": {} } "#.utf8))
         #expect(json.canonicalText == "{\"a\":\"€\\n\\u0007\\\"\",\"b\":[1,true,null],\"é\":{}}")
     }
 
     @Test func keysSortByUTF16() throws {
         // U+1F600 (surrogates d83d …) comes before U+FB33 in UTF-16 though after it in code points.
-        #expect(JSON.object(["\u{FB33}": .null, "\u{1F600}": .null]).canonicalText == "{\"\u{1F600}\":null,\"\u{FB33}\":null}")
+        #expect(
+            JSON.object(["\u{FB33}": .null, "\u{1F600}": .null]).canonicalText
+                == "{\"\u{1F600}\":null,\"\u{FB33}\":null}")
     }
 
     @Test(arguments: [
-        ("{\"a\":1,\"a\":2}", JSONError.Code.duplicateKey), ("1.5", .notInteger), ("1e3", .notInteger), ("[1,]", .syntax), ("01", .syntax),
-        ("\"\\ud800\"", .syntax), ("{} x", .trailing), ("", .syntax), ("nul", .syntax), ("-", .syntax), ("\"a", .syntax),
+        ("{\"a\":1,\"a\":2}", JSONError.Code.duplicateKey), ("1.5", .notInteger), ("1e3", .notInteger),
+        ("[1,]", .syntax), ("01", .syntax),
+        ("\"\\ud800\"", .syntax), ("{} x", .trailing), ("", .syntax), ("nul", .syntax), ("-", .syntax),
+        ("\"a", .syntax),
         (String(repeating: "[", count: 40), .tooDeep),
     ])
     func refuses(_ text: String, _ code: JSONError.Code) {

@@ -43,30 +43,41 @@ import Testing
     }
 
     private func credentials() -> SubmissionDatabase.Credentials {
-        .init(receipt: Receipt(date: Self.now.date(in: .shanghai), random: systemRandomBytes(8)), code: QueryCode(random: systemRandomBytes(16)))
+        .init(
+            receipt: Receipt(date: Self.now.date(in: .shanghai), random: systemRandomBytes(8)),
+            code: QueryCode(random: systemRandomBytes(16)))
     }
 
     private func sealed(_ id: Int) -> SubmissionDatabase.Sealed {
         .init(
-            id: "00000000-0000-4000-8000-\(padded(id, 12))", kind: "hotline", received: Self.now, lookup: systemRandomBytes(32), clear: [1], sealed: [2])
+            id: "00000000-0000-4000-8000-\(padded(id, 12))", kind: "hotline", received: Self.now,
+            lookup: systemRandomBytes(32), clear: [1], sealed: [2])
     }
 
     @Test func theSameKeyAndContentGivesTheSameReceipt() throws {
         let (database, first) = (try database(), credentials())
         let digest = SHA256Digest(of: [1])
         #expect(try database.store(sealed(1), credentials: first, onceKeys: [[7]], digest: digest) == .stored)
-        #expect(try database.store(sealed(2), credentials: credentials(), onceKeys: [[7]], digest: digest) == .repeated(first))
-        #expect(try database.store(sealed(3), credentials: credentials(), onceKeys: [[7]], digest: SHA256Digest(of: [2])) == .keyReused)
+        #expect(
+            try database.store(sealed(2), credentials: credentials(), onceKeys: [[7]], digest: digest)
+                == .repeated(first))
+        #expect(
+            try database.store(sealed(3), credentials: credentials(), onceKeys: [[7]], digest: SHA256Digest(of: [2]))
+                == .keyReused)
         #expect(try database.store(sealed(4), credentials: credentials(), onceKeys: [[8]], digest: digest) == .stored)
     }
 
     @Test func aDoubleClickOverTheHourIsStillOneSubmission() throws {
         let (database, first) = (try database(), credentials())
         let early = try database.hourKeys(at: Self.now)
-        #expect(try database.store(sealed(1), credentials: first, onceKeys: early, digest: SHA256Digest(of: [1])) == .stored)
+        #expect(
+            try database.store(sealed(1), credentials: first, onceKeys: early, digest: SHA256Digest(of: [1])) == .stored
+        )
         let late = try database.hourKeys(at: Self.now.adding(seconds: 3600))
         #expect(late.count == 2 && late[1] == early[0])
-        #expect(try database.store(sealed(2), credentials: credentials(), onceKeys: late, digest: SHA256Digest(of: [1])) == .repeated(first))
+        #expect(
+            try database.store(sealed(2), credentials: credentials(), onceKeys: late, digest: SHA256Digest(of: [1]))
+                == .repeated(first))
         #expect(try database.hourKeys(at: Self.now.adding(seconds: 3 * 3600)).count == 1)
     }
 
@@ -92,7 +103,8 @@ import Testing
 @Suite struct SymmetricTests {
     @Test func hkdfFollowsRFC5869() {
         // Test case 1 of the RFC.
-        let prk = HKDF.extract(salt: bytesFromHex("000102030405060708090a0b0c")!, ikm: [UInt8](repeating: 0x0b, count: 22))
+        let prk = HKDF.extract(
+            salt: bytesFromHex("000102030405060708090a0b0c")!, ikm: [UInt8](repeating: 0x0b, count: 22))
         #expect(hexText(prk) == "077709362c2e32df0ddc3f0dc47bba6390b6c73bb50f9c3122ec844ad7c2b3e5")
     }
 

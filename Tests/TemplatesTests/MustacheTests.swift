@@ -1,13 +1,15 @@
 import Foundation
 import PortalBase
 import Templates
-import Testing
 import TestSupport
+import Testing
 
 @Suite struct MustacheTests {
     private func render(_ source: String, _ context: Value, partials: [String: String] = [:]) throws -> String {
         var templates = [try Template(name: "main", path: "main", source: Array(source.utf8))]
-        for (name, text) in partials { templates.append(try Template(name: name, path: name, source: Array(text.utf8))) }
+        for (name, text) in partials {
+            templates.append(try Template(name: name, path: name, source: Array(text.utf8)))
+        }
         let result = try TemplateSet(templates).render("main", [context], missingPartials: .empty)
         return String(decoding: result.bytes, as: UTF8.self)
     }
@@ -20,12 +22,14 @@ import TestSupport
     @Test func anUnknownNameIsReportedWithItsPlace() throws {
         let template = try Template(name: "t", path: "Themes/x/t.mustache", source: Array("a\n {{nope}}".utf8))
         let result = try TemplateSet([template]).render("t", [.fields([:])])
-        #expect(result.unknownNames.map(\.position) == [SourcePosition(path: "Themes/x/t.mustache", line: 2, column: 2)])
+        #expect(
+            result.unknownNames.map(\.position) == [SourcePosition(path: "Themes/x/t.mustache", line: 2, column: 2)])
     }
 
     @Test func aParentIsFilledByItsBlocks() throws {
         let text = try render(
-            "{{<base}}{{$main}}M{{/main}}{{/base}}", .fields([:]), partials: ["base": "[{{$title}}T{{/title}}|{{$main}}{{/main}}]"])
+            "{{<base}}{{$main}}M{{/main}}{{/base}}", .fields([:]),
+            partials: ["base": "[{{$title}}T{{/title}}|{{$main}}{{/main}}]"])
         #expect(text == "[T|M]")
     }
 
@@ -33,21 +37,30 @@ import TestSupport
         #expect { try render("{{>main}}", .fields([:])) } throws: { ($0 as? TemplateError)?.code == .recursion }
     }
 
-    @Test(arguments: [("{{a", TemplateError.Code.unclosedTag), ("{{#a}}", .unclosedSection), ("{{/a}}", .strayClose), ("{{ }}", .emptyName)])
+    @Test(arguments: [
+        ("{{a", TemplateError.Code.unclosedTag), ("{{#a}}", .unclosedSection), ("{{/a}}", .strayClose),
+        ("{{ }}", .emptyName),
+    ])
     func mistakesInTheSourceAreErrors(_ source: String, _ code: TemplateError.Code) {
-        #expect { try Template(name: "t", path: "t", source: Array(source.utf8)) } throws: { ($0 as? TemplateError)?.code == code }
+        #expect { try Template(name: "t", path: "t", source: Array(source.utf8)) } throws: {
+            ($0 as? TemplateError)?.code == code
+        }
     }
 
     /// Cases of the inheritance module that ask for a block's text to be re-indented; not done yet.
     private static let reindentation: Set<String> = [
-        "Block reindentation", "Inherit", "Intrinsic indentation", "Nested block reindentation", "Override parent with newlines",
+        "Block reindentation", "Inherit", "Intrinsic indentation", "Nested block reindentation",
+        "Override parent with newlines",
         "Standalone block", "Standalone parent",
     ]
 
     /// The official suite, where it lies beside the checkout.
     @Test(
         .enabled(if: FileSystem.kind(repositoryRoot + "/../shared/spec/mustache") == .directory),
-        arguments: ["comments", "delimiters", "interpolation", "inverted", "partials", "sections", "~inheritance", "~dynamic-names"])
+        arguments: [
+            "comments", "delimiters", "interpolation", "inverted", "partials", "sections", "~inheritance",
+            "~dynamic-names",
+        ])
     func officialSuite(_ name: String) throws {
         let data = try Data(contentsOf: URL(fileURLWithPath: repositoryRoot + "/../shared/spec/mustache/\(name).json"))
         let suite = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
@@ -56,7 +69,8 @@ import TestSupport
         for test in tests where !Self.reindentation.contains(test["name"] as? String ?? "") {
             let title = "\(name): \(test["name"] ?? "")"
             let text = try render(
-                try #require(test["template"] as? String), Self.value(test["data"] ?? [:]), partials: test["partials"] as? [String: String] ?? [:])
+                try #require(test["template"] as? String), Self.value(test["data"] ?? [:]),
+                partials: test["partials"] as? [String: String] ?? [:])
             // The suite escapes only four characters; this engine escapes the apostrophe too.
             #expect(text.replacingOccurrences(of: "&#39;", with: "'") == (test["expected"] as? String), "\(title)")
         }
@@ -68,12 +82,12 @@ import TestSupport
         case let items as [Any]: return .list(items.map(value))
         case let text as String: return .text(text)
         case let number as NSNumber:
-            if CFGetTypeID(number) { return .flag(number.boolValue) }
+            if isBoolean(number) { return .flag(number.boolValue) }
             return number.doubleValue == number.doubleValue.rounded() ? .number(number.intValue) : .text("\(number)")
         default: return .nothing
         }
     }
 
     /// Whether a number of JSONSerialization was `true` or `false`.
-    private static func CFGetTypeID(_ number: NSNumber) -> Bool { String(cString: number.objCType) == "c" }
+    private static func isBoolean(_ number: NSNumber) -> Bool { String(cString: number.objCType) == "c" }
 }

@@ -7,7 +7,8 @@ package final class TemporaryFolder: Sendable {
 
     package init() {
         path = NSTemporaryDirectory() + "xinmi-" + UUID().uuidString
-        try? FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)  // A failure shows at the first write.
+        // A failure shows at the first write.
+        try? FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }
 
     deinit {
@@ -31,7 +32,9 @@ package final class TemporaryFolder: Sendable {
     package func contents(_ folder: String) throws -> [String: [UInt8]] {
         guard FileSystem.kind(path + "/" + folder) == .directory else { return [:] }
         var result: [String: [UInt8]] = [:]
-        for file in try FileSystem.filesBelow(path + "/" + folder) { result[file] = try FileSystem.read(path + "/" + folder + "/" + file) }
+        for file in try FileSystem.filesBelow(path + "/" + folder) {
+            result[file] = try FileSystem.read(path + "/" + folder + "/" + file)
+        }
         return result
     }
 }
@@ -65,7 +68,8 @@ package func run(_ arguments: [String], input: [UInt8] = [], in folder: String? 
     process.standardError = FileHandle(forWritingAtPath: scratch.path + "/err")
     try process.run()
     process.waitUntilExit()
-    return ProcessResult(status: process.terminationStatus, output: try scratch.text("out"), error: try scratch.text("err"))
+    return ProcessResult(
+        status: process.terminationStatus, output: try scratch.text("out"), error: try scratch.text("err"))
 }
 
 /// A small reproducible generator (SplitMix64) for property tests.

@@ -10,9 +10,12 @@ import Workflow
 
     /// Vectors recomputed from the State Council's schedules.
     @Test(arguments: [
-        ("2026-09-18", 20, "2026-10-22"), ("2026-02-10", 20, "2026-03-16"), ("2026-04-28", 7, "2026-05-11"), ("2025-12-30", 20, "2026-01-28"),
-        ("2024-09-30", 20, "2024-11-01"), ("2007-04-27", 20, "2007-05-30"), ("2007-09-28", 15, "2007-10-24"), ("2005-12-29", 15, "2006-01-20"),
-        ("2026-11-20", 20, "2026-12-18"), ("2026-02-12", 1, "2026-02-13"), ("2026-02-12", 5, "2026-02-26"), ("2026-02-15", 5, "2026-02-28"),
+        ("2026-09-18", 20, "2026-10-22"), ("2026-02-10", 20, "2026-03-16"), ("2026-04-28", 7, "2026-05-11"),
+        ("2025-12-30", 20, "2026-01-28"),
+        ("2024-09-30", 20, "2024-11-01"), ("2007-04-27", 20, "2007-05-30"), ("2007-09-28", 15, "2007-10-24"),
+        ("2005-12-29", 15, "2006-01-20"),
+        ("2026-11-20", 20, "2026-12-18"), ("2026-02-12", 1, "2026-02-13"), ("2026-02-12", 5, "2026-02-26"),
+        ("2026-02-15", 5, "2026-02-28"),
         ("2025-09-26", 5, "2025-10-10"), ("2025-12-31", 5, "2026-01-08"), ("2026-01-05", 45, "2026-03-13"),
     ])
     func workingDaysAreCountedFromTheDayAfter(_ start: String, _ days: Int, _ due: String) throws {
@@ -27,7 +30,9 @@ import Workflow
     }
 
     @Test func calendarDaysRollForwardOffAHoliday() throws {
-        #expect(try calendar().deadline(from: CivilDate(iso: "2026-09-22")!, TimeLimit(days: 10, working: false)) == .on(CivilDate(iso: "2026-10-08")!))
+        #expect(
+            try calendar().deadline(from: CivilDate(iso: "2026-09-22")!, TimeLimit(days: 10, working: false))
+                == .on(CivilDate(iso: "2026-10-08")!))
     }
 }
 
@@ -56,7 +61,8 @@ import Workflow
 
 @Suite struct ApprovalCaseTests {
     private func application() -> ApprovalCase {
-        ApprovalCase(lead: "a", tasks: ["a", "b", "c"].map { .init(department: $0, limit: TimeLimit(days: 10, working: true)) })
+        ApprovalCase(
+            lead: "a", tasks: ["a", "b", "c"].map { .init(department: $0, limit: TimeLimit(days: 10, working: true)) })
     }
 
     @Test func branchesRunInAnyOrderAndJoinOnce() throws {

@@ -6,7 +6,8 @@ import PortalBase
 @main
 struct CoreDesk: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "coredesk", abstract: "Hotline requests and parallel approvals in the core network.", version: "0.1.0",
+        commandName: "coredesk", abstract: "Hotline requests and parallel approvals in the core network.",
+        version: "0.1.0",
         subcommands: [Serve.self, Migrate.self, Import.self, Export.self])
 }
 
@@ -55,7 +56,8 @@ struct Import: ParsableCommand {
 }
 
 struct Export: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Seals results and the acknowledgement into the outbox; completes the overlay.")
+    static let configuration = CommandConfiguration(
+        abstract: "Seals results and the acknowledgement into the outbox; completes the overlay.")
     @OptionGroup var configurationOption: ConfigurationOption
 
     func run() throws {

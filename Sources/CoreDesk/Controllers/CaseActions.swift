@@ -31,15 +31,21 @@ struct CaseActions: Sendable {
     private func hotline(_ file: DeskDatabase.CaseFile, _ ticket: HotlineTicket, _ officer: Officer) -> [Action] {
         var actions: [Action] = []
         if officer.roles.contains(.dispatcher), ticket.state == .received || ticket.state == .dispatched {
-            let departments = configuration.departments.sorted { $0.key < $1.key }.map { (value: $0.key, label: $0.value) }
-            actions.append(Action(key: "dispatch", name: "派单", inputs: [Input(name: "department", label: "承办部门", form: .choice(departments))]))
+            let departments = configuration.departments.sorted { $0.key < $1.key }.map {
+                (value: $0.key, label: $0.value)
+            }
+            actions.append(
+                Action(
+                    key: "dispatch", name: "派单",
+                    inputs: [Input(name: "department", label: "承办部门", form: .choice(departments))]))
         }
         if officer.roles.contains(.handler), ticket.state == .dispatched, ticket.department == officer.department {
             actions.append(
                 Action(
                     key: "reply", name: "答复",
                     inputs: [
-                        Input(name: "note", label: "内部办理情况（不公开）", form: .text), Input(name: "reply", label: "公开答复内容（诉求人可见）", form: .text),
+                        Input(name: "note", label: "内部办理情况（不公开）", form: .text),
+                        Input(name: "reply", label: "公开答复内容（诉求人可见）", form: .text),
                     ]))
         }
         if officer.roles.contains(.dispatcher), ticket.state == .answered, file.answers["publish"]?.string == "agree" {
@@ -47,8 +53,12 @@ struct CaseActions: Sendable {
                 Action(
                     key: "release", name: "公开到网站",
                     inputs: [
-                        Input(name: "title", label: "标题（隐去姓名和号码）", form: .line, value: "关于“\(file.answers["subject"]?.string ?? "")”的答复"),
-                        Input(name: "question", label: "诉求（隐去姓名和号码）", form: .text, value: file.answers["details"]?.string ?? ""),
+                        Input(
+                            name: "title", label: "标题（隐去姓名和号码）", form: .line,
+                            value: "关于“\(file.answers["subject"]?.string ?? "")”的答复"),
+                        Input(
+                            name: "question", label: "诉求（隐去姓名和号码）", form: .text,
+                            value: file.answers["details"]?.string ?? ""),
                         Input(name: "answer", label: "答复", form: .text, value: ticket.reply ?? ""),
                     ]))
         }
@@ -60,21 +70,30 @@ struct CaseActions: Sendable {
         var actions: [Action] = []
         if approval.state == .submitted, officer.department == approval.lead {
             actions.append(Action(key: "accept", name: "受理", inputs: []))
-            actions.append(Action(key: "decline", name: "不予受理", inputs: [Input(name: "text", label: "理由和有权受理的机关", form: .text)]))
+            actions.append(
+                Action(key: "decline", name: "不予受理", inputs: [Input(name: "text", label: "理由和有权受理的机关", form: .text)]))
         }
-        if approval.state == .inParallel, approval.tasks.contains(where: { $0.department == officer.department && $0.opinion == .pending }) {
+        if approval.state == .inParallel,
+            approval.tasks.contains(where: { $0.department == officer.department && $0.opinion == .pending })
+        {
             let choices = [(value: "agree", label: "同意"), (value: "disagree", label: "不同意")]
             actions.append(
                 Action(
                     key: "opinion", name: "提出意见",
-                    inputs: [Input(name: "opinion", label: "意见", form: .choice(choices)), Input(name: "note", label: "说明", form: .text)]))
+                    inputs: [
+                        Input(name: "opinion", label: "意见", form: .choice(choices)),
+                        Input(name: "note", label: "说明", form: .text),
+                    ]))
         }
         if approval.state == .joined, officer.department == approval.lead {
             let choices = [(value: "grant", label: "准予许可"), (value: "refuse", label: "不予许可")]
             actions.append(
                 Action(
                     key: "decide", name: "作出决定",
-                    inputs: [Input(name: "decision", label: "决定", form: .choice(choices)), Input(name: "text", label: "决定内容和理由", form: .text)]))
+                    inputs: [
+                        Input(name: "decision", label: "决定", form: .choice(choices)),
+                        Input(name: "text", label: "决定内容和理由", form: .text),
+                    ]))
         }
         return actions
     }
@@ -82,12 +101,14 @@ struct CaseActions: Sendable {
     /// Does an action. Every action is checked against the same list that the page was made from.
     /// - Returns: what the citizen now reads; nil where nothing changes for them.
     func perform(
-        _ action: String, _ input: [String: String], on file: inout DeskDatabase.CaseFile, by officer: Officer, at now: Instant
+        _ action: String, _ input: [String: String], on file: inout DeskDatabase.CaseFile, by officer: Officer,
+        at now: Instant
     ) throws -> CitizenStatus? {
         guard available(file, to: officer).contains(where: { $0.key == action }) else { throw WorkflowError.state }
         func text(_ name: String) -> String { String(input[name, default: ""].prefix(4_000)) }
         func status(_ state: CitizenStatus.State, _ text: String, due: Deadline? = nil) -> CitizenStatus {
-            CitizenStatus(state: state, text: text, received: file.received, due: due.map(CaseDeadlines.text), updated: now)
+            CitizenStatus(
+                state: state, text: text, received: file.received, due: due.map(CaseDeadlines.text), updated: now)
         }
         switch action {
         case "dispatch":
@@ -99,7 +120,8 @@ struct CaseActions: Sendable {
             return status(.answered, text("reply"))
         case "release":
             let page = AnswerPage(
-                number: file.number, date: now.date(in: .shanghai), question: text("question"), answer: text("answer"), title: text("title"))
+                number: file.number, date: now.date(in: .shanghai), question: text("question"), answer: text("answer"),
+                title: text("title"))
             try file.ticket?.release(
                 agreed: file.answers["publish"]?.string == "agree", texts: [page.title, page.question, page.answer],
                 secrets: [file.answers["name"]?.string, file.answers["phone"]?.string].compactMap { $0 })
@@ -113,7 +135,8 @@ struct CaseActions: Sendable {
             try file.approval?.refuseToAccept(by: officer.department, reason: text("text"))
             return status(.notAccepted, text("text"))
         case "opinion":
-            try file.approval?.give(text("opinion") == "agree" ? .agree : .disagree, by: officer.department, note: text("note"))
+            try file.approval?.give(
+                text("opinion") == "agree" ? .agree : .disagree, by: officer.department, note: text("note"))
             return nil
         case "decide":
             let grant = text("decision") == "grant"
@@ -134,14 +157,19 @@ struct CaseDeadlines: Sendable {
     /// 一次告知 within five working days, else deemed accepted (行政许可法 article 32).
     private static let acceptanceLimit = TimeLimit(days: 5, working: true)
 
-    func hotline(received: Instant) -> Deadline { calendar.deadline(from: received.date(in: .shanghai), Self.hotlineLimit) }
+    func hotline(received: Instant) -> Deadline {
+        calendar.deadline(from: received.date(in: .shanghai), Self.hotlineLimit)
+    }
 
     /// Before acceptance the limit for accepting; afterwards the promised limit, else the legal one.
     func approval(_ file: DeskDatabase.CaseFile) -> Deadline {
-        guard let accepted = file.accepted else { return calendar.deadline(from: file.received.date(in: .shanghai), Self.acceptanceLimit) }
+        guard let accepted = file.accepted else {
+            return calendar.deadline(from: file.received.date(in: .shanghai), Self.acceptanceLimit)
+        }
         let service = configuration.definition(file.form)?.service
         let limit = service?.promisedLimit ?? service?.legalLimit
-        return calendar.deadline(from: accepted.date(in: .shanghai), TimeLimit(days: limit?.count ?? 45, working: limit?.working ?? true))
+        return calendar.deadline(
+            from: accepted.date(in: .shanghai), TimeLimit(days: limit?.count ?? 45, working: limit?.working ?? true))
     }
 
     func task(_ task: ApprovalCase.Task, accepted: Instant?) -> Deadline? {

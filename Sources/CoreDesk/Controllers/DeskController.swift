@@ -23,13 +23,16 @@ struct DeskController: Sendable {
         }
         router.post("/cases/:id/:action") { request, context in await act(request, context) }
         router.get("/desk.css") { _, _ in
-            Response(status: .ok, headers: [.contentType: "text/css; charset=utf-8"], body: .init(byteBuffer: ByteBuffer(string: DeskViews.stylesheet)))
+            Response(
+                status: .ok, headers: [.contentType: "text/css; charset=utf-8"],
+                body: .init(byteBuffer: ByteBuffer(string: DeskViews.stylesheet)))
         }
     }
 
     // MARK: Pages
 
-    private func answer(_ request: Request, _ make: @escaping @Sendable (Officer) throws -> Response) async -> Response {
+    private func answer(_ request: Request, _ make: @escaping @Sendable (Officer) throws -> Response) async -> Response
+    {
         do {
             let officer = try authenticator.officer(request)
             return try await onBlockingThread { try make(officer) }
@@ -40,12 +43,14 @@ struct DeskController: Sendable {
 
     private static let kinds = ["hotline": "热线诉求", "application": "审批申请"]
     private static let states: [String: String] = [
-        "received": "待派单", "dispatched": "办理中", "answered": "已答复", "released": "已答复并公开", "submitted": "待受理", "inParallel": "各部门办理中",
+        "received": "待派单", "dispatched": "办理中", "answered": "已答复", "released": "已答复并公开", "submitted": "待受理",
+        "inParallel": "各部门办理中",
         "joined": "待决定", "granted": "准予许可", "refused": "不予许可", "notAccepted": "不予受理", "": "",
     ]
 
     private static let actionNames = [
-        "import": "收件", "dispatch": "派单", "reply": "答复", "release": "公开", "accept": "受理", "decline": "不予受理", "opinion": "提出意见",
+        "import": "收件", "dispatch": "派单", "reply": "答复", "release": "公开", "accept": "受理", "decline": "不予受理",
+        "opinion": "提出意见",
         "decide": "作出决定",
     ]
 
@@ -56,7 +61,8 @@ struct DeskController: Sendable {
             let due = deadline(file)
             let isDone = ["answered", "released", "granted", "refused", "notAccepted"].contains(summary.state)
             return .fields([
-                "id": .text(summary.id), "number": .number(summary.number), "kind": .text(Self.kinds[summary.kind] ?? ""),
+                "id": .text(summary.id), "number": .number(summary.number),
+                "kind": .text(Self.kinds[summary.kind] ?? ""),
                 "subject": .text(Self.subject(file)), "received": .text(summary.received.minuteText(in: .shanghai)),
                 "due": .text(CaseDeadlines.text(due)), "overdue": .flag(!isDone && due.isOverdue(on: today)),
                 "department": .text(summary.department.map { configuration.departments[$0] ?? $0 } ?? ""),
@@ -68,7 +74,9 @@ struct DeskController: Sendable {
 
     /// Dispatchers see every request; a handler sees what concerns the department.
     private func maySee(_ file: DeskDatabase.CaseFile, _ officer: Officer) -> Bool {
-        if let ticket = file.ticket { return officer.roles.contains(.dispatcher) || ticket.department == officer.department }
+        if let ticket = file.ticket {
+            return officer.roles.contains(.dispatcher) || ticket.department == officer.department
+        }
         guard let approval = file.approval else { return false }
         return approval.lead == officer.department || approval.tasks.contains { $0.department == officer.department }
     }
@@ -102,8 +110,10 @@ struct DeskController: Sendable {
         fields["events"] = .list(
             file.events.map { event in
                 .fields([
-                    "at": .text(event.at.minuteText(in: .shanghai)), "officer": .text(event.officer), "action": .text(Self.actionNames[event.action] ?? event.action),
-                    "before": .text(Self.states[event.before] ?? event.before), "after": .text(Self.states[event.after] ?? event.after),
+                    "at": .text(event.at.minuteText(in: .shanghai)), "officer": .text(event.officer),
+                    "action": .text(Self.actionNames[event.action] ?? event.action),
+                    "before": .text(Self.states[event.before] ?? event.before),
+                    "after": .text(Self.states[event.after] ?? event.after),
                 ])
             })
         return page(.ok, try views.render("case", fields))
@@ -115,7 +125,10 @@ struct DeskController: Sendable {
         return fields.compactMap { field in
             guard let answer = file.answers[field.id] else { return nil }
             let given = answer.array?.compactMap(\.string) ?? [answer.string ?? ""]
-            let shown = given.map { value in field.options.first { $0.value == value }?.label.text("zh") ?? (field.type == .declaration ? "是" : value) }
+            let shown = given.map { value in
+                field.options.first { $0.value == value }?.label.text("zh")
+                    ?? (field.type == .declaration ? "是" : value)
+            }
             return .fields(["label": .text(field.label.text("zh")), "value": .text(shown.joined(separator: "、"))])
         }
     }
@@ -134,7 +147,8 @@ struct DeskController: Sendable {
     private func action(_ action: CaseActions.Action, _ id: String, _ token: String, _ version: Int) -> Value {
         let inputs = action.inputs.map { input -> Value in
             var fields: [String: Value] = [
-                "name": .text(input.name), "label": .text(input.label), "value": .text(input.value), "action": .text(action.key),
+                "name": .text(input.name), "label": .text(input.label), "value": .text(input.value),
+                "action": .text(action.key),
                 "isText": .flag(false), "isLine": .flag(false), "isChoice": .flag(false), "options": .list([]),
             ]
             switch input.form {
@@ -142,12 +156,14 @@ struct DeskController: Sendable {
             case .text: fields["isText"] = .flag(true)
             case .choice(let options):
                 fields["isChoice"] = .flag(true)
-                fields["options"] = .list(options.map { .fields(["value": .text($0.value), "label": .text($0.label)]) })
+                fields["options"] = .list(
+                    options.map { .fields(["value": .text($0.value), "label": .text($0.label)]) })
             }
             return .fields(fields)
         }
         return .fields([
-            "name": .text(action.name), "action": .text(action.key), "caseID": .text(id), "token": .text(token), "version": .number(version),
+            "name": .text(action.name), "action": .text(action.key), "caseID": .text(id), "token": .text(token),
+            "version": .number(version),
             "inputs": .list(inputs),
         ])
     }
@@ -176,7 +192,8 @@ struct DeskController: Sendable {
             let id = context.parameters.get("id") ?? ""
             let action = context.parameters.get("action") ?? ""
             let version = Int(input["version"] ?? "") ?? -1
-            try authenticator.check(request, token: input["token"] ?? "", officer: officer, caseID: id, version: version)
+            try authenticator.check(
+                request, token: input["token"] ?? "", officer: officer, caseID: id, version: version)
             let (database, actions, now) = (database, actions, configuration.now())
             try await onBlockingThread {
                 _ = try database.act(on: id, version: version, officer: officer.name, action: action, at: now) { file in

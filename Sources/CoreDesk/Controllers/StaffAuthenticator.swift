@@ -18,7 +18,9 @@ struct StaffAuthenticator: Sendable {
 
     func officer(_ request: Request) throws(Refusal) -> Officer {
         let values = request.headers[values: Self.header]
-        guard values.count == 1, let value = values.first, !value.isEmpty else { throw values.isEmpty ? .noCertificate : .badCertificate }
+        guard values.count == 1, let value = values.first, !value.isEmpty else {
+            throw values.isEmpty ? .noCertificate : .badCertificate
+        }
         guard let pem = percentDecoded(value), let certificate = try? Certificate(pem: Array(pem.utf8)),
             (try? trust.verify(certificate, for: .clientAuthentication, at: configuration.now())) != nil
         else { throw .badCertificate }
@@ -33,9 +35,11 @@ struct StaffAuthenticator: Sendable {
         hexText(hmacSHA256(key: tokenKey, officer.key.bytes + Array("\(caseID)/\(version)".utf8)))
     }
 
-    func check(_ request: Request, token given: String, officer: Officer, caseID: String, version: Int) throws(Refusal) {
+    func check(_ request: Request, token given: String, officer: Officer, caseID: String, version: Int) throws(Refusal)
+    {
         if let origin = request.headers[.origin], origin != configuration.origin { throw .crossSite }
         if let site = request.headers[HTTPField.Name("Sec-Fetch-Site")!], site != "same-origin" { throw .crossSite }
-        guard equalInConstantTime(Array(given.utf8), Array(token(officer, caseID: caseID, version: version).utf8)) else { throw .badToken }
+        guard equalInConstantTime(Array(given.utf8), Array(token(officer, caseID: caseID, version: version).utf8))
+        else { throw .badToken }
     }
 }

@@ -1,7 +1,7 @@
 import CMS
 import Ferry
-import Foundation
 import Forms
+import Foundation
 import GRDB
 import LaneDatabase
 import PortalBase
@@ -60,7 +60,8 @@ struct DeskDatabase: Sendable {
     func tokenKey() throws -> [UInt8] {
         try database.write { db in
             try db.execute(
-                sql: "INSERT INTO setting (name, value) VALUES ('token-key', ?) ON CONFLICT DO NOTHING", arguments: [Data(random(32))])
+                sql: "INSERT INTO setting (name, value) VALUES ('token-key', ?) ON CONFLICT DO NOTHING",
+                arguments: [Data(random(32))])
             return [UInt8](try Data.fetchOne(db, sql: "SELECT value FROM setting WHERE name = 'token-key'") ?? Data())
         }
     }
@@ -88,8 +89,10 @@ struct DeskDatabase: Sendable {
                     """, arguments: [limit]
             ).map { row in
                 Summary(
-                    id: row["id"], number: row["number"], kind: row["kind"], received: Instant(seconds: row["received"]), state: row["state"],
-                    department: row["department"], answers: (try? JSON(parsing: Array((row["answers"] as String).utf8))) ?? .null)
+                    id: row["id"], number: row["number"], kind: row["kind"],
+                    received: Instant(seconds: row["received"]), state: row["state"],
+                    department: row["department"],
+                    answers: (try? JSON(parsing: Array((row["answers"] as String).utf8))) ?? .null)
             }
         }
     }
@@ -129,28 +132,38 @@ struct DeskDatabase: Sendable {
     }
 
     private static func file(_ db: Database, _ id: String) throws -> CaseFile? {
-        guard let row = try Row.fetchOne(db, sql: "SELECT * FROM submission WHERE id = ?", arguments: [id]) else { return nil }
-        let answers = (try? JSON(parsing: Array((row["answers"] as String).utf8)))?.object ?? [:]  // Written canonical by this program.
-        let events = try Row.fetchAll(db, sql: "SELECT * FROM event WHERE id = ? ORDER BY position", arguments: [id]).map {
-            Event(at: Instant(seconds: $0["at"]), officer: $0["officer"], action: $0["action"], before: $0["before"], after: $0["after"])
+        guard let row = try Row.fetchOne(db, sql: "SELECT * FROM submission WHERE id = ?", arguments: [id]) else {
+            return nil
         }
+        // Written canonical by this program.
+        let answers = (try? JSON(parsing: Array((row["answers"] as String).utf8)))?.object ?? [:]
+        let events = try Row.fetchAll(db, sql: "SELECT * FROM event WHERE id = ? ORDER BY position", arguments: [id])
+            .map {
+                Event(
+                    at: Instant(seconds: $0["at"]), officer: $0["officer"], action: $0["action"], before: $0["before"],
+                    after: $0["after"])
+            }
         var file = CaseFile(
-            id: id, number: row["number"], kind: row["kind"], received: Instant(seconds: row["received"]), receipt: row["receipt"],
+            id: id, number: row["number"], kind: row["kind"], received: Instant(seconds: row["received"]),
+            receipt: row["receipt"],
             form: row["form"], language: row["language"], answers: answers, version: row["version"], events: events,
             lookup: row["lookup"], statusKey: row["status_key"])
         if let ticket = try Row.fetchOne(db, sql: "SELECT * FROM ticket WHERE id = ?", arguments: [id]) {
             file.ticket = HotlineTicket(
-                state: HotlineTicket.State(rawValue: ticket["state"])!, department: ticket["department"], internalNote: ticket["note"],
+                state: HotlineTicket.State(rawValue: ticket["state"])!, department: ticket["department"],
+                internalNote: ticket["note"],
                 reply: ticket["reply"])
         }
         if let approval = try Row.fetchOne(db, sql: "SELECT * FROM approval WHERE id = ?", arguments: [id]) {
-            let tasks = try Row.fetchAll(db, sql: "SELECT * FROM task WHERE id = ? ORDER BY position", arguments: [id]).map {
-                ApprovalCase.Task(
-                    department: $0["department"], limit: TimeLimit(days: $0["days"], working: $0["working"]),
-                    opinion: ApprovalCase.Opinion(rawValue: $0["opinion"])!, note: $0["note"])
-            }
+            let tasks = try Row.fetchAll(db, sql: "SELECT * FROM task WHERE id = ? ORDER BY position", arguments: [id])
+                .map {
+                    ApprovalCase.Task(
+                        department: $0["department"], limit: TimeLimit(days: $0["days"], working: $0["working"]),
+                        opinion: ApprovalCase.Opinion(rawValue: $0["opinion"])!, note: $0["note"])
+                }
             file.approval = ApprovalCase(
-                lead: approval["lead"], tasks: tasks, state: ApprovalCase.State(rawValue: approval["state"])!, decision: approval["decision"])
+                lead: approval["lead"], tasks: tasks, state: ApprovalCase.State(rawValue: approval["state"])!,
+                decision: approval["decision"])
             file.accepted = (approval["accepted"] as Int?).map(Instant.init(seconds:))
         }
         return file
@@ -168,7 +181,9 @@ struct DeskDatabase: Sendable {
         change: @Sendable (inout CaseFile) throws -> CitizenStatus?
     ) throws -> CaseFile {
         try database.write { db in
-            guard var file = try Self.file(db, id) else { throw DatabaseError(resultCode: .SQLITE_NOTFOUND, message: "no case") }
+            guard var file = try Self.file(db, id) else {
+                throw DatabaseError(resultCode: .SQLITE_NOTFOUND, message: "no case")
+            }
             guard file.version == version else { throw StalePage() }
             let before = file.ticket?.state.rawValue ?? file.approval?.state.rawValue ?? ""
             let status = try change(&file)
@@ -176,7 +191,8 @@ struct DeskDatabase: Sendable {
             try Self.write(db, file)
             if let page = file.publication {
                 try db.execute(
-                    sql: "INSERT INTO publication (id, number, date, title, question, answer) VALUES (?, ?, ?, ?, ?, ?)",
+                    sql:
+                        "INSERT INTO publication (id, number, date, title, question, answer) VALUES (?, ?, ?, ?, ?, ?)",
                     arguments: [id, page.number, page.date.text, page.title, page.question, page.answer])
             }
             try db.execute(
@@ -218,7 +234,8 @@ struct DeskDatabase: Sendable {
             "id": .string(id), "kind": .string("status"), "lookup": .string(file.lookup), "version": .integer(version),
             "open": .bool(status.isOpen), "box": .string(base64(box)),
         ])
-        try db.execute(sql: "INSERT INTO status_out (id, clear) VALUES (?, ?)", arguments: [id, Data(clear.canonicalBytes)])
+        try db.execute(
+            sql: "INSERT INTO status_out (id, clear) VALUES (?, ?)", arguments: [id, Data(clear.canonicalBytes)])
         try LaneDatabase.enqueue(db, lane: Configuration.sendLane, item: id)
     }
 
@@ -228,7 +245,9 @@ struct DeskDatabase: Sendable {
         let pages = try database.read { db in
             try Row.fetchAll(db, sql: "SELECT * FROM publication ORDER BY number").compactMap { row -> AnswerPage? in
                 guard let date = CivilDate(iso: row["date"] as String) else { return nil }
-                return AnswerPage(number: row["number"], date: date, question: row["question"], answer: row["answer"], title: row["title"])
+                return AnswerPage(
+                    number: row["number"], date: date, question: row["question"], answer: row["answer"],
+                    title: row["title"])
             }
         }
         for page in pages {
@@ -246,7 +265,9 @@ struct DeskDatabase: Sendable {
         LaneDatabase(
             database,
             load: { db, _, id in
-                guard let clear = try Data.fetchOne(db, sql: "SELECT clear FROM status_out WHERE id = ?", arguments: [id]) else {
+                guard
+                    let clear = try Data.fetchOne(db, sql: "SELECT clear FROM status_out WHERE id = ?", arguments: [id])
+                else {
                     throw DatabaseError(resultCode: .SQLITE_NOTFOUND, message: "no status \(id)")
                 }
                 return FerryItem(kind: "status", id: id, parts: [.init(name: "item.json", bytes: [UInt8](clear))])
@@ -257,14 +278,21 @@ struct DeskDatabase: Sendable {
     /// An arrived submission: opened, held against its clear part and its form, filed as a new case.
     private func take(_ db: Database, _ item: FerryItem, _ now: Instant) throws {
         // The same item in another batch has its effect once.
-        if try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM submission WHERE id = ?)", arguments: [item.id]) == true { return }
-        guard let desk, let sealed = item.part("item.p7m"), let clear = item.part("item.json"), let head = try? JSON(parsing: clear) else {
+        if try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM submission WHERE id = ?)", arguments: [item.id])
+            == true
+        {
+            return
+        }
+        guard let desk, let sealed = item.part("item.p7m"), let clear = item.part("item.json"),
+            let head = try? JSON(parsing: clear)
+        else {
             throw LaneDatabase.RejectedItem(.schema)
         }
         guard let plain = try? Envelope.open(sealed, with: desk) else { throw LaneDatabase.RejectedItem(.decrypt) }
         guard let payload = SubmissionPayload(plain), payload.id == item.id, payload.kind == item.kind,
             head["received"]?.string == payload.received.rfc3339(in: .shanghai), head["form"]?.string == payload.form,
-            let definition = configuration.definition(payload.form), case .success(let answers) = definition.validate(Self.input(payload.answers)),
+            let definition = configuration.definition(payload.form),
+            case .success(let answers) = definition.validate(Self.input(payload.answers)),
             answers.values == payload.answers
         else { throw LaneDatabase.RejectedItem(.schema) }
         let number = (try Int.fetchOne(db, sql: "SELECT max(number) FROM submission") ?? 0) + 1
@@ -274,17 +302,21 @@ struct DeskDatabase: Sendable {
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
-                payload.id, number, payload.kind, payload.received.seconds, now.seconds, payload.form, payload.receipt, payload.lookup,
+                payload.id, number, payload.kind, payload.received.seconds, now.seconds, payload.form, payload.receipt,
+                payload.lookup,
                 payload.statusKey, payload.authKey, payload.language, JSON.object(payload.answers).canonicalText,
             ])
         if payload.kind == "hotline" {
             try db.execute(sql: "INSERT INTO ticket (id, state) VALUES (?, 'received')", arguments: [payload.id])
         } else {
             guard let process = definition.process else { throw LaneDatabase.RejectedItem(.schema) }
-            try db.execute(sql: "INSERT INTO approval (id, state, lead) VALUES (?, 'submitted', ?)", arguments: [payload.id, process.lead])
+            try db.execute(
+                sql: "INSERT INTO approval (id, state, lead) VALUES (?, 'submitted', ?)",
+                arguments: [payload.id, process.lead])
             for (position, branch) in process.branches.enumerated() {
                 try db.execute(
-                    sql: "INSERT INTO task (id, position, department, days, working, opinion) VALUES (?, ?, ?, ?, ?, 'pending')",
+                    sql:
+                        "INSERT INTO task (id, position, department, days, working, opinion) VALUES (?, ?, ?, ?, ?, 'pending')",
                     arguments: [payload.id, position, branch.department, branch.limit.count, branch.limit.working])
             }
         }
@@ -316,7 +348,8 @@ struct CitizenStatus: Sendable {
 
     var json: JSON {
         var dates: [String: JSON] = [
-            "received": .string(received.minuteText(in: .shanghai)), "updated": .string(updated.minuteText(in: .shanghai)),
+            "received": .string(received.minuteText(in: .shanghai)),
+            "updated": .string(updated.minuteText(in: .shanghai)),
         ]
         if let due { dates["due"] = .string(due) }
         return .object(["state": .string(state.rawValue), "text": .string(text), "dates": .object(dates)])

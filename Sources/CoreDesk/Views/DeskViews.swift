@@ -7,7 +7,7 @@ struct DeskViews: Sendable {
 
     init() throws {
         templates = TemplateSet(
-            try [("base", Self.base), ("list", Self.list), ("case", Self.case_), ("message", Self.message)].map {
+            try [("base", Self.base), ("list", Self.list), ("case", Self.caseFile), ("message", Self.message)].map {
                 try Template(name: $0.0, path: "CoreDesk/\($0.0)", source: Array($0.1.utf8))
             })
     }
@@ -39,13 +39,13 @@ struct DeskViews: Sendable {
         {{/main}}{{/base}}
         """
 
-    private static let case_ = """
+    private static let caseFile = """
         {{<base}}{{$main}}
         <p><a href="/">‹ 返回列表</a></p>
         <h1>{{number}} {{subject}}</h1>
         <p class="facts"><strong>{{state}}</strong> · 收到 {{received}} · 期限 {{due}} · 凭证号 {{receipt}}</p>
         <section><h2>内容</h2><dl>{{#answers}}<div><dt>{{label}}</dt><dd>{{value}}</dd></div>{{/answers}}</dl></section>
-        
+
         {{#hasTasks}}<section><h2>各部门意见</h2><table><thead><tr><th scope="col">部门</th><th scope="col">期限</th><th scope="col">意见</th><th scope="col">说明</th></tr></thead><tbody>
         {{#tasks}}
         <tr><td>{{department}}</td><td{{#overdue}} class="overdue"{{/overdue}}>{{due}}</td><td>{{opinion}}</td><td>{{note}}</td></tr>

@@ -7,7 +7,8 @@ import Submissions
 @main
 struct FormsAPI: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "formsapi", abstract: "Takes citizens' forms in the internet buffer zone and seals them for the core.",
+        commandName: "formsapi",
+        abstract: "Takes citizens' forms in the internet buffer zone and seals them for the core.",
         version: "0.1.0", subcommands: [Serve.self, Check.self, Migrate.self, FerryOut.self, FerryIn.self])
 }
 
@@ -19,7 +20,9 @@ struct ConfigurationOption: ParsableArguments {
         do {
             return try Configuration.load(path)
         } catch let error as ConfigurationError {
-            throw ValidationError(DiagnosticReport.text.render(error.diagnostics, language: operatorLanguage(environment: environmentVariable)))
+            throw ValidationError(
+                DiagnosticReport.text.render(
+                    error.diagnostics, language: operatorLanguage(environment: environmentVariable)))
         }
     }
 }
@@ -34,14 +37,16 @@ struct Serve: AsyncParsableCommand {
 }
 
 struct Check: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Reads the configuration, certificates and forms, and says what is wrong.")
+    static let configuration = CommandConfiguration(
+        abstract: "Reads the configuration, certificates and forms, and says what is wrong.")
     @OptionGroup var configurationOption: ConfigurationOption
 
     func run() throws {
         let configuration = try configurationOption.load()
         _ = try buildApplication(configuration)
         if let ferry = configuration.ferry {
-            _ = try ferry.station(SubmissionDatabase(path: configuration.database, random: systemRandomBytes).laneStore())
+            _ = try ferry.edgeStation(
+                SubmissionDatabase(path: configuration.database, random: systemRandomBytes).laneStore())
         }
         print("ok")
     }
@@ -57,28 +62,30 @@ struct Migrate: ParsableCommand {
 }
 
 struct FerryOut: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "ferry-out", abstract: "Seals what waits into batches in the outbox.")
+    static let configuration = CommandConfiguration(
+        commandName: "ferry-out", abstract: "Seals what waits into batches in the outbox.")
     @OptionGroup var configurationOption: ConfigurationOption
 
     func run() throws {
         let configuration = try configurationOption.load()
         let store = try SubmissionDatabase(path: configuration.database, random: systemRandomBytes)
         guard let ferry = configuration.ferry else { throw ValidationError("the configuration has no ferry part") }
-        print(try ferry.station(store.laneStore()).runOut(at: configuration.now()).text)
+        print(try ferry.edgeStation(store.laneStore()).runOut(at: configuration.now()).text)
         let purged = try store.purgeDelivered()
         if purged > 0 { print("purged \(purged)") }
     }
 }
 
 struct FerryIn: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "ferry-in", abstract: "Takes in batches and acknowledgements from the inbox.")
+    static let configuration = CommandConfiguration(
+        commandName: "ferry-in", abstract: "Takes in batches and acknowledgements from the inbox.")
     @OptionGroup var configurationOption: ConfigurationOption
 
     func run() throws {
         let configuration = try configurationOption.load()
         let store = try SubmissionDatabase(path: configuration.database, random: systemRandomBytes)
         guard let ferry = configuration.ferry else { throw ValidationError("the configuration has no ferry part") }
-        let report = try ferry.station(store.laneStore()).runIn(at: configuration.now())
+        let report = try ferry.edgeStation(store.laneStore()).runIn(at: configuration.now())
         print(report.text)
         if !report.alarms.isEmpty { throw ExitCode(1) }
     }

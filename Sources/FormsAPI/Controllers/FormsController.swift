@@ -21,7 +21,9 @@ struct FormsController: Sendable {
         router.get("healthz") { _, _ in Response(status: .ok, body: .init(byteBuffer: ByteBuffer(string: "ok\n"))) }
         router.get("readyz") { _, _ in
             let ready = (try? await onBlockingThread { store.isWritable() }) ?? false
-            return Response(status: ready ? .ok : .serviceUnavailable, body: .init(byteBuffer: ByteBuffer(string: ready ? "ok\n" : "not ready\n")))
+            return Response(
+                status: ready ? .ok : .serviceUnavailable,
+                body: .init(byteBuffer: ByteBuffer(string: ready ? "ok\n" : "not ready\n")))
         }
     }
 
@@ -34,10 +36,13 @@ struct FormsController: Sendable {
         case .success(let read): body = read
         }
         let language = self.language(body)
-        guard let id = context.parameters.get("form"), let form = runtime.definition(id, digest: body.fields["_form"]?.first)
+        guard let id = context.parameters.get("form"),
+            let form = runtime.definition(id, digest: body.fields["_form"]?.first)
         else { return Refusal.unknownForm.response(runtime, language: language) }
         // A person does not see this field.
-        if body.fields["_hp"]?.contains(where: { !$0.isEmpty }) == true { return Refusal.malformed.response(runtime, language: language) }
+        if body.fields["_hp"]?.contains(where: { !$0.isEmpty }) == true {
+            return Refusal.malformed.response(runtime, language: language)
+        }
         let input = body.fields.filter { !FormDefinition.reservedNames.contains($0.key) }
         switch form.validate(input) {
         case .failure(let failure): return formAgain(form, input, failure.errors, language)
@@ -46,7 +51,9 @@ struct FormsController: Sendable {
         }
     }
 
-    private func accept(_ answers: ValidAnswers, _ form: FormDefinition, _ language: String, key: String?) async -> Response {
+    private func accept(_ answers: ValidAnswers, _ form: FormDefinition, _ language: String, key: String?) async
+        -> Response
+    {
         if let key, !(16...255).contains(key.utf8.count) { return Refusal.badKey.response(runtime, language: language) }
         do {
             let intake = intake
@@ -68,8 +75,11 @@ struct FormsController: Sendable {
         }
     }
 
-    private func formAgain(_ form: FormDefinition, _ input: [String: [String]], _ errors: [FieldError], _ language: String) -> Response {
-        let html = FormHTML(definition: form, language: language, prefix: configuration.prefix).form(values: input, errors: errors)
+    private func formAgain(
+        _ form: FormDefinition, _ input: [String: [String]], _ errors: [FieldError], _ language: String
+    ) -> Response {
+        let html = FormHTML(definition: form, language: language, prefix: configuration.prefix).form(
+            values: input, errors: errors)
         let title = form.title.text(language)
         let errorTitle = language == "en" ? "Error: \(title)" : "有误：\(title)"
         return page(.unprocessableContent, language, title: errorTitle, main: "<h1>\(escapedHTML(title))</h1>\n\(html)")
@@ -82,7 +92,9 @@ struct FormsController: Sendable {
         let language = request.uri.queryParameters["lang"] == "en" ? "en" : "zh"
         do {
             let (store, now) = (store, configuration.now())
-            guard ticket.utf8.count == 32, let credentials = try await onBlockingThread({ try store.redeem(ticket: ticket, at: now) }) else {
+            guard ticket.utf8.count == 32,
+                let credentials = try await onBlockingThread({ try store.redeem(ticket: ticket, at: now) })
+            else {
                 return Refusal.ticketGone.response(runtime, language: language)
             }
             let main = Self.receiptHTML(credentials, configuration.prefix, language)
@@ -92,10 +104,13 @@ struct FormsController: Sendable {
         }
     }
 
-    private static func receiptHTML(_ credentials: SubmissionDatabase.Credentials, _ prefix: String, _ language: String) -> String {
+    private static func receiptHTML(_ credentials: SubmissionDatabase.Credentials, _ prefix: String, _ language: String)
+        -> String
+    {
         let keep = say(
             language, "<strong>请抄下或拍下这两行。</strong>查询码只在这里显示，十五分钟后本页失效；我们不保存查询码，也无法找回。办理期限从现在起算。",
-            "<strong>Write both down.</strong> The query code is shown here only, and this page closes in fifteen minutes; we do not keep the code and cannot recover it. Time limits run from now.")
+            "<strong>Write both down.</strong> The query code is shown here only, and this page closes in fifteen minutes; we do not keep the code and cannot recover it. Time limits run from now."
+        )
         return """
             <div class="receipt">
             <h1>\(say(language, "已收到您的提交", "We have received it"))</h1>
@@ -120,7 +135,8 @@ struct FormsController: Sendable {
         let (receipt, code) = (body.fields["receipt"]?.first ?? "", body.fields["code"]?.first ?? "")
         do {
             let found = try await onBlockingThread { try view.find(receipt: receipt, code: code) }
-            return page(.ok, language, title: say(language, "办理进度", "Your request"), main: Self.statusHTML(found, language))
+            return page(
+                .ok, language, title: say(language, "办理进度", "Your request"), main: Self.statusHTML(found, language))
         } catch {
             return Refusal.unavailable.response(runtime, language: language)
         }
@@ -144,13 +160,19 @@ struct FormsController: Sendable {
                 "Nothing was found. Check receipt and code: O and 0, I and 1 count as the same.")
             return "<h1>\(say(language, "没有找到", "Not found"))</h1><p id=\"state\">\(text)</p>"
         case .received:
-            return "<h1>\(say(language, "办理进度", "Your request"))</h1><div class=\"panel\"><p id=\"state\">\(states["received"]!.text(language))</p></div>"
+            return
+                "<h1>\(say(language, "办理进度", "Your request"))</h1><div class=\"panel\"><p id=\"state\">\(states["received"]!.text(language))</p></div>"
         case .answer(let json, _):
             let state = states[json["state"]?.string ?? ""]?.text(language) ?? ""
-            var out = "<h1>\(say(language, "办理进度", "Your request"))</h1><div class=\"panel\"><p id=\"state\"><strong>\(escapedHTML(state))</strong></p>"
-            if let text = json["text"]?.string, !text.isEmpty { out += "<p id=\"answer\">\(escapedHTML(text).replacing("\n", with: "<br>"))</p>" }
+            var out =
+                "<h1>\(say(language, "办理进度", "Your request"))</h1><div class=\"panel\"><p id=\"state\"><strong>\(escapedHTML(state))</strong></p>"
+            if let text = json["text"]?.string, !text.isEmpty {
+                out += "<p id=\"answer\">\(escapedHTML(text).replacing("\n", with: "<br>"))</p>"
+            }
             var rows = ""
-            for (key, label) in [("received", ("收到", "Received")), ("due", ("期限", "Due")), ("updated", ("更新", "Updated"))] {
+            for (key, label) in [
+                ("received", ("收到", "Received")), ("due", ("期限", "Due")), ("updated", ("更新", "Updated")),
+            ] {
                 if let date = json["dates"]?[key]?.string {
                     rows += "<div><dt>\(say(language, label.0, label.1))</dt><dd>\(escapedHTML(date))</dd></div>"
                 }
@@ -168,14 +190,19 @@ struct FormsController: Sendable {
 
     /// Limits before work: origin, type, size, then the body.
     private func read(_ request: Request) async -> Result<URLEncodedBody, Refusal> {
-        if let site = request.headers[HTTPField.Name("Sec-Fetch-Site")!], site != "same-origin", site != "none" { return .failure(.crossSite) }
+        if let site = request.headers[HTTPField.Name("Sec-Fetch-Site")!], site != "same-origin", site != "none" {
+            return .failure(.crossSite)
+        }
         if let origin = request.headers[.origin], origin != "null" {
             let host = request.headers[HTTPField.Name("X-Forwarded-Host")!] ?? request.head.authority ?? ""
             guard origin == "http://" + host || origin == "https://" + host else { return .failure(.crossSite) }
         }
-        let type = request.headers[.contentType]?.split(separator: ";").first.map { $0.trimmingPrefix(" ").lowercased() } ?? ""
+        let type =
+            request.headers[.contentType]?.split(separator: ";").first.map { $0.trimmingPrefix(" ").lowercased() } ?? ""
         guard type == "application/x-www-form-urlencoded" else { return .failure(.mediaType) }
-        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > configuration.maxBody { return .failure(.tooLarge) }
+        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > configuration.maxBody {
+            return .failure(.tooLarge)
+        }
         var bytes: [UInt8] = []
         do {
             for try await buffer in request.body {
@@ -190,7 +217,9 @@ struct FormsController: Sendable {
 
     private func page(_ status: HTTPResponse.Status, _ language: String, title: String, main: String) -> Response {
         let html = runtime.page(language: language, title: escapedHTML(title), main: main)
-        return Response(status: status, headers: headers([:], type: "text/html; charset=utf-8"), body: .init(byteBuffer: ByteBuffer(string: html)))
+        return Response(
+            status: status, headers: headers([:], type: "text/html; charset=utf-8"),
+            body: .init(byteBuffer: ByteBuffer(string: html)))
     }
 }
 

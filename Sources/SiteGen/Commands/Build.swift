@@ -23,7 +23,9 @@ struct Build: ParsableCommand {
         }
         if options.format == "text" {
             let trees = report.outputs.map { "\($0.variant) \($0.files)" }.joined(separator: ", ")
-            print("\(report.sourcePages) source pages; files: \(trees); \(report.changed) written, \(report.deleted) removed, \(report.unchanged) unchanged")
+            print(
+                "\(report.sourcePages) source pages; files: \(trees); \(report.changed) written, \(report.deleted) removed, \(report.unchanged) unchanged"
+            )
         }
     }
 }

@@ -2,7 +2,8 @@ import ArgumentParser
 import PortalBase
 
 struct Check: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Does everything that a build does except writing; reports all findings.")
+    static let configuration = CommandConfiguration(
+        abstract: "Does everything that a build does except writing; reports all findings.")
 
     @OptionGroup var options: SourceOptions
 

@@ -45,7 +45,9 @@ struct Render: ParsableCommand {
     }
 
     private func fail(_ diagnostics: [Diagnostic]) throws {
-        printError(DiagnosticReport.text.render(diagnostics.inOrder(), language: operatorLanguage(environment: environmentVariable)))
+        printError(
+            DiagnosticReport.text.render(
+                diagnostics.inOrder(), language: operatorLanguage(environment: environmentVariable)))
         throw ExitCode(1)
     }
 }

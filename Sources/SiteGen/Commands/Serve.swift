@@ -2,7 +2,8 @@ import ArgumentParser
 import PortalBase
 
 struct Serve: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Builds, serves one variant on loopback, and rebuilds when a file changes.")
+    static let configuration = CommandConfiguration(
+        abstract: "Builds, serves one variant on loopback, and rebuilds when a file changes.")
 
     @OptionGroup var options: SourceOptions
 
@@ -20,7 +21,9 @@ struct Serve: AsyncParsableCommand {
             do {
                 let report = try SiteBuilder(request: request, progress: .silent).run()
                 options.report(report.diagnostics)
-                if !report.hasErrors { print("\(report.changed) written, \(report.deleted) removed, \(report.unchanged) unchanged") }
+                if !report.hasErrors {
+                    print("\(report.changed) written, \(report.deleted) removed, \(report.unchanged) unchanged")
+                }
             } catch {
                 printError("sitegen: \(error)\n")
             }

@@ -13,7 +13,10 @@ struct SourceOptions: ParsableArguments {
     @Option(parsing: .upToNextOption, help: "Folders laid over Content/, such as released replies.")
     var overlay: [String] = []
 
-    @Option(help: "The instant that drafts, dates and expiry are judged by, such as 2026-09-01T09:00:00+08:00; the clock when not given.")
+    @Option(
+        help:
+            "The instant that drafts, dates and expiry are judged by, such as 2026-09-01T09:00:00+08:00; the clock when not given."
+    )
     var now: String?
 
     @Option(help: "Threads; one for each core when not given.")
@@ -32,7 +35,8 @@ struct SourceOptions: ParsableArguments {
         }
         if let jobs, jobs < 1 { throw ValidationError("--jobs must be 1 or more") }
         guard DiagnosticReport(rawValue: format) != nil else {
-            throw ValidationError("--format must be one of \(DiagnosticReport.allCases.map(\.rawValue).joined(separator: ", "))")
+            throw ValidationError(
+                "--format must be one of \(DiagnosticReport.allCases.map(\.rawValue).joined(separator: ", "))")
         }
         return BuildRequest(
             source: source, output: output, variants: variant, overlays: overlay, now: instant,

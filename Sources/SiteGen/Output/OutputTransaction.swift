@@ -100,7 +100,8 @@ final class OutputTransaction: Sendable {
     private func apply(_ operations: [JSON]) throws(FileError) {
         var emptied: Set<String> = []
         for operation in operations {
-            guard let parts = operation.array, parts.count == 2, let verb = parts[0].string, let path = parts[1].string else { continue }
+            guard let parts = operation.array, parts.count == 2, let verb = parts[0].string, let path = parts[1].string
+            else { continue }
             let target = root + "/" + path
             if verb == "delete" {
                 try FileSystem.remove(target)
@@ -112,7 +113,9 @@ final class OutputTransaction: Sendable {
         }
         for folder in emptied.sorted(by: { $0.utf8.count > $1.utf8.count }) {
             var current = folder
-            while current.contains("/"), FileSystem.removeEmptyDirectory(root + "/" + current) { current = FileSystem.parent(current) }
+            while current.contains("/"), FileSystem.removeEmptyDirectory(root + "/" + current) {
+                current = FileSystem.parent(current)
+            }
         }
         try syncFileSystem()
         try FileSystem.remove(journal)

@@ -30,7 +30,9 @@ actor PreviewServer {
 
     private func respond(to path: String) -> HTTPResponse {
         if path == Self.reloadPath {
-            return HTTPResponse(statusCode: .ok, headers: HTTPHeaders([.contentType: "text/plain"]), body: Data(String(generation).utf8))
+            return HTTPResponse(
+                statusCode: .ok, headers: HTTPHeaders([.contentType: "text/plain"]), body: Data(String(generation).utf8)
+            )
         }
         let decoded = percentDecoded(path) ?? path
         guard decoded.hasPrefix("/"), !decoded.split(separator: "/").contains("..") else {
@@ -40,14 +42,19 @@ actor PreviewServer {
         if FileSystem.kind(root + relative) == .directory {
             return HTTPResponse(statusCode: .movedPermanently, headers: HTTPHeaders([.location: path + "/"]))
         }
-        guard let bytes = try? FileSystem.read(root + relative) else {  // A missing file is the 404 page, not a failure.
+        // A missing file is the 404 page, not a failure.
+        guard let bytes = try? FileSystem.read(root + relative) else {
             let page = (try? FileSystem.read(root + "/404.html")) ?? Array("404".utf8)
-            return HTTPResponse(statusCode: .notFound, headers: HTTPHeaders([.contentType: "text/html; charset=utf-8"]), body: Data(page))
+            return HTTPResponse(
+                statusCode: .notFound, headers: HTTPHeaders([.contentType: "text/html; charset=utf-8"]),
+                body: Data(page))
         }
         let type = Self.contentType(relative)
         var body = Data(bytes)
         if type.hasPrefix("text/html") { body += Data(Self.script.utf8) }
-        return HTTPResponse(statusCode: .ok, headers: HTTPHeaders([.contentType: type, HTTPHeader("Cache-Control"): "no-store"]), body: body)
+        return HTTPResponse(
+            statusCode: .ok, headers: HTTPHeaders([.contentType: type, HTTPHeader("Cache-Control"): "no-store"]),
+            body: body)
     }
 
     private static func contentType(_ path: String) -> String {

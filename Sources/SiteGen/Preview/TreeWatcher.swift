@@ -33,7 +33,8 @@ struct TreeWatcher {
                 var info = stat()
                 guard stat(folder + "/" + file, &info) == 0 else { continue }
                 marks[folder + "/" + file] = Mark(
-                    inode: UInt(info.st_ino), size: Int(info.st_size), seconds: info.st_mtim.tv_sec, nanoseconds: info.st_mtim.tv_nsec)
+                    inode: UInt(info.st_ino), size: Int(info.st_size), seconds: info.st_mtim.tv_sec,
+                    nanoseconds: info.st_mtim.tv_nsec)
             }
         }
         return marks

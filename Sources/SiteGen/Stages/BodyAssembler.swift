@@ -84,7 +84,9 @@ struct BodyAssembler: Sendable {
                 Diagnostic(
                     "link-scheme", position,
                     problem: Bilingual(zh: "链接不能用“\(scheme)”开头", en: "a link may not use `\(scheme)`"),
-                    remedy: Bilingual(zh: "请用 https、http、mailto、tel 或站内路径", en: "use https, http, mailto, tel or a path of this site")))
+                    remedy: Bilingual(
+                        zh: "请用 https、http、mailto、tel 或站内路径", en: "use https, http, mailto, tel or a path of this site")
+                ))
             return false
         }
         out += "<a href=\"".utf8
@@ -106,10 +108,13 @@ struct BodyAssembler: Sendable {
         if let forms = graph.variant.forms, path == forms || path.hasPrefix(forms + "/") { return true }
         let decoded = percentDecoded(path.split(separator: "?").first.map(String.init) ?? path) ?? path
         let relative = String(decoded.dropFirst())
-        return outputs.contains(relative) || outputs.contains(relative + (relative.isEmpty || relative.hasSuffix("/") ? "index.html" : "/index.html"))
+        return outputs.contains(relative)
+            || outputs.contains(relative + (relative.isEmpty || relative.hasSuffix("/") ? "index.html" : "/index.html"))
     }
 
-    private func checkAnchor(_ name: String, in node: Int?, _ position: SourcePosition, _ diagnostics: inout [Diagnostic]) {
+    private func checkAnchor(
+        _ name: String, in node: Int?, _ position: SourcePosition, _ diagnostics: inout [Diagnostic]
+    ) {
         guard let node, let document = documents[node], !name.isEmpty, !name.hasPrefix("fn") else { return }
         guard !document.headings.contains(where: { $0.anchor == name }) else { return }
         let hint = nearestName(to: name, among: document.headings.map(\.anchor))
@@ -125,7 +130,8 @@ struct BodyAssembler: Sendable {
         guard let related else {
             return Diagnostic(
                 "dead-link", position,
-                problem: Bilingual(zh: "链接的目标“\(destination)”不存在", en: "the link's target `\(destination)` does not exist"),
+                problem: Bilingual(
+                    zh: "链接的目标“\(destination)”不存在", en: "the link's target `\(destination)` does not exist"),
                 remedy: Bilingual(zh: "请改正路径，或删去链接", en: "correct the path or drop the link"))
         }
         return Diagnostic(
@@ -135,7 +141,9 @@ struct BodyAssembler: Sendable {
                 en: "the link's target `\(destination)` is not shown in `\(graph.variant.name)`"),
             remedy: Bilingual(
                 zh: "请改成 :ref[文字]{to=\(destination)}（看不到时只显示文字），或把链接放进 :intranet[…]",
-                en: "write :ref[text]{to=\(destination)}, which is plain text where the target is hidden, or move the link into :intranet[…]"),
+                en:
+                    "write :ref[text]{to=\(destination)}, which is plain text where the target is hidden, or move the link into :intranet[…]"
+            ),
             related: related)
     }
 
@@ -154,7 +162,7 @@ struct BodyAssembler: Sendable {
                     problem: Bilingual(zh: "图片来自别的网站", en: "the image is on another site"),
                     remedy: Bilingual(zh: "请把图片放到本页旁边再引用", en: "put the image beside the page and refer to it there")))
             return
-        case .notShown(let source): 
+        case .notShown(let source):
             diagnostics.append(deadLink(source, position, related: loaded.visibilityPosition(ofSource: source)))
             return
         default:

@@ -22,7 +22,9 @@ struct DocumentStage: Sendable {
         var workByPage: [Int: [Int]] = [:]
         let assignments = contents.map { content in
             content.pages.map { page -> Int in
-                if let known = workByPage[page.loadedIndex]?.first(where: { work[$0].body.bytes == page.body.bytes }) { return known }
+                if let known = workByPage[page.loadedIndex]?.first(where: { work[$0].body.bytes == page.body.bytes }) {
+                    return known
+                }
                 work.append(page)
                 workByPage[page.loadedIndex, default: []].append(work.count - 1)
                 return work.count - 1

@@ -76,7 +76,8 @@ struct FeedWriter {
         for page in pages {
             let entry = graph.nodes[page]
             out += "<item><title>\(escapedHTML(entry.title))</title><link>\(values.absolute(entry.path))</link>"
-            out += "<guid>\(values.absolute(entry.path))</guid><pubDate>\(entry.page!.front.date!.rfc822(in: zone))</pubDate>"
+            out +=
+                "<guid>\(values.absolute(entry.path))</guid><pubDate>\(entry.page!.front.date!.rfc822(in: zone))</pubDate>"
             if let summary = values.summary(page) { out += "<description>\(escapedHTML(summary))</description>" }
             out += "</item>\n"
         }

@@ -32,7 +32,9 @@ struct FormPages: Sendable {
                         "unknown-form", page.places.form ?? SourcePosition(path: page.path),
                         problem: Bilingual(zh: "没有表单“\(form)”，或这个版本看不到", en: "there is no form `\(form)` here"),
                         remedy: hint.map { Bilingual(zh: "是不是“\($0)”？", en: "did you mean `\($0)`?") }
-                            ?? Bilingual(zh: "请检查 Content/forms 和表单的 visibility", en: "check Content/forms and the form's `visibility`")))
+                            ?? Bilingual(
+                                zh: "请检查 Content/forms 和表单的 visibility",
+                                en: "check Content/forms and the form's `visibility`")))
             }
             pages[form, default: []].append(index)
         }
@@ -45,7 +47,9 @@ struct FormPages: Sendable {
     /// Guide and form below a page's text; the form only where the audience can post it.
     func html(_ id: String, graph: SiteGraph, language: String) -> [UInt8] {
         guard let definition = definitions[id] else { return [] }
-        var out = ServiceGuideHTML(definition: definition, language: language, departments: departments(graph, language)).guide()
+        var out = ServiceGuideHTML(
+            definition: definition, language: language, departments: departments(graph, language)
+        ).guide()
         if let prefix = graph.variant.forms {
             out += FormHTML(definition: definition, language: language, prefix: prefix).form()
         }
@@ -66,7 +70,9 @@ struct FormPages: Sendable {
     ) -> [UInt8] {
         let id = directive.attributes["id"] ?? ""
         let candidates = pageOfForm[id] ?? []
-        guard let node = candidates.first(where: { graph.editions[graph.nodes[$0].edition].language == language }) ?? candidates.first
+        guard
+            let node = candidates.first(where: { graph.editions[graph.nodes[$0].edition].language == language })
+                ?? candidates.first
         else {
             diagnostics.append(
                 Diagnostic(
@@ -76,6 +82,8 @@ struct FormPages: Sendable {
             return []
         }
         let label = directive.label.isEmpty ? graph.nodes[node].title : directive.label
-        return Array("<p><a class=\"button\" href=\"\(percentEncodedPath(graph.nodes[node].path))\">\(escapedHTML(label))</a></p>\n".utf8)
+        return Array(
+            "<p><a class=\"button\" href=\"\(percentEncodedPath(graph.nodes[node].path))\">\(escapedHTML(label))</a></p>\n"
+                .utf8)
     }
 }

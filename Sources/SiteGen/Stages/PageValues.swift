@@ -22,7 +22,8 @@ struct PageValues: Sendable {
     func dateText(_ date: CivilDate, _ language: String) -> String {
         guard language == "en" else { return "\(date.year)年\(date.month)月\(date.day)日" }
         let months = [
-            "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+            "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
+            "November",
             "December",
         ]
         return "\(date.day) \(months[date.month - 1]) \(date.year)"
@@ -34,7 +35,9 @@ struct PageValues: Sendable {
         let site = graph.configuration.sites[graph.editions[edition].site]
         let footer = site.footer
         let domain = graph.variant.base.split(separator: "/").last.map(String.init) ?? ""
-        let portal = graph.editions.firstIndex { graph.configuration.sites[$0.site].kind == .portal && $0.language == language }
+        let portal = graph.editions.firstIndex {
+            graph.configuration.sites[$0.site].kind == .portal && $0.language == language
+        }
         return .fields([
             "name": .text(site.name.text(language)),
             "group": .text(graph.configuration.group.name.text(language)),
@@ -49,11 +52,15 @@ struct PageValues: Sendable {
             "icp": .optional(footer.icp),
             "police": .optional(footer.police),
             "sampleNote": .optional(footer.sampleNote?.text(language)),
-            "superior": .list(footer.superior.map { .fields(["name": .text($0.name.text(language)), "url": .text($0.url)]) }),
+            "superior": .list(
+                footer.superior.map { .fields(["name": .text($0.name.text(language)), "url": .text($0.url)]) }),
             "codes": .list(
-                site.codes.map { .fields(["system": .text($0.system), "code": .text($0.code), "asOf": .text($0.asOf)]) }),
+                site.codes.map {
+                    .fields(["system": .text($0.system), "code": .text($0.code), "asOf": .text($0.asOf)])
+                }),
             "portalHome": .optional(portal.map { percentEncodedPath(graph.editions[$0].path) }),
-            "portalName": .optional(portal.map { graph.configuration.sites[graph.editions[$0].site].name.text(language) }),
+            "portalName": .optional(
+                portal.map { graph.configuration.sites[graph.editions[$0].site].name.text(language) }),
             "feed": .text(percentEncodedPath(graph.editions[edition].path + "atom.xml")),
             "sitemap": .text(percentEncodedPath(graph.editions[edition].path + "sitemap/")),
             "tags": .text(percentEncodedPath(graph.editions[edition].path + "tags/")),
@@ -76,7 +83,8 @@ struct PageValues: Sendable {
     /// All sites of the group in the language, for the portal's front and the footer.
     func sites(_ language: String) -> Value {
         .list(
-            graph.editions.filter { $0.language == language && graph.configuration.sites[$0.site].kind != .portal }.map { edition in
+            graph.editions.filter { $0.language == language && graph.configuration.sites[$0.site].kind != .portal }.map
+            { edition in
                 let site = graph.configuration.sites[edition.site]
                 return .fields([
                     "name": .text(site.name.text(language)), "path": .text(percentEncodedPath(edition.path)),
@@ -120,7 +128,8 @@ struct PageValues: Sendable {
             "sections": .list(
                 node.sections.map { inner in
                     .fields([
-                        "title": .text(graph.nodes[inner].title), "path": .text(percentEncodedPath(graph.nodes[inner].path)),
+                        "title": .text(graph.nodes[inner].title),
+                        "path": .text(percentEncodedPath(graph.nodes[inner].path)),
                         "summary": .optional(summary(inner)),
                     ])
                 }),
@@ -195,16 +204,18 @@ struct PageValues: Sendable {
     private func twins(_ index: Int) -> [Value] {
         let node = graph.nodes[index]
         let edition = graph.editions[node.edition]
-        return graph.editions.enumerated().filter { $0.element.site == edition.site && $0.element.language != edition.language }
-            .map { other, value in
-                let twin = node.twins.first { $0.language == value.language }?.node
-                return .fields([
-                    "language": .text(value.language), "tag": .text(Self.tag(value.language)),
-                    "name": .text(value.language == "en" ? "English" : value.language == "zh" ? "中文" : value.language),
-                    "path": .text(percentEncodedPath(twin.map { graph.nodes[$0].path } ?? value.path)),
-                    "isTranslation": .flag(twin != nil),
-                ])
-            }
+        return graph.editions.enumerated().filter {
+            $0.element.site == edition.site && $0.element.language != edition.language
+        }
+        .map { other, value in
+            let twin = node.twins.first { $0.language == value.language }?.node
+            return .fields([
+                "language": .text(value.language), "tag": .text(Self.tag(value.language)),
+                "name": .text(value.language == "en" ? "English" : value.language == "zh" ? "中文" : value.language),
+                "path": .text(percentEncodedPath(twin.map { graph.nodes[$0].path } ?? value.path)),
+                "isTranslation": .flag(twin != nil),
+            ])
+        }
     }
 
     /// `hreflang` links: only where a real translation exists, itself included, so that they are reciprocal.
@@ -235,7 +246,8 @@ struct PageValues: Sendable {
         guard let document = front.document else { return .nothing }
         let valid = document.status == nil || document.status == "有效"
         return .fields([
-            "number": .optional(document.number), "issuer": .optional(document.issuer), "index": .optional(document.index),
+            "number": .optional(document.number), "issuer": .optional(document.issuer),
+            "index": .optional(document.index),
             "formed": .optional(document.formed.map { dateText($0, language) }), "status": .optional(document.status),
             "isValid": .flag(valid), "isInvalid": .flag(!valid),
         ])

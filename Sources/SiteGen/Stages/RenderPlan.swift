@@ -41,7 +41,9 @@ struct RenderPlan: Sendable {
             let pages = node.kind == .section ? Self.pageCount(node.children.count, pageSize) : 1
             add(node.path, .node(index, listPage: 1, listPages: pages), owner, &diagnostics)
             for number in 1..<max(pages, 1) {
-                add("\(node.path)page/\(number + 1)/", .node(index, listPage: number + 1, listPages: pages), owner, &diagnostics)
+                add(
+                    "\(node.path)page/\(number + 1)/", .node(index, listPage: number + 1, listPages: pages), owner,
+                    &diagnostics)
             }
             if node.kind == .home || (node.kind == .section && !node.children.isEmpty) {
                 for format in FeedFormat.allCases {
@@ -61,7 +63,9 @@ struct RenderPlan: Sendable {
                 let termOwner = SourcePosition(path: graph.nodes[term.nodes[0]].page?.path ?? owner.path)
                 for number in 1...pages {
                     let path = edition.path + "tags/\(term.slug)/" + (number == 1 ? "" : "page/\(number)/")
-                    add(path, .term(edition: index, term: t, listPage: number, listPages: pages), termOwner, &diagnostics)
+                    add(
+                        path, .term(edition: index, term: t, listPage: number, listPages: pages), termOwner,
+                        &diagnostics)
                 }
             }
         }
@@ -78,7 +82,9 @@ struct RenderPlan: Sendable {
         let used = Set(graph.editions.map { graph.configuration.sites[$0.site].theme })
         for name in used.sorted() {
             for (index, asset) in (themes[name]?.assets ?? []).enumerated() {
-                add(asset.path, .asset(theme: name, index: index), SourcePosition(path: "Themes/\(name)/assets/\(asset.name)"), &diagnostics)
+                add(
+                    asset.path, .asset(theme: name, index: index),
+                    SourcePosition(path: "Themes/\(name)/assets/\(asset.name)"), &diagnostics)
             }
         }
     }
@@ -94,7 +100,9 @@ struct RenderPlan: Sendable {
             guard alias.hasPrefix("/"), !alias.contains(".."), !alias.contains("//") else {
                 diagnostics.append(
                     Diagnostic(
-                        "alias", position, problem: Bilingual(zh: "别名“\(alias)”不是站内路径", en: "the alias `\(alias)` is no path of this site"),
+                        "alias", position,
+                        problem: Bilingual(
+                            zh: "别名“\(alias)”不是站内路径", en: "the alias `\(alias)` is no path of this site"),
                         remedy: Bilingual(zh: "写成 /旧/路径/", en: "write /the/old/path/")))
                 continue
             }
@@ -112,8 +120,10 @@ struct RenderPlan: Sendable {
         if let first = owners[path] {
             diagnostics.append(
                 Diagnostic(
-                    "duplicate-url", owner, problem: Bilingual(zh: "两个来源产生同一网址 /\(path)", en: "two sources make the same URL /\(path)"),
-                    remedy: Bilingual(zh: "请改其中一个的 slug、文件名或别名", en: "change the slug, file name or alias of one"), related: first))
+                    "duplicate-url", owner,
+                    problem: Bilingual(zh: "两个来源产生同一网址 /\(path)", en: "two sources make the same URL /\(path)"),
+                    remedy: Bilingual(zh: "请改其中一个的 slug、文件名或别名", en: "change the slug, file name or alias of one"),
+                    related: first))
             return
         }
         owners[path] = owner

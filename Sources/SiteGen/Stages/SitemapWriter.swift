@@ -19,10 +19,14 @@ struct SitemapWriter {
                 out += "<lastmod>\(changed.date(in: graph.configuration.group.zone).text)</lastmod>"
             }
             if !node.twins.isEmpty {
-                let all = (node.twins.map { ($0.language, graph.nodes[$0.node].path) } + [(graph.editions[node.edition].language, node.path)])
+                let all =
+                    (node.twins.map { ($0.language, graph.nodes[$0.node].path) } + [
+                        (graph.editions[node.edition].language, node.path)
+                    ])
                     .sorted { $0.0 < $1.0 }
                 for (language, path) in all {
-                    out += "<xhtml:link rel=\"alternate\" hreflang=\"\(PageValues.tag(language))\" href=\"\(absolute(path))\"/>"
+                    out +=
+                        "<xhtml:link rel=\"alternate\" hreflang=\"\(PageValues.tag(language))\" href=\"\(absolute(path))\"/>"
                 }
             }
             out += "</url>\n"
@@ -37,7 +41,8 @@ struct SitemapWriter {
 
             """
         for site in Set(graph.editions.map(\.site)).sorted() {
-            out += "<sitemap><loc>\(graph.variant.base)/sitemap-\(graph.configuration.sites[site].slug).xml</loc></sitemap>\n"
+            out +=
+                "<sitemap><loc>\(graph.variant.base)/sitemap-\(graph.configuration.sites[site].slug).xml</loc></sitemap>\n"
         }
         return Array((out + "</sitemapindex>\n").utf8)
     }

@@ -24,7 +24,10 @@ struct Theme: Sendable {
     }
 
     /// Templates that every theme must have: what the render stage asks for by name.
-    static let required = ["home", "section", "page", "terms", "term", "sitemap", "notfound", "redirect", "shell", "chrome/header", "chrome/footer"]
+    static let required = [
+        "home", "section", "page", "terms", "term", "sitemap", "notfound", "redirect", "shell", "chrome/header",
+        "chrome/footer",
+    ]
 
     static func load(_ name: String, root: String, diagnostics: inout [Diagnostic]) -> Theme? {
         let folder = "Themes/" + name
@@ -34,8 +37,11 @@ struct Theme: Sendable {
             diagnostics.append(
                 Diagnostic(
                     "theme", SourcePosition(path: folder),
-                    problem: Bilingual(zh: "主题“\(name)”读不出来：\(error)", en: "the theme `\(name)` cannot be read: \(error)"),
-                    remedy: Bilingual(zh: "请检查 Themes 目录和 sites.yaml 中的 theme", en: "check the Themes folder and `theme` in sites.yaml")))
+                    problem: Bilingual(
+                        zh: "主题“\(name)”读不出来：\(error)", en: "the theme `\(name)` cannot be read: \(error)"),
+                    remedy: Bilingual(
+                        zh: "请检查 Themes 目录和 sites.yaml 中的 theme",
+                        en: "check the Themes folder and `theme` in sites.yaml")))
             return nil
         }
     }
@@ -63,7 +69,9 @@ struct Theme: Sendable {
                 let language = String(file.dropFirst("i18n/".count).dropLast(".yaml".count))
                 strings[language] = readStrings(bytes, path, &diagnostics)
             } else if file == "theme.yaml" {
-                guard let node = YAMLNode.parse(String(decoding: bytes, as: UTF8.self), path: path, diagnostics: &diagnostics)
+                guard
+                    let node = YAMLNode.parse(
+                        String(decoding: bytes, as: UTF8.self), path: path, diagnostics: &diagnostics)
                 else { continue }
                 var reader = MapReader(node)
                 pageSize = max(1, reader.integer("pageSize") ?? pageSize)
@@ -79,9 +87,12 @@ struct Theme: Sendable {
                     problem: Bilingual(zh: "主题缺少模板“\(wanted)”", en: "the theme lacks the template `\(wanted)`"),
                     remedy: Bilingual(zh: "请添加 templates/\(wanted).mustache", en: "add templates/\(wanted).mustache")))
         }
-        let directives = templates.map(\.name).filter { $0.hasPrefix("directives/") }.map { String($0.dropFirst("directives/".count)) }
+        let directives = templates.map(\.name).filter { $0.hasPrefix("directives/") }.map {
+            String($0.dropFirst("directives/".count))
+        }
         return Theme(
-            name: name, templates: set, assets: assets, strings: strings, pageSize: pageSize, directives: Set(directives))
+            name: name, templates: set, assets: assets, strings: strings, pageSize: pageSize,
+            directives: Set(directives))
     }
 
     private static func asset(_ name: String, _ bytes: [UInt8], theme: String) -> Asset {
@@ -91,9 +102,14 @@ struct Theme: Sendable {
         return Asset(name: name, bytes: bytes, path: path, integrity: "sha256-" + base64(digest.bytes))
     }
 
-    private static func readStrings(_ bytes: [UInt8], _ path: String, _ diagnostics: inout [Diagnostic]) -> [String: String] {
-        guard let node = YAMLNode.parse(String(decoding: bytes, as: UTF8.self), path: path, diagnostics: &diagnostics) else { return [:] }
-        return Dictionary((node.pairs ?? []).compactMap { pair in pair.value.scalar.map { (pair.key, $0) } }) { first, _ in first }
+    private static func readStrings(_ bytes: [UInt8], _ path: String, _ diagnostics: inout [Diagnostic]) -> [String:
+        String]
+    {
+        guard let node = YAMLNode.parse(String(decoding: bytes, as: UTF8.self), path: path, diagnostics: &diagnostics)
+        else { return [:] }
+        return Dictionary((node.pairs ?? []).compactMap { pair in pair.value.scalar.map { (pair.key, $0) } }) {
+            first, _ in first
+        }
     }
 
     /// Assets by name with dots and slashes as underscores (`site_css`), since a dot separates names in templates.
@@ -105,7 +121,8 @@ struct Theme: Sendable {
                         String(asset.name.map { $0 == "." || $0 == "/" || $0 == "-" ? "_" : $0 }),
                         Value.fields(["path": .text(asset.path), "integrity": .text(asset.integrity)])
                     )
-                }) { first, _ in first })
+                }
+            ) { first, _ in first })
     }
 
     func stringValues(_ language: String) -> Value {

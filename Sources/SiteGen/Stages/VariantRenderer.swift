@@ -79,13 +79,15 @@ struct VariantRenderer: Sendable {
     func render(_ output: RenderPlan.Output) -> Rendered? {
         var rendered = Rendered()
         switch output.job {
-        case .node(let node, let listPage, let listPages): rendered.bytes = renderNode(node, listPage, listPages, &rendered.diagnostics)
+        case .node(let node, let listPage, let listPages):
+            rendered.bytes = renderNode(node, listPage, listPages, &rendered.diagnostics)
         case .terms(let edition): rendered.bytes = renderTerms(edition, &rendered.diagnostics)
         case .term(let edition, let term, let listPage, let listPages):
             rendered.bytes = renderTerm(edition, term, listPage, listPages, &rendered.diagnostics)
         case .sitemapPage(let edition): rendered.bytes = renderSitemapPage(edition, &rendered.diagnostics)
         case .notFound(let edition):
-            rendered.bytes = renderStandalone("notfound", edition, title: "notFound", path: "404.html", [:], &rendered.diagnostics)
+            rendered.bytes = renderStandalone(
+                "notfound", edition, title: "notFound", path: "404.html", [:], &rendered.diagnostics)
         case .redirect(let node): rendered.bytes = renderRedirect(node, &rendered.diagnostics)
         case .feed(let node, let format): rendered.bytes = FeedWriter(graph: graph, values: values).write(node, format)
         case .sitemapXML(let site): rendered.bytes = SitemapWriter(graph: graph).site(site)
@@ -97,7 +99,9 @@ struct VariantRenderer: Sendable {
         return rendered
     }
 
-    private func renderNode(_ index: Int, _ listPage: Int, _ listPages: Int, _ diagnostics: inout [Diagnostic]) -> [UInt8] {
+    private func renderNode(_ index: Int, _ listPage: Int, _ listPages: Int, _ diagnostics: inout [Diagnostic])
+        -> [UInt8]
+    {
         let node = graph.nodes[index]
         guard let theme = theme(node.edition) else { return [] }
         var content: [UInt8] = []
@@ -111,13 +115,16 @@ struct VariantRenderer: Sendable {
         var fields: [String: Value] = ["page": values.page(index, path: path, content: content)]
         switch node.kind {
         case .home, .section:
-            let slice = node.kind == .home
+            let slice =
+                node.kind == .home
                 ? node.children[...]
                 : node.children.dropFirst((listPage - 1) * theme.pageSize).prefix(theme.pageSize)
             fields["items"] = .list(slice.map(values.card))
             fields["sections"] = .list(node.sections.map { values.section($0, limit: node.kind == .home ? 6 : 3) })
             fields["pager"] = pager(base: node.path, listPage, listPages)
-            fields["feed"] = node.kind == .home || !node.children.isEmpty ? .text(percentEncodedPath(node.path + "atom.xml")) : .nothing
+            fields["feed"] =
+                node.kind == .home || !node.children.isEmpty
+                ? .text(percentEncodedPath(node.path + "atom.xml")) : .nothing
         case .page: break
         }
         let template: String
@@ -156,14 +163,19 @@ struct VariantRenderer: Sendable {
         let home = graph.editions[edition].home
         let title = titleText ?? theme.string(key, graph.editions[edition].language)
         let full = graph.editions[edition].path + path
-        guard case .scope(let base) = values.page(home, path: full, content: []), var page = base as? [String: Value] else { return [] }
+        guard case .scope(let base) = values.page(home, path: full, content: []), var page = base as? [String: Value]
+        else { return [] }
         let nothing: [String: Value] = [
-            "title": .text(title), "summary": .nothing, "isHome": .flag(false), "isSection": .flag(true), "alternates": .list([]),
-            "sample": .flag(false), "date": .nothing, "updated": .nothing, "pubDate": .nothing, "tags": .list([]), "keywords": .nothing,
+            "title": .text(title), "summary": .nothing, "isHome": .flag(false), "isSection": .flag(true),
+            "alternates": .list([]),
+            "sample": .flag(false), "date": .nothing, "updated": .nothing, "pubDate": .nothing, "tags": .list([]),
+            "keywords": .nothing,
             "toc": .nothing, "document": .nothing,
             "trail": .list([
                 .fields([
-                    "title": .text(graph.configuration.sites[graph.editions[edition].site].name.text(graph.editions[edition].language)),
+                    "title": .text(
+                        graph.configuration.sites[graph.editions[edition].site].name.text(
+                            graph.editions[edition].language)),
                     "path": .text(percentEncodedPath(graph.editions[edition].path)),
                 ])
             ]),
@@ -210,7 +222,8 @@ struct VariantRenderer: Sendable {
         let home = graph.nodes[graph.editions[edition].home]
         return renderStandalone(
             "sitemap", edition, title: "sitemap", path: "sitemap/",
-            ["branches": .list(home.sections.map(branch)), "items": .list(home.children.map(values.card))], &diagnostics)
+            ["branches": .list(home.sections.map(branch)), "items": .list(home.children.map(values.card))], &diagnostics
+        )
     }
 
     private func renderRedirect(_ index: Int, _ diagnostics: inout [Diagnostic]) -> [UInt8] {
@@ -233,7 +246,8 @@ struct VariantRenderer: Sendable {
                 titleText: "\u{1}title\u{1}", &found)
             diagnostics += found
             // The title is escaped wherever the theme writes it; the slot goes in afterwards.
-            bytes = Array(String(decoding: bytes, as: UTF8.self).replacing("\u{1}title\u{1}", with: Self.titleSlot).utf8)
+            bytes = Array(
+                String(decoding: bytes, as: UTF8.self).replacing("\u{1}title\u{1}", with: Self.titleSlot).utf8)
             return ("shell.\(site.slug).\(graph.editions[edition].language).html", bytes)
         }
     }
