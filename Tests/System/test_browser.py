@@ -63,38 +63,45 @@ class Browser:
         self.call("POST", self.session + "/url", {"url": url})
 
     def html(self, selector="html"):
-        return self.cdp("DOM.getOuterHTML", nodeId=self.node(selector))["outerHTML"]
+        return self.on(selector, lambda node: self.cdp("DOM.getOuterHTML", nodeId=node)["outerHTML"])
 
-    def node(self, selector, seconds=10):
-        found = 0
+    def on(self, selector, act, seconds=10):
+        """Does something with the first match, once there is one; a page that is just being replaced is looked at again."""
+        answer = []
 
-        def look():
-            nonlocal found
-            root = self.cdp("DOM.getDocument", depth=0)["root"]["nodeId"]
-            found = self.cdp("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
-            return found
-        if not wait_until(look, seconds):
+        def attempt():
+            try:
+                root = self.cdp("DOM.getDocument", depth=0)["root"]["nodeId"]
+                node = self.cdp("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+                if node:
+                    answer.append(act(node))
+            except AssertionError:
+                return False
+            return bool(answer)
+        if not wait_until(attempt, seconds):
             raise AssertionError(f"nothing matches {selector} at {self.url()}")
-        return found
+        return answer[0]
 
     def url(self):
         return self.cdp("Target.getTargetInfo")["targetInfo"]["url"]
 
     def click(self, selector):
-        node = self.node(selector)
-        self.cdp("DOM.scrollIntoViewIfNeeded", nodeId=node)
-        quad = self.cdp("DOM.getContentQuads", nodeId=node)["quads"][0]
+        def place_of(node):
+            self.cdp("DOM.scrollIntoViewIfNeeded", nodeId=node)
+            return self.cdp("DOM.getContentQuads", nodeId=node)["quads"][0]
+
+        quad = self.on(selector, place_of)
         place = {"x": (quad[0] + quad[4]) / 2, "y": (quad[1] + quad[5]) / 2, "button": "left", "clickCount": 1}
         self.cdp("Input.dispatchMouseEvent", type="mousePressed", **place)
         self.cdp("Input.dispatchMouseEvent", type="mouseReleased", **place)
 
     def type(self, selector, text):
-        self.cdp("DOM.focus", nodeId=self.node(selector))
+        self.on(selector, lambda node: self.cdp("DOM.focus", nodeId=node))
         self.cdp("Input.insertText", text=text)
 
     def choose(self, selector, steps):
         """Moves a focused list down by its keyboard."""
-        self.cdp("DOM.focus", nodeId=self.node(selector))
+        self.on(selector, lambda node: self.cdp("DOM.focus", nodeId=node))
         for _ in range(steps):
             for kind in ("keyDown", "keyUp"):
                 self.cdp("Input.dispatchKeyEvent", type=kind, key="ArrowDown", code="ArrowDown", windowsVirtualKeyCode=40)
