@@ -39,9 +39,4 @@ demo: build-debug ## One hotline request and one approval all the way and back, 
 
 RUN_FOLDER ?= Run
 run: build-debug ## The whole system on loopback until Ctrl-C.
-	@Scripts/system prepare $(RUN_FOLDER)
-	@Scripts/system start $(RUN_FOLDER)
-	@echo "portal  http://127.0.0.1:8480/"
-	@echo "staff   https://127.0.0.1:8482/  (import Run/keys/staff/<name>.crt and .key into the browser)"
-	@echo "ferry   Scripts/ferry-round $(RUN_FOLDER)"
-	@trap 'Scripts/system stop $(RUN_FOLDER)' EXIT INT TERM; while sleep 3600; do :; done
+	@Scripts/system run $(RUN_FOLDER)

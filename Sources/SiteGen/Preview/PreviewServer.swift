@@ -11,8 +11,19 @@ actor PreviewServer {
 
     /// Path that open pages ask; the preview adds the script that asks it, the built tree never has it.
     private static let reloadPath = "/_preview/generation"
+    /// A file, since the pages' own policy allows no inline script.
+    private static let scriptPath = "/_preview/reload.js"
     private static let script = """
-        <script>(()=>{let g;const ask=async()=>{try{const r=await fetch("\(reloadPath)");const n=await r.text();if(g!==undefined&&g!==n)location.reload();g=n}catch{}setTimeout(ask,500)};ask()})()</script>
+        let known;
+        const ask = async () => {
+          try {
+            const generation = await (await fetch("\(reloadPath)")).text();
+            if (known !== undefined && known !== generation) location.reload();
+            known = generation;
+          } catch {}
+          setTimeout(ask, 300);
+        };
+        ask();
         """
 
     init(root: String, port: UInt16) {
@@ -34,26 +45,31 @@ actor PreviewServer {
                 statusCode: .ok, headers: HTTPHeaders([.contentType: "text/plain"]), body: Data(String(generation).utf8)
             )
         }
+        if path == Self.scriptPath {
+            return HTTPResponse(
+                statusCode: .ok, headers: HTTPHeaders([.contentType: "text/javascript"]), body: Data(Self.script.utf8))
+        }
         let decoded = percentDecoded(path) ?? path
         guard decoded.hasPrefix("/"), !decoded.split(separator: "/").contains("..") else {
             return HTTPResponse(statusCode: .badRequest)
         }
-        let relative = decoded.hasSuffix("/") ? decoded + "index.html" : decoded
+        // The server library drops the slash at the end of a path, so a folder is known by looking.
+        var relative = decoded
         if FileSystem.kind(root + relative) == .directory {
-            return HTTPResponse(statusCode: .movedPermanently, headers: HTTPHeaders([.location: path + "/"]))
+            relative += relative.hasSuffix("/") ? "index.html" : "/index.html"
         }
         // A missing file is the 404 page, not a failure.
-        guard let bytes = try? FileSystem.read(root + relative) else {
-            let page = (try? FileSystem.read(root + "/404.html")) ?? Array("404".utf8)
-            return HTTPResponse(
-                statusCode: .notFound, headers: HTTPHeaders([.contentType: "text/html; charset=utf-8"]),
-                body: Data(page))
-        }
+        let found = try? FileSystem.read(root + relative)
+        let bytes = found ?? (try? FileSystem.read(root + "/404.html")) ?? Array("404".utf8)
+        if found == nil { relative = "/404.html" }
         let type = Self.contentType(relative)
         var body = Data(bytes)
-        if type.hasPrefix("text/html") { body += Data(Self.script.utf8) }
+        if type.hasPrefix("text/html") {
+            body += Data("<script type=\"module\" src=\"\(Self.scriptPath)\"></script>".utf8)
+        }
         return HTTPResponse(
-            statusCode: .ok, headers: HTTPHeaders([.contentType: type, HTTPHeader("Cache-Control"): "no-store"]),
+            statusCode: found == nil ? .notFound : .ok,
+            headers: HTTPHeaders([.contentType: type, HTTPHeader("Cache-Control"): "no-store"]),
             body: body)
     }
 
