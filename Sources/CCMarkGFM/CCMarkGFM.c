@@ -74,9 +74,9 @@ const xm_cmark *xm_cmark_open(int private_copy, const char **error) {
     LOAD(node_get_start_line, "cmark_node_get_start_line");
     LOAD(node_get_start_column, "cmark_node_get_start_column");
     LOAD(node_set_on_enter, "cmark_node_set_on_enter");
-    LOAD(node_set_on_exit, "cmark_node_set_on_exit");
     LOAD(node_replace, "cmark_node_replace");
-    LOAD(node_append_child, "cmark_node_append_child");
+    LOAD(node_insert_before, "cmark_node_insert_before");
+    LOAD(node_unlink, "cmark_node_unlink");
     LOAD(node_first_child, "cmark_node_first_child");
     LOAD(node_parent, "cmark_node_parent");
 #undef LOAD

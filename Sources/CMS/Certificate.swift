@@ -92,16 +92,18 @@ package struct Identity: Sendable {
 package final class TrustStore: @unchecked Sendable {
     // Filled in init and only read afterwards; X509_STORE locks its own cache.
     let store: OpaquePointer
+    private let hasLists: Bool
 
     /// What a certificate must be good for.
     package enum Purpose: Sendable { case signing, clientAuthentication }
 
     /// - Parameters:
     ///   - authorities: PEM, one or more certificates.
-    ///   - revocationLists: PEM. With one, every certificate's revocation is checked, and its absence is a failure.
+    ///   - revocationLists: PEM. With one, revocation is checked, and a certificate whose issuer has no list fails.
     package init(authorities: [UInt8], revocationLists: [[UInt8]] = []) throws(CryptoError) {
         guard let store = X509_STORE_new() else { throw .last(.badCertificate) }
         self.store = store
+        hasLists = !revocationLists.isEmpty
         let bio = MemoryBIO(authorities)
         var count = 0
         while let x509 = PEM_read_bio_X509(bio.pointer, nil, nil, nil) {
@@ -117,18 +119,39 @@ package final class TrustStore: @unchecked Sendable {
             X509_STORE_add_crl(store, crl)
             X509_CRL_free(crl)
         }
-        if !revocationLists.isEmpty { X509_STORE_set_flags(store, UInt(X509_V_FLAG_CRL_CHECK)) }
     }
 
     deinit { X509_STORE_free(store) }
 
-    /// Checks chain, purpose, revocation, and validity at `instant`.
-    package func verify(_ certificate: Certificate, for purpose: Purpose, at instant: Instant) throws(CryptoError) {
+    /// Checks chain, purpose and validity at `instant`, and revocation as it is known at `now`.
+    ///
+    /// The two differ for a batch that was sealed days ago: its signer's certificate must have been good then, and a
+    /// list that came later must still count.
+    package func verify(
+        _ certificate: Certificate, for purpose: Purpose, at instant: Instant, revokedBy now: Instant
+    ) throws(CryptoError) {
+        try verifyChain(certificate, purpose, at: instant, lists: false)
+        if hasLists { try verifyChain(certificate, purpose, at: now, lists: true) }
+        if purpose == .signing, X509_get_key_usage(certificate.x509) & UInt32(KU_DIGITAL_SIGNATURE) == 0 {
+            throw CryptoError(code: .untrusted, detail: "the certificate is not for digital signatures")
+        }
+    }
+
+    private func verifyChain(
+        _ certificate: Certificate, _ purpose: Purpose, at instant: Instant, lists: Bool
+    ) throws(CryptoError) {
         guard let context = X509_STORE_CTX_new() else { throw .last(.untrusted) }
         defer { X509_STORE_CTX_free(context) }
         guard X509_STORE_CTX_init(context, store, certificate.x509, nil) == 1 else { throw .last(.untrusted) }
         let parameters = X509_STORE_CTX_get0_param(context)
         X509_VERIFY_PARAM_set_time(parameters, time_t(instant.seconds))
+        if lists {
+            X509_VERIFY_PARAM_set_flags(parameters, UInt(X509_V_FLAG_CRL_CHECK))
+            // Validity was judged at its own instant.
+            X509_STORE_CTX_set_verify_cb(context) { ok, context in
+                X509_STORE_CTX_get_error(context) == X509_V_ERR_CERT_HAS_EXPIRED ? 1 : ok
+            }
+        }
         if purpose == .clientAuthentication {
             X509_VERIFY_PARAM_set_purpose(parameters, X509_PURPOSE_SSL_CLIENT)
         }
@@ -136,9 +159,6 @@ package final class TrustStore: @unchecked Sendable {
             let reason = String(cString: X509_verify_cert_error_string(Int(X509_STORE_CTX_get_error(context))))
             ERR_clear_error()
             throw CryptoError(code: .untrusted, detail: reason)
-        }
-        if purpose == .signing, X509_get_key_usage(certificate.x509) & UInt32(KU_DIGITAL_SIGNATURE) == 0 {
-            throw CryptoError(code: .untrusted, detail: "the certificate is not for digital signatures")
         }
     }
 }

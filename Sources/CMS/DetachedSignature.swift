@@ -22,7 +22,8 @@ package enum DetachedSignature {
     /// public key must also be among `allowed`. Exactly one signer, with signed attributes.
     /// - Returns: the signer's certificate.
     package static func verify(
-        _ signature: [UInt8], over content: [UInt8], trust: TrustStore, allowed: Set<SHA256Digest>, at instant: Instant
+        _ signature: [UInt8], over content: [UInt8], trust: TrustStore, allowed: Set<SHA256Digest>, at instant: Instant,
+        revokedBy now: Instant
     ) throws(CryptoError) -> Certificate {
         let encoded = MemoryBIO(signature)
         guard let cms = d2i_CMS_bio(encoded.pointer, nil) else { throw .last(.badSignature) }
@@ -47,7 +48,7 @@ package enum DetachedSignature {
             throw CryptoError(code: .badSignature, detail: "no signer certificate")
         }
         let certificate = Certificate(owning: x509)
-        try trust.verify(certificate, for: .signing, at: instant)
+        try trust.verify(certificate, for: .signing, at: instant, revokedBy: now)
         guard allowed.contains(certificate.publicKeyDigest) else {
             throw CryptoError(code: .signerNotAllowed, detail: certificate.commonName)
         }

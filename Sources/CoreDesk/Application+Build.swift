@@ -4,9 +4,10 @@ import PortalBase
 
 /// The service on its Unix socket, readable by nginx's group only.
 func buildApplication(_ configuration: Configuration) throws -> some ApplicationProtocol {
+    // Read again with every request; here only to fail at start when it cannot be read.
+    _ = try configuration.trust()
     let database = try DeskDatabase(configuration, random: systemRandomBytes)
-    let authenticator = StaffAuthenticator(
-        configuration: configuration, trust: try configuration.trust(), tokenKey: try database.tokenKey())
+    let authenticator = StaffAuthenticator(configuration: configuration, tokenKey: try database.tokenKey())
     let actions = CaseActions(
         configuration: configuration,
         deadlines: CaseDeadlines(calendar: try configuration.calendar(), configuration: configuration))
@@ -17,7 +18,7 @@ func buildApplication(_ configuration: Configuration) throws -> some Application
     ).addRoutes(to: router)
     // A socket that a killed process left behind; anything else at that path is not ours to remove.
     if FileSystem.kind(configuration.socket) == .other { unlink(configuration.socket) }
-    umask(0o117)
+    umask(0o007)
     return Application(
         router: router,
         configuration: .init(address: .unixDomainSocket(path: configuration.socket), serverName: "coredesk"))

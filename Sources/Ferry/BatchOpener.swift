@@ -38,7 +38,8 @@ package struct BatchOpener: Sendable {
         let certificate: Certificate
         do {
             certificate = try DetachedSignature.verify(
-                signature, over: bytes, trust: trust, allowed: allowedSigners, at: min(manifest.created, now))
+                signature, over: bytes, trust: trust, allowed: allowedSigners, at: min(manifest.created, now),
+                revokedBy: now)
         } catch {
             throw error.code == .signerNotAllowed ? .signer : .signature
         }
@@ -79,8 +80,12 @@ package struct BatchOpener: Sendable {
         }
         let checker = Bag.Checker()
         var reader = TarReader(maxEntryBytes: Bag.maxFileBytes) { name, bytes in
+            let parts = name.split(separator: "/")
+            guard parts.count == 1 || (parts.count == 3 && parts[0] == "data" && isUUID(String(parts[1]))) else {
+                throw TarError.name
+            }
             checker.add(name, bytes)
-            guard name.hasPrefix("data/") else { return }
+            guard parts.count == 3 else { return }
             try FileSystem.makeDirectories(FileSystem.parent(staging + "/" + name), mode: 0o700)
             try FileSystem.write(bytes, to: staging + "/" + name, mode: 0o600)
         }

@@ -23,7 +23,9 @@ package protocol LaneStore: Sendable {
     /// Puts items and number into the database together. An item that is there already is left as it is.
     /// - Throws: `BatchOpener.Rejection` when an item does not fit the owner's rules; nothing is stored then.
     func commit(_ batch: BatchOpener.Verified, items: [BatchOpener.OpenedItem], at now: Instant) throws
-    func record(_ entry: Acknowledgement.Entry, lane: String, at now: Instant) throws
+    func record(_ entry: Acknowledgement.Entry, lane: String, previous: SHA256Digest?, at now: Instant) throws
+    /// What the batch with this number, received already, names as its predecessor.
+    func namedPredecessor(lane: String, of sequence: Int) throws -> SHA256Digest?
     /// The lane's acknowledgement as of now, its counter raised when something changed; nil before anything came.
     func acknowledgement(lane: String, epoch: String, at now: Instant) throws -> Acknowledgement?
     /// Stops a lane for an operator to look at.

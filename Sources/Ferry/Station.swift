@@ -98,7 +98,9 @@ package struct Station: Sendable {
         var report = Report()
         var wanted: [Int: [Int]] = [:]
         try readAcknowledgements(&report, &wanted, now)
-        let manifests = try FileSystem.list(folders.inbox).filter { $0.name.hasSuffix(".mf") }
+        let manifests = try FileSystem.list(folders.inbox, skippingUndecodable: true).filter {
+            $0.name.hasSuffix(".mf")
+        }
         for entry in manifests {
             if try store.isStopped(lane: receives.name) { break }
             try receive(String(entry.name.dropLast(3)), &report, now)
@@ -114,7 +116,26 @@ package struct Station: Sendable {
         let lock = try FileLock(folders.root + "/.lock")
         try FileSystem.removeTree(folders.staging)
         try FileSystem.makeDirectories(folders.staging, mode: 0o700)
+        try sweepSettled()
         return lock
+    }
+
+    /// Files of numbers that are settled, or not signed yet, have no business here: a process died between the
+    /// database and the files.
+    private func sweepSettled() throws {
+        let stems = Set(try store.offered(lane: sends.name).map { BatchManifest.stem(lane: sends.name, sequence: $0) })
+        let length = BatchManifest.stem(lane: sends.name, sequence: 1).utf8.count
+        for folder in [folders.outbox, folders.sealed] {
+            for name in try names(in: folder)
+            where name.hasPrefix(sends.name + "-") && !name.hasPrefix(sends.name + "-ack-") {
+                if !stems.contains(String(name.prefix(length))) { try FileSystem.remove(folder + "/" + name) }
+            }
+        }
+    }
+
+    /// Names that can be read as text; a carrier may hold any others.
+    private func names(in folder: String) throws -> [String] {
+        try FileSystem.list(folder, skippingUndecodable: true).map(\.name)
     }
 
     private func seal(_ batch: FrozenBatch, _ now: Instant) throws {
@@ -144,9 +165,11 @@ package struct Station: Sendable {
             names = names.filter { wanted.contains($0) || !$0.hasSuffix(".p7m") }
         }
         var changed = false
-        for name in names where FileSystem.kind(folders.outbox + "/" + name) == nil {
-            try FileSystem.replaceDurably(
-                folders.outbox + "/" + name, with: FileSystem.read(folders.sealed + "/" + name), mode: 0o640)
+        for name in names {
+            let bytes = try FileSystem.read(folders.sealed + "/" + name)
+            // What lies there may have been damaged on its way.
+            if let lying = try? FileSystem.read(folders.outbox + "/" + name), lying == bytes { continue }
+            try FileSystem.replaceDurably(folders.outbox + "/" + name, with: bytes, mode: 0o640)
             changed = true
         }
         return changed
@@ -157,7 +180,7 @@ package struct Station: Sendable {
     }
 
     private func names(of stem: String, in folder: String) throws -> [String] {
-        try FileSystem.list(folder).map(\.name).filter {
+        try names(in: folder).filter {
             $0 == stem + ".mf" || $0 == stem + ".p7s" || ($0.hasPrefix(stem + "-") && $0.hasSuffix(".p7m"))
         }
     }
@@ -166,7 +189,7 @@ package struct Station: Sendable {
         guard let ack = try store.acknowledgement(lane: receives.name, epoch: receives.epoch, at: now) else { return }
         let bytes = ack.bytes
         // Older ones say less; one file pair at a time is enough.
-        for entry in try FileSystem.list(folders.outbox)
+        for entry in try FileSystem.list(folders.outbox, skippingUndecodable: true)
         where entry.name.hasPrefix(receives.name + "-ack-") && !entry.name.hasPrefix(ack.stem) {
             try FileSystem.remove(folders.outbox + "/" + entry.name)
         }
@@ -176,7 +199,7 @@ package struct Station: Sendable {
     }
 
     private func readAcknowledgements(_ report: inout Report, _ wanted: inout [Int: [Int]], _ now: Instant) throws {
-        let found = try FileSystem.list(folders.inbox).filter { $0.name.hasSuffix(".ak") }
+        let found = try FileSystem.list(folders.inbox, skippingUndecodable: true).filter { $0.name.hasSuffix(".ak") }
         for entry in found {
             let stem = String(entry.name.dropLast(3))
             guard let bytes = try? FileSystem.read("\(folders.inbox)/\(stem).ak", limit: 4 << 20) else {
@@ -187,7 +210,8 @@ package struct Station: Sendable {
             guard let signature = try? FileSystem.read("\(folders.inbox)/\(stem).p7s", limit: 1 << 20) else { continue }
             guard let ack = Acknowledgement(bytes), ack.stem == stem, ack.lane == sends.name, ack.epoch == sends.epoch,
                 (try? DetachedSignature.verify(
-                    signature, over: bytes, trust: opener.trust, allowed: opener.allowedSigners, at: min(ack.at, now)))
+                    signature, over: bytes, trust: opener.trust, allowed: opener.allowedSigners, at: min(ack.at, now),
+                    revokedBy: now))
                     != nil
             else {
                 try quarantine([stem + ".ak", stem + ".p7s"], reason: "acknowledgement", &report)
@@ -231,17 +255,18 @@ package struct Station: Sendable {
             try quarantine(files, reason: "name", &report)
             return
         }
-        if let known = try store.received(lane: manifest.lane, sequence: manifest.sequence), known.result != .needParts
-        {
+        if let known = try store.received(lane: manifest.lane, sequence: manifest.sequence) {
             guard known.manifest == verified.digest else {
                 try store.raiseAlarm(lane: manifest.lane, code: "fork", detail: stem, at: now)
                 report.alarms.append("fork \(stem)")
                 try quarantine(files, reason: "fork", &report)
                 return
             }
-            report.duplicates.append(stem)
-            try clean(stem, manifest)
-            return
+            if known.result != .needParts {
+                report.duplicates.append(stem)
+                try clean(stem, manifest)
+                return
+            }
         }
         try judge(verified, stem, &report, now)
     }
@@ -253,23 +278,31 @@ package struct Station: Sendable {
             try store.record(
                 .init(
                     sequence: manifest.sequence, manifest: verified.digest, result: .rejected, code: rejection.code,
-                    rejectedItems: rejection.items), lane: manifest.lane, at: now)
+                    rejectedItems: rejection.items), lane: manifest.lane, previous: manifest.previous, at: now)
             report.rejected[stem] = rejection.code
             try quarantine(
                 [stem + ".mf", stem + ".p7s"] + manifest.parts.map(\.name), reason: rejection.code.rawValue, &report)
         }
-        if manifest.sequence > 1,
-            let predecessor = try store.received(lane: manifest.lane, sequence: manifest.sequence - 1),
+        guard (manifest.previous == nil) == (manifest.sequence == 1) else { return try reject(.init(code: .chain)) }
+        if let predecessor = try store.received(lane: manifest.lane, sequence: manifest.sequence - 1),
             manifest.previous != predecessor.manifest
         {
             return try reject(.init(code: .chain))
+        }
+        // The other way round where this one comes late: what follows it has named it already.
+        if let named = try store.namedPredecessor(lane: manifest.lane, of: manifest.sequence + 1),
+            named != verified.digest
+        {
+            try store.raiseAlarm(lane: manifest.lane, code: "chain", detail: stem, at: now)
+            report.alarms.append("chain \(stem)")
+            return try quarantine([stem + ".mf", stem + ".p7s"], reason: "chain", &report)
         }
         if manifest.expires < now { return try reject(.init(code: .expired)) }
         let missing = opener.missingParts(manifest, in: folders.inbox)
         guard missing.isEmpty else {
             try store.record(
                 .init(sequence: manifest.sequence, manifest: verified.digest, result: .needParts, missing: missing),
-                lane: manifest.lane, at: now)
+                lane: manifest.lane, previous: manifest.previous, at: now)
             report.waiting[stem] = missing
             return
         }
@@ -281,6 +314,12 @@ package struct Station: Sendable {
         } catch let rejection as BatchOpener.Rejection {
             try FileSystem.removeTree(unpacked)
             return try reject(rejection)
+        } catch {
+            // Something of ours fails, such as a key or a form that this side lacks: the batch keeps its number and
+            // waits for the operator, and the others go on.
+            try FileSystem.removeTree(unpacked)
+            report.alarms.append("failed \(stem): \(error)")
+            return
         }
         try FileSystem.removeTree(unpacked)
         report.committed.append(stem)
@@ -297,14 +336,20 @@ package struct Station: Sendable {
     private func quarantine(_ files: [String], reason: String, _ report: inout Report) throws {
         for name in files {
             let source = folders.inbox + "/" + name
-            switch FileSystem.kind(source) {
-            case nil: continue
-            case .file:
-                // What cannot be read is still moved, under a name that says so.
-                let digest =
-                    (try? FileSystem.read(source, limit: 64 << 20)).map { SHA256Digest(of: $0).hex } ?? "unreadable"
-                try FileSystem.rename(source, "\(folders.quarantine)/\(digest.prefix(16))-\(name.prefix(64))")
-            default: try FileSystem.rename(source, "\(folders.quarantine)/special-\(name.prefix(64))")
+            guard let kind = FileSystem.kind(source) else { continue }
+            // What cannot be read is still moved, under a name that says so.
+            let bytes = kind == .file ? try? FileSystem.read(source, limit: 64 << 20) : nil
+            let mark = bytes.map { String(SHA256Digest(of: $0).hex.prefix(16)) } ?? "special"
+            var target = "\(folders.quarantine)/\(mark)-\(name.prefix(64))"
+            var copy = 1
+            while kind != .file, FileSystem.kind(target) != nil {
+                copy += 1
+                target = "\(folders.quarantine)/\(mark)-\(copy)-\(name.prefix(64))"
+            }
+            do throws(FileError) {
+                try FileSystem.rename(source, target)
+            } catch {
+                report.alarms.append("cannot put aside \(name): \(error)")
             }
         }
         if let first = files.first {

@@ -59,7 +59,8 @@ struct Verify: ParsableCommand {
             do {
                 let batch = try readBatch(file)
                 let signer = try DetachedSignature.verify(
-                    batch.signature, over: batch.bytes, trust: store, allowed: pinned, at: batch.manifest.created)
+                    batch.signature, over: batch.bytes, trust: store, allowed: pinned, at: batch.manifest.created,
+                    revokedBy: .systemNow())
                 let folder = FileSystem.parent(file)
                 let damaged = batch.manifest.parts.filter { part in
                     // A part that cannot be read is as bad as one that is wrong.

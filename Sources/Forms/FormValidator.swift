@@ -35,31 +35,38 @@ extension FormDefinition {
     ///
     /// - Parameter input: every posted value by name, reserved names left out.
     package func validate(_ input: [String: [String]]) -> Result<ValidAnswers, FormErrors> {
-        let answers = input.mapValues { $0.map(Self.normalised) }
+        let given = input.mapValues { $0.map(Self.normalised).filter { !$0.isEmpty } }
         var errors: [FieldError] = []
-        var values: [String: JSON] = [:]
+        // Conditions look at what was accepted before them and at nothing else: the same answers then lead the same
+        // way wherever they are checked again.
+        var accepted: [String: [String]] = [:]
         let known = Set(fields.map(\.id))
-        for name in answers.keys.sorted() where !known.contains(name) {
+        for name in given.keys.sorted() where !known.contains(name) {
             errors.append(
                 .init(
                     field: name, code: .unknownField,
                     message: Bilingual(zh: "表单里没有这一项", en: "The form has no such field")))
         }
-        for page in pages where isAsked(page.when, answers) {
-            for field in page.fields where isAsked(field.when, answers) {
-                let given = answers[field.id, default: []].filter { !$0.isEmpty }
-                if given.isEmpty {
+        for page in pages where isAsked(page.when, accepted) {
+            for field in page.fields where isAsked(field.when, accepted) {
+                let values = given[field.id, default: []]
+                if values.isEmpty {
                     if field.required { errors.append(Self.missing(field)) }
-                    continue
-                }
-                if let error = Self.check(field, given) {
+                } else if let error = Self.check(field, values) {
                     errors.append(error)
                 } else {
-                    values[field.id] = field.type == .multiple ? .array(given.map { .string($0) }) : .string(given[0])
+                    accepted[field.id] = values
                 }
             }
         }
-        return errors.isEmpty ? .success(ValidAnswers(values: values)) : .failure(FormErrors(errors: errors))
+        guard errors.isEmpty else { return .failure(FormErrors(errors: errors)) }
+        let multiple = Set(fields.filter { $0.type == .multiple }.map(\.id))
+        return .success(
+            ValidAnswers(
+                values: Dictionary(
+                    uniqueKeysWithValues: accepted.map { id, values in
+                        (id, multiple.contains(id) ? .array(values.map { .string($0) }) : .string(values[0]))
+                    })))
     }
 
     package func isAsked(_ condition: String?, _ answers: [String: [String]]) -> Bool {

@@ -55,7 +55,9 @@ package struct SubmissionPayload: Sendable, Equatable {
             let statusKey = json["statusKey"]?.string,
             let authKey = json["authKey"]?.string, let language = json["lang"]?.string,
             let channel = json["channel"]?.string,
-            let answers = json["answers"]?.object, json["attachments"] == .array([])
+            let answers = json["answers"]?.object, json["attachments"] == .array([]),
+            [lookup, statusKey, authKey].allSatisfy({ SHA256Digest(hex: $0) != nil }), receipt.utf8.count == 17,
+            receipt.hasPrefix("XM")
         else { return nil }
         self.init(
             id: id, kind: kind, received: received, form: form, receipt: receipt, lookup: lookup, statusKey: statusKey,

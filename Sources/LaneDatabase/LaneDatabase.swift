@@ -41,12 +41,13 @@ package struct LaneDatabase: LaneStore {
                     lane TEXT NOT NULL, seq INTEGER NOT NULL, prev TEXT, manifest TEXT,
                     state TEXT NOT NULL CHECK (state IN ('frozen', 'signed', 'acked', 'rejected')), PRIMARY KEY (lane, seq));
                 CREATE TABLE lane_incoming (
-                    lane TEXT NOT NULL, seq INTEGER NOT NULL, manifest TEXT NOT NULL, result TEXT NOT NULL, code TEXT,
+                    lane TEXT NOT NULL, seq INTEGER NOT NULL, manifest TEXT NOT NULL, prev TEXT, result TEXT NOT NULL, code TEXT,
                     detail TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (lane, seq));
                 CREATE TABLE lane_counter (
                     lane TEXT PRIMARY KEY, ack_counter INTEGER NOT NULL, ack_state TEXT NOT NULL, seen_counter INTEGER NOT NULL);
                 CREATE TABLE lane_alarm (
-                    lane TEXT NOT NULL, code TEXT NOT NULL, detail TEXT NOT NULL, at INTEGER NOT NULL, cleared INTEGER NOT NULL DEFAULT 0);
+                    lane TEXT NOT NULL, code TEXT NOT NULL, detail TEXT NOT NULL, at INTEGER NOT NULL, cleared INTEGER NOT NULL DEFAULT 0,
+                    stops INTEGER NOT NULL DEFAULT 1);
                 """)
     }
 
@@ -164,6 +165,14 @@ package struct LaneDatabase: LaneStore {
     ) throws {
         try db.execute(
             sql: "UPDATE lane_outgoing SET state = 'rejected' WHERE lane = ? AND seq = ?", arguments: [lane, sequence])
+        if !rejected.isEmpty {
+            // The other side refused what citizens sent: somebody must look, and the lane goes on meanwhile.
+            let detail = rejected.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.rawValue)" }.joined(
+                separator: ", ")
+            try db.execute(
+                sql: "INSERT INTO lane_alarm (lane, code, detail, at, stops) VALUES (?, 'dead', ?, 0, 0)",
+                arguments: [lane, detail])
+        }
         for item in rejected.keys.sorted() {
             try db.execute(
                 sql: "UPDATE lane_queue SET state = 'dead' WHERE lane = ? AND seq = ? AND item = ?",
@@ -205,27 +214,39 @@ package struct LaneDatabase: LaneStore {
             }
             try put(
                 db, .init(sequence: batch.manifest.sequence, manifest: batch.digest, result: .committed),
-                lane: batch.manifest.lane, now)
+                lane: batch.manifest.lane, batch.manifest.previous, now)
         }
     }
 
-    package func record(_ entry: Acknowledgement.Entry, lane: String, at now: Instant) throws {
-        try database.write { try put($0, entry, lane: lane, now) }
+    package func record(
+        _ entry: Acknowledgement.Entry, lane: String, previous: SHA256Digest?, at now: Instant
+    ) throws {
+        try database.write { try put($0, entry, lane: lane, previous, now) }
     }
 
-    private func put(_ db: Database, _ entry: Acknowledgement.Entry, lane: String, _ now: Instant) throws {
+    package func namedPredecessor(lane: String, of sequence: Int) throws -> SHA256Digest? {
+        try database.read { db in
+            try String.fetchOne(
+                db, sql: "SELECT prev FROM lane_incoming WHERE lane = ? AND seq = ?", arguments: [lane, sequence]
+            ).flatMap(SHA256Digest.init(hex:))
+        }
+    }
+
+    private func put(
+        _ db: Database, _ entry: Acknowledgement.Entry, lane: String, _ previous: SHA256Digest?, _ now: Instant
+    ) throws {
         let detail = JSON.object([
             "missing": .array(entry.missing.map { .integer($0) }),
             "items": .object(entry.rejectedItems.mapValues { .string($0.rawValue) }),
         ])
         try db.execute(
             sql: """
-                INSERT INTO lane_incoming (lane, seq, manifest, result, code, detail, at) VALUES (?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO lane_incoming (lane, seq, manifest, prev, result, code, detail, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                 ON CONFLICT (lane, seq) DO UPDATE SET result = excluded.result, code = excluded.code, detail = excluded.detail,
                     manifest = excluded.manifest, at = excluded.at
                 """,
             arguments: [
-                lane, entry.sequence, entry.manifest.hex, entry.result.rawValue, entry.code?.rawValue,
+                lane, entry.sequence, entry.manifest.hex, previous?.hex, entry.result.rawValue, entry.code?.rawValue,
                 detail.canonicalText, now.seconds,
             ])
     }
@@ -263,7 +284,7 @@ package struct LaneDatabase: LaneStore {
                 }
             }
             let highWater: Int = last["seq"]
-            let named = entries.filter { $0.result != .committed || $0.sequence > highWater - Self.newest }
+            let named = entries.filter { $0.result == .needParts || $0.sequence > highWater - Self.newest }
             func make(_ counter: Int) -> Acknowledgement {
                 Acknowledgement(
                     lane: lane, epoch: epoch, counter: counter, highWater: highWater, ranges: ranges, entries: named,
@@ -295,7 +316,8 @@ package struct LaneDatabase: LaneStore {
     package func isStopped(lane: String) throws -> Bool {
         try database.read { db in
             try Bool.fetchOne(
-                db, sql: "SELECT EXISTS (SELECT 1 FROM lane_alarm WHERE lane = ? AND cleared = 0)", arguments: [lane])
+                db, sql: "SELECT EXISTS (SELECT 1 FROM lane_alarm WHERE lane = ? AND cleared = 0 AND stops = 1)",
+                arguments: [lane])
                 ?? false
         }
     }

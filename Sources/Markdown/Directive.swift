@@ -37,6 +37,8 @@ func parseAttributes(_ bytes: ArraySlice<UInt8>) -> (attributes: [String: String
         i += 1
         guard i < bytes.endIndex else { return nil }
         let valueStart: Int
+        // Two values for one key: which of them would hold is nobody's guess.
+        guard attributes[key] == nil else { return nil }
         if bytes[i] == UInt8(ascii: "\"") {
             valueStart = i + 1
             guard let quote = bytes[valueStart...].firstIndex(of: UInt8(ascii: "\"")) else { return nil }

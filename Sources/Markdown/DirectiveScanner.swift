@@ -158,6 +158,12 @@ struct DirectiveScanner {
                 remedyZh: "写成 :::名称{键=值}，后面不要有别的文字", remedyEn: "write :::name{key=value} and nothing after it")
             return true
         }
+        if VisibilityMarks.count(in: source[i..<end].drop { $0 == UInt8(ascii: ":") }) > 0 {
+            report(
+                "misplaced-mark", position, zh: "指令的标题和属性里不能写 :intranet 或 :only，内容会原样公开",
+                en: "`:intranet` and `:only` do nothing in a directive's label or attributes; the text would be shown",
+                remedyZh: "请移到正文", remedyEn: "move it into the content")
+        }
         if colons == 2 {
             spans.append(
                 DirectiveSpan(
@@ -262,6 +268,13 @@ struct DirectiveScanner {
                 en: "the attributes of `:\(name)` are not well formed",
                 remedyZh: "写成 {键=值}", remedyEn: "write {key=value}")
             return close
+        }
+        if ["only", "intranet"].contains(name), end < range.upperBound, source[end] == UInt8(ascii: "(") {
+            report(
+                "directive-syntax", position, zh: "“:\(name)[…]”后面的括号不会隐藏",
+                en: "what follows `:\(name)[…]` in parentheses is not hidden",
+                remedyZh: "把整个链接放进方括号：:\(name)[[文字](地址)]",
+                remedyEn: "put the whole link inside: :\(name)[[text](address)]")
         }
         spans.append(DirectiveSpan(form: .inline, directive: directive, whole: i..<end, content: (nameEnd + 1)..<close))
         return nameEnd + 1

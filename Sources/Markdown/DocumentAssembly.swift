@@ -4,8 +4,8 @@ import PortalBase
 
 /// Turns one cmark tree into a document: links, images and directives become slots, headings get anchors.
 ///
-/// A slot is written into the tree as a custom node whose text is `\u{1}index\u{2}`. These control characters cannot
-/// come from content: they are refused on loading and blanked here.
+/// A slot is written into the tree as text `\u{1}index\u{2}`. These control characters are refused on loading; what a
+/// character reference smuggles in is refused after rendering.
 struct DocumentAssembly {
     static let blockMark = "xm-directive:"
     static let conditionalScheme = "xm-ref:"
@@ -149,15 +149,22 @@ struct DocumentAssembly {
         return numbered
     }
 
-    private func adoptChildren(of node: OpaquePointer, into custom: OpaquePointer) {
-        while let child = cmark.pointee.node_first_child(node) {
-            _ = cmark.pointee.node_append_child(custom, child)
-        }
+    /// Puts text before a node: slots are text, since a table's cell admits no custom node.
+    private func insertText(_ text: String, before node: OpaquePointer) {
+        guard let inserted = cmark.pointee.node_new(CMARK_NODE_TEXT) else { return }
+        _ = cmark.pointee.node_set_literal(inserted, text)
+        // A slot that found no place is missed, and reported, by `document`.
+        if cmark.pointee.node_insert_before(node, inserted) == 0 { cmark.pointee.node_free(inserted) }
+    }
+
+    private func remove(_ node: OpaquePointer) {
+        cmark.pointee.node_unlink(node)
+        cmark.pointee.node_free(node)
     }
 
     private func swap(_ node: OpaquePointer, for custom: OpaquePointer) {
-        _ = cmark.pointee.node_replace(node, custom)
-        cmark.pointee.node_free(node)
+        let old = cmark.pointee.node_replace(node, custom) == 1 ? node : custom
+        cmark.pointee.node_free(old)
     }
 
     private mutating func replaceLink(_ node: OpaquePointer, _ line: Int) {
@@ -166,23 +173,20 @@ struct DocumentAssembly {
         let conditional = destination.hasPrefix(Self.conditionalScheme)
         if conditional { destination.removeFirst(Self.conditionalScheme.count) }
         let place = position(line, column: max(1, Int(cmark.pointee.node_get_start_column(node))))
-        guard let custom = cmark.pointee.node_new(CMARK_NODE_CUSTOM_INLINE) else { return }
-        let open = slot(.linkOpen(destination: destination, title: title, conditional: conditional, place))
-        _ = cmark.pointee.node_set_on_enter(custom, open)
-        _ = cmark.pointee.node_set_on_exit(custom, slot(.linkClose))
-        adoptChildren(of: node, into: custom)
-        swap(node, for: custom)
+        insertText(
+            slot(.linkOpen(destination: destination, title: title, conditional: conditional, place)), before: node)
+        while let child = cmark.pointee.node_first_child(node), cmark.pointee.node_insert_before(node, child) == 1 {}
+        insertText(slot(.linkClose), before: node)
+        remove(node)
     }
 
     private mutating func replaceImage(_ node: OpaquePointer, _ line: Int) {
         let source = cmark.pointee.node_get_url(node).map { String(cString: $0) } ?? ""
         let title = cmark.pointee.node_get_title(node).map { String(cString: $0) } ?? ""
         let place = position(line, column: max(1, Int(cmark.pointee.node_get_start_column(node))))
-        guard let custom = cmark.pointee.node_new(CMARK_NODE_CUSTOM_INLINE) else { return }
         let alternative = plainText(node)
-        let image = MarkdownDocument.Slot.image(source: source, alternative: alternative, title: title, place)
-        _ = cmark.pointee.node_set_on_enter(custom, slot(image))
-        swap(node, for: custom)
+        insertText(slot(.image(source: source, alternative: alternative, title: title, place)), before: node)
+        remove(node)
     }
 
     /// The text below an image; all of it goes away with the image node.
@@ -226,9 +230,8 @@ struct DocumentAssembly {
         if rawHTML == .error {
             reportRawHTML(position(line, column: max(1, Int(cmark.pointee.node_get_start_column(node)))))
         }
-        guard let custom = cmark.pointee.node_new(CMARK_NODE_CUSTOM_INLINE) else { return }
-        _ = cmark.pointee.node_set_on_enter(custom, escapedHTML(text))
-        swap(node, for: custom)
+        insertText(text, before: node)
+        remove(node)
     }
 
     private mutating func reportRawHTML(_ place: SourcePosition) {
@@ -243,47 +246,32 @@ struct DocumentAssembly {
     /// Fails closed where our reading of code and cmark's differ: every literal mark left in the source must have
     /// ended up inside code.
     mutating func compareLiteralMarks(_ source: [UInt8]) {
-        let marks = [":intranet[", ":only[", ":::", "：intranet", "：only", "：：：", ":：", "：:"].map { Array($0.utf8) }
-        for mark in marks {
-            let written = occurrences(of: mark, in: source)
-            guard written.count > 0 else { continue }
-            let literal = codeLiterals.reduce(0) { $0 + occurrences(of: mark, in: $1).count }
-            guard written.count != literal else { continue }
-            diagnostics.append(
-                Diagnostic(
-                    "unread-directive", position(written.firstLine + 1),
-                    problem: Bilingual(
-                        zh: "这里像是指令，但没有读成指令，内容可能被公开",
-                        en: "this looks like a directive but is not read as one; it could be shown to anybody"),
-                    remedy: Bilingual(
-                        zh: "指令用半角冒号，从行首写起，不放在列表或引用里；要原样显示请放进反引号",
-                        en:
-                            "start it at the beginning of a line with ASCII colons, outside lists and quotes; to show it literally put it into backticks"
-                    )))
-            return
-        }
-    }
-
-    private func occurrences(of needle: [UInt8], in hay: [UInt8]) -> (count: Int, firstLine: Int) {
-        var count = 0
-        var line = 0
-        var firstLine = 0
-        var i = 0
-        while i < hay.count {
-            if hay[i] == 0x0A { line += 1 }
-            if hay[i] == needle[0], hay[i...].starts(with: needle) {
-                if count == 0 { firstLine = line }
-                count += 1
-                i += needle.count
-                continue
-            }
-            i += 1
-        }
-        return (count, firstLine)
+        let written = VisibilityMarks.find(in: source)
+        guard let first = written.first else { return }
+        let literal = codeLiterals.reduce(0) { $0 + VisibilityMarks.count(in: $1) }
+        guard written.count != literal else { return }
+        let line = source[..<first].reduce(1) { $0 + ($1 == 0x0A ? 1 : 0) }
+        diagnostics.append(
+            Diagnostic(
+                "unread-directive", position(line),
+                problem: Bilingual(
+                    zh: "这里像是指令，但没有读成指令，内容可能被公开",
+                    en: "this looks like a directive but is not read as one; it could be shown to anybody"),
+                remedy: Bilingual(
+                    zh: "指令用半角冒号和方括号，从行首写起，不放在列表或引用里；要原样显示请放进反引号",
+                    en:
+                        "use ASCII colons and brackets, at the start of a line, outside lists and quotes; backticks show it literally"
+                )
+            ))
     }
 
     /// Takes the slot marks out of the rendered HTML and gives headings their anchors.
-    func document(_ rendered: [UInt8]) -> MarkdownDocument {
+    ///
+    /// A control character in the rendering that is not one of our slots came out of a character reference such as
+    /// `&#1;`: it is reported, and nothing it pretends to be is believed.
+    mutating func document(_ rendered: [UInt8]) -> MarkdownDocument {
+        var seen: Set<Int> = []
+        var isForged = false
         var html: [UInt8] = []
         html.reserveCapacity(rendered.count + headings.count * 24)
         var placed: [(offset: Int, slot: MarkdownDocument.Slot)] = []
@@ -292,14 +280,20 @@ struct DocumentAssembly {
         while i < rendered.count {
             let byte = rendered[i]
             if byte == Self.slotStart {
-                var index = 0
-                i += 1
-                while i < rendered.count, rendered[i] != Self.slotEnd {
-                    index = index * 10 + Int(rendered[i]) - 0x30
+                let digits = rendered[(i + 1)...].prefix { $0 >= 0x30 && $0 <= 0x39 }
+                let isClosed = digits.endIndex < rendered.count && rendered[digits.endIndex] == Self.slotEnd
+                guard isClosed, let index = decimal(digits), index < slots.count, seen.insert(index).inserted else {
+                    isForged = true
                     i += 1
+                    continue
                 }
-                i += 1
                 placed.append((html.count, slots[index]))
+                i = digits.endIndex + 1
+                continue
+            }
+            if byte < 0x20, byte != 0x0A, byte != 0x09 {
+                isForged = true
+                i += 1
                 continue
             }
             // A heading's start tag: nothing else can write one, since raw HTML never passes.
@@ -317,6 +311,14 @@ struct DocumentAssembly {
             }
             html.append(byte)
             i += 1
+        }
+        if isForged || placed.count != slots.count {
+            diagnostics.append(
+                Diagnostic(
+                    "control-character", position(1),
+                    problem: Bilingual(
+                        zh: "正文里有控制字符的编码（如 &#1;）", en: "a character reference stands for a control character"),
+                    remedy: Bilingual(zh: "请删去这种写法", en: "take out references such as `&#1;`")))
         }
         return MarkdownDocument(html: html, slots: placed, headings: headings, excerpt: excerpt)
     }

@@ -67,7 +67,8 @@ package enum FileSystem {
     }
 
     /// Names in a folder, without `.` and `..`, in byte order.
-    package static func list(_ path: String) throws(FileError) -> [Entry] {
+    /// - Parameter skippingUndecodable: leaves out names that are not UTF-8 instead of refusing the folder.
+    package static func list(_ path: String, skippingUndecodable: Bool = false) throws(FileError) -> [Entry] {
         guard let dir = opendir(path) else { throw FileError("opendir", path) }
         defer { closedir(dir) }
         var entries: [Entry] = []
@@ -75,6 +76,7 @@ package enum FileSystem {
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(validatingCString: $0) }
             }
+            if name == nil, skippingUndecodable { continue }
             guard let name else { throw FileError("name is not UTF-8 in", path, code: EILSEQ) }
             if name == "." || name == ".." { continue }
             let kind: Kind? =

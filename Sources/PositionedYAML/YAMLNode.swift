@@ -106,6 +106,15 @@ extension YAMLNode {
         func position(_ mark: Mark?) -> SourcePosition {
             SourcePosition(path: path, line: (mark?.line ?? 1) + firstLine - 1, column: mark?.column ?? 1)
         }
+        // Before the parser sees it: expanding aliases of aliases takes time without bound.
+        if let line = lineOfAlias(text) {
+            diagnostics.append(
+                Diagnostic(
+                    "yaml-anchor", SourcePosition(path: path, line: line + firstLine - 1),
+                    problem: Bilingual(zh: "不支持锚点（&）和别名（*）", en: "anchors (&) and aliases (*) are not supported"),
+                    remedy: Bilingual(zh: "请直接写出内容", en: "write the value out")))
+            return nil
+        }
         do {
             guard let node = try Yams.compose(yaml: text) else { return nil }
             var reader = NodeReader(path: path, firstLine: firstLine)
@@ -134,6 +143,19 @@ extension YAMLNode {
     }
 }
 
+/// Line of the first `*name` for which an `&name` stands before it; nil for texts without aliases.
+private func lineOfAlias(_ text: String) -> Int? {
+    guard text.utf8.contains(UInt8(ascii: "&")) else { return nil }
+    var anchors: Set<String> = []
+    for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        for token in line.split(whereSeparator: { " \t[]{},:".contains($0) }) where token.utf8.count > 1 {
+            if token.hasPrefix("&") { anchors.insert(String(token.dropFirst())) }
+            if token.hasPrefix("*"), anchors.contains(String(token.dropFirst())) { return number + 1 }
+        }
+    }
+    return nil
+}
+
 private struct NodeReader {
     let path: String
     let firstLine: Int
@@ -155,7 +177,10 @@ private struct NodeReader {
             return YAMLNode(value: .scalar("", quoted: true), position: position)
         }
         if node.anchor != nil {
-            refuse("yaml-anchor", position, zh: "不支持锚点（&）和别名（*）", en: "anchors (&) and aliases (*) are not supported")
+            // An alias arrives as its anchor's node: reading on would walk what a few lines can make endless.
+            refuse(
+                "yaml-anchor", position, zh: "不支持锚点（&）和别名（*）", en: "anchors (&) and aliases (*) are not supported")
+            return YAMLNode(value: .scalar("", quoted: true), position: position)
         }
         switch node {
         case .scalar(let scalar):

@@ -183,7 +183,9 @@ struct SiteBuilder: Sendable {
     ) throws(FileError) {
         let folder = transaction.root + "/" + docroot
         guard FileSystem.kind(folder) == .directory else { return }
-        for path in try FileSystem.filesBelow(folder) where manifest.files[path] == nil {
+        // By bytes: Swift calls two spellings of é the same string, the disk does not.
+        let kept = Set(manifest.files.keys.map { Array($0.utf8) })
+        for path in try FileSystem.filesBelow(folder) where !kept.contains(Array(path.utf8)) {
             transaction.delete(docroot + "/" + path)
         }
     }
@@ -198,7 +200,14 @@ struct SiteBuilder: Sendable {
         let current = JSON.object(
             Dictionary(uniqueKeysWithValues: forms.current.map { ($0.id, JSON.string($0.digest)) }))
         try transaction.put("\(folder)/current.json", current.canonicalBytes)
-        for shell in renderer.shells(&diagnostics) { try transaction.put("\(folder)/\(shell.name)", shell.bytes) }
+        let shells = renderer.shells(&diagnostics)
+        for shell in shells { try transaction.put("\(folder)/\(shell.name)", shell.bytes) }
+        // The frame of a site that this audience no longer sees names it.
+        let location = transaction.root + "/" + folder
+        guard FileSystem.kind(location) == .directory else { return }
+        for entry in try FileSystem.list(location) where entry.name.hasPrefix("shell.") {
+            if !shells.contains(where: { $0.name == entry.name }) { transaction.delete("\(folder)/\(entry.name)") }
+        }
     }
 
     private func unique(_ diagnostics: [Diagnostic]) -> [Diagnostic] {

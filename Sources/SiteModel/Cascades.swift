@@ -22,6 +22,15 @@ struct Cascades {
                             en: "move it to the original _index.md; it holds for every language")))
                 continue
             }
+            guard cascade.pairs != nil else {
+                diagnostics.append(
+                    Diagnostic(
+                        "wrong-type", cascade.position,
+                        problem: Bilingual(zh: "cascade 应当是 {键: 值}", en: "`cascade` must be a map of key: value"),
+                        remedy: Bilingual(
+                            zh: "写成 cascade: {visibility: public}", en: "write `cascade: {visibility: public}`")))
+                continue
+            }
             byFolder["\(source.place.site)/\(source.place.folder)"] = cascade
         }
         self.byFolder = byFolder

@@ -112,6 +112,18 @@ struct ContentLayout {
                         en: "a section's page is called _index.md; a folder with index.md holds no other page")))
             return
         }
+        // An editor's copy of a page would be served as it is, hidden parts included.
+        let lowered = name.lowercased()
+        if lowered.contains(".md.") || [".md", ".markdown", ".mdown", ".mkd"].contains(where: lowered.hasSuffix) {
+            diagnostics.append(
+                Diagnostic(
+                    "page-name", SourcePosition(path: file.path),
+                    problem: Bilingual(
+                        zh: "像是页面，但文件名不以 .md 结尾", en: "this looks like a page whose name does not end in .md"),
+                    remedy: Bilingual(
+                        zh: "改成 名称.md，或从内容目录移走", en: "rename it to name.md, or move it out of the content")))
+            return
+        }
         let bundleKey = bundleFolder.map { bundle -> String in
             let inside = String(bundle.dropFirst(prefix.count)).split(separator: "/").map(String.init)
             return "\(site)/\(inside.dropLast().joined(separator: "/"))/\(inside.last!)"

@@ -37,13 +37,19 @@ package struct ContentLoader: Sendable {
                 form: place.form, front: front, places: places,
                 visibility: VisibilityTag(tag: tag ?? VisibilityTag.failClosed, position: position), body: source.body)
             checkTags(page, &diagnostics)
-            if !isDue(front) { notDue.insert(page.pairKey) }
+            if !isDue(front) { notDue.insert("\(page.pairKey) \(page.language)") }
+            checkHeadMarks(source.head, &diagnostics)
             pages.append(page)
         }
         checkTwins(pages, &diagnostics)
-        let withheld = withheldSections(pages, notDue)
+        // The original's dates hold for its translations and, in a section, for what lies below; a translation's own
+        // dates hold for itself.
+        let main = configuration.group.defaultLanguage
+        let withheld = pages.filter { $0.form == .section && notDue.contains("\($0.pairKey) \(main)") }
+            .map { (site: $0.site, folder: $0.folder) }
         let kept = pages.filter { page in
-            !notDue.contains(page.pairKey) && !withheld.contains { Self.isBelow(page, $0) }
+            !notDue.contains("\(page.pairKey) \(main)") && !notDue.contains("\(page.pairKey) \(page.language)")
+                && !withheld.contains { Self.isBelow(page, $0) }
         }
         checkNesting(kept, &diagnostics)
         let gone = Set(pages.map(\.pairKey)).subtracting(kept.map(\.pairKey))
@@ -59,6 +65,7 @@ package struct ContentLoader: Sendable {
                 visibility: bundlePages.first?.visibility
                     ?? cascades.visibility(site: file.site, folder: file.folder, of: file.file.path))
         }
+        checkNesting(files, below: kept, &diagnostics)
         var data = DataLoader(tree: tree, configuration: configuration)
         let tables = data.tables(layout.data)
         let forms = data.forms(layout.forms)
@@ -72,11 +79,6 @@ package struct ContentLoader: Sendable {
         if let date = front.date, date > now { return false }
         if let expires = front.expires, expires <= now { return false }
         return true
-    }
-
-    /// Sections that are not due take everything below them along.
-    private func withheldSections(_ pages: [LoadedPage], _ notDue: Set<String>) -> [(site: Int, folder: String)] {
-        pages.filter { $0.form == .section && notDue.contains($0.pairKey) }.map { ($0.site, $0.folder) }
     }
 
     private static func isBelow(_ page: LoadedPage, _ section: (site: Int, folder: String)) -> Bool {
@@ -132,33 +134,73 @@ package struct ContentLoader: Sendable {
         }
     }
 
-    /// Nothing may be shown more widely than the section it lies in.
-    private func checkNesting(_ pages: [LoadedPage], _ diagnostics: inout [Diagnostic]) {
-        let main = configuration.group.defaultLanguage
-        let sections = Dictionary(
-            pages.filter { $0.form == .section && $0.language == main }.map { ("\($0.site)/\($0.folder)", $0) }
-        ) { first, _ in first }
-        for page in pages {
-            for folder in ContentLayout.foldersAbove(page.folder, includingSelf: page.form != .section) {
-                guard let section = sections["\(page.site)/\(folder)"],
-                    let variant = configuration.variants.first(where: {
-                        $0.admits.contains(page.visibility.tag) && !$0.admits.contains(section.visibility.tag)
-                    })
-                else { continue }
-                diagnostics.append(
-                    Diagnostic(
-                        "public-below-intranet", page.visibility.position,
-                        problem: Bilingual(
-                            zh: "栏目不对“\(variant.name)”公开，其中的页面却公开",
-                            en: "this page is shown in `\(variant.name)`, its section is not"),
-                        remedy: Bilingual(
-                            zh: "请移到公开栏目，或改 visibility",
-                            en: "move it to a section that is shown, or change `visibility`"),
-                        related: section.visibility.position))
-                break
-            }
+    /// Front matter is no Markdown: a mark there would be shown as it stands, with what it was meant to hide.
+    private func checkHeadMarks(_ node: YAMLNode, _ diagnostics: inout [Diagnostic]) {
+        switch node.value {
+        case .scalar(let text, _):
+            if VisibilityMarks.count(in: Array(text.utf8)) > 0 { diagnostics.append(misplacedMark(node.position)) }
+        case .list(let items): for item in items { checkHeadMarks(item, &diagnostics) }
+        case .map(let pairs): for pair in pairs { checkHeadMarks(pair.value, &diagnostics) }
         }
     }
+
+    /// Nothing may be shown more widely than the section it lies in.
+    private func checkNesting(_ pages: [LoadedPage], _ diagnostics: inout [Diagnostic]) {
+        let sections = originalSections(pages)
+        for page in pages {
+            let folders = ContentLayout.foldersAbove(page.folder, includingSelf: page.form != .section)
+            checkNesting(page.visibility, site: page.site, folders, sections, &diagnostics)
+        }
+    }
+
+    private func checkNesting(_ files: [LoadedFile], below pages: [LoadedPage], _ diagnostics: inout [Diagnostic]) {
+        let sections = originalSections(pages)
+        for file in files where file.bundle == nil {
+            let folders = ContentLayout.foldersAbove(file.folder, includingSelf: true)
+            checkNesting(file.visibility, site: file.site, folders, sections, &diagnostics, file: file.path)
+        }
+    }
+
+    private func originalSections(_ pages: [LoadedPage]) -> [String: LoadedPage] {
+        let main = configuration.group.defaultLanguage
+        return Dictionary(
+            pages.filter { $0.form == .section && $0.language == main }.map { ("\($0.site)/\($0.folder)", $0) }
+        ) { first, _ in first }
+    }
+
+    private func checkNesting(
+        _ visibility: VisibilityTag, site: Int, _ folders: [String], _ sections: [String: LoadedPage],
+        _ diagnostics: inout [Diagnostic], file: String? = nil
+    ) {
+        for folder in folders {
+            guard let section = sections["\(site)/\(folder)"],
+                let variant = configuration.variants.first(where: {
+                    $0.admits.contains(visibility.tag) && !$0.admits.contains(section.visibility.tag)
+                })
+            else { continue }
+            diagnostics.append(
+                Diagnostic(
+                    "public-below-intranet", file.map { SourcePosition(path: $0) } ?? visibility.position,
+                    problem: Bilingual(
+                        zh: "栏目不对“\(variant.name)”公开，其中的内容却公开",
+                        en: "this is shown in `\(variant.name)`, the section that it lies in is not"),
+                    remedy: Bilingual(
+                        zh: "请移到公开栏目，或改 visibility 和 cascade",
+                        en: "move it to a section that is shown, or change `visibility` and `cascade`"),
+                    related: section.visibility.position))
+            return
+        }
+    }
+}
+
+/// A mark of the inline or block form where nothing reads it.
+func misplacedMark(_ position: SourcePosition) -> Diagnostic {
+    Diagnostic(
+        "misplaced-mark", position,
+        problem: Bilingual(
+            zh: "这里不能写 :intranet 或 :only，内容会原样公开",
+            en: "`:intranet` and `:only` do nothing here; the text would be shown to anybody"),
+        remedy: Bilingual(zh: "请移到正文，或删去要隐藏的文字", en: "move it into the body, or take the hidden text out"))
 }
 
 /// A tag must be admitted by some variant, or a typo would hide a page for ever without a word.

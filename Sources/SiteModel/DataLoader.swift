@@ -1,3 +1,4 @@
+import Markdown
 import PortalBase
 import PositionedYAML
 
@@ -25,6 +26,7 @@ struct DataLoader {
             let name = String(file.path.dropFirst("Content/data/".count))
             let fileTag = wholeFiles[name]
             let tagColumn = header.cells.firstIndex(of: "visibility")
+            checkTagColumn(header.cells, file.path)
             var rows: [[String]] = []
             var tags: [VisibilityTag] = []
             for record in records.dropFirst() {
@@ -41,12 +43,12 @@ struct DataLoader {
                     continue
                 }
                 let written = tagColumn.map { record.cells[$0] } ?? ""
-                // The narrower of row and file wins: a public row of an intranet file is a mistake, said below.
                 let tag =
                     written.isEmpty
                     ? fileTag ?? VisibilityTag(tag: VisibilityTag.failClosed, position: position)
                     : VisibilityTag(tag: written, position: position)
                 checkTag(tag.tag, tag.position, configuration, &diagnostics)
+                checkRow(tag, fileTag)
                 rows.append(record.cells)
                 tags.append(tag)
             }
@@ -56,6 +58,33 @@ struct DataLoader {
                     rowVisibility: tags))
         }
         return tables
+    }
+
+    /// A column that was meant to say who may see a row and does not would show every row.
+    private mutating func checkTagColumn(_ header: [String], _ path: String) {
+        let alike = header.filter { $0.lowercased().filter { !$0.isWhitespace } == "visibility" }
+        guard alike.count > 1 || alike.contains(where: { $0 != "visibility" }) else { return }
+        diagnostics.append(
+            Diagnostic(
+                "csv-visibility", SourcePosition(path: path),
+                problem: Bilingual(
+                    zh: "表头里的 visibility 写法不对或重复", en: "the `visibility` column is misspelt or there twice"),
+                remedy: Bilingual(
+                    zh: "只留一列，准确写成 visibility，前后不要空格", en: "keep one column called exactly `visibility`, without spaces"
+                )))
+    }
+
+    /// A row may be narrower than its file, never wider.
+    private mutating func checkRow(_ row: VisibilityTag, _ file: VisibilityTag?) {
+        guard let file, row.tag != file.tag,
+            configuration.variants.contains(where: { $0.admits.contains(row.tag) && !$0.admits.contains(file.tag) })
+        else { return }
+        diagnostics.append(
+            Diagnostic(
+                "public-below-intranet", row.position,
+                problem: Bilingual(zh: "整个文件不公开，这一行却公开", en: "this row is shown more widely than its file"),
+                remedy: Bilingual(zh: "请改这一行，或改 _data.yaml", en: "change this row or _data.yaml"),
+                related: file.position))
     }
 
     /// `_data.yaml`: `file name: {visibility: …}` for whole files.
@@ -109,8 +138,13 @@ struct DataLoader {
 
     private mutating func text(_ file: SourceTree.File) -> [UInt8]? {
         do {
-            return decodeSource(
-                try FileSystem.read(file.location, limit: Self.limit), path: file.path, diagnostics: &diagnostics)
+            let bytes = try FileSystem.read(file.location, limit: Self.limit)
+            guard let text = decodeSource(bytes, path: file.path, diagnostics: &diagnostics) else { return nil }
+            // Data and forms are no Markdown: nothing would read such a mark.
+            if VisibilityMarks.count(in: text) > 0 {
+                diagnostics.append(misplacedMark(SourcePosition(path: file.path)))
+            }
+            return text
         } catch {
             diagnostics.append(unreadable(file.path, error))
             return nil

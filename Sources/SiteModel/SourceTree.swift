@@ -39,7 +39,16 @@ package struct SourceTree: Sendable {
             let childLocation = location + "/" + entry.name
             switch entry.kind {
             case .directory: try walk(childLocation, childPath, &found, &diagnostics)
-            case .file: found[childPath] = File(path: childPath, location: childLocation)
+            case .file:
+                if let known = found[childPath], !known.path.utf8.elementsEqual(childPath.utf8) {
+                    diagnostics.append(
+                        Diagnostic(
+                            "file-name", SourcePosition(path: childPath),
+                            problem: Bilingual(
+                                zh: "两个文件名只差在字符的编码方式", en: "two names differ only in how a character is encoded"),
+                            remedy: Bilingual(zh: "请改其中一个", en: "rename one of them")))
+                }
+                found[childPath] = File(path: childPath, location: childLocation)
             case .symlink, .other:
                 diagnostics.append(
                     Diagnostic(

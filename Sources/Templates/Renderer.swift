@@ -84,7 +84,13 @@ private struct Renderer {
             case .parent(let name, let blocks, let indent, let place):
                 try include(name, overriding: blocks, indent: indent, place)
             case .block(let name, let children):
+                // A block may stand inside its own override.
+                guard depth < Self.maxDepth else {
+                    throw TemplateError(code: .recursion, position: SourcePosition(path: name), subject: name)
+                }
+                depth += 1
                 try render(overrides.lazy.compactMap { $0[name] }.first ?? children)
+                depth -= 1
             }
         }
     }

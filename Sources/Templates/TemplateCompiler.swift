@@ -71,7 +71,9 @@ struct TemplateCompiler {
             close = Array(parts[1].utf8)
             return
         }
-        guard !content.isEmpty else { throw error(.emptyName, place, "") }
+        let isNamed =
+            content == "." || content.utf8.contains { $0 != UInt8(ascii: ".") && $0 != UInt8(ascii: "*") && $0 != 0x20 }
+        guard isNamed else { throw error(.emptyName, place, content) }
         switch sigil {
         case UInt8(ascii: "#"), UInt8(ascii: "^"):
             push(.section(name(content), inverted: sigil == UInt8(ascii: "^")), place, closer: content)

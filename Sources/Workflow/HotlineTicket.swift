@@ -69,14 +69,15 @@ package struct HotlineTicket: Sendable, Equatable {
         state = .released
     }
 
-    /// Seven digits in a row, with the separators that people put between them, are a telephone or identity number.
+    /// Seven digits with nothing but separators between them, whatever people put there, are a telephone or identity
+    /// number. A letter of any script or a new line ends the run.
     private func holdsNumber(_ text: String) -> Bool {
         var run = 0
         for scalar in text.unicodeScalars {
             if scalar.properties.numericType == .decimal {
                 run += 1
                 if run >= 7 { return true }
-            } else if scalar != "-" && scalar != " " {
+            } else if scalar.properties.isAlphabetic || scalar == "\n" {
                 run = 0
             }
         }

@@ -242,7 +242,7 @@ import Testing
             let trust = try TrustStore(authorities: FileSystem.read(Keys.folder.path + "/ca.crt"))
             let result = try? DetachedSignature.verify(
                 FileSystem.read(folder.path + "/sig"), over: Array("hello".utf8), trust: trust,
-                allowed: [certificate.publicKeyDigest], at: Side.now)
+                allowed: [certificate.publicKeyDigest], at: Side.now, revokedBy: Side.now)
             #expect((result != nil) == accepted)
         }
     }
@@ -277,5 +277,112 @@ import Testing
         }
         let both = try Envelope.seal([1], for: [desk.certificate, other.certificate])
         #expect(try Envelope.open(both, with: other) == [1])
+    }
+}
+
+/// What a carrier, a backup or a calendar can do to a lane.
+@Suite struct LaneTroubleTests {
+    private let edge: Side
+    private let core: Side
+
+    init() throws {
+        edge = try Side(edge: true)
+        core = try Side(edge: false)
+    }
+
+    @Test func aRevocationListThatCameAfterTheBatchStillCounts() throws {
+        let keys = Keys.folder.path
+        let script = """
+            set -e
+            cp -r \(keys) ca && cd ca
+            openssl ca -config ca.cnf -keyfile ca.key -cert ca.crt -revoke edge/edge-sign.crt 2> /dev/null
+            openssl ca -gencrl -config ca.cnf -keyfile ca.key -cert ca.crt -crl_lastupdate 20260902000000Z -crl_nextupdate 20491231235959Z -out later.crl 2> /dev/null
+            openssl ca -gencrl -config <(sed s/index.txt/empty.txt/ ca.cnf) -keyfile ca.key -cert ca.crt -crl_lastupdate 20260902000000Z -crl_nextupdate 20491231235959Z -out clean.crl 2> /dev/null
+            """
+        let folder = TemporaryFolder()
+        try folder.write("ca/empty.txt", [])
+        try FileSystem.removeTree(folder.path + "/ca")
+        let made = try run(
+            ["bash", "-c", script.replacingOccurrences(of: "cd ca\n", with: "cd ca && : > empty.txt\n")],
+            in: folder.path)
+        #expect(made.status == 0, "\(made.error)")
+        let signer = try Keys.identity("edge/edge-sign")
+        let content = Array("x".utf8)
+        let signature = try DetachedSignature.sign(content, by: signer)
+        let authority = try FileSystem.read(keys + "/ca.crt")
+        func verify(_ list: String) throws {
+            let trust = try TrustStore(
+                authorities: authority, revocationLists: [FileSystem.read(folder.path + "/ca/" + list)])
+            _ = try DetachedSignature.verify(
+                signature, over: content, trust: trust, allowed: [signer.certificate.publicKeyDigest], at: Side.now,
+                revokedBy: Side.now.adding(seconds: 3 * 86_400))
+        }
+        try verify("clean.crl")
+        #expect(throws: CryptoError.self) { try verify("later.crl") }
+    }
+
+    @Test func aNumberThatWaitsForPartsCannotBeTakenByAnotherBatch() throws {
+        try edge.queue(1)
+        _ = try edge.station.runOut(at: Side.now)
+        try edge.carry(to: core) { !$0.hasSuffix(".p7m") }
+        #expect(try core.station.runIn(at: Side.now).waiting == ["e2c-0000000001": [0]])
+        let restored = try Side(edge: true)
+        try restored.queue(9)
+        _ = try restored.station.runOut(at: Side.now)
+        try restored.carry(to: core)
+        #expect(try core.station.runIn(at: Side.now).alarms == ["fork e2c-0000000001"])
+        #expect(try core.items() == [])
+    }
+
+    @Test func aBrokenChainIsNoticedAlsoWhenTheFirstComesLast() throws {
+        try edge.queue(1)
+        _ = try edge.station.runOut(at: Side.now)
+        try edge.queue(2)
+        _ = try edge.station.runOut(at: Side.now)
+        try edge.carry(to: core) { $0.contains("0000000002") }
+        _ = try core.station.runIn(at: Side.now)
+        let other = try Side(edge: true)
+        try other.queue(7)
+        _ = try other.station.runOut(at: Side.now)
+        try other.carry(to: core)
+        #expect(try core.station.runIn(at: Side.now).alarms == ["chain e2c-0000000001"])
+        #expect(try core.store.isStopped(lane: "e2c"))
+    }
+
+    @Test func aDamagedCopyInTheOutboxIsMadeGood() throws {
+        try edge.queue(1)
+        _ = try edge.station.runOut(at: Side.now)
+        let part = edge.outbox + "/e2c-0000000001-00000.p7m"
+        try FileSystem.write([1, 2, 3], to: part)
+        _ = try edge.station.runOut(at: Side.now)
+        try edge.carry(to: core)
+        #expect(try core.station.runIn(at: Side.now).committed == ["e2c-0000000001"])
+    }
+
+    @Test func namesThatAreNoTextAndFoldersAreNoHindrance() throws {
+        try FileSystem.makeDirectories(core.inbox)
+        let made = try run(["bash", "-c", "touch $'\\xcb\\xb5.txt'; mkdir -p x.mf/y"], in: core.inbox)
+        #expect(made.status == 0)
+        _ = try core.station.runIn(at: Side.now)
+        _ = try run(["mkdir", "-p", "x.mf/y"], in: core.inbox)
+        try edge.queue(1)
+        _ = try edge.station.runOut(at: Side.now)
+        try edge.carry(to: core)
+        #expect(try core.station.runIn(at: Side.now).committed == ["e2c-0000000001"])
+        _ = try core.station.runOut(at: Side.now)
+    }
+
+    @Test func filesOfASettledBatchAreSweptAfterAKill() throws {
+        try edge.queue(1)
+        _ = try edge.station.runOut(at: Side.now)
+        try edge.carry(to: core)
+        _ = try core.station.runIn(at: Side.now)
+        let ack = try #require(try core.store.acknowledgement(lane: "e2c", epoch: "epoch", at: Side.now))
+        // The process dies between the database and the files.
+        #expect(try edge.store.apply(ack).settled == [1])
+        #expect(try !FileSystem.list(edge.outbox).isEmpty)
+        _ = try edge.station.runOut(at: Side.now)
+        #expect(try FileSystem.list(edge.outbox).isEmpty)
+        #expect(try FileSystem.list(edge.folder.path + "/spool/sealed").isEmpty)
     }
 }

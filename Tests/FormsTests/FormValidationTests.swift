@@ -37,6 +37,20 @@ import Testing
         #expect(answers.values == ["kind": .string("person"), "ok": .string("yes"), "text": .string("é")])
     }
 
+    /// The core checks again from what was accepted: both must come to the same answer whatever was posted.
+    @Test func whatPassesOncePassesAgainFromItsOwnAnswers() throws {
+        let form = try #require(definition(Self.shop).0)
+        guard case .failure = form.validate(["kind": ["", "company"], "ok": ["yes"]]) else {
+            Issue.record("an empty first value hid a condition")
+            return
+        }
+        for kind in [["person"], ["", "person"], ["person", ""]] {
+            let answers = try form.validate(["kind": kind, "uscc": ["91350100M000100Y43"], "ok": ["yes"]]).get()
+            let again = try form.validate(answers.values.mapValues { [$0.string!] }).get()
+            #expect(answers == again)
+        }
+    }
+
     @Test func everyMistakeIsFoundInTheOrderOfTheForm() throws {
         let form = try #require(definition(Self.shop).0)
         let input = [

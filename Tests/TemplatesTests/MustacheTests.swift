@@ -33,13 +33,21 @@ import Testing
         #expect(text == "[T|M]")
     }
 
+    @Test func aBlockInsideItsOwnOverrideIsRefused() {
+        #expect {
+            try render(
+                "{{<base}}{{$main}}{{$main}}x{{/main}}{{/main}}{{/base}}", .fields([:]),
+                partials: ["base": "{{$main}}{{/main}}"])
+        } throws: { ($0 as? TemplateError)?.code == .recursion }
+    }
+
     @Test func templatesThatIncludeEachOtherAreRefused() {
         #expect { try render("{{>main}}", .fields([:])) } throws: { ($0 as? TemplateError)?.code == .recursion }
     }
 
     @Test(arguments: [
         ("{{a", TemplateError.Code.unclosedTag), ("{{#a}}", .unclosedSection), ("{{/a}}", .strayClose),
-        ("{{ }}", .emptyName),
+        ("{{ }}", .emptyName), ("{{..}}", .emptyName), ("{{>*}}", .emptyName),
     ])
     func mistakesInTheSourceAreErrors(_ source: String, _ code: TemplateError.Code) {
         #expect { try Template(name: "t", path: "t", source: Array(source.utf8)) } throws: {

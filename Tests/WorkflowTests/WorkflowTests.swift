@@ -51,7 +51,10 @@ import Workflow
         #expect(ticket.state == .released)
     }
 
-    @Test(arguments: ["请联系张三", "电话 138 0000 0000", "证号410183199001011234", "0371-6981-2345", "１３８００００００００"])
+    @Test(arguments: [
+        "请联系张三", "电话 138 0000 0000", "证号410183199001011234", "0371-6981-2345", "138.0013.8000", "138–0013–8000",
+        "138\u{3000}0013\u{00A0}8000", "１３８００００００００",
+    ])
     func namesAndNumbersAreNotPublished(_ text: String) throws {
         var ticket = HotlineTicket(state: .answered, department: "d", internalNote: nil, reply: "r")
         #expect(throws: WorkflowError.notMasked) { try ticket.release(agreed: true, texts: [text], secrets: ["张三"]) }

@@ -42,9 +42,9 @@ typedef struct xm_cmark {
     int (*node_get_start_line)(cmark_node *);
     int (*node_get_start_column)(cmark_node *);
     int (*node_set_on_enter)(cmark_node *, const char *);
-    int (*node_set_on_exit)(cmark_node *, const char *);
     int (*node_replace)(cmark_node *, cmark_node *);
-    int (*node_append_child)(cmark_node *, cmark_node *);
+    int (*node_insert_before)(cmark_node *, cmark_node *);
+    void (*node_unlink)(cmark_node *);
     cmark_node *(*node_first_child)(cmark_node *);
     cmark_node *(*node_parent)(cmark_node *);
 } xm_cmark;

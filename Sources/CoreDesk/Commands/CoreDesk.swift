@@ -63,7 +63,7 @@ struct Export: ParsableCommand {
     func run() throws {
         let configuration = try configurationOption.load()
         let database = try DeskDatabase(configuration, random: systemRandomBytes)
-        try database.writeOverlay()
         print(try configuration.station(database.laneStore()).runOut(at: configuration.now()).text)
+        try database.writeOverlay()
     }
 }

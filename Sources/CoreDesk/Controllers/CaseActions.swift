@@ -24,7 +24,7 @@ struct CaseActions: Sendable {
     /// The actions that role, department and state leave to this officer.
     func available(_ file: DeskDatabase.CaseFile, to officer: Officer) -> [Action] {
         if let ticket = file.ticket { return hotline(file, ticket, officer) }
-        if let approval = file.approval { return self.approval(approval, officer) }
+        if let approval = file.approval { return self.approval(file, approval, officer) }
         return []
     }
 
@@ -65,13 +65,16 @@ struct CaseActions: Sendable {
         return actions
     }
 
-    private func approval(_ approval: ApprovalCase, _ officer: Officer) -> [Action] {
+    private func approval(_ file: DeskDatabase.CaseFile, _ approval: ApprovalCase, _ officer: Officer) -> [Action] {
         guard officer.roles.contains(.handler) else { return [] }
         var actions: [Action] = []
         if approval.state == .submitted, officer.department == approval.lead {
             actions.append(Action(key: "accept", name: "受理", inputs: []))
-            actions.append(
-                Action(key: "decline", name: "不予受理", inputs: [Input(name: "text", label: "理由和有权受理的机关", form: .text)]))
+            if !isPastAcceptance(file, configuration.now()) {
+                actions.append(
+                    Action(
+                        key: "decline", name: "不予受理", inputs: [Input(name: "text", label: "理由和有权受理的机关", form: .text)]))
+            }
         }
         if approval.state == .inParallel,
             approval.tasks.contains(where: { $0.department == officer.department && $0.opinion == .pending })
@@ -98,6 +101,17 @@ struct CaseActions: Sendable {
         return actions
     }
 
+    private func isPastAcceptance(_ file: DeskDatabase.CaseFile, _ now: Instant) -> Bool {
+        deadlines.acceptance(received: file.received).isOverdue(on: now.date(in: .shanghai))
+    }
+
+    /// What must not be published: every personal answer but the story itself, which the officer rewrites.
+    private func secrets(_ file: DeskDatabase.CaseFile) -> [String] {
+        let personal =
+            configuration.definition(file.form)?.fields.filter { $0.privacy != .none && $0.type != .longtext } ?? []
+        return personal.compactMap { file.answers[$0.id]?.string }
+    }
+
     /// Does an action. Every action is checked against the same list that the page was made from.
     /// - Returns: what the citizen now reads; nil where nothing changes for them.
     func perform(
@@ -105,7 +119,15 @@ struct CaseActions: Sendable {
         at now: Instant
     ) throws -> CitizenStatus? {
         guard available(file, to: officer).contains(where: { $0.key == action }) else { throw WorkflowError.state }
-        func text(_ name: String) -> String { String(input[name, default: ""].prefix(4_000)) }
+        func text(_ name: String) -> String {
+            let given = String(input[name, default: ""].prefix(4_000))
+            return given.allSatisfy(\.isWhitespace) ? "" : given
+        }
+        /// One of the choices that the page offered; anything else is no decision.
+        func choice(_ name: String, _ yes: String, _ no: String) throws -> Bool {
+            guard [yes, no].contains(text(name)) else { throw WorkflowError.textMissing }
+            return text(name) == yes
+        }
         func status(_ state: CitizenStatus.State, _ text: String, due: Deadline? = nil) -> CitizenStatus {
             CitizenStatus(
                 state: state, text: text, received: file.received, due: due.map(CaseDeadlines.text), updated: now)
@@ -122,24 +144,27 @@ struct CaseActions: Sendable {
             let page = AnswerPage(
                 number: file.number, date: now.date(in: .shanghai), question: text("question"), answer: text("answer"),
                 title: text("title"))
+            let secrets = secrets(file)
             try file.ticket?.release(
                 agreed: file.answers["publish"]?.string == "agree", texts: [page.title, page.question, page.answer],
-                secrets: [file.answers["name"]?.string, file.answers["phone"]?.string].compactMap { $0 })
+                secrets: secrets)
             file.publication = page
             return nil
         case "accept":
             try file.approval?.accept(by: officer.department)
-            file.accepted = now
+            // Not told within the limit is accepted from the day of receipt (行政许可法 article 32(4)).
+            file.accepted = isPastAcceptance(file, now) ? file.received : now
             return status(.accepted, "", due: deadlines.approval(file))
         case "decline":
             try file.approval?.refuseToAccept(by: officer.department, reason: text("text"))
             return status(.notAccepted, text("text"))
         case "opinion":
+            let agrees = try choice("opinion", "agree", "disagree")
             try file.approval?.give(
-                text("opinion") == "agree" ? .agree : .disagree, by: officer.department, note: text("note"))
+                agrees ? .agree : .disagree, by: officer.department, note: text("note"))
             return nil
         case "decide":
-            let grant = text("decision") == "grant"
+            let grant = try choice("decision", "grant", "refuse")
             try file.approval?.decide(grant: grant, by: officer.department, text: text("text"))
             return status(grant ? .granted : .refused, text("text"))
         default: throw WorkflowError.state
@@ -161,10 +186,14 @@ struct CaseDeadlines: Sendable {
         calendar.deadline(from: received.date(in: .shanghai), Self.hotlineLimit)
     }
 
+    func acceptance(received: Instant) -> Deadline {
+        calendar.deadline(from: received.date(in: .shanghai), Self.acceptanceLimit)
+    }
+
     /// Before acceptance the limit for accepting; afterwards the promised limit, else the legal one.
     func approval(_ file: DeskDatabase.CaseFile) -> Deadline {
         guard let accepted = file.accepted else {
-            return calendar.deadline(from: file.received.date(in: .shanghai), Self.acceptanceLimit)
+            return acceptance(received: file.received)
         }
         let service = configuration.definition(file.form)?.service
         let limit = service?.promisedLimit ?? service?.legalLimit

@@ -199,7 +199,13 @@ struct DeskController: Sendable {
                 _ = try database.act(on: id, version: version, officer: officer.name, action: action, at: now) { file in
                     try actions.perform(action, input, on: &file, by: officer, at: now)
                 }
-                if action == "release" { try database.writeOverlay() }
+                guard action == "release" else { return }
+                do {
+                    try database.writeOverlay()
+                } catch {
+                    // The release is committed; `export` writes the page again.
+                    Logger(label: "coredesk").error("overlay not written: \(error)")
+                }
             }
             return Response(status: .seeOther, headers: [.location: "/cases/\(id)"])
         } catch {
@@ -231,7 +237,7 @@ struct DeskController: Sendable {
             case .notYours: text = "这件事不由您的部门承办。"
             case .notJoined: text = "还有部门没有提出意见，不能作出决定。"
             case .textMissing: text = "请填写内容后再提交。"
-            case .notMasked: text = "要公开的文字里还有姓名或七位以上的号码，请隐去后再公开。"
+            case .notMasked: text = "要公开的文字里还有姓名或七位以上的号码，请隐去后再公开（日期请写成“9月1日”）。"
             case .notAgreed: text = "诉求人不同意公开。"
             }
         case is Missing: (status, code, text) = (.notFound, "missing", "没有这件事，或者不在您的职责范围内。")

@@ -6,7 +6,6 @@ import PortalBase
 /// Who is asking: the client certificate that nginx verified and passed on, verified again here.
 struct StaffAuthenticator: Sendable {
     let configuration: Configuration
-    let trust: TrustStore
     let tokenKey: [UInt8]
 
     /// nginx overwrites this header with `$ssl_client_escaped_cert`, so a client's own never arrives.
@@ -21,8 +20,11 @@ struct StaffAuthenticator: Sendable {
         guard values.count == 1, let value = values.first, !value.isEmpty else {
             throw values.isEmpty ? .noCertificate : .badCertificate
         }
+        let now = configuration.now()
         guard let pem = percentDecoded(value), let certificate = try? Certificate(pem: Array(pem.utf8)),
-            (try? trust.verify(certificate, for: .clientAuthentication, at: configuration.now())) != nil
+            // A list of revoked certificates may have come since the last request.
+            let trust = try? configuration.trust(),
+            (try? trust.verify(certificate, for: .clientAuthentication, at: now, revokedBy: now)) != nil
         else { throw .badCertificate }
         let key = certificate.publicKeyDigest
         guard let officer = configuration.officers.first(where: { $0.key == key }) else { throw .notKnown }

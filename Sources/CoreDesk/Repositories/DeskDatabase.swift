@@ -79,13 +79,17 @@ struct DeskDatabase: Sendable {
         let answers: JSON
     }
 
-    func list(limit: Int = 500) throws -> [Summary] {
+    /// Every open case, and the closed ones among the newest.
+    func list(closedAmong limit: Int = 500) throws -> [Summary] {
         try database.read { db in
             try Row.fetchAll(
                 db,
                 sql: """
                     SELECT s.id, s.number, s.kind, s.received, s.answers, coalesce(t.state, a.state) AS state, coalesce(t.department, a.lead) AS department
-                    FROM submission s LEFT JOIN ticket t USING (id) LEFT JOIN approval a USING (id) ORDER BY s.number DESC LIMIT ?
+                    FROM submission s LEFT JOIN ticket t USING (id) LEFT JOIN approval a USING (id)
+                    WHERE coalesce(t.state, a.state) NOT IN ('answered', 'released', 'granted', 'refused', 'notAccepted')
+                        OR s.number > (SELECT max(number) FROM submission) - ?
+                    ORDER BY s.number DESC
                     """, arguments: [limit]
             ).map { row in
                 Summary(
@@ -288,13 +292,21 @@ struct DeskDatabase: Sendable {
         else {
             throw LaneDatabase.RejectedItem(.schema)
         }
-        guard let plain = try? Envelope.open(sealed, with: desk) else { throw LaneDatabase.RejectedItem(.decrypt) }
+        // A key or a form that this side lacks is our mistake and no reason to refuse a citizen's words: the error
+        // leaves the batch where it is.
+        let plain = try Envelope.open(sealed, with: desk)
         guard let payload = SubmissionPayload(plain), payload.id == item.id, payload.kind == item.kind,
-            head["received"]?.string == payload.received.rfc3339(in: .shanghai), head["form"]?.string == payload.form,
-            let definition = configuration.definition(payload.form),
-            case .success(let answers) = definition.validate(Self.input(payload.answers)),
+            head["received"]?.string == payload.received.rfc3339(in: .shanghai), head["form"]?.string == payload.form
+        else { throw LaneDatabase.RejectedItem(.schema) }
+        guard let definition = configuration.definition(payload.form) else {
+            throw ConfigurationError(text: "no definition \(payload.form); publish the sites here first")
+        }
+        guard case .success(let answers) = definition.validate(Self.input(payload.answers)),
             answers.values == payload.answers
         else { throw LaneDatabase.RejectedItem(.schema) }
+        let isKnown = try Bool.fetchOne(
+            db, sql: "SELECT EXISTS (SELECT 1 FROM submission WHERE receipt = ?)", arguments: [payload.receipt])
+        if isKnown == true { throw LaneDatabase.RejectedItem(.duplicate) }
         let number = (try Int.fetchOne(db, sql: "SELECT max(number) FROM submission") ?? 0) + 1
         try db.execute(
             sql: """

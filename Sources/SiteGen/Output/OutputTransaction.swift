@@ -104,7 +104,8 @@ final class OutputTransaction: Sendable {
             else { continue }
             let target = root + "/" + path
             if verb == "delete" {
-                try FileSystem.remove(target)
+                // Done already where the path has become a folder, or lies below what has become a file.
+                if [.file, .symlink].contains(FileSystem.kind(target)) { try FileSystem.remove(target) }
                 emptied.insert(FileSystem.parent(path))
             } else if FileSystem.kind(stage + "/" + path) == .file {
                 try makeRoom(for: path)
@@ -113,7 +114,9 @@ final class OutputTransaction: Sendable {
         }
         for folder in emptied.sorted(by: { $0.utf8.count > $1.utf8.count }) {
             var current = folder
-            while current.contains("/"), FileSystem.removeEmptyDirectory(root + "/" + current) {
+            while current.contains("/") {
+                let isGone = FileSystem.kind(root + "/" + current) == nil
+                guard isGone || FileSystem.removeEmptyDirectory(root + "/" + current) else { break }
                 current = FileSystem.parent(current)
             }
         }

@@ -87,6 +87,26 @@ struct RenderPlan: Sendable {
                     SourcePosition(path: "Themes/\(name)/assets/\(asset.name)"), &diagnostics)
             }
         }
+        checkFolders(&diagnostics)
+    }
+
+    /// A file where another output needs a folder: whichever came first would lose.
+    private func checkFolders(_ diagnostics: inout [Diagnostic]) {
+        for output in outputs {
+            var folder = FileSystem.parent(output.path)
+            while folder != "." {
+                if let holder = owners[folder] {
+                    diagnostics.append(
+                        Diagnostic(
+                            "duplicate-url", output.owner,
+                            problem: Bilingual(
+                                zh: "/\(folder) 既是文件又是目录", en: "/\(folder) would be a file and a folder at once"),
+                            remedy: Bilingual(zh: "请改其中一个的名称或别名", en: "change the name or alias of one"),
+                            related: holder))
+                }
+                folder = FileSystem.parent(folder)
+            }
+        }
     }
 
     static func pageCount(_ items: Int, _ pageSize: Int) -> Int { max(1, (items + pageSize - 1) / pageSize) }
