@@ -79,6 +79,8 @@ class IntakeTests(unittest.TestCase):
                 self.assertIn('role="alert"', body)
                 self.assertEqual(headers["Cache-Control"], "no-store")
                 self.assertIn("frame-ancestors 'none'", headers["Content-Security-Policy"])
+            status, body = get(url)
+            self.assertEqual((status, 'data-code="unknownForm"' in body), (404, True))
             self.assertEqual([self.count("submission"), self.count("once"), self.count("lane_queue")], before)
         finally:
             service.stop()

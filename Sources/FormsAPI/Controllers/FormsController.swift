@@ -16,6 +16,8 @@ struct FormsController: Sendable {
     func addRoutes(to router: Router<BasicRequestContext>) {
         let group = router.group(RouterPath(configuration.prefix))
         group.get("receipts/:ticket") { request, context in await receipt(request, context) }
+        // Somebody opened or reloaded the address that a form is sent to.
+        group.get(":form") { _, _ in Refusal.unknownForm.response(runtime, language: "zh") }
         group.post("status") { request, context in await status(request, context) }
         group.post(":form") { request, context in await submit(request, context) }
         router.get("healthz") { _, _ in Response(status: .ok, body: .init(byteBuffer: ByteBuffer(string: "ok\n"))) }
