@@ -131,15 +131,7 @@ struct DocumentAssembly {
 
     /// Letters and digits of any script stay, the rest becomes single hyphens: stable while the title is.
     private func anchor(_ text: String, _ taken: inout [String: Int]) -> String {
-        var slug = ""
-        for scalar in text.lowercased().unicodeScalars {
-            if scalar.properties.isAlphabetic || scalar.properties.numericType != nil {
-                slug.unicodeScalars.append(scalar)
-            } else if !slug.isEmpty, !slug.hasSuffix("-") {
-                slug += "-"
-            }
-        }
-        while slug.hasSuffix("-") { slug.removeLast() }
+        var slug = PortalBase.slug(of: text)
         if slug.isEmpty { slug = "section" }
         let count = taken[slug, default: 0]
         taken[slug] = count + 1

@@ -244,21 +244,10 @@ private struct GraphBuilder {
             for tag in node.page?.front.tags ?? [] { byName[tag, default: []].append(index) }
         }
         return byName.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { name in
-            SiteGraph.Term(name: name, slug: termSlug(name), nodes: byName[name]!.sorted(by: precedes))
+            let address = slug(of: name)
+            return SiteGraph.Term(
+                name: name, slug: address.isEmpty ? "tag" : address, nodes: byName[name]!.sorted(by: precedes))
         }
-    }
-
-    private func termSlug(_ name: String) -> String {
-        var slug = ""
-        for scalar in name.lowercased().unicodeScalars {
-            if scalar.properties.isAlphabetic || scalar.properties.numericType != nil {
-                slug.unicodeScalars.append(scalar)
-            } else if !slug.hasSuffix("-"), !slug.isEmpty {
-                slug += "-"
-            }
-        }
-        while slug.hasSuffix("-") { slug.removeLast() }
-        return slug.isEmpty ? "tag" : slug
     }
 
     /// A file's URL: below its bundle's page, or below its folder's section, in the authoritative language.

@@ -109,7 +109,7 @@ package struct SubmissionDatabase: Sendable {
                 guard let box = try Blob.fetch(db, "SELECT box FROM once WHERE key = ?", [SHA256Digest(of: key).bytes])
                 else { continue }
                 let plain = try AEAD.open(
-                    box, key: HKDF.expand(prk: HKDF.extract(salt: [], ikm: key), info: "once", count: 32),
+                    box, key: Self.boxKey(key, "once"),
                     associated: [])
                 guard plain.prefix(32).elementsEqual(digest.bytes) else { return .keyReused }
                 guard let known = Credentials(plain.dropFirst(32)) else { return .keyReused }
@@ -118,7 +118,7 @@ package struct SubmissionDatabase: Sendable {
             if let key = onceKeys.first {
                 let box = try AEAD.seal(
                     digest.bytes + credentials.bytes,
-                    key: HKDF.expand(prk: HKDF.extract(salt: [], ikm: key), info: "once", count: 32),
+                    key: Self.boxKey(key, "once"),
                     nonce: random(12), associated: [])
                 try db.execute(
                     sql: "INSERT INTO once (key, box, expires) VALUES (?, ?, ?)",
@@ -151,6 +151,11 @@ package struct SubmissionDatabase: Sendable {
         }
     }
 
+    /// The key of a box that only the holder of `secret` opens; the secret itself is not stored.
+    private static func boxKey(_ secret: [UInt8], _ use: String) -> [UInt8] {
+        HKDF.expand(prk: HKDF.extract(salt: [], ikm: secret), info: use, count: AEAD.keyBytes)
+    }
+
     // MARK: Tickets
 
     /// A one-page address for receipt and code: 128 random bits, good for 15 minutes.
@@ -158,7 +163,7 @@ package struct SubmissionDatabase: Sendable {
         let ticket = hexText(random(16))
         let key = Array(ticket.utf8)
         let box = try AEAD.seal(
-            credentials.bytes, key: HKDF.expand(prk: HKDF.extract(salt: [], ikm: key), info: "ticket", count: 32),
+            credentials.bytes, key: Self.boxKey(key, "ticket"),
             nonce: random(12),
             associated: [])
         try database.write { db in
@@ -180,7 +185,7 @@ package struct SubmissionDatabase: Sendable {
         guard let box else { return nil }
         return Credentials(
             try AEAD.open(
-                box, key: HKDF.expand(prk: HKDF.extract(salt: [], ikm: key), info: "ticket", count: 32), associated: [])
+                box, key: Self.boxKey(key, "ticket"), associated: [])
         )
     }
 

@@ -56,17 +56,16 @@ struct DeskController: Sendable {
 
     private func list(_ officer: Officer) throws -> Response {
         let today = configuration.now().date(in: .shanghai)
-        let cases = try database.list().compactMap { summary -> Value? in
-            guard let file = try database.file(summary.id), maySee(file, officer) else { return nil }
+        let cases = try database.list().filter { maySee($0, officer) }.map { file -> Value in
             let due = deadline(file)
-            let isDone = ["answered", "released", "granted", "refused", "notAccepted"].contains(summary.state)
+            let isDone = ["answered", "released", "granted", "refused", "notAccepted"].contains(file.state)
+            let department = file.ticket?.department ?? file.approval?.lead
             return .fields([
-                "id": .text(summary.id), "number": .number(summary.number),
-                "kind": .text(Self.kinds[summary.kind] ?? ""),
-                "subject": .text(Self.subject(file)), "received": .text(summary.received.minuteText(in: .shanghai)),
+                "id": .text(file.id), "number": .number(file.number), "kind": .text(Self.kinds[file.kind] ?? ""),
+                "subject": .text(Self.subject(file)), "received": .text(file.received.minuteText(in: .shanghai)),
                 "due": .text(CaseDeadlines.text(due)), "overdue": .flag(!isDone && due.isOverdue(on: today)),
-                "department": .text(summary.department.map { configuration.departments[$0] ?? $0 } ?? ""),
-                "state": .text(Self.states[summary.state] ?? ""),
+                "department": .text(department.map { configuration.departments[$0] ?? $0 } ?? ""),
+                "state": .text(Self.states[file.state] ?? ""),
             ])
         }
         return page(.ok, try views.render("list", frame(officer, "诉求和申请").merging(["cases": .list(cases)]) { $1 }))
@@ -96,7 +95,7 @@ struct DeskController: Sendable {
         var fields = frame(officer, "\(file.number)")
         fields["number"] = .number(file.number)
         fields["subject"] = .text(Self.subject(file))
-        fields["state"] = .text(Self.states[file.ticket?.state.rawValue ?? file.approval?.state.rawValue ?? ""] ?? "")
+        fields["state"] = .text(Self.states[file.state] ?? "")
         fields["received"] = .text(file.received.minuteText(in: .shanghai))
         fields["due"] = .text(CaseDeadlines.text(deadline(file)))
         fields["receipt"] = .text(file.receipt)

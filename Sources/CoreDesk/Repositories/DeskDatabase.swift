@@ -10,11 +10,10 @@ import Workflow
 /// The core's database: what citizens sent, what became of it, and both lanes' state.
 struct DeskDatabase: Sendable {
     private let database: DatabasePool
-    private let desk: Identity?
+    private let desk: Identity
     private let configuration: Configuration
     private let random: @Sendable (Int) -> [UInt8]
 
-    /// - Parameter desk: opens submissions; nil for programs that only read.
     init(_ configuration: Configuration, random: @escaping @Sendable (Int) -> [UInt8]) throws {
         self.configuration = configuration
         self.random = random
@@ -68,36 +67,18 @@ struct DeskDatabase: Sendable {
 
     // MARK: Reading
 
-    /// One line of the list.
-    struct Summary: Sendable {
-        let id: String
-        let number: Int
-        let kind: String
-        let received: Instant
-        let state: String
-        let department: String?
-        let answers: JSON
-    }
-
-    /// Every open case, and the closed ones among the newest.
-    func list(closedAmong limit: Int = 500) throws -> [Summary] {
+    /// Every open case, and the closed ones among the newest, newest first.
+    func list(closedAmong limit: Int = 500) throws -> [CaseFile] {
         try database.read { db in
-            try Row.fetchAll(
+            try String.fetchAll(
                 db,
                 sql: """
-                    SELECT s.id, s.number, s.kind, s.received, s.answers, coalesce(t.state, a.state) AS state, coalesce(t.department, a.lead) AS department
-                    FROM submission s LEFT JOIN ticket t USING (id) LEFT JOIN approval a USING (id)
+                    SELECT s.id FROM submission s LEFT JOIN ticket t USING (id) LEFT JOIN approval a USING (id)
                     WHERE coalesce(t.state, a.state) NOT IN ('answered', 'released', 'granted', 'refused', 'notAccepted')
                         OR s.number > (SELECT max(number) FROM submission) - ?
                     ORDER BY s.number DESC
                     """, arguments: [limit]
-            ).map { row in
-                Summary(
-                    id: row["id"], number: row["number"], kind: row["kind"],
-                    received: Instant(seconds: row["received"]), state: row["state"],
-                    department: row["department"],
-                    answers: (try? JSON(parsing: Array((row["answers"] as String).utf8))) ?? .null)
-            }
+            ).compactMap { try Self.file(db, $0) }
         }
     }
 
@@ -121,6 +102,9 @@ struct DeskDatabase: Sendable {
         let events: [Event]
         fileprivate let lookup: String
         fileprivate let statusKey: String
+
+        /// The state of whichever of the two this case is.
+        var state: String { ticket?.state.rawValue ?? approval?.state.rawValue ?? "" }
     }
 
     struct Event: Sendable {
@@ -189,9 +173,9 @@ struct DeskDatabase: Sendable {
                 throw DatabaseError(resultCode: .SQLITE_NOTFOUND, message: "no case")
             }
             guard file.version == version else { throw StalePage() }
-            let before = file.ticket?.state.rawValue ?? file.approval?.state.rawValue ?? ""
+            let before = file.state
             let status = try change(&file)
-            let after = file.ticket?.state.rawValue ?? file.approval?.state.rawValue ?? ""
+            let after = file.state
             try Self.write(db, file)
             if let page = file.publication {
                 try db.execute(
@@ -287,7 +271,7 @@ struct DeskDatabase: Sendable {
         {
             return
         }
-        guard let desk, let sealed = item.part("item.p7m"), let clear = item.part("item.json"),
+        guard let sealed = item.part("item.p7m"), let clear = item.part("item.json"),
             let head = try? JSON(parsing: clear)
         else {
             throw LaneDatabase.RejectedItem(.schema)

@@ -27,6 +27,16 @@ struct ConfigurationOption: ParsableArguments {
     }
 }
 
+extension ConfigurationOption {
+    /// The edge's database, and the station over it.
+    func openStation() throws -> (Configuration, SubmissionDatabase, Station) {
+        let configuration = try load()
+        let store = try SubmissionDatabase(path: configuration.database, random: systemRandomBytes)
+        guard let ferry = configuration.ferry else { throw ValidationError("the configuration has no ferry part") }
+        return (configuration, store, try ferry.edgeStation(store.laneStore()))
+    }
+}
+
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Answers forms over HTTP.")
     @OptionGroup var configurationOption: ConfigurationOption
@@ -67,10 +77,8 @@ struct FerryOut: ParsableCommand {
     @OptionGroup var configurationOption: ConfigurationOption
 
     func run() throws {
-        let configuration = try configurationOption.load()
-        let store = try SubmissionDatabase(path: configuration.database, random: systemRandomBytes)
-        guard let ferry = configuration.ferry else { throw ValidationError("the configuration has no ferry part") }
-        print(try ferry.edgeStation(store.laneStore()).runOut(at: configuration.now()).text)
+        let (configuration, store, station) = try configurationOption.openStation()
+        print(try station.runOut(at: configuration.now()).text)
         let purged = try store.purgeDelivered()
         if purged > 0 { print("purged \(purged)") }
     }
@@ -82,10 +90,8 @@ struct FerryIn: ParsableCommand {
     @OptionGroup var configurationOption: ConfigurationOption
 
     func run() throws {
-        let configuration = try configurationOption.load()
-        let store = try SubmissionDatabase(path: configuration.database, random: systemRandomBytes)
-        guard let ferry = configuration.ferry else { throw ValidationError("the configuration has no ferry part") }
-        let report = try ferry.edgeStation(store.laneStore()).runIn(at: configuration.now())
+        let (configuration, _, station) = try configurationOption.openStation()
+        let report = try station.runIn(at: configuration.now())
         print(report.text)
         if !report.alarms.isEmpty { throw ExitCode(1) }
     }
