@@ -35,6 +35,8 @@ let package = Package(
         .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CCMarkGFM"),
         .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CBrotli", pkgConfig: "libbrotlienc", providers: [.apt(["libbrotli-dev"])]),
 
         // Values that three or more targets need: diagnostics, instants, canonical JSON, digests,
         // durable files. Imports none of our Swift targets, so that all of them can import it.
@@ -58,11 +60,15 @@ let package = Package(
         // no HTTP and no store; `process` is plain values here.
         .target(name: "Forms", dependencies: ["PortalBase", "PositionedYAML"], swiftSettings: strict),
 
+        // Tokeniser and static full-text index: documents in, files out. Knows no site and no disk.
+        .target(name: "Search", dependencies: ["PortalBase"], swiftSettings: strict),
+
         // The command `sitegen`: stages from a source folder to output trees.
         .executableTarget(
             name: "SiteGen",
             dependencies: [
-                "PortalBase", "PositionedYAML", "Markdown", "Templates", "SiteModel", "Forms", "CLinux",
+                "PortalBase", "PositionedYAML", "Markdown", "Templates", "SiteModel", "Forms", "Search", "CLinux", "CZlib",
+                "CBrotli",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "FlyingFox", package: "FlyingFox"),
             ],
@@ -136,6 +142,8 @@ let package = Package(
         .testTarget(
             name: "TemplatesTests", dependencies: ["PortalBase", "Templates", "TestSupport"], swiftSettings: strict),
         .testTarget(
+            name: "SearchTests", dependencies: ["PortalBase", "Search", "TestSupport"], swiftSettings: strict),
+        .testTarget(
             name: "FormsTests", dependencies: ["PortalBase", "PositionedYAML", "Forms"], swiftSettings: strict),
         .testTarget(
             name: "FerryTests",
@@ -153,6 +161,7 @@ let package = Package(
             name: "CoreDeskTests", dependencies: ["PortalBase", "Markdown", "PositionedYAML", "CoreDesk"],
             swiftSettings: strict),
         .testTarget(
-            name: "IntegrationTests", dependencies: ["PortalBase", "SiteGen", "TestSupport"], swiftSettings: strict),
+            name: "IntegrationTests",
+            dependencies: ["PortalBase", "SiteModel", "Search", "SiteGen", "TestSupport"], swiftSettings: strict),
     ]
 )

@@ -23,6 +23,7 @@ struct DocumentAssembly {
     private var slots: [MarkdownDocument.Slot] = []
     private var headings: [MarkdownDocument.Heading] = []
     private var excerpt = ""
+    private var characters = 0
     private var codeLiterals: [[UInt8]] = []
     /// Nodes that went away with the image they were the alternative text of.
     private var gone: Set<OpaquePointer> = []
@@ -60,7 +61,11 @@ struct DocumentAssembly {
     }
 
     private func literal(_ node: OpaquePointer) -> String {
-        cmark.pointee.node_get_literal(node).map { String(cString: $0) } ?? ""
+        text(cmark.pointee.node_get_literal(node))
+    }
+
+    private func text(_ bytes: UnsafePointer<CChar>?) -> String {
+        bytes.map { FullWidthEmphasis.stripped(String(cString: $0)) } ?? ""
     }
 
     private mutating func slot(_ slot: MarkdownDocument.Slot) -> String {
@@ -97,6 +102,7 @@ struct DocumentAssembly {
             case CMARK_NODE_TEXT, CMARK_NODE_CODE:
                 let text = literal(node)
                 heading?.text += text
+                characters += countCharacters(text)
                 if type == CMARK_NODE_CODE { codeLiterals.append(Array(text.utf8)) }
                 if heading == nil, inExcerpt, excerptCount < Self.excerptCharacters, isInParagraph(node) {
                     excerpt += text
@@ -160,8 +166,8 @@ struct DocumentAssembly {
     }
 
     private mutating func replaceLink(_ node: OpaquePointer, _ line: Int) {
-        var destination = cmark.pointee.node_get_url(node).map { String(cString: $0) } ?? ""
-        let title = cmark.pointee.node_get_title(node).map { String(cString: $0) } ?? ""
+        var destination = text(cmark.pointee.node_get_url(node))
+        let title = text(cmark.pointee.node_get_title(node))
         let conditional = destination.hasPrefix(Self.conditionalScheme)
         if conditional { destination.removeFirst(Self.conditionalScheme.count) }
         let place = position(line, column: max(1, Int(cmark.pointee.node_get_start_column(node))))
@@ -173,8 +179,8 @@ struct DocumentAssembly {
     }
 
     private mutating func replaceImage(_ node: OpaquePointer, _ line: Int) {
-        let source = cmark.pointee.node_get_url(node).map { String(cString: $0) } ?? ""
-        let title = cmark.pointee.node_get_title(node).map { String(cString: $0) } ?? ""
+        let source = text(cmark.pointee.node_get_url(node))
+        let title = text(cmark.pointee.node_get_title(node))
         let place = position(line, column: max(1, Int(cmark.pointee.node_get_start_column(node))))
         let alternative = plainText(node)
         insertText(slot(.image(source: source, alternative: alternative, title: title, place)), before: node)
@@ -283,6 +289,10 @@ struct DocumentAssembly {
                 i = digits.endIndex + 1
                 continue
             }
+            if byte == FullWidthEmphasis.mark[0], rendered[i...].starts(with: FullWidthEmphasis.mark) {
+                i += FullWidthEmphasis.mark.count
+                continue
+            }
             if byte < 0x20, byte != 0x0A, byte != 0x09 {
                 isForged = true
                 i += 1
@@ -312,6 +322,24 @@ struct DocumentAssembly {
                         zh: "正文里有控制字符的编码（如 &#1;）", en: "a character reference stands for a control character"),
                     remedy: Bilingual(zh: "请删去这种写法", en: "take out references such as `&#1;`")))
         }
-        return MarkdownDocument(html: html, slots: placed, headings: headings, excerpt: excerpt)
+        return MarkdownDocument(html: html, slots: placed, headings: headings, excerpt: excerpt, characters: characters)
     }
+}
+
+/// Han characters one by one, other letters and digits by runs.
+func countCharacters(_ text: String) -> Int {
+    var count = 0
+    var inWord = false
+    for scalar in text.unicodeScalars {
+        switch scalar.value {
+        case 0x3005, 0x3007, 0x3400...0x4DBF, 0x4E00...0x9FFF, 0xF900...0xFAFF, 0x20000...0x3FFFD:
+            count += 1
+            inWord = false
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0xC0...0x1FFF:
+            if !inWord { count += 1 }
+            inWord = true
+        default: inWord = false
+        }
+    }
+    return count
 }

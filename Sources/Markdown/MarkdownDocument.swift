@@ -9,6 +9,8 @@ package struct MarkdownDocument: Sendable {
     package let headings: [Heading]
     /// The first words as plain text, at most about 120 characters, for summaries.
     package let excerpt: String
+    /// Length as people count it: every Chinese character and every word of another script is one.
+    package let characters: Int
 
     package struct Heading: Sendable, Equatable {
         package let level: Int
@@ -26,7 +28,7 @@ package struct MarkdownDocument: Sendable {
         case directiveLeaf(Directive)
     }
 
-    package static let empty = MarkdownDocument(html: [], slots: [], headings: [], excerpt: "")
+    package static let empty = MarkdownDocument(html: [], slots: [], headings: [], excerpt: "", characters: 0)
 }
 
 /// What raw HTML in a body means.

@@ -31,6 +31,12 @@ package enum FileSystem {
         return kind(mode: info.st_mode)
     }
 
+    /// Bytes of a file; nil where there is none.
+    package static func size(_ path: String) -> Int? {
+        var info = stat()
+        return lstat(path, &info) == 0 ? Int(info.st_size) : nil
+    }
+
     private static func kind(mode: mode_t) -> Kind {
         switch mode & S_IFMT {
         case S_IFREG: .file
@@ -187,6 +193,37 @@ package enum FileSystem {
     package static func parent(_ path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+}
+
+/// What tells one state of a file from another without reading it.
+package struct FileMark: Sendable, Equatable {
+    private let device: UInt
+    private let inode: UInt
+    private let size: Int
+    private let modified: Int
+    private let changed: Int
+    /// Whether the last change lies so far back that a later one must show in `changed`.
+    package let isSettled: Bool
+
+    package static func == (a: Self, b: Self) -> Bool {
+        (a.device, a.inode, a.size, a.modified, a.changed) == (b.device, b.inode, b.size, b.modified, b.changed)
+    }
+
+    /// Nil where there is no such file.
+    package init?(_ path: String) {
+        var info = stat()
+        guard stat(path, &info) == 0 else { return nil }
+        device = UInt(info.st_dev)
+        inode = UInt(info.st_ino)
+        size = Int(info.st_size)
+        modified = info.st_mtim.tv_sec * 1_000_000_000 + info.st_mtim.tv_nsec
+        changed = info.st_ctim.tv_sec * 1_000_000_000 + info.st_ctim.tv_nsec
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        // File systems count in steps of up to 10 ms; some in seconds, which leave the fraction empty.
+        let age = now.tv_sec * 1_000_000_000 + now.tv_nsec - changed
+        isSettled = age > (info.st_ctim.tv_nsec == 0 ? 2_000_000_000 : 50_000_000)
     }
 }
 

@@ -8,20 +8,24 @@ package import PositionedYAML
 /// but this. Search, feeds, menus, sitemaps and templates cannot reach what the filter held back.
 package struct VisibleContent: Sendable {
     package let variant: SiteConfiguration.Variant
+    /// The configuration without written menus: those of this audience are in `menus`.
     package let configuration: SiteConfiguration
     package let now: Instant
+    /// Written menus by site; nil where the top-level sections are the menu.
+    package let menus: [[SiteConfiguration.MenuEntry]?]
     package let pages: [VisiblePage]
     package let files: [VisibleFile]
     package let tables: [DataTable]
     package let forms: [VisibleForm]
 
     fileprivate init(
-        variant: SiteConfiguration.Variant, configuration: SiteConfiguration, now: Instant, pages: [VisiblePage],
-        files: [VisibleFile], tables: [DataTable], forms: [VisibleForm]
+        variant: SiteConfiguration.Variant, configuration: SiteConfiguration, now: Instant,
+        menus: [[SiteConfiguration.MenuEntry]?], pages: [VisiblePage], files: [VisibleFile], tables: [DataTable], forms: [VisibleForm]
     ) {
         self.variant = variant
         self.configuration = configuration
         self.now = now
+        self.menus = menus
         self.pages = pages
         self.files = files
         self.tables = tables
@@ -51,6 +55,7 @@ package struct VisibleFile: Sendable {
     package let folder: String
     package let name: String
     package let bundle: String?
+    package let size: Int
 }
 
 package struct VisibleForm: Sendable {
@@ -76,8 +81,8 @@ package enum AudienceFilter {
         }
         let files = loaded.files.filter { admits($0.visibility.tag) }.map {
             VisibleFile(
-                path: $0.path, location: $0.location, site: $0.site, folder: $0.folder, name: $0.name, bundle: $0.bundle
-            )
+                path: $0.path, location: $0.location, site: $0.site, folder: $0.folder, name: $0.name, bundle: $0.bundle,
+                size: $0.size)
         }
         let tables = loaded.tables.compactMap { loaded -> DataTable? in
             // The tag column itself would tell that rows are missing.
@@ -90,8 +95,22 @@ package enum AudienceFilter {
         let forms = loaded.forms.filter { admits($0.visibility.tag) }.map {
             VisibleForm(path: $0.path, id: $0.id, node: $0.node)
         }
+        var configuration = loaded.configuration
+        let shown = Set(pages.map(\.path))
+        let known = Set(loaded.pages.map(\.path))
+        let menus = configuration.sites.map { site in
+            site.menu?.filter { entry in
+                if let tag = entry.visibility { return admits(tag.tag) }
+                // An entry for a page has the page's audience; any other has its site's.
+                let path = site.source(entry.target)
+                if known.contains(path) { return shown.contains(path) }
+                return entry.target.hasSuffix(".md")
+                    || admits(site.cascade?["visibility"]?.scalar ?? VisibilityTag.failClosed)
+            }
+        }
+        for index in configuration.sites.indices { configuration.sites[index].menu = nil }
         return VisibleContent(
-            variant: variant, configuration: loaded.configuration, now: loaded.now, pages: pages, files: files,
+            variant: variant, configuration: configuration, now: loaded.now, menus: menus, pages: pages, files: files,
             tables: tables, forms: forms)
     }
 }

@@ -2,7 +2,7 @@ import PortalBase
 
 /// Which file is what: pages, bundle files, attachments, data and forms, by path alone.
 struct ContentLayout {
-    struct PagePlace: Sendable {
+    struct PagePlace: Sendable, Equatable {
         let file: SourceTree.File
         let site: Int
         let language: String
@@ -27,7 +27,7 @@ struct ContentLayout {
     init(tree: SourceTree, configuration: SiteConfiguration, diagnostics: inout [Diagnostic]) {
         let languages = configuration.group.languages
         // Longest folder first, so that a site inside another site's folder owns its files.
-        let sites = configuration.sites.enumerated().map { (index: $0, prefix: "Content/\($1.folder)/") }
+        let sites = configuration.sites.enumerated().map { (index: $0, prefix: $1.folder.isEmpty ? "Content/" : "Content/\($1.folder)/") }
             .sorted { $0.prefix.utf8.count > $1.prefix.utf8.count }
         var bundles: Set<String> = []
         for file in tree.files where file.path.hasSuffix("/index.md") {
@@ -81,9 +81,12 @@ struct ContentLayout {
         if name.hasSuffix(".md") {
             var stem = String(name.dropLast(3))
             var language = languages[0]
-            for candidate in languages.dropFirst() where stem.hasSuffix("." + candidate) {
-                stem = String(stem.dropLast(candidate.utf8.count + 1))
-                language = candidate
+            if let dot = stem.lastIndex(of: "."), dot > stem.startIndex {
+                let suffix = LanguageCode.canonical(String(stem[stem.index(after: dot)...]))
+                if languages.contains(suffix) {
+                    stem = String(stem[..<dot])
+                    language = suffix
+                }
             }
             if bundleFolder == directory, stem == "index", !folder.isEmpty {
                 let bundleName = parts[parts.count - 2]

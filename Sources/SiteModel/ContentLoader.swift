@@ -8,18 +8,24 @@ package struct ContentLoader: Sendable {
     let configuration: SiteConfiguration
     let now: Instant
     let jobs: Int
+    let cache: PageCache?
 
-    package init(tree: SourceTree, configuration: SiteConfiguration, now: Instant, jobs: Int) {
+    package init(
+        tree: SourceTree, configuration: SiteConfiguration, now: Instant, jobs: Int, cache: PageCache? = nil
+    ) {
         self.tree = tree
         self.configuration = configuration
         self.now = now
         self.jobs = jobs
+        self.cache = cache
     }
 
     package func load(diagnostics: inout [Diagnostic]) -> LoadedContent {
         let layout = ContentLayout(tree: tree, configuration: configuration, diagnostics: &diagnostics)
         let sources = layout.pages
-        let read = parallelMap(sources.count, jobs: jobs) { index, _ in PageSource.read(sources[index]) }
+        let read = parallelMap(sources.count, jobs: jobs) { index, _ in
+            cache?.read(sources[index]) ?? PageSource.read(sources[index])
+        }
         for page in read { diagnostics += page.diagnostics }
 
         let cascades = Cascades(read.compactMap(\.source), configuration: configuration, diagnostics: &diagnostics)
@@ -27,8 +33,7 @@ package struct ContentLoader: Sendable {
         var notDue: Set<String> = []
         for source in read.compactMap(\.source) {
             let (front, tag, places) = FrontMatter.read(
-                cascades.effective(source), zone: configuration.group.zone, unknown: configuration.unknownKeys,
-                titleRequired: true, diagnostics: &diagnostics)
+                cascades.effective(source), configuration: configuration, diagnostics: &diagnostics)
             let place = source.place
             let position = places.visibility ?? SourcePosition(path: place.file.path)
             let page = LoadedPage(
@@ -37,11 +42,15 @@ package struct ContentLoader: Sendable {
                 form: place.form, front: front, places: places,
                 visibility: VisibilityTag(tag: tag ?? VisibilityTag.failClosed, position: position), body: source.body)
             checkTags(page, &diagnostics)
+            checkDisclosure(page, &diagnostics)
             if !isDue(front) { notDue.insert("\(page.pairKey) \(page.language)") }
             checkHeadMarks(source.head, &diagnostics)
             pages.append(page)
         }
         checkTwins(pages, &diagnostics)
+        for entry in configuration.sites.flatMap({ $0.menu ?? [] }) {
+            if let tag = entry.visibility { checkTag(tag.tag, tag.position, configuration, &diagnostics) }
+        }
         // The original's dates hold for its translations and, in a section, for what lies below; a translation's own
         // dates hold for itself.
         let main = configuration.group.defaultLanguage
@@ -61,7 +70,7 @@ package struct ContentLoader: Sendable {
             return LoadedFile(
                 path: file.file.path, location: file.file.location, site: file.site, folder: file.folder,
                 name: file.name,
-                bundle: file.bundle,
+                bundle: file.bundle, size: FileSystem.size(file.file.location) ?? 0,
                 visibility: bundlePages.first?.visibility
                     ?? cascades.visibility(site: file.site, folder: file.folder, of: file.file.path))
         }
@@ -92,6 +101,42 @@ package struct ContentLoader: Sendable {
     private func checkTags(_ page: LoadedPage, _ diagnostics: inout [Diagnostic]) {
         for (tag, position) in [(page.visibility.tag, page.visibility.position)] + page.body.tags {
             checkTag(tag, position, configuration, &diagnostics)
+        }
+    }
+
+    /// What 政府信息公开条例 forbids: 不予公开 and 依申请公开 matter in a tree that anybody may see (articles 14 to 16, 27),
+    /// a refusal without its ground, and 主动公开 without the record of its review (article 17).
+    private func checkDisclosure(_ page: LoadedPage, _ diagnostics: inout [Diagnostic]) {
+        guard let disclosure = page.front.disclosure else { return }
+        let position = page.places.disclosure ?? SourcePosition(path: page.path)
+        let isOpen = configuration.variants.contains { $0.isOpen && $0.admits.contains(page.visibility.tag) }
+        if disclosure != .proactive, isOpen {
+            diagnostics.append(
+                Diagnostic(
+                    "disclosure-public", position,
+                    problem: Bilingual(
+                        zh: disclosure == .withheld ? "不予公开的信息放在了公开网站" : "依申请公开的信息放在了公开网站",
+                        en: "this is marked `\(disclosure.rawValue)` and shown to anybody"),
+                    remedy: Bilingual(
+                        zh: "请改成 visibility: intranet，或改 disclosure",
+                        en: "write `visibility: intranet`, or change `disclosure`"),
+                    related: page.visibility.position))
+        }
+        if disclosure == .withheld, page.front.legalBasis == nil {
+            diagnostics.append(
+                Diagnostic(
+                    "disclosure-basis", position,
+                    problem: Bilingual(zh: "不予公开而没有写明依据", en: "withheld without a legal basis"),
+                    remedy: Bilingual(
+                        zh: "请写 legal_basis，如 政府信息公开条例第十五条",
+                        en: "add `legal_basis`, such as 政府信息公开条例第十五条")))
+        }
+        if disclosure == .proactive, isOpen, page.front.reviewedBy == nil || page.front.reviewedAt == nil {
+            diagnostics.append(
+                Diagnostic(
+                    "disclosure-review", position,
+                    problem: Bilingual(zh: "主动公开而没有公开审查记录", en: "disclosed without a record of its review"),
+                    remedy: Bilingual(zh: "请写 reviewed_by 和 reviewed_at", en: "add `reviewed_by` and `reviewed_at`")))
         }
     }
 

@@ -19,10 +19,10 @@ struct DataLoader {
     mutating func tables(_ files: [SourceTree.File]) -> [LoadedTable] {
         let wholeFiles = directory()
         var tables: [LoadedTable] = []
-        for file in files where file.path.hasSuffix(".csv") {
-            guard let text = text(file) else { continue }
-            let records = CSV.parse(text, path: file.path, diagnostics: &diagnostics)
-            guard let header = records.first else { continue }
+        for file in files where file.path != Self.directoryFile {
+            guard let text = text(file), let records = records(text, file.path), let header = records.first else {
+                continue
+            }
             let name = String(file.path.dropFirst("Content/data/".count))
             let fileTag = wholeFiles[name]
             let tagColumn = header.cells.firstIndex(of: "visibility")
@@ -58,6 +58,45 @@ struct DataLoader {
                     rowVisibility: tags))
         }
         return tables
+    }
+
+    /// Rows of text by the file's kind, the header first: CSV, or a YAML or JSON list of flat maps.
+    private mutating func records(_ text: [UInt8], _ path: String) -> [(line: Int, cells: [String])]? {
+        if path.hasSuffix(".csv") { return CSV.parse(text, path: path, diagnostics: &diagnostics) }
+        guard path.hasSuffix(".yaml") || path.hasSuffix(".yml") || path.hasSuffix(".json") else {
+            diagnostics.append(
+                Diagnostic(
+                    "data-kind", SourcePosition(path: path),
+                    problem: Bilingual(zh: "不认识的数据文件", en: "no known kind of data file"),
+                    remedy: Bilingual(zh: "请用 .csv、.yaml 或 .json", en: "use .csv, .yaml or .json")))
+            return nil
+        }
+        // JSON is YAML here: positions and refusals are the same.
+        guard let node = YAMLNode.parse(String(decoding: text, as: UTF8.self), path: path, diagnostics: &diagnostics)
+        else { return nil }
+        guard let items = node.items else {
+            reportShape(node)
+            return nil
+        }
+        var columns: [String] = []
+        for item in items { for pair in item.pairs ?? [] where !columns.contains(pair.key) { columns.append(pair.key) } }
+        var records: [(line: Int, cells: [String])] = [(1, columns)]
+        for item in items {
+            guard item.pairs != nil, (item.pairs ?? []).allSatisfy({ $0.value.scalar != nil }) else {
+                reportShape(item)
+                continue
+            }
+            records.append((item.position.line, columns.map { item[$0]?.scalar ?? "" }))
+        }
+        return records
+    }
+
+    private mutating func reportShape(_ node: YAMLNode) {
+        diagnostics.append(
+            Diagnostic(
+                "data-shape", node.position,
+                problem: Bilingual(zh: "数据应当是 {列: 文字} 的列表", en: "data must be a list of maps of texts"),
+                remedy: Bilingual(zh: "写成 - {name: 甲, count: 3}", en: "write `- {name: a, count: 3}` for each row")))
     }
 
     /// A column that was meant to say who may see a row and does not would show every row.

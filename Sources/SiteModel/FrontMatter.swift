@@ -12,7 +12,8 @@ package struct FrontMatter: Sendable, Equatable {
     package var weight = 0
     package var slug: String?
     package var aliases: [String] = []
-    package var tags: [String] = []
+    /// Terms by taxonomy key, in the order of the configuration's taxonomies.
+    package var terms: [String: [String]] = [:]
     package var type: String?
     package var disclosure: Disclosure?
     package var legalBasis: String?
@@ -31,9 +32,14 @@ package struct FrontMatter: Sendable, Equatable {
     package var mapReviewNo: String?
     package var avspLicence: String?
     package var document: Document?
+    /// How a section's pages are also listed by date.
+    package var archive: Archive?
+    package var inSearch = true
     package var extra: YAMLNode?
 
     package init() {}
+
+    package enum Archive: String, Sendable { case year, month }
 
     /// 主动公开, 依申请公开, 不予公开 (政府信息公开条例).
     package enum Disclosure: String, Sendable, CaseIterable {
@@ -63,24 +69,33 @@ package struct FrontMatter: Sendable, Equatable {
         package var form: SourcePosition?
         package var sites: SourcePosition?
         package var aliases: SourcePosition?
+        package var disclosure: SourcePosition?
+        package var layout: SourcePosition?
+        package var replacedBy: SourcePosition?
+        package var interprets: SourcePosition?
     }
+
+    /// Keys with a meaning of their own, which no taxonomy may take.
+    static let ownKeys: Set<String> = [
+        "title", "summary", "date", "updated", "expires", "draft", "weight", "slug", "aliases", "type", "visibility",
+        "disclosure", "legal_basis", "review_due", "source", "reprint", "author", "reviewed_by", "reviewed_at", "sites",
+        "layout", "menu", "form", "sample", "cadence", "map_review_no", "avsp_licence", "document", "archive", "search",
+        "extra", "cascade",
+    ]
 }
 
 extension FrontMatter {
     /// Reads the effective map (own keys first, then the cascade's). The tag comes back apart, since only the
     /// audience filter may act on it.
     static func read(
-        _ node: YAMLNode, zone: ZoneOffset, unknown: Diagnostic.Severity, titleRequired: Bool,
-        diagnostics: inout [Diagnostic]
+        _ node: YAMLNode, configuration: SiteConfiguration, diagnostics: inout [Diagnostic]
     ) -> (front: FrontMatter, visibility: String?, places: Places) {
         var reader = MapReader(node)
         var front = FrontMatter()
         var places = Places()
-        if titleRequired {
-            front.title = reader.requiredString("title") ?? ""
-        } else {
-            front.title = reader.string("title") ?? ""
-        }
+        let zone = configuration.group.zone
+        let unknown = configuration.unknownKeys
+        front.title = reader.requiredString("title") ?? ""
         front.summary = reader.string("summary")
         front.date = instant("date", zone, &reader)
         front.updated = instant("updated", zone, &reader)
@@ -90,10 +105,14 @@ extension FrontMatter {
         front.slug = slug(&reader)
         front.aliases = reader.strings("aliases") ?? []
         places.aliases = node["aliases"]?.position
-        front.tags = unique(reader.strings("tags") ?? [])
+        for taxonomy in configuration.taxonomies {
+            let terms = unique((reader.strings(taxonomy.key) ?? []).filter { !$0.isEmpty })
+            if !terms.isEmpty { front.terms[taxonomy.key] = terms }
+        }
         front.type = reader.string("type")
         places.visibility = node["visibility"]?.position
         let visibility = reader.string("visibility")
+        places.disclosure = node["disclosure"]?.position
         front.disclosure = reader.choice(
             "disclosure", Dictionary(uniqueKeysWithValues: Disclosure.allCases.map { ($0.rawValue, $0) }))
         front.legalBasis = reader.string("legal_basis")
@@ -105,8 +124,9 @@ extension FrontMatter {
         front.reviewedAt = reader.string("reviewed_at")
         places.sites = node["sites"]?.position
         front.sites = reader.strings("sites") ?? []
+        places.layout = node["layout"]?.position
         front.layout = reader.string("layout")
-        front.inMenu = reader.bool("menu") ?? true
+        front.inMenu = inMenu(&reader, unknown)
         places.form = node["form"]?.position
         front.form = reader.string("form")
         front.sample = reader.bool("sample") ?? false
@@ -114,6 +134,10 @@ extension FrontMatter {
         front.mapReviewNo = reader.string("map_review_no")
         front.avspLicence = reader.string("avsp_licence")
         front.document = document(&reader, unknown)
+        places.replacedBy = node["document"]?["replaced_by"]?.position
+        places.interprets = node["document"]?["interprets"]?.position
+        front.archive = reader.choice("archive", ["year": .year, "month": .month])
+        front.inSearch = reader.bool("search") ?? true
         front.extra = reader.raw("extra")
         if node["cascade"] != nil { _ = reader.raw("cascade") }
         diagnostics += reader.finish(unknown: unknown)
@@ -143,6 +167,18 @@ extension FrontMatter {
             return nil
         }
         return slug
+    }
+
+    /// Other generators put menu names here: with `unknownKeys: warn` those are only worth a warning.
+    private static func inMenu(_ reader: inout MapReader, _ unknown: Diagnostic.Severity) -> Bool {
+        guard let node = reader.raw("menu") else { return true }
+        if let flag = node.bool { return flag }
+        reader.add(
+            Diagnostic(
+                "wrong-type", node.position, severity: unknown,
+                problem: Bilingual(zh: "menu 应当是 true 或 false", en: "`menu` must be true or false"),
+                remedy: Bilingual(zh: "菜单写在 sites.yaml 里", en: "menus are written in sites.yaml")))
+        return true
     }
 
     private static func document(_ reader: inout MapReader, _ unknown: Diagnostic.Severity) -> Document? {

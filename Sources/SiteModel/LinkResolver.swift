@@ -40,16 +40,41 @@ extension SiteGraph {
         }
         let path = percentDecoded(beforeHash) ?? beforeHash
         if path.hasPrefix("/"), !path.hasSuffix(".md") { return .path(path) }
-        guard let source = sourcePath(path, from: page) else { return .notShown(source: path) }
+        guard let source = Self.sourcePath(path, from: page) else { return .notShown(source: path) }
         if let node = nodeBySource[inLanguage(of: page, source)] ?? nodeBySource[source] {
             return .page(node: node, fragment: fragment)
         }
         if let file = fileBySource[source] { return .file(file) }
+        // Other generators' pages link to addresses relative to their own.
+        if let node = nodeBySource[page.path], !path.hasSuffix(".md"),
+            let address = Self.joined(nodes[node].path, path), nodeAt(address, docroot(of: node)) != nil
+        {
+            return .path(percentEncodedPath(address) + (fragment.map { "#" + percentEncodedPath($0) } ?? ""))
+        }
         return .notShown(source: source)
     }
 
+    package func docroot(of node: Int) -> Int { editions[nodes[node].edition].docroot }
+
+    private func nodeAt(_ path: String, _ docroot: Int) -> Int? {
+        nodes.firstIndex { $0.path == path && editions[$0.edition].docroot == docroot }
+    }
+
+    /// A relative address below `base`, ending with a slash; nil when it climbs out.
+    private static func joined(_ base: String, _ path: String) -> String? {
+        var parts = base.split(separator: "/").map(String.init)
+        for part in path.split(separator: "/") where part != "." {
+            if part == ".." {
+                guard parts.popLast() != nil else { return nil }
+            } else {
+                parts.append(String(part))
+            }
+        }
+        return parts.isEmpty ? "/" : "/" + parts.joined(separator: "/") + "/"
+    }
+
     /// `/portal/a.md` counts from `Content/`, anything else from the page's folder; nil when it climbs out.
-    private func sourcePath(_ path: String, from page: VisiblePage) -> String? {
+    static func sourcePath(_ path: String, from page: VisiblePage) -> String? {
         var parts =
             path.hasPrefix("/") ? ["Content"] : FileSystem.parent(page.path).split(separator: "/").map(String.init)
         for part in path.split(separator: "/") {

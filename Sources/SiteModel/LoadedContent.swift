@@ -60,6 +60,8 @@ package struct LoadedFile: Sendable {
     package let name: String
     /// The bundle's `pairKey` when the file lies in one.
     package let bundle: String?
+    /// In bytes.
+    package let size: Int
     package let visibility: VisibilityTag
 }
 

@@ -7,7 +7,7 @@ package struct LocalizedText: Sendable, Equatable {
     private let values: [String: String]
 
     package init(_ values: [String: String]) {
-        self.values = values
+        self.values = Dictionary(values.map { (LanguageCode.canonical($0.key), $0.value) }) { first, _ in first }
     }
 
     /// The text in `language`, else the one for every language, else Chinese, else any (in key order).
@@ -22,7 +22,14 @@ package struct LocalizedText: Sendable, Equatable {
 package struct SiteConfiguration: Sendable {
     package let group: Group
     package let variants: [Variant]
-    package let sites: [Site]
+    /// Sites in the order of the list. Their menus are there for the audience filter only.
+    package internal(set) var sites: [Site]
+    package let taxonomies: [Taxonomy]
+    package let images: ImagePolicy
+    /// Origins other than its own that a page may take live streams and media from.
+    package let mediaOrigins: [String]
+    package let output: OutputPolicy
+    package let mounts: [Mount]
     package let unknownKeys: Diagnostic.Severity
     package let rawHTML: RawHTMLPolicy
 
@@ -31,6 +38,8 @@ package struct SiteConfiguration: Sendable {
         /// Language codes; the first is the authoritative one, whose files carry no suffix.
         package let languages: [String]
         package let zone: ZoneOffset
+        /// Whether lists in a translation also show, marked, what is not translated.
+        package let fallback: Bool
 
         package var defaultLanguage: String { languages[0] }
     }
@@ -43,6 +52,9 @@ package struct SiteConfiguration: Sendable {
         package let base: String
         /// Path prefix under which formsapi answers; nil for guides without forms.
         package let forms: String?
+
+        /// Whether anybody may see the tree.
+        package var isOpen: Bool { admits == ["public"] }
     }
 
     package struct Site: Sendable {
@@ -55,21 +67,78 @@ package struct SiteConfiguration: Sendable {
             case department
         }
 
-        package enum AddressMode: String, Sendable { case path, host }
-
         package let slug: String
         package let kind: Kind
-        /// Folder below `Content/`.
+        /// Folder below `Content/`; empty for `Content/` itself.
         package let folder: String
         package let name: LocalizedText
         package let theme: String
-        package let mode: AddressMode
-        /// Path of the site's Chinese home page, with slashes at both ends.
-        package let path: String
+        package let address: Address
         /// Front matter for every page of the site.
         package let cascade: YAMLNode?
         package let footer: Footer
         package let codes: [AdministrativeCode]
+        /// Nil: the top-level sections by weight.
+        package internal(set) var menu: [MenuEntry]?
+        package let position: SourcePosition
+
+        /// The source path of a file named from the site's folder.
+        func source(_ relative: String) -> String {
+            if relative.hasPrefix("/") { return "Content" + relative }
+            return (folder.isEmpty ? "Content/" : "Content/\(folder)/") + relative
+        }
+    }
+
+    /// Where a site is served.
+    package struct Address: Sendable, Equatable {
+        /// Path of the site's home page in the shared tree, with slashes at both ends.
+        package let path: String
+        /// Host names by variant, for a site with a docroot of its own; `""` holds for every variant.
+        package let hosts: [String: String]
+
+        /// The host name in a variant; nil where the site lies in the shared tree.
+        package func host(in variant: Variant) -> String? { hosts[variant.name] ?? hosts[""] }
+    }
+
+    /// A written entry of a menu.
+    package struct MenuEntry: Sendable {
+        /// A source path below the site's folder, a path of the origin, or an `https:` address.
+        package let target: String
+        /// Nil: the target page's title.
+        package let name: LocalizedText?
+        /// Nil: the target page's audience.
+        package let visibility: VisibilityTag?
+        package let position: SourcePosition
+    }
+
+    /// A way of grouping pages, such as `tags`: a front matter key, a folder of term pages, a name.
+    package struct Taxonomy: Sendable, Equatable {
+        package let key: String
+        package let name: LocalizedText
+    }
+
+    package struct ImagePolicy: Sendable, Equatable {
+        /// Widths in pixels, rising; the last one bounds the fallback image.
+        package let widths: [Int]
+        /// 1 to 100.
+        package let quality: Int
+    }
+
+    package struct OutputPolicy: Sendable, Equatable {
+        package enum Encoding: String, Sendable, CaseIterable {
+            case gzip = "gz"
+            case brotli = "br"
+        }
+        package let minify: Bool
+        package let precompress: Set<Encoding>
+    }
+
+    /// A file outside `Content/` that is a page inside it.
+    package struct Mount: Sendable, Equatable {
+        /// Path below the source folder.
+        package let from: String
+        /// Path below `Content/`.
+        package let to: String
         package let position: SourcePosition
     }
 

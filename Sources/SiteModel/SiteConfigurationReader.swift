@@ -15,6 +15,11 @@ extension SiteConfiguration {
         let cascade = reader.raw("cascade")
         let group = Self.group(reader.raw("group"), reader: &reader, unknownKeys)
         let groupFooter = Self.footer(reader.raw("footer"), over: Footer(), &reader, unknownKeys)
+        let taxonomies = Self.taxonomies(reader.raw("taxonomies"), &reader, unknownKeys)
+        let images = Self.images(reader.raw("images"), &reader, unknownKeys)
+        let mediaOrigins = Self.mediaOrigins(&reader)
+        let output = Self.output(reader.raw("output"), &reader, unknownKeys)
+        let mounts = Self.mounts(&reader, unknownKeys)
         let variants = Self.variants(reader.raw("variants"), &reader, unknownKeys)
         let siteNodes = reader.list("sites")
         if variants.isEmpty { reader.missing("variants") }
@@ -23,7 +28,8 @@ extension SiteConfiguration {
         for siteNode in siteNodes {
             guard let site = Self.site(siteNode, cascade, groupFooter, &reader, unknownKeys) else { continue }
             for (field, clash) in [
-                ("slug", sites.first { $0.slug == site.slug }), ("address", sites.first { $0.path == site.path }),
+                ("slug", sites.first { $0.slug == site.slug }),
+                ("address", sites.first { Self.clash($0.address, site.address, variants) }),
             ] {
                 guard let clash else { continue }
                 reader.add(
@@ -36,7 +42,20 @@ extension SiteConfiguration {
         }
         diagnostics += reader.finish(unknown: unknownKeys)
         guard let group, !variants.isEmpty, !sites.isEmpty else { return nil }
-        self.init(group: group, variants: variants, sites: sites, unknownKeys: unknownKeys, rawHTML: rawHTML)
+        self.init(
+            group: group, variants: variants, sites: sites, taxonomies: taxonomies, images: images,
+            mediaOrigins: mediaOrigins, output: output, mounts: mounts, unknownKeys: unknownKeys, rawHTML: rawHTML)
+    }
+
+    /// Two sites must not share a place in any variant.
+    private static func clash(_ a: Address, _ b: Address, _ variants: [Variant]) -> Bool {
+        variants.contains { variant in
+            switch (a.host(in: variant), b.host(in: variant)) {
+            case (nil, nil): a.path == b.path
+            case (let left?, let right?): left == right
+            default: false
+            }
+        }
     }
 
     private static func group(
@@ -48,7 +67,8 @@ extension SiteConfiguration {
         }
         var reader = MapReader(node)
         let name = reader.localized("name")
-        let languages = reader.strings("languages") ?? ["zh"]
+        let languages = (reader.strings("languages") ?? ["zh"]).map(LanguageCode.canonical)
+        let fallback = reader.bool("fallback") ?? true
         let zoneName = reader.string("timezone") ?? "Asia/Shanghai"
         let zone = ZoneOffset(name: zoneName)
         if name == nil { reader.missing("name") }
@@ -58,7 +78,7 @@ extension SiteConfiguration {
         }
         for diagnostic in reader.finish(unknown: unknown) { outer.add(diagnostic) }
         guard let name, let zone, !languages.isEmpty else { return nil }
-        return Group(name: LocalizedText(name), languages: languages, zone: zone)
+        return Group(name: LocalizedText(name), languages: languages, zone: zone, fallback: fallback)
     }
 
     private static func variants(
@@ -102,20 +122,8 @@ extension SiteConfiguration {
             for diagnostic in codeReader.finish(unknown: unknown) { reader.add(diagnostic) }
             return value
         }
-        var mode = Site.AddressMode.path
-        var path = "/xz/\(slug ?? "")/"
-        if let address = reader.raw("address") {
-            var addressReader = MapReader(address)
-            mode = addressReader.choice("mode", ["path": .path, "host": .host]) ?? .path
-            path = addressReader.string("path") ?? path
-            for diagnostic in addressReader.finish(unknown: unknown) { reader.add(diagnostic) }
-        } else if kindNode?.scalar == "portal" {
-            path = "/"
-        }
-        if mode == .host, let address = reader.raw("address") {
-            // Until host mode is built, a silent path-mode site would be the wrong answer.
-            reader.wrongType(address, zh: "mode: path（尚不支持 host）", en: "`mode: path`; host mode is not supported yet")
-        }
+        let address = Self.address(reader.raw("address"), slug ?? "", isPortal: kindNode?.scalar == "portal", &reader, unknown)
+        let menu = reader.raw("menu") == nil ? nil : Self.menu(&reader, unknown)
         let kind = kindNode?.scalar.map { Site.Kind(rawValue: $0) } ?? .department
         if let kindNode, kind == nil {
             reader.wrongType(
@@ -126,14 +134,137 @@ extension SiteConfiguration {
         if let slug, slug.isEmpty || !slug.utf8.allSatisfy({ isSlugByte($0) }) {
             reader.wrongType(node["slug"]!, zh: "小写字母、数字和连字符", en: "lower-case letters, digits and hyphens")
         }
-        if !path.hasPrefix("/") || !path.hasSuffix("/") || path.contains("..") || path.contains("//") {
-            reader.wrongType(node, zh: "以 / 开头和结尾的 path", en: "a site whose path starts and ends with /")
-        }
         for diagnostic in reader.finish(unknown: unknown) { outer.add(diagnostic) }
         guard let slug, let folder, let name, let kind else { return nil }
         return Site(
-            slug: slug, kind: kind, folder: folder, name: LocalizedText(name), theme: theme, mode: mode, path: path,
-            cascade: merged(cascade, over: groupCascade), footer: footer, codes: codes, position: node.position)
+            slug: slug, kind: kind, folder: folder == "." ? "" : folder, name: LocalizedText(name), theme: theme,
+            address: address, cascade: merged(cascade, over: groupCascade), footer: footer, codes: codes, menu: menu,
+            position: node.position)
+    }
+
+    /// `address: {mode: path, path: /xz/a/}` or `{mode: host, host: a.example}`, the host for all variants or by name.
+    private static func address(
+        _ node: YAMLNode?, _ slug: String, isPortal: Bool, _ outer: inout MapReader, _ unknown: Diagnostic.Severity
+    ) -> Address {
+        let standard = isPortal ? "/" : "/xz/\(slug)/"
+        guard let node else { return Address(path: standard, hosts: [:]) }
+        var reader = MapReader(node)
+        let isHost = reader.choice("mode", ["path": false, "host": true]) ?? false
+        let path = reader.string("path") ?? standard
+        if !path.hasPrefix("/") || !path.hasSuffix("/") || path.contains("..") || path.contains("//") {
+            reader.wrongType(node, zh: "以 / 开头和结尾的 path", en: "a `path` that starts and ends with /")
+        }
+        let hosts = reader.localized("host") ?? [:]
+        if isHost, hosts.isEmpty { reader.missing("host") }
+        for host in hosts.values.sorted() where !isHostName(host) {
+            reader.wrongType(node["host"] ?? node, zh: "主机名，如 a.example.gov.cn", en: "a host name such as a.example.gov.cn")
+        }
+        for diagnostic in reader.finish(unknown: unknown) { outer.add(diagnostic) }
+        return Address(path: path, hosts: isHost ? hosts : [:])
+    }
+
+    private static func isHostName(_ text: String) -> Bool {
+        let labels = text.split(separator: ":").first?.split(separator: ".", omittingEmptySubsequences: false) ?? []
+        return labels.count > 1
+            && labels.allSatisfy { label in
+                !label.isEmpty && label.utf8.allSatisfy { isSlugByte($0) && $0 != UInt8(ascii: "_") }
+            }
+    }
+
+    private static func menu(_ reader: inout MapReader, _ unknown: Diagnostic.Severity) -> [MenuEntry] {
+        reader.list("menu").compactMap { item in
+            if let target = item.scalar {
+                return MenuEntry(target: target, name: nil, visibility: nil, position: item.position)
+            }
+            var inner = MapReader(item)
+            let target = inner.requiredString("to")
+            let name = inner.localized("name").map(LocalizedText.init)
+            let tag = inner.string("visibility").map {
+                VisibilityTag(tag: $0, position: item["visibility"]?.position ?? item.position)
+            }
+            for diagnostic in inner.finish(unknown: unknown) { reader.add(diagnostic) }
+            return target.map { MenuEntry(target: $0, name: name, visibility: tag, position: item.position) }
+        }
+    }
+
+    private static func taxonomies(
+        _ node: YAMLNode?, _ outer: inout MapReader, _ unknown: Diagnostic.Severity
+    ) -> [Taxonomy] {
+        let tags = Taxonomy(key: "tags", name: LocalizedText(["zh": "标签", "en": "Tags"]))
+        guard let node else { return [tags] }
+        guard let pairs = node.pairs else {
+            outer.wrongType(node, zh: "{键: {zh: 名称, en: name}}", en: "a map such as {tags: {zh: 标签, en: Tags}}")
+            return [tags]
+        }
+        return pairs.compactMap { pair in
+            var reader = MapReader(node)
+            let isFree = pair.key.utf8.allSatisfy { isSlugByte($0) } && !FrontMatter.ownKeys.contains(pair.key)
+            if !isFree {
+                outer.wrongType(
+                    pair.value, zh: "以小写字母命名、不与页面已有的键重名的分类",
+                    en: "a taxonomy named by lower-case letters and not like another key of a page")
+            }
+            let name = reader.localized(pair.key)
+            for diagnostic in reader.diagnostics { outer.add(diagnostic) }
+            return isFree ? Taxonomy(key: pair.key, name: LocalizedText(name ?? ["": pair.key])) : nil
+        }
+    }
+
+    private static func images(
+        _ node: YAMLNode?, _ outer: inout MapReader, _ unknown: Diagnostic.Severity
+    ) -> ImagePolicy {
+        guard let node else { return ImagePolicy(widths: [480, 960, 1600], quality: 80) }
+        var reader = MapReader(node)
+        let widths = reader.list("widths").compactMap(\.integer).filter { (16...8192).contains($0) }.sorted()
+        let quality = reader.integer("quality") ?? 80
+        if !(1...100).contains(quality) { reader.wrongType(node, zh: "1 到 100 的 quality", en: "a `quality` from 1 to 100") }
+        for diagnostic in reader.finish(unknown: unknown) { outer.add(diagnostic) }
+        return ImagePolicy(widths: widths.isEmpty ? [480, 960, 1600] : widths, quality: min(100, max(1, quality)))
+    }
+
+    /// `media: {origins: [https://live.example]}`
+    private static func mediaOrigins(_ outer: inout MapReader) -> [String] {
+        guard let node = outer.raw("media") else { return [] }
+        var reader = MapReader(node)
+        let origins = reader.strings("origins") ?? []
+        for origin in origins {
+            let rest = origin.hasPrefix("https://") ? String(origin.dropFirst(8)) : ""
+            if !isHostName(rest) {
+                reader.wrongType(node, zh: "https://主机 形式的来源", en: "origins such as https://live.example.cn")
+            }
+        }
+        for diagnostic in reader.finish() { outer.add(diagnostic) }
+        return origins
+    }
+
+    private static func output(
+        _ node: YAMLNode?, _ outer: inout MapReader, _ unknown: Diagnostic.Severity
+    ) -> OutputPolicy {
+        guard let node else { return OutputPolicy(minify: false, precompress: []) }
+        var reader = MapReader(node)
+        let minify = reader.bool("minify") ?? false
+        let encodings = (reader.strings("precompress") ?? []).compactMap { name -> OutputPolicy.Encoding? in
+            if let encoding = OutputPolicy.Encoding(rawValue: name) { return encoding }
+            reader.wrongType(node["precompress"] ?? node, zh: "gz、br", en: "gz or br")
+            return nil
+        }
+        for diagnostic in reader.finish(unknown: unknown) { outer.add(diagnostic) }
+        return OutputPolicy(minify: minify, precompress: Set(encodings))
+    }
+
+    private static func mounts(_ outer: inout MapReader, _ unknown: Diagnostic.Severity) -> [Mount] {
+        outer.list("mounts").compactMap { item in
+            var reader = MapReader(item)
+            let from = reader.requiredString("from")
+            let to = reader.requiredString("to")
+            for path in [from, to].compactMap({ $0 })
+            where path.hasPrefix("/") || path.split(separator: "/").contains("..") || path.isEmpty {
+                reader.wrongType(item, zh: "源目录内的相对路径", en: "paths inside the source folder")
+            }
+            for diagnostic in reader.finish(unknown: unknown) { outer.add(diagnostic) }
+            guard let from, let to else { return nil }
+            return Mount(from: from, to: to, position: item.position)
+        }
     }
 
     private static func merged(_ site: YAMLNode?, over group: YAMLNode?) -> YAMLNode? {

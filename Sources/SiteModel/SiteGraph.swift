@@ -7,6 +7,8 @@ package struct SiteGraph: Sendable {
     package let variant: SiteConfiguration.Variant
     package let configuration: SiteConfiguration
     package let now: Instant
+    /// Trees that are served apart. The first is the shared one; sites with a host name of their own have one each.
+    package let docroots: [Docroot]
     package let editions: [Edition]
     package let nodes: [Node]
     package let files: [PublishedFile]
@@ -15,15 +17,35 @@ package struct SiteGraph: Sendable {
     let nodeBySource: [String: Int]
     let fileBySource: [String: Int]
 
+    package struct Docroot: Sendable, Equatable {
+        /// The site that has it for itself; nil for the shared one.
+        package let site: String?
+        /// `https://host`, without a slash at the end.
+        package let origin: String
+    }
+
     /// One site in one language.
     package struct Edition: Sendable {
         package let site: Int
         package let language: String
+        package let docroot: Int
         /// Path of its home page, such as `/en/xz/chaohua/`.
         package let path: String
         /// Index of its home node.
-        package fileprivate(set) var home: Int
-        package fileprivate(set) var terms: [Term] = []
+        package internal(set) var home: Int
+        /// In the configuration's order, empty ones left out.
+        package internal(set) var taxonomies: [Taxonomy] = []
+        package internal(set) var menu: [MenuItem] = []
+    }
+
+    package struct MenuItem: Sendable {
+        package enum Target: Sendable {
+            case node(Int)
+            /// A path of the origin or another site's address.
+            case address(String)
+        }
+        package let title: String
+        package let target: Target
     }
 
     package struct Node: Sendable {
@@ -37,17 +59,35 @@ package struct SiteGraph: Sendable {
         /// URL path; always ends with a slash.
         package let path: String
         package let parent: Int?
-        /// Pages of a section in reading order, pages shown here by reference included.
-        package fileprivate(set) var children: [Int] = []
+        /// Pages of a section in reading order, pages shown here by reference and untranslated ones included.
+        package internal(set) var children: [Int] = []
         /// Subsections in menu order.
-        package fileprivate(set) var sections: [Int] = []
+        package internal(set) var sections: [Int] = []
         /// The same page in other languages.
-        package fileprivate(set) var twins: [(language: String, node: Int)] = []
-        package fileprivate(set) var previous: Int?
-        package fileprivate(set) var next: Int?
+        package internal(set) var twins: [(language: String, node: Int)] = []
+        package internal(set) var previous: Int?
+        package internal(set) var next: Int?
+        /// Files beside a bundle's page, in byte order of their names.
+        package internal(set) var attachments: [Int] = []
+        package internal(set) var relations = DocumentRelations()
     }
 
-    /// A tag and the pages that carry it, in reading order.
+    /// How an official document hangs together with others, both ways.
+    package struct DocumentRelations: Sendable {
+        package internal(set) var replacedBy: Int?
+        package internal(set) var replaces: [Int] = []
+        package internal(set) var interprets: Int?
+        package internal(set) var interpretedBy: [Int] = []
+    }
+
+    package struct Taxonomy: Sendable {
+        package let key: String
+        package let terms: [Term]
+        /// Index of a term by its name.
+        package let index: [String: Int]
+    }
+
+    /// A term and the pages that carry it, in reading order.
     package struct Term: Sendable {
         package let name: String
         package let slug: String
@@ -57,7 +97,11 @@ package struct SiteGraph: Sendable {
     package struct PublishedFile: Sendable {
         package let source: String
         package let location: String
+        package let site: Int
+        package let docroot: Int
         package let path: String
+        /// In bytes.
+        package let size: Int
     }
 
     package func site(of node: Node) -> SiteConfiguration.Site { configuration.sites[editions[node.edition].site] }
@@ -68,215 +112,103 @@ package struct SiteGraph: Sendable {
         while let parent = nodes[trail.last!].parent { trail.append(parent) }
         return trail.reversed()
     }
+
+    /// A URL for a path of one docroot, as a page of another (or the same) writes it.
+    package func href(_ path: String, in docroot: Int, from: Int) -> String {
+        let encoded = percentEncodedPath(path)
+        return docroot == from ? encoded : docroots[docroot].origin + encoded
+    }
+
+    /// The link that a page of docroot `from` writes to a node.
+    package func href(_ node: Int, from docroot: Int) -> String {
+        href(nodes[node].path, in: editions[nodes[node].edition].docroot, from: docroot)
+    }
+
+    /// The node's one canonical URL.
+    package func canonical(_ node: Int) -> String { href(node, from: -1) }
 }
 
 extension SiteGraph {
     package init(_ content: VisibleContent, diagnostics: inout [Diagnostic]) {
         var builder = GraphBuilder(content)
         builder.build()
-        diagnostics += builder.diagnostics
         variant = content.variant
         configuration = content.configuration
         now = content.now
-        editions = builder.editions
+        docroots = builder.docroots
         nodes = builder.nodes
         files = builder.files
         tables = content.tables
         forms = content.forms
         nodeBySource = builder.nodeBySource
         fileBySource = Dictionary(uniqueKeysWithValues: builder.files.enumerated().map { ($1.source, $0) })
+        editions = builder.editions
+        diagnostics += builder.diagnostics
     }
 }
 
-private struct GraphBuilder {
-    let content: VisibleContent
-    var editions: [SiteGraph.Edition] = []
-    var nodes: [SiteGraph.Node] = []
-    var files: [SiteGraph.PublishedFile] = []
-    var nodeBySource: [String: Int] = [:]
-    var diagnostics: [Diagnostic] = []
-    private var sectionByFolder: [String: Int] = [:]
+// MARK: - Derived relations
 
-    init(_ content: VisibleContent) {
-        self.content = content
-    }
+extension SiteGraph {
+    /// How far round a page its terms' lists are searched for related pages.
+    private static let relatedWindow = 24
+    private static let relatedLimit = 5
 
-    mutating func build() {
-        let languages = content.configuration.group.languages
-        let grouped = Dictionary(grouping: content.pages.indices) {
-            "\(content.pages[$0].site) \(content.pages[$0].language)"
-        }
-        for site in content.configuration.sites.indices {
-            for language in languages {
-                guard let pages = grouped["\(site) \(language)"], !pages.isEmpty else { continue }
-                addEdition(site, language, pages.map { content.pages[$0] })
-            }
-        }
-        linkTwins()
-        showByReference()
-        for index in nodes.indices where nodes[index].kind != .page { order(index) }
-        for index in editions.indices { editions[index].terms = terms(index) }
-        placeFiles()
-    }
-
-    private mutating func addEdition(_ site: Int, _ language: String, _ pages: [VisiblePage]) {
-        let configuration = content.configuration
-        let sitePath = configuration.sites[site].path
-        let path = language == configuration.group.defaultLanguage ? sitePath : "/\(language)" + sitePath
-        let edition = editions.count
-        editions.append(.init(site: site, language: language, path: path, home: nodes.count))
-        let sectionPages = Dictionary(pages.filter { $0.form == .section }.map { ($0.folder, $0) }) { first, _ in first
-        }
-        let home = sectionPages[""]
-        nodes.append(
-            .init(
-                kind: .home, edition: edition, page: home,
-                title: home?.front.title ?? configuration.sites[site].name.text(language), path: path, parent: nil))
-        sectionByFolder["\(edition)/"] = nodes.count - 1
-        if let home { nodeBySource[home.path] = nodes.count - 1 }
-        // Shorter folders first, so that every parent exists; pages come in source order, which is byte order.
-        var folders: Set<String> = []
-        for page in pages {
-            for folder in ContentLayout.foldersAbove(page.folder, includingSelf: true) where !folder.isEmpty {
-                folders.insert(folder)
-            }
-        }
-        for folder in folders.sorted(by: { ($0.utf8.count, $0) < ($1.utf8.count, $1) }) {
-            addSection(folder, edition, sectionPages[folder])
-        }
-        for page in pages where page.form != .section {
-            let parent = sectionByFolder["\(edition)/\(page.folder)"]!
-            nodes.append(
-                .init(
-                    kind: .page, edition: edition, page: page, title: page.front.title,
-                    path: nodes[parent].path + (page.front.slug ?? page.stem) + "/", parent: parent))
-            nodes[parent].children.append(nodes.count - 1)
-            nodeBySource[page.path] = nodes.count - 1
-        }
-    }
-
-    private mutating func addSection(_ folder: String, _ edition: Int, _ page: VisiblePage?) {
-        let parts = folder.split(separator: "/").map(String.init)
-        let parent = sectionByFolder["\(edition)/\(parts.dropLast().joined(separator: "/"))"]!
-        nodes.append(
-            .init(
-                kind: .section, edition: edition, page: page, title: page?.front.title ?? parts.last!,
-                path: nodes[parent].path + (page?.front.slug ?? parts.last!) + "/", parent: parent))
-        nodes[parent].sections.append(nodes.count - 1)
-        sectionByFolder["\(edition)/\(folder)"] = nodes.count - 1
-        if let page { nodeBySource[page.path] = nodes.count - 1 }
-    }
-
-    private mutating func linkTwins() {
-        var byPair: [String: [Int]] = [:]
-        for (index, node) in nodes.enumerated() {
-            let site = editions[node.edition].site
-            // Homes and sections without a page of their own pair up by folder.
-            let key = node.page?.pairKey ?? "\(site)\(node.path.dropFirst(editions[node.edition].path.utf8.count))"
-            byPair[key, default: []].append(index)
-        }
-        for group in byPair.values where group.count > 1 {
-            for index in group {
-                nodes[index].twins = group.filter { $0 != index }.sorted()
-                    .map { (editions[nodes[$0].edition].language, $0) }
-            }
-        }
-        // Home pages always correspond, whether or not each has a page of its own.
-        for (e, edition) in editions.enumerated() {
-            for (f, other) in editions.enumerated() where e != f && edition.site == other.site {
-                if !nodes[edition.home].twins.contains(where: { $0.node == other.home }) {
-                    nodes[edition.home].twins.append((other.language, other.home))
-                }
-            }
-            nodes[edition.home].twins.sort { $0.node < $1.node }
-        }
-    }
-
-    /// `sites: [slug…]`: the page is listed in the same section of these sites too, under its one URL.
-    private mutating func showByReference() {
-        for index in nodes.indices {
-            guard let page = nodes[index].page, nodes[index].kind == .page else { continue }
-            for slug in page.front.sites {
-                let position = page.places.sites ?? SourcePosition(path: page.path)
-                guard let site = content.configuration.sites.firstIndex(where: { $0.slug == slug }) else {
-                    let hint = nearestName(to: slug, among: content.configuration.sites.map(\.slug))
-                    diagnostics.append(
-                        Diagnostic(
-                            "unknown-site", position,
-                            problem: Bilingual(zh: "没有站点“\(slug)”", en: "there is no site `\(slug)`"),
-                            remedy: hint.map { Bilingual(zh: "是不是“\($0)”？", en: "did you mean `\($0)`?") }
-                                ?? Bilingual(zh: "请对照 sites.yaml", en: "compare with sites.yaml")))
-                    continue
-                }
-                guard site != page.site,
-                    let edition = editions.firstIndex(where: { $0.site == site && $0.language == page.language }),
-                    let section = sectionByFolder["\(edition)/\(page.folder)"]
+    /// Pages that share terms with a page, the rarest terms counting most; ties go to the newer page.
+    package func related(_ index: Int) -> [Int] {
+        var scores: [Int: Double] = [:]
+        for taxonomy in editions[nodes[index].edition].taxonomies {
+            for name in nodes[index].page?.front.terms[taxonomy.key] ?? [] {
+                guard let term = taxonomy.index[name].map({ taxonomy.terms[$0] }),
+                    let place = term.nodes.firstIndex(of: index)
                 else { continue }
-                nodes[section].children.append(index)
+                let low = max(0, place - Self.relatedWindow)
+                let high = min(term.nodes.count, place + Self.relatedWindow + 1)
+                let weight = 1 / Double(term.nodes.count)
+                for other in term.nodes[low..<high] where other != index { scores[other, default: 0] += weight }
             }
         }
-    }
-
-    /// Weighted first by weight, then newest first, then by path: a total order without chance.
-    private func precedes(_ a: Int, _ b: Int) -> Bool {
-        let (left, right) = (nodes[a], nodes[b])
-        let (wa, wb) = (left.page?.front.weight ?? 0, right.page?.front.weight ?? 0)
-        if wa != wb { return wa == 0 ? false : wb == 0 ? true : wa < wb }
-        let (da, db) = (left.page?.front.date?.seconds ?? .min, right.page?.front.date?.seconds ?? .min)
-        if da != db { return da > db }
-        return left.path.utf8.lexicographicallyPrecedes(right.path.utf8)
-    }
-
-    private mutating func order(_ index: Int) {
-        let children = nodes[index].children.sorted(by: precedes)
-        nodes[index].children = children
-        nodes[index].sections.sort(by: precedes)
-        let own = children.filter { nodes[$0].parent == index }
-        for (newer, older) in zip(own, own.dropFirst()) {
-            nodes[newer].next = older
-            nodes[older].previous = newer
+        let ranked = scores.sorted { a, b in
+            a.value != b.value ? a.value > b.value : GraphOrder.precedes(nodes[a.key], nodes[b.key])
         }
+        return ranked.prefix(Self.relatedLimit).map(\.key)
     }
 
-    private func terms(_ edition: Int) -> [SiteGraph.Term] {
-        var byName: [String: [Int]] = [:]
-        for (index, node) in nodes.enumerated() where node.edition == edition && node.kind == .page {
-            for tag in node.page?.front.tags ?? [] { byName[tag, default: []].append(index) }
-        }
-        return byName.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { name in
-            let address = slug(of: name)
-            return SiteGraph.Term(
-                name: name, slug: address.isEmpty ? "tag" : address, nodes: byName[name]!.sorted(by: precedes))
-        }
+    /// A section's own dated pages by year and month, newest first.
+    package struct ArchivePeriod: Sendable {
+        package let year: Int
+        /// Nil for a whole year.
+        package let month: Int?
+        package let nodes: [Int]
+
+        /// Path below the section, such as `archive/2026/08/`.
+        package var path: String { "archive/\(year)/" + (month.map { padded($0, 2) + "/" } ?? "") }
     }
 
-    /// A file's URL: below its bundle's page, or below its folder's section, in the authoritative language.
-    private mutating func placeFiles() {
-        let main = content.configuration.group.defaultLanguage
-        let bundlePath = Dictionary(
-            nodes.filter { $0.page?.form == .bundle && $0.page?.language == main }.map { ($0.page!.pairKey, $0.path) }
-        ) { first, _ in first }
-        for file in content.files {
-            if let bundle = file.bundle {
-                // A bundle whose page is not shown has no files either: they share its audience.
-                guard let path = bundlePath[bundle] else { continue }
-                files.append(.init(source: file.path, location: file.location, path: path + file.name))
-                continue
-            }
-            guard let edition = editions.firstIndex(where: { $0.site == file.site && $0.language == main }) else {
-                continue
-            }
-            var rest = [file.name]
-            for folder in ContentLayout.foldersAbove(file.folder, includingSelf: true) {
-                if let section = sectionByFolder["\(edition)/\(folder)"] {
-                    files.append(
-                        .init(
-                            source: file.path, location: file.location,
-                            path: nodes[section].path + rest.joined(separator: "/")))
-                    break
-                }
-                rest.insert(String(folder.split(separator: "/").last!), at: 0)
+    package func archive(of index: Int) -> [ArchivePeriod] {
+        guard let kind = nodes[index].page?.front.archive else { return [] }
+        let zone = configuration.group.zone
+        var dated: [(date: CivilDate, node: Int)] = []
+        for child in nodes[index].children where nodes[child].parent == index {
+            if let date = nodes[child].page?.front.date { dated.append((date.date(in: zone), child)) }
+        }
+        dated.sort { $0.date != $1.date ? $0.date > $1.date : nodes[$0.node].path < nodes[$1.node].path }
+        var periods: [ArchivePeriod] = []
+        for (year, pages) in grouped(dated, by: \.date.year) {
+            periods.append(ArchivePeriod(year: year, month: nil, nodes: pages.map(\.node)))
+            guard kind == .month else { continue }
+            for (month, pages) in grouped(pages, by: \.date.month) {
+                periods.append(ArchivePeriod(year: year, month: month, nodes: pages.map(\.node)))
             }
         }
+        return periods
+    }
+
+    private func grouped<T>(_ items: [T], by key: (T) -> Int) -> [(Int, [T])] {
+        var groups: [(Int, [T])] = []
+        for item in items {
+            if groups.last?.0 == key(item) { groups[groups.count - 1].1.append(item) } else { groups.append((key(item), [item])) }
+        }
+        return groups
     }
 }

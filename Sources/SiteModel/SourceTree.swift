@@ -21,8 +21,46 @@ package struct SourceTree: Sendable {
         for base in [root + "/Content"] + overlays {
             try Self.walk(base, "Content", &found, &diagnostics)
         }
+        self.init(found)
+    }
+
+    private init(_ found: [String: File]) {
         files = found.values.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
         index = Dictionary(uniqueKeysWithValues: files.enumerated().map { ($1.path, $0) })
+    }
+
+    /// The tree with files from elsewhere below the source folder laid in. What is there already stays, with an error.
+    package func adding(
+        _ mounts: [SiteConfiguration.Mount], root: String, diagnostics: inout [Diagnostic]
+    ) throws(FileError) -> SourceTree {
+        guard !mounts.isEmpty else { return self }
+        var found = Dictionary(uniqueKeysWithValues: files.map { ($0.path, $0) })
+        for mount in mounts {
+            let location = root + "/" + mount.from
+            var added: [String: File] = [:]
+            switch FileSystem.kind(location) {
+            case .file: added["Content/" + mount.to] = File(path: "Content/" + mount.to, location: location)
+            case .directory: try Self.walk(location, "Content/" + mount.to, &added, &diagnostics)
+            default:
+                diagnostics.append(
+                    Diagnostic(
+                        "mount", mount.position,
+                        problem: Bilingual(zh: "没有文件或目录“\(mount.from)”", en: "there is no file or folder `\(mount.from)`"),
+                        remedy: Bilingual(zh: "请改正 from", en: "correct `from`")))
+            }
+            for (path, file) in added {
+                if found[path] != nil {
+                    diagnostics.append(
+                        Diagnostic(
+                            "mount", mount.position,
+                            problem: Bilingual(zh: "“\(path)”已经存在", en: "`\(path)` is there already"),
+                            remedy: Bilingual(zh: "请改 to，或移走原来的文件", en: "change `to`, or move the other file away")))
+                } else {
+                    found[path] = file
+                }
+            }
+        }
+        return SourceTree(found)
     }
 
     package func contains(_ path: String) -> Bool { index[path] != nil }
@@ -88,6 +126,14 @@ package func decodeSource(_ bytes: [UInt8], path: String, diagnostics: inout [Di
                 remedy: Bilingual(zh: "请另存为 UTF-8", en: "save it as UTF-8")))
         return nil
     }
+    if let offset = noncharacter(text) {
+        diagnostics.append(
+            Diagnostic(
+                "control-character", position(offset),
+                problem: Bilingual(zh: "文件里有无效字符 U+FDD0", en: "the file holds the noncharacter U+FDD0"),
+                remedy: Bilingual(zh: "请删除这个看不见的字符", en: "delete this invisible character")))
+        return nil
+    }
     if let offset = text.firstIndex(where: { $0 < 0x20 && $0 != 0x0A && $0 != 0x09 || $0 == 0x7F }) {
         diagnostics.append(
             Diagnostic(
@@ -97,6 +143,16 @@ package func decodeSource(_ bytes: [UInt8], path: String, diagnostics: inout [Di
         return nil
     }
     return text
+}
+
+/// U+FDD0 is no character; the Markdown engine uses it as a mark of its own.
+private func noncharacter(_ text: [UInt8]) -> Int? {
+    var from = 0
+    while let offset = text[from...].firstIndex(of: 0xEF) {
+        if text[offset...].starts(with: [0xEF, 0xB7, 0x90]) { return offset }
+        from = offset + 1
+    }
+    return nil
 }
 
 private func firstInvalidUTF8(_ bytes: [UInt8]) -> Int? {

@@ -3,6 +3,7 @@ package import PortalBase
 /// A set of compiled templates that may include one another.
 package struct TemplateSet: Sendable {
     private let templates: [String: Template]
+    fileprivate var metrics: TemplateMetrics?
 
     package init(_ templates: [Template]) {
         self.templates = Dictionary(templates.map { ($0.name, $0) }) { first, _ in first }
@@ -29,11 +30,20 @@ package struct TemplateSet: Sendable {
         }
         var renderer = Renderer(set: self, stack: context, missingPartials: missingPartials)
         renderer.out.reserveCapacity(16 * 1024)
+        let start = metrics?.start()
         try renderer.render(template.nodes)
+        metrics?.stop(name, start)
         return Result(bytes: renderer.out, unknownNames: renderer.unknownNames)
     }
 
     package enum MissingPartials: Sendable { case empty, error }
+
+    /// The same templates, timing each of them into `metrics`.
+    package func measuring(_ metrics: TemplateMetrics) -> TemplateSet {
+        var copy = self
+        copy.metrics = metrics
+        return copy
+    }
 }
 
 private struct Renderer {
@@ -50,10 +60,16 @@ private struct Renderer {
     /// Includes nest no deeper than this: a tree of menus has a handful of levels.
     static let maxDepth = 64
 
+    /// Tags of the templates being included, outermost first.
+    var includes: [Template.Place] = []
+
     struct UnknownName: Hashable {
         let place: Template.Place
         let name: String
+        let chain: [String]
     }
+
+    var chain: [String] { includes.reversed().map { "\($0.template):\($0.line)" } }
 
     init(set: TemplateSet, stack: [Value], missingPartials: TemplateSet.MissingPartials) {
         self.set = set
@@ -66,7 +82,9 @@ private struct Renderer {
             Diagnostic(
                 "template-unknown-name",
                 SourcePosition(path: name.place.template, line: name.place.line, column: name.place.column),
-                problem: Bilingual(zh: "模板中的名称“\(name.name)”不存在", en: "nothing is called `\(name.name)` here"),
+                problem: Bilingual(
+                    zh: "模板中的名称“\(name.name)”不存在" + chainText(name.chain, "，引入自 "),
+                    en: "nothing is called `\(name.name)` here" + chainText(name.chain, ", included from ")),
                 remedy: Bilingual(zh: "请对照主题说明改正名称", en: "check the name against the theme contract"))
         }.inOrder()
     }
@@ -83,13 +101,19 @@ private struct Renderer {
                 try include(name, overriding: nil, indent: indent, place)
             case .parent(let name, let blocks, let indent, let place):
                 try include(name, overriding: blocks, indent: indent, place)
-            case .block(let name, let children):
+            case .block(let name, let children, let added):
                 // A block may stand inside its own override.
                 guard depth < Self.maxDepth else {
-                    throw TemplateError(code: .recursion, position: SourcePosition(path: name), subject: name)
+                    throw TemplateError(
+                        code: .recursion, position: SourcePosition(path: name), subject: name, chain: chain)
                 }
                 depth += 1
+                let outerIndent = indent
+                indent += added
+                if !added.isEmpty, out.isEmpty || out.last == 0x0A { out += indent }
                 try render(overrides.lazy.compactMap { $0[name] }.first ?? children)
+                trimTrailingIndent(added)
+                indent = outerIndent
                 depth -= 1
             }
         }
@@ -128,10 +152,15 @@ private struct Renderer {
         }
         guard let template = set[fixed] else {
             if missingPartials == .empty { return }
-            throw TemplateError(code: .missingPartial, position: position, subject: fixed)
+            throw TemplateError(code: .missingPartial, position: position, subject: fixed, chain: chain)
         }
-        guard depth < Self.maxDepth else { throw TemplateError(code: .recursion, position: position, subject: fixed) }
+        guard depth < Self.maxDepth else {
+            throw TemplateError(code: .recursion, position: position, subject: fixed, chain: Array(chain.prefix(4)))
+        }
         depth += 1
+        includes.append(place)
+        let start = set.metrics?.start()
+        defer { set.metrics?.stop(fixed, start) }
         let outerIndent = indent
         indent += added
         let outerOverrides = overrides
@@ -142,6 +171,7 @@ private struct Renderer {
         overrides = outerOverrides
         trimTrailingIndent(added)
         indent = outerIndent
+        includes.removeLast()
         depth -= 1
     }
 
@@ -190,7 +220,7 @@ private struct Renderer {
             if case .nothing = outer { return .nothing }
             found = outer.member(part)
         }
-        if found == nil { unknown.insert(UnknownName(place: place, name: path.joined(separator: "."))) }
+        if found == nil { unknown.insert(UnknownName(place: place, name: path.joined(separator: "."), chain: chain)) }
         return found
     }
 }

@@ -19,7 +19,8 @@ package struct Template: Sendable {
         case section(path: [String], inverted: Bool, [Node], Place)
         /// `indent` is put before every line of a standalone partial.
         case partial(PartialName, indent: [UInt8], Place)
-        case block(name: String, [Node])
+        /// A slot with a default. What fills it is indented by `indent`.
+        case block(name: String, [Node], indent: [UInt8])
         case parent(PartialName, overrides: [String: [Node]], indent: [UInt8], Place)
     }
 
@@ -46,6 +47,8 @@ package struct TemplateError: Error, Sendable, Equatable {
     package let position: SourcePosition
     /// The tag or name that is meant.
     package let subject: String
+    /// Where the template was included from, innermost first, as `path:line`.
+    package var chain: [String] = []
 
     package var diagnostic: Diagnostic {
         let (zh, en): (String, String) =
@@ -59,7 +62,12 @@ package struct TemplateError: Error, Sendable, Equatable {
             case .recursion: ("模板嵌套过深：\(subject)", "templates include each other too deeply: \(subject)")
             }
         return Diagnostic(
-            "template-\(code.rawValue)", position, problem: Bilingual(zh: zh, en: en),
+            "template-\(code.rawValue)", position,
+            problem: Bilingual(zh: zh + chainText(chain, "，引入自 "), en: en + chainText(chain, ", included from ")),
             remedy: Bilingual(zh: "请修改主题模板", en: "correct the theme's template"))
     }
+}
+
+func chainText(_ chain: [String], _ lead: String) -> String {
+    chain.isEmpty ? "" : lead + chain.joined(separator: " ← ")
 }

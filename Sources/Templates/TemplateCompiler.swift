@@ -15,11 +15,13 @@ struct TemplateCompiler {
         enum Kind {
             case root
             case section([String], inverted: Bool)
-            case block(String)
+            case block(String, indent: [UInt8])
             case parent(Template.PartialName, indent: [UInt8])
         }
         let kind: Kind
         let place: Template.Place
+        /// How many columns of white space each line inside loses: block content is indented where it is put.
+        var dedent = 0
         var nodes: [Template.Node] = []
         var overrides: [String: [Template.Node]] = [:]
         var closer = ""
@@ -58,8 +60,13 @@ struct TemplateCompiler {
         guard let end = find(closing, from: inner) else { throw error(.unclosedTag, place, "") }
         let after = end + closing.count
         let content = trimmed(inner..<end)
-        let standalone = "#^/>!=<$".utf8.contains(sigil) ? standaloneRange(tag, after) : nil
-        let indent = standalone.map { Array(source[$0.lowerBound..<tag]) } ?? []
+        let isInheritance = sigil == UInt8(ascii: "<") || sigil == UInt8(ascii: "$") || closesInheritance(sigil, content)
+        let standalone =
+            isInheritance
+            ? inheritanceRange(tag, after, sigil) : "#^/>!=".utf8.contains(sigil) ? standaloneRange(tag, after) : nil
+        // A block on a line with other text still indents what is put into it.
+        let isIndented = standalone != nil || sigil == UInt8(ascii: "$")
+        let indent = isIndented ? Array(lineIndent(before: tag).dropFirst(stack.last!.dedent)) : []
         appendText(i..<(standalone?.lowerBound ?? tag))
         advance(to: standalone?.upperBound ?? after)
 
@@ -77,7 +84,16 @@ struct TemplateCompiler {
         switch sigil {
         case UInt8(ascii: "#"), UInt8(ascii: "^"):
             push(.section(name(content), inverted: sigil == UInt8(ascii: "^")), place, closer: content)
-        case UInt8(ascii: "$"): push(.block(content), place, closer: content)
+        case UInt8(ascii: "$"):
+            push(.block(content, indent: indent), place, closer: content)
+            // Content that starts on a line of its own: its first line says how far it is indented.
+            if let standalone, standalone.upperBound > after {
+                let own = i..<(source[i...].firstIndex { $0 != 0x20 && $0 != 0x09 } ?? source.count)
+                let outer = stack[stack.count - 2].dedent
+                stack[stack.count - 1] = Frame(
+                    kind: .block(content, indent: Array(source[own].dropFirst(outer))), place: place, dedent: own.count,
+                    closer: content)
+            }
         case UInt8(ascii: "<"): push(.parent(partialName(content), indent: indent), place, closer: content)
         case UInt8(ascii: ">"): append(.partial(partialName(content), indent: indent, place))
         case UInt8(ascii: "/"): try closeFrame(content, place)
@@ -87,9 +103,7 @@ struct TemplateCompiler {
     }
 
     private mutating func push(_ kind: Frame.Kind, _ place: Template.Place, closer: String) {
-        var frame = Frame(kind: kind, place: place)
-        frame.closer = closer
-        stack.append(frame)
+        stack.append(Frame(kind: kind, place: place, dedent: stack.last!.dedent, closer: closer))
     }
 
     private mutating func closeFrame(_ content: String, _ place: Template.Place) throws(TemplateError) {
@@ -99,12 +113,12 @@ struct TemplateCompiler {
         case .root: throw error(.strayClose, place, content)
         case .section(let path, let inverted):
             append(.section(path: path, inverted: inverted, frame.nodes, frame.place))
-        case .block(let name):
+        case .block(let name, let indent):
             // Directly inside a parent tag a block is an override, anywhere else a slot with a default.
             if case .parent = stack.last!.kind {
                 stack[stack.count - 1].overrides[name] = frame.nodes
             } else {
-                append(.block(name: name, frame.nodes))
+                append(.block(name: name, frame.nodes, indent: indent))
             }
         case .parent(let name, let indent):
             append(.parent(name, overrides: frame.overrides, indent: indent, frame.place))
@@ -117,7 +131,70 @@ struct TemplateCompiler {
 
     private mutating func appendText(_ range: Range<Int>) {
         guard !range.isEmpty else { return }
-        append(.text(Array(source[range])))
+        let dedent = stack.last!.dedent
+        guard dedent > 0 else { return append(.text(Array(source[range]))) }
+        var text: [UInt8] = []
+        var column = range.lowerBound - (source[..<range.lowerBound].lastIndex(of: 0x0A).map { $0 + 1 } ?? 0)
+        var isIndent = source[(range.lowerBound - column)..<range.lowerBound].allSatisfy { $0 == 0x20 || $0 == 0x09 }
+        for byte in source[range] {
+            isIndent = isIndent && (byte == 0x20 || byte == 0x09)
+            if !(isIndent && column < dedent) { text.append(byte) }
+            column += 1
+            if byte == 0x0A { (column, isIndent) = (0, true) }
+        }
+        append(.text(text))
+    }
+
+    /// Whether a closing tag belongs to a parent or a block.
+    private func closesInheritance(_ sigil: UInt8, _ content: String) -> Bool {
+        guard sigil == UInt8(ascii: "/"), stack.last!.closer == content else { return false }
+        return switch stack.last!.kind {
+        case .block, .parent: true
+        default: false
+        }
+    }
+
+    /// White space that begins the line of a tag, where nothing else stands before the tag.
+    private func lineIndent(before tag: Int) -> ArraySlice<UInt8> {
+        var first = tag
+        while first > 0, source[first - 1] == 0x20 || source[first - 1] == 0x09 { first -= 1 }
+        guard first == 0 || source[first - 1] == 0x0A else { return [] }
+        return source[first..<tag]
+    }
+
+    /// The part of a line that tags of inheritance standing alone on it take with them. Several may share the line, as
+    /// in `{{<parent}}{{$block}}`; a block that opens and closes on one line keeps that line's end.
+    private func inheritanceRange(_ tag: Int, _ after: Int, _ sigil: UInt8) -> Range<Int>? {
+        let lineStart = source[..<tag].lastIndex(of: 0x0A).map { $0 + 1 } ?? 0
+        let lineEnd = source[after...].firstIndex(of: 0x0A).map { $0 + 1 } ?? source.count
+        guard isTagsOnly(lineStart..<tag) else { return nil }
+        let isLast = source[after..<lineEnd].allSatisfy { $0 <= 0x20 }
+        let isFirst = source[lineStart..<tag].allSatisfy { $0 == 0x20 || $0 == 0x09 }
+        if sigil == UInt8(ascii: "/"), case .block = stack.last!.kind,
+            stack.last!.place.line == place(at: tag).line
+        {
+            return nil
+        }
+        if isLast { return (isFirst ? max(lineStart, i) : tag)..<lineEnd }
+        // A parent whose closing tag is on the same line gives its indent to what it includes.
+        if sigil == UInt8(ascii: "<"), isFirst, isTagsOnly(after..<lineEnd) { return max(lineStart, i)..<after }
+        return nil
+    }
+
+    /// White space and tags of inheritance, nothing else.
+    private func isTagsOnly(_ range: Range<Int>) -> Bool {
+        var k = range.lowerBound
+        while k < range.upperBound {
+            if source[k] <= 0x20 {
+                k += 1
+                continue
+            }
+            guard source[k...].starts(with: open), k + open.count < source.count,
+                "<$/".utf8.contains(source[k + open.count]), let end = find(close, from: k + open.count)
+            else { return false }
+            k = end + close.count
+        }
+        return true
     }
 
     /// The whole line of a tag that stands alone on it, line end included; nil for a tag with company.

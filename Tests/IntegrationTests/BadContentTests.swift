@@ -40,7 +40,7 @@ import Testing
                 "raw-html portal/k-html.md:4", "raw-html portal/k-html.md:4", "unknown-visibility portal/l-tag.md:3",
                 "link-to-hidden portal/m-hidden.md:4", "dead-anchor portal/n-anchor.md:4",
                 "wrong-type portal/o-date.md:3",
-                "link-scheme portal/p-scheme.md:4", "unknown-layout portal/q-layout.md:1",
+                "link-scheme portal/p-scheme.md:4", "unknown-layout portal/q-layout.md:3",
                 "unknown-form portal/r-form.md:3",
             ])
     }

@@ -33,11 +33,14 @@ import Testing
             Set(files.keys.filter { !$0.hasPrefix("assets/") && !$0.hasSuffix(".xml") }) == [
                 "index.html", "en/index.html", "news/index.html", "en/news/index.html", "news/a/index.html",
                 "en/news/a/index.html",
-                "news/b/index.html", "news/f.txt", "old/a/index.html", "tags/index.html", "tags/路/index.html",
+                "news/b/index.html", "news/f.txt", "old/a/index.html", "tags/index.html", "tags/lu/index.html",
                 "sitemap/index.html",
                 "en/sitemap/index.html", "404.html", "en/404.html", "robots.txt", "xz/town/index.html",
                 "xz/town/news/index.html",
                 "xz/town/sitemap/index.html", "xz/town/404.html",
+                "search/index.html", "en/search/index.html", "xz/town/search/index.html", "search-index/zh/meta.js",
+                "search-index/zh/s0.js", "search-index/zh/t0.js", "search-index/en/meta.js", "search-index/en/s0.js",
+                "search-index/en/t0.js",
             ])
         let article = try site.folder.text("out/public/news/a/index.html")
         #expect(
@@ -46,8 +49,8 @@ import Testing
                 H 门户 /news/
 
                 / /news/ 
-                <p>见 <a href="/news/b/#%E4%B8%80">乙</a> 和 <a href="/news/f.txt">附件</a>。</p>
-                /tags/%E8%B7%AF/ P/news/b/
+                <p>见 <a href="/news/b/#%E4%B8%80">乙</a> 和 <a href="/news/f.txt">附件</a> <small class="file">(TXT, 1 B)</small>。</p>
+                /tags/lu/ P/news/b/ 5字
                 F /xz/town/
 
                 """)
@@ -96,7 +99,7 @@ import Testing
         ])
         try site.build()
         let files = try site.folder.contents("out/public")
-        let traces = files.keys.filter { $0.hasPrefix("news/a/") || $0.contains("old/a") || $0.contains("路") }
+        let traces = files.keys.filter { $0.hasPrefix("news/a/") || $0.contains("old/a") || $0.contains("lu/") }
         #expect(traces == [])
     }
 

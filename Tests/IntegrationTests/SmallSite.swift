@@ -23,7 +23,7 @@ struct SmallSite {
 
     private static let theme: [String: String] = [
         "theme.yaml": "name: plain\npageSize: 2\n",
-        "i18n/zh.yaml": "tags: 标签\ntag: 标签\nsitemap: 地图\nnotFound: 无\nhotline: 热线\n",
+        "i18n/zh.yaml": "tags: 标签\nsitemap: 地图\nnotFound: 无\nhotline: 热线\nsearch: 搜索\narchive: 存档\n",
         "templates/chrome/header.mustache": "H {{site.name}}{{#menu}} {{path}}{{/menu}}\n",
         "templates/chrome/footer.mustache": "F{{#sites}} {{path}}{{/sites}}\n",
         "templates/base.mustache":
@@ -31,9 +31,13 @@ struct SmallSite {
         "templates/home.mustache":
             "{{<base}}{{$main}}\n{{page.content}}{{#sections}}S {{path}}{{#items}} {{path}}{{/items}}\n{{/sections}}{{/main}}{{/base}}",
         "templates/section.mustache":
-            "{{<base}}{{$main}}\n{{page.content}}{{#items}}{{path}} {{title}} {{summary}}\n{{/items}}{{#pager}}{{current}}/{{count}}{{/pager}}\n{{/main}}{{/base}}",
+            "{{<base}}{{$main}}\n{{page.content}}{{#items}}{{path}} {{title}} {{summary}}{{#foreign}} ({{tag}}){{/foreign}}\n{{/items}}{{#pager}}{{current}}/{{count}}{{/pager}}{{#page.archive}}{{#periods}}{{path}} {{count}} {{/periods}}{{/page.archive}}\n{{/main}}{{/base}}",
         "templates/page.mustache":
-            "{{<base}}{{$main}}\n{{#page.trail}}{{path}} {{/page.trail}}\n{{page.content}}{{#page.tags}}{{path}} {{/page.tags}}{{#page.previous}}P{{path}}{{/page.previous}}{{#page.next}}N{{path}}{{/page.next}}\n{{/main}}{{/base}}",
+            "{{<base}}{{$main}}\n{{#page.trail}}{{path}} {{/page.trail}}\n{{page.content}}{{#page.tags}}{{path}} {{/page.tags}}{{#page.previous}}P{{path}}{{/page.previous}}{{#page.next}}N{{path}}{{/page.next}}{{>more}}\n{{/main}}{{/base}}",
+        "templates/more.mustache":
+            "{{#page.related}}{{#items}}R{{path}} {{/items}}{{/page.related}}{{#page.attachments}}{{#items}}A{{path}} {{facts}} {{/items}}{{/page.attachments}}{{#page.document}}{{#replacedBy}}>{{path}} {{/replacedBy}}{{#replaces}}<{{path}} {{/replaces}}{{#interprets}}={{path}} {{/interprets}}{{#interpretedBy}}~{{path}} {{/interpretedBy}}{{/page.document}}{{#page.characters}} {{page.characters}}字{{/page.characters}}",
+        "templates/search.mustache": "{{search.index}} {{#branches}}{{path}} {{/branches}}{{#terms}}{{path}} {{/terms}}",
+        "templates/archive.mustache": "{{page.title}}{{#items}} {{path}}{{/items}}",
         "templates/terms.mustache": "{{#terms}}{{name}} {{count}}\n{{/terms}}",
         "templates/term.mustache": "{{page.title}}{{#items}} {{path}}{{/items}}",
         "templates/sitemap.mustache": "{{#branches}}{{path}}\n{{/branches}}",

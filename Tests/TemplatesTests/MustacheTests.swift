@@ -55,13 +55,6 @@ import Testing
         }
     }
 
-    /// Cases of the inheritance module that ask for a block's text to be re-indented; not done yet.
-    private static let reindentation: Set<String> = [
-        "Block reindentation", "Inherit", "Intrinsic indentation", "Nested block reindentation",
-        "Override parent with newlines",
-        "Standalone block", "Standalone parent",
-    ]
-
     /// The official suite, where it lies beside the checkout.
     @Test(
         .enabled(if: FileSystem.kind(repositoryRoot + "/../shared/spec/mustache") == .directory),
@@ -74,7 +67,7 @@ import Testing
         let suite = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
         let tests = try #require(suite["tests"] as? [[String: Any]])
         #expect(!tests.isEmpty)
-        for test in tests where !Self.reindentation.contains(test["name"] as? String ?? "") {
+        for test in tests {
             let title = "\(name): \(test["name"] ?? "")"
             let text = try render(
                 try #require(test["template"] as? String), Self.value(test["data"] ?? [:]),

@@ -9,9 +9,15 @@ struct Build: ParsableCommand {
     @Option(help: "Folder for the trees: OUTPUT/<variant>, its manifest and its runtime folder.")
     var output = "Output"
 
+    @Option(
+        parsing: .upToNextOption, help: "Sites to publish by their slugs; all when not given. Others keep every byte.")
+    var site: [String] = []
+
     func run() throws {
+        var request = try options.request(output: output)
+        request.sites = site
         let progress = Progress.terminal()
-        let report = try SiteBuilder(request: options.request(output: output), progress: progress).run()
+        let report = try SiteBuilder(request: request, progress: progress).run()
         progress.done()
         options.report(report.diagnostics)
         if report.hasErrors {

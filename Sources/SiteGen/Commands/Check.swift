@@ -1,5 +1,6 @@
 import ArgumentParser
 import PortalBase
+import Templates
 
 struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -7,9 +8,31 @@ struct Check: ParsableCommand {
 
     @OptionGroup var options: SourceOptions
 
+    @Flag(help: "Prints where rendering time goes, by template, everything included.")
+    var templateMetrics = false
+
+    @Flag(help: "Asks the servers of external links too; answers are kept for a day in .cache/links.json.")
+    var externalLinks = false
+
     func run() throws {
-        let report = try SiteBuilder(request: options.request(output: nil), progress: .silent).run()
+        let metrics = templateMetrics ? TemplateMetrics() : nil
+        var report = try SiteBuilder(request: options.request(output: nil), progress: .silent, metrics: metrics).run()
+        if externalLinks {
+            var checker = ExternalLinkChecker(cachePath: options.source + "/.cache/links.json", now: .systemNow())
+            report.diagnostics = (report.diagnostics + checker.check(report.externalLinks)).uniqueInOrder()
+        }
         options.report(report.diagnostics)
+        for (name, entry) in metrics?.report ?? [] {
+            let total = milliseconds(entry.total)
+            let mean = milliseconds(entry.total / entry.calls)
+            print("\(total) ms\t\(entry.calls) calls\t\(mean) ms mean\t\(milliseconds(entry.longest)) ms longest\t\(name)")
+        }
         if report.hasErrors { throw ExitCode(1) }
     }
+}
+
+/// With two places after the point.
+private func milliseconds(_ duration: Duration) -> String {
+    let hundredths = Int(duration / .microseconds(10))
+    return "\(hundredths / 100).\(padded(hundredths % 100, 2))"
 }

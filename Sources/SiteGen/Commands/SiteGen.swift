@@ -6,7 +6,7 @@ import PortalBase
 struct SiteGen: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sitegen", abstract: "Builds the sites of a city from one content tree.",
-        version: "0.1.0", subcommands: [Build.self, Check.self, Serve.self, Render.self])
+        version: "0.1.0", subcommands: [Build.self, Check.self, Serve.self, New.self, Render.self])
 
     static func main() async {
         do {

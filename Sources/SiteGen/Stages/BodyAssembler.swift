@@ -8,10 +8,18 @@ struct BodyAssembler: Sendable {
     let graph: SiteGraph
     /// Documents by node, nil for nodes without a page.
     let documents: [MarkdownDocument?]
-    /// Everything that this tree will hold, to check links by path.
-    let outputs: Set<String>
+    let plan: RenderPlan
+    let images: ImagePlan
     let loaded: LoadedContent
     let forms: FormPages
+
+    /// What is still open while a body is put together.
+    private enum OpenLink {
+        case none
+        case plain
+        /// A download: its kind and size follow its text.
+        case file(Int)
+    }
 
     /// - Returns: the body's HTML; findings go to `diagnostics`.
     func html(of node: Int, theme: Theme, diagnostics: inout [Diagnostic]) -> [UInt8] {
@@ -20,19 +28,20 @@ struct BodyAssembler: Sendable {
         var out: [UInt8] = []
         out.reserveCapacity(document.html.count + document.slots.count * 48)
         var offset = 0
-        var openLinks: [Bool] = []
+        var openLinks: [OpenLink] = []
         var openDirectives: [(name: String, directive: Directive, start: Int)] = []
         for (place, slot) in document.slots {
             out += document.html[offset..<place]
             offset = place
             switch slot {
             case .linkOpen(let destination, let title, let conditional, let position):
-                let drawn = openLink(destination, title, conditional, position, page, &out, &diagnostics)
+                let drawn = openLink(
+                    destination, title, conditional, position, page, node, &out, &diagnostics)
                 openLinks.append(drawn)
             case .linkClose:
-                if openLinks.popLast() == true { out += "</a>".utf8 }
+                closeLink(openLinks.popLast() ?? .none, theme, page.language, &out)
             case .image(let source, let alternative, let title, let position):
-                image(source, alternative, title, position, page, &out, &diagnostics)
+                image(source, alternative, title, position, page, node, &out, &diagnostics)
             case .directiveOpen(let directive):
                 openDirectives.append((directive.name, directive, out.count))
             case .directiveClose:
@@ -50,8 +59,10 @@ struct BodyAssembler: Sendable {
 
     private func openLink(
         _ destination: String, _ title: String, _ conditional: Bool, _ position: SourcePosition, _ page: VisiblePage,
-        _ out: inout [UInt8], _ diagnostics: inout [Diagnostic]
-    ) -> Bool {
+        _ node: Int, _ out: inout [UInt8], _ diagnostics: inout [Diagnostic]
+    ) -> OpenLink {
+        let docroot = graph.docroot(of: node)
+        var kind = OpenLink.plain
         let href: String
         var external = false
         var language: String?
@@ -65,20 +76,22 @@ struct BodyAssembler: Sendable {
         case .page(let node, let fragment):
             if let fragment { checkAnchor(fragment, in: node, position, &diagnostics) }
             let target = graph.nodes[node]
-            href = percentEncodedPath(target.path) + (fragment.map { "#" + percentEncodedPath($0) } ?? "")
+            href = graph.href(node, from: docroot) + (fragment.map { "#" + percentEncodedPath($0) } ?? "")
             let targetLanguage = graph.editions[target.edition].language
             if targetLanguage != page.language { language = targetLanguage }
-        case .file(let file): href = percentEncodedPath(graph.files[file].path)
+        case .file(let file):
+            href = graph.href(graph.files[file].path, in: graph.files[file].docroot, from: docroot)
+            kind = .file(file)
         case .path(let path):
-            guard isServed(path) else {
+            guard isServed(path, docroot) else {
                 diagnostics.append(deadLink(destination, position, related: nil))
-                return false
+                return .none
             }
-            href = destination
+            href = path
         case .notShown(let source):
-            if conditional { return false }
+            if conditional { return .none }
             diagnostics.append(deadLink(destination, position, related: loaded.visibilityPosition(ofSource: source)))
-            return false
+            return .none
         case .forbidden(let scheme):
             diagnostics.append(
                 Diagnostic(
@@ -87,7 +100,7 @@ struct BodyAssembler: Sendable {
                     remedy: Bilingual(
                         zh: "请用 https、http、mailto、tel 或站内路径", en: "use https, http, mailto, tel or a path of this site")
                 ))
-            return false
+            return .none
         }
         out += "<a href=\"".utf8
         appendEscapedHTML(href.utf8, to: &out)
@@ -100,16 +113,26 @@ struct BodyAssembler: Sendable {
         if external { out += " rel=\"noopener external\" class=\"external\"".utf8 }
         if let language { out += " hreflang=\"\(language)\"".utf8 }
         out += ">".utf8
-        return true
+        return kind
+    }
+
+    private func closeLink(_ link: OpenLink, _ theme: Theme, _ language: String, _ out: inout [UInt8]) {
+        switch link {
+        case .none: return
+        case .plain: out += "</a>".utf8
+        case .file(let file):
+            let facts = FileFacts(graph.files[file])
+            // A picture is published smaller than it lies here.
+            let text = images.picture(file) == nil ? facts.text(theme, language) : facts.kind
+            out += "</a> <small class=\"file\">(\(escapedHTML(text)))</small>".utf8
+        }
     }
 
     /// Paths under the forms prefix are formsapi's; everything else must be an output of this tree.
-    private func isServed(_ path: String) -> Bool {
+    private func isServed(_ path: String, _ docroot: Int) -> Bool {
         if let forms = graph.variant.forms, path == forms || path.hasPrefix(forms + "/") { return true }
         let decoded = percentDecoded(path.split(separator: "?").first.map(String.init) ?? path) ?? path
-        let relative = String(decoded.dropFirst())
-        return outputs.contains(relative)
-            || outputs.contains(relative + (relative.isEmpty || relative.hasSuffix("/") ? "index.html" : "/index.html"))
+        return plan.holds(String((decoded.split(separator: "#").first ?? "").dropFirst()), docroot: docroot)
     }
 
     private func checkAnchor(
@@ -149,12 +172,14 @@ struct BodyAssembler: Sendable {
 
     private func image(
         _ source: String, _ alternative: String, _ title: String, _ position: SourcePosition, _ page: VisiblePage,
-        _ out: inout [UInt8], _ diagnostics: inout [Diagnostic]
+        _ node: Int, _ out: inout [UInt8], _ diagnostics: inout [Diagnostic]
     ) {
-        let path: String
+        let docroot = graph.docroot(of: node)
+        var path = ""
+        var published: Int?
         switch graph.resolve(source, from: page) {
-        case .file(let file): path = percentEncodedPath(graph.files[file].path)
-        case .path(let given) where isServed(given): path = given
+        case .file(let file): published = file
+        case .path(let given) where isServed(given, docroot): path = given
         case .external:
             diagnostics.append(
                 Diagnostic(
@@ -176,6 +201,11 @@ struct BodyAssembler: Sendable {
                     problem: Bilingual(zh: "图片没有文字说明", en: "the image has no text alternative"),
                     remedy: Bilingual(zh: "写成 ![说明](图片)", en: "write ![description](image)")))
         }
+        if let published {
+            out += PictureHTML(graph: graph, images: images, docroot: docroot)
+                .html(file: published, alternative: alternative, title: title).utf8
+            return
+        }
         out += "<img src=\"".utf8
         appendEscapedHTML(path.utf8, to: &out)
         out += "\" alt=\"".utf8
@@ -191,13 +221,16 @@ struct BodyAssembler: Sendable {
         _ directive: Directive, content: [UInt8], theme: Theme, _ node: Int, _ diagnostics: inout [Diagnostic]
     ) -> [UInt8] {
         let language = graph.editions[graph.nodes[node].edition].language
+        let shape = theme.directives[directive.name] ?? Theme.DirectiveShape()
+        diagnostics += DirectiveContext.unknown(directive, known: shape.attributes)
+        for key in shape.required where directive.attributes[key] == nil {
+            diagnostics.append(context(node, theme).missing(key, directive))
+        }
         var fields: [String: Value] = [
             "label": .optional(directive.label.isEmpty ? nil : directive.label), "content": .html(content),
             "t": theme.stringValues(language),
         ]
-        // Every attribute that was written, and "nothing" for the ones a template may ask for.
-        fields["kind"] = .nothing
-        for (key, value) in directive.attributes { fields[key] = .text(value) }
+        for key in shape.attributes { fields[key] = .optional(directive.attributes[key]) }
         do {
             let result = try theme.templates.render("directives/" + directive.name, [.fields(fields)])
             diagnostics += result.unknownNames
@@ -208,13 +241,24 @@ struct BodyAssembler: Sendable {
         }
     }
 
+    private func context(_ node: Int, _ theme: Theme) -> DirectiveContext {
+        DirectiveContext(
+            graph: graph, images: images, loaded: loaded, page: graph.nodes[node].page!, node: node, theme: theme)
+    }
+
     private func drawLeaf(
         _ directive: Directive, theme: Theme, _ node: Int, _ diagnostics: inout [Diagnostic]
     ) -> [UInt8] {
-        let language = graph.editions[graph.nodes[node].edition].language
+        let context = context(node, theme)
         switch directive.name {
-        case "table": return DataTableDirective(tables: graph.tables, language: language).draw(directive, &diagnostics)
-        case "form": return forms.link(directive, graph: graph, language: language, theme: theme, &diagnostics)
+        case "table":
+            return DataTableDirective(tables: graph.tables, language: context.language).draw(directive, &diagnostics)
+        case "form":
+            return forms.link(directive, graph: graph, from: node, language: context.language, &diagnostics)
+        case "figure": return FigureDirective(context: context).draw(directive, &diagnostics)
+        case "video": return VideoDirective(context: context).draw(directive, &diagnostics)
+        case "live": return LiveDirective(context: context).draw(directive, &diagnostics)
+        case "map": return TileMapDirective(context: context).draw(directive, &diagnostics)
         default: return drawDirective(directive, content: [], theme: theme, node, &diagnostics)
         }
     }

@@ -1,21 +1,22 @@
 import Markdown
 import PortalBase
 import SiteModel
+import Synchronization
 
 /// Markdown bodies to documents, each distinct body once for all audiences.
 struct DocumentStage: Sendable {
     let configuration: SiteConfiguration
     let directives: Set<String>
     let jobs: Int
+    let cache: DocumentCache?
 
     /// Directives that sitegen itself draws, besides the theme's.
-    static let ownContainers: Set<String> = []
-    static let ownLeaves: Set<String> = ["table", "form"]
+    static let ownLeaves: Set<String> = ["table", "form", "figure", "video", "live", "map"]
 
     /// - Returns: for each content, the documents of its pages in their order.
     func run(_ contents: [VisibleContent], diagnostics: inout [Diagnostic]) -> [[MarkdownDocument]] {
         let engine = MarkdownEngine(
-            containers: Self.ownContainers.union(directives), leaves: Self.ownLeaves.union(directives),
+            containers: directives, leaves: Self.ownLeaves.union(directives),
             rawHTML: configuration.rawHTML)
         // A page whose body reads the same to two audiences is parsed once.
         var work: [VisiblePage] = []
@@ -32,11 +33,32 @@ struct DocumentStage: Sendable {
         }
         let bodies = work
         let results = parallelMap(bodies.count, jobs: jobs) { index, _ -> (MarkdownDocument, [Diagnostic]) in
+            let page = bodies[index]
+            if let known = cache?.document(page) { return known }
             var found: [Diagnostic] = []
-            let document = engine.render(bodies[index].body, path: bodies[index].path, diagnostics: &found)
+            let document = engine.render(page.body, path: page.path, diagnostics: &found)
+            cache?.keep((document, found), for: page)
             return (document, found)
         }
         for result in results { diagnostics += result.1 }
         return assignments.map { $0.map { results[$0].0 } }
     }
+}
+
+/// Documents of bodies that were parsed before. A page's bodies are few (one an audience at most), and equal ones of one
+/// reading share their storage, so that comparing them costs nothing.
+final class DocumentCache: Sendable {
+    private typealias Entry = (body: CutBody, result: (MarkdownDocument, [Diagnostic]))
+    private let known = Mutex<[String: [Entry]]>([:])
+    private static let bodiesOfAPage = 4
+
+    func document(_ page: VisiblePage) -> (MarkdownDocument, [Diagnostic])? {
+        known.withLock { $0[page.path] }?.first { $0.body == page.body }?.result
+    }
+
+    func keep(_ result: (MarkdownDocument, [Diagnostic]), for page: VisiblePage) {
+        known.withLock { $0[page.path] = [(page.body, result)] + ($0[page.path] ?? []).prefix(Self.bodiesOfAPage - 1) }
+    }
+
+    func removeAll() { known.withLock { $0.removeAll() } }
 }

@@ -11,6 +11,7 @@ struct FeedWriter {
     func write(_ index: Int, _ format: RenderPlan.FeedFormat) -> [UInt8] {
         let node = graph.nodes[index]
         let pages = (node.kind == .home ? below(index) : node.children)
+            .filter { graph.editions[graph.nodes[$0].edition].language == graph.editions[node.edition].language }
             .filter { graph.nodes[$0].page?.front.date != nil }
             .sorted { a, b in
                 let (x, y) = (graph.nodes[a], graph.nodes[b])
@@ -35,7 +36,7 @@ struct FeedWriter {
         let newest = pages.compactMap { changed($0) }.max() ?? Instant(seconds: 0)
         var out = """
             <?xml version="1.0" encoding="utf-8"?>
-            <feed xmlns="http://www.w3.org/2005/Atom" xml:lang="\(PageValues.tag(graph.editions[node.edition].language))">
+            <feed xmlns="http://www.w3.org/2005/Atom" xml:lang="\(LanguageCode.tag(graph.editions[node.edition].language))">
             <title>\(escapedHTML(title))</title>
             <id>\(own)</id>
             <link rel="self" href="\(own)"/>
@@ -46,8 +47,8 @@ struct FeedWriter {
             """
         for page in pages {
             let entry = graph.nodes[page]
-            out += "<entry><title>\(escapedHTML(entry.title))</title><id>\(values.absolute(entry.path))</id>"
-            out += "<link href=\"\(values.absolute(entry.path))\"/>"
+            out += "<entry><title>\(escapedHTML(entry.title))</title><id>\(graph.canonical(page))</id>"
+            out += "<link href=\"\(graph.canonical(page))\"/>"
             out += "<published>\(entry.page!.front.date!.rfc3339(in: zone))</published>"
             out += "<updated>\((changed(page) ?? entry.page!.front.date!).rfc3339(in: zone))</updated>"
             if let summary = values.summary(page) { out += "<summary>\(escapedHTML(summary))</summary>" }
@@ -69,15 +70,15 @@ struct FeedWriter {
             <title>\(escapedHTML(title))</title>
             <link>\(values.absolute(node.path))</link>
             <description>\(escapedHTML(values.summary(index) ?? title))</description>
-            <language>\(PageValues.tag(graph.editions[node.edition].language).lowercased())</language>
+            <language>\(LanguageCode.tag(graph.editions[node.edition].language).lowercased())</language>
             <atom:link rel="self" type="application/rss+xml" href="\(values.absolute(node.path + RenderPlan.FeedFormat.rss.rawValue))"/>
 
             """
         for page in pages {
             let entry = graph.nodes[page]
-            out += "<item><title>\(escapedHTML(entry.title))</title><link>\(values.absolute(entry.path))</link>"
+            out += "<item><title>\(escapedHTML(entry.title))</title><link>\(graph.canonical(page))</link>"
             out +=
-                "<guid>\(values.absolute(entry.path))</guid><pubDate>\(entry.page!.front.date!.rfc822(in: zone))</pubDate>"
+                "<guid>\(graph.canonical(page))</guid><pubDate>\(entry.page!.front.date!.rfc822(in: zone))</pubDate>"
             if let summary = values.summary(page) { out += "<description>\(escapedHTML(summary))</description>" }
             out += "</item>\n"
         }

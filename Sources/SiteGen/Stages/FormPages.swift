@@ -66,7 +66,7 @@ struct FormPages: Sendable {
 
     /// `::form{id=hotline}`: a button to the page that carries the form.
     func link(
-        _ directive: Directive, graph: SiteGraph, language: String, theme: Theme, _ diagnostics: inout [Diagnostic]
+        _ directive: Directive, graph: SiteGraph, from page: Int, language: String, _ diagnostics: inout [Diagnostic]
     ) -> [UInt8] {
         let id = directive.attributes["id"] ?? ""
         let candidates = pageOfForm[id] ?? []
@@ -83,7 +83,7 @@ struct FormPages: Sendable {
         }
         let label = directive.label.isEmpty ? graph.nodes[node].title : directive.label
         return Array(
-            "<p><a class=\"button\" href=\"\(percentEncodedPath(graph.nodes[node].path))\">\(escapedHTML(label))</a></p>\n"
+            "<p><a class=\"button\" href=\"\(graph.href(node, from: graph.docroot(of: page)))\">\(escapedHTML(label))</a></p>\n"
                 .utf8)
     }
 }

@@ -4,110 +4,132 @@ import PositionedYAML
 import SiteModel
 import Templates
 
-/// Builds the values that templates see. This file is the contract of the theme language's names.
+/// Builds the values that templates see, from the point of view of one edition: addresses are as its pages write them,
+/// dates as its language does. This file is the contract of the theme language's names.
 struct PageValues: Sendable {
     let graph: SiteGraph
     let documents: [MarkdownDocument?]
+    let theme: Theme
+    /// The edition whose pages are drawn.
+    let edition: Int
 
     private var zone: ZoneOffset { graph.configuration.group.zone }
+    private var language: String { graph.editions[edition].language }
+    private var docroot: Int { graph.editions[edition].docroot }
+    private var local: LocalText { LocalText(theme: theme, language: language) }
 
-    func language(_ edition: Int) -> String { graph.editions[edition].language }
+    /// The absolute URL of a path of this edition's docroot.
+    func absolute(_ path: String) -> String { graph.href(path, in: docroot, from: -1) }
 
-    /// The HTML `lang` of a language code.
-    static func tag(_ language: String) -> String { language == "zh" ? "zh-CN" : language }
+    private func own(_ path: String) -> Value { .text(percentEncodedPath(graph.editions[edition].path + path)) }
 
-    func absolute(_ path: String) -> String { graph.variant.base + percentEncodedPath(path) }
+    private func href(_ node: Int) -> Value { .text(graph.href(node, from: docroot)) }
 
-    /// A date as people of the language write it.
-    func dateText(_ date: CivilDate, _ language: String) -> String {
-        guard language == "en" else { return "\(date.year)年\(date.month)月\(date.day)日" }
-        let months = [
-            "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
-            "November",
-            "December",
-        ]
-        return "\(date.day) \(months[date.month - 1]) \(date.year)"
-    }
+    // MARK: Site and chrome
 
-    /// `site`: name, home, code and footer duties of an edition's site.
-    func site(_ edition: Int) -> Value {
-        let language = language(edition)
+    /// `site`: name, home, code and footer duties of the edition's site.
+    func site() -> Value {
         let site = graph.configuration.sites[graph.editions[edition].site]
         let footer = site.footer
-        let domain = graph.variant.base.split(separator: "/").last.map(String.init) ?? ""
         let portal = graph.editions.firstIndex {
             graph.configuration.sites[$0.site].kind == .portal && $0.language == language
         }
-        return .fields([
+        var fields: [String: Value] = [
             "name": .text(site.name.text(language)),
             "group": .text(graph.configuration.group.name.text(language)),
-            "slug": .text(site.slug),
-            "kind": .text(site.kind.rawValue),
-            "isPortal": .flag(site.kind == .portal),
-            "home": .text(percentEncodedPath(graph.editions[edition].path)),
-            "domain": .text(domain),
-            "siteCode": .optional(footer.siteCode),
-            "organiser": .optional(footer.organiser?.text(language)),
-            "contact": .optional(footer.contact?.text(language)),
-            "icp": .optional(footer.icp),
-            "police": .optional(footer.police),
-            "sampleNote": .optional(footer.sampleNote?.text(language)),
-            "superior": .list(
-                footer.superior.map { .fields(["name": .text($0.name.text(language)), "url": .text($0.url)]) }),
-            "codes": .list(
-                site.codes.map {
-                    .fields(["system": .text($0.system), "code": .text($0.code), "asOf": .text($0.asOf)])
-                }),
-            "portalHome": .optional(portal.map { percentEncodedPath(graph.editions[$0].path) }),
-            "portalName": .optional(
-                portal.map { graph.configuration.sites[graph.editions[$0].site].name.text(language) }),
-            "feed": .text(percentEncodedPath(graph.editions[edition].path + "atom.xml")),
-            "sitemap": .text(percentEncodedPath(graph.editions[edition].path + "sitemap/")),
-            "tags": .text(percentEncodedPath(graph.editions[edition].path + "tags/")),
-            "hasTags": .flag(!graph.editions[edition].terms.isEmpty),
-            "variant": .text(graph.variant.name),
-            "isPublic": .flag(graph.variant.admits == ["public"]),
-        ])
+            "slug": .text(site.slug), "kind": .text(site.kind.rawValue), "isPortal": .flag(site.kind == .portal),
+            "home": own(""), "feed": own("atom.xml"), "sitemap": own("sitemap/"),
+            "domain": .text(graph.docroots[docroot].origin.split(separator: "/").last.map(String.init) ?? ""),
+            "variant": .text(graph.variant.name), "isPublic": .flag(graph.variant.isOpen),
+        ]
+        fields["siteCode"] = .optional(footer.siteCode)
+        fields["organiser"] = .optional(footer.organiser?.text(language))
+        fields["contact"] = .optional(footer.contact?.text(language))
+        fields["icp"] = .optional(footer.icp)
+        fields["police"] = .optional(footer.police)
+        fields["sampleNote"] = .optional(footer.sampleNote?.text(language))
+        fields["superior"] = .list(
+            footer.superior.map { .fields(["name": .text($0.name.text(language)), "url": .text($0.url)]) })
+        fields["codes"] = .list(
+            site.codes.map {
+                .fields(["system": .text($0.system), "code": .text($0.code), "asOf": .text($0.asOf)])
+            })
+        fields["portalHome"] = portal.map { href(graph.editions[$0].home) } ?? .nothing
+        fields["portalName"] = .optional(
+            portal.map { graph.configuration.sites[graph.editions[$0].site].name.text(language) })
+        fields["hasTags"] = .flag(graph.editions[edition].taxonomies.contains { $0.key == "tags" })
+        fields["tags"] = own("tags/")
+        fields["search"] = theme.has("search") ? own("search/") : .nothing
+        // For the page's own policy: streams may come from listed origins only.
+        fields["mediaSources"] = .text(graph.configuration.mediaOrigins.map { " " + $0 }.joined())
+        return .fields(fields)
     }
 
-    /// Top-level sections as a menu.
-    func menu(_ edition: Int) -> Value {
-        let home = graph.nodes[graph.editions[edition].home]
-        return .list(
-            home.sections.filter { graph.nodes[$0].page?.front.inMenu ?? true }.map { section in
-                let node = graph.nodes[section]
-                return .fields(["title": .text(node.title), "path": .text(percentEncodedPath(node.path))])
+    func menu() -> Value {
+        .list(
+            graph.editions[edition].menu.map { item in
+                switch item.target {
+                case .node(let node):
+                    .fields(["title": .text(item.title), "path": href(node), "isExternal": .flag(false)])
+                case .address(let address):
+                    .fields([
+                        "title": .text(item.title), "path": .text(address),
+                        "isExternal": .flag(!address.hasPrefix("/")),
+                    ])
+                }
             })
     }
 
     /// All sites of the group in the language, for the portal's front and the footer.
-    func sites(_ language: String) -> Value {
+    func sites() -> Value {
         .list(
-            graph.editions.filter { $0.language == language && graph.configuration.sites[$0.site].kind != .portal }.map
-            { edition in
-                let site = graph.configuration.sites[edition.site]
-                return .fields([
-                    "name": .text(site.name.text(language)), "path": .text(percentEncodedPath(edition.path)),
-                    "kind": .text(site.kind.rawValue), "slug": .text(site.slug),
-                ])
-            })
+            graph.editions.filter { $0.language == language && graph.configuration.sites[$0.site].kind != .portal }
+                .map { edition in
+                    let site = graph.configuration.sites[edition.site]
+                    return .fields([
+                        "name": .text(site.name.text(language)), "path": href(edition.home),
+                        "kind": .text(site.kind.rawValue), "slug": .text(site.slug),
+                    ])
+                })
     }
+
+    /// `data`: the rows of every data file, by its name with underscores (`units_csv`).
+    static func data(_ tables: [DataTable]) -> Value {
+        .fields(
+            Dictionary(
+                tables.map { table in
+                    (
+                        String(table.name.map { $0 == "." || $0 == "/" || $0 == "-" ? "_" : $0 }),
+                        Value.list(
+                            table.rows.map { row in
+                                .fields(Dictionary(zip(table.columns, row.map(Value.text))) { first, _ in first })
+                            })
+                    )
+                }
+            ) { first, _ in first })
+    }
+
+    // MARK: Lists
 
     /// What a list shows of a page.
     func card(_ index: Int) -> Value {
         let node = graph.nodes[index]
-        let language = language(node.edition)
         let front = node.page?.front
         let date = front?.date?.date(in: zone)
+        let other = graph.editions[node.edition].language
         return .fields([
-            "title": .text(node.title),
-            "path": .text(percentEncodedPath(node.path)),
-            "summary": .optional(summary(index)),
-            "date": .optional(date.map { dateText($0, language) }),
-            "isoDate": .optional(date?.text),
-            "sample": .flag(front?.sample ?? false),
-            "weight": .flag((front?.weight ?? 0) != 0),
+            "title": .text(node.title), "path": href(index), "summary": .optional(summary(index)),
+            "date": .optional(date.map(local.date)), "isoDate": .optional(date?.text),
+            "sample": .flag(front?.sample ?? false), "weight": .flag((front?.weight ?? 0) != 0),
+            // Set where the page has no version in this language.
+            "foreign": other == language
+                ? .nothing
+                : .fields(["tag": .text(LanguageCode.tag(other)), "name": .text(languageName(other))]),
         ])
+    }
+
+    private func link(_ index: Int) -> Value {
+        .fields(["title": .text(graph.nodes[index].title), "path": href(index)])
     }
 
     /// The written summary, or the first words of the page.
@@ -121,98 +143,158 @@ struct PageValues: Sendable {
     func section(_ index: Int, limit: Int) -> Value {
         let node = graph.nodes[index]
         return .fields([
-            "title": .text(node.title),
-            "path": .text(percentEncodedPath(node.path)),
-            "summary": .optional(summary(index)),
+            "title": .text(node.title), "path": href(index), "summary": .optional(summary(index)),
             "items": .list(node.children.prefix(limit).map(card)),
             "sections": .list(
                 node.sections.map { inner in
                     .fields([
-                        "title": .text(graph.nodes[inner].title),
-                        "path": .text(percentEncodedPath(graph.nodes[inner].path)),
+                        "title": .text(graph.nodes[inner].title), "path": href(inner),
                         "summary": .optional(summary(inner)),
                     ])
                 }),
         ])
     }
 
-    /// `page`: everything about the page itself, its body apart.
+    // MARK: Pages
+
+    /// Every name of `page` with nothing in it: what pages without a source file start from.
+    func blankPage(title: String, path: String) -> [String: Value] {
+        let home = graph.editions[edition].home
+        var fields: [String: Value] = [
+            "title": .text(title), "path": .text(percentEncodedPath(path)), "canonical": .text(absolute(path)),
+            "isHome": .flag(false), "isSection": .flag(true), "isArticle": .flag(false), "sample": .flag(false),
+            "twins": .list(twins(home)), "column": column(home), "trail": .list([crumb(home)]),
+            "content": .html([]),
+        ]
+        for name in [
+            "summary", "type", "date", "isoDate", "pubDate", "updated", "isoUpdated", "source", "author", "reviewedBy",
+            "reviewedAt", "legalBasis", "disclosure", "keywords", "previous", "next", "toc", "document", "extra",
+            "characters", "minutes", "mapReviewNo", "archive", "related", "attachments",
+        ] { fields[name] = .nothing }
+        for name in ["tags", "taxonomies", "alternates"] { fields[name] = .list([]) }
+        return fields
+    }
+
+    /// `page`: everything about the page itself.
     func page(_ index: Int, path: String, content: [UInt8]) -> Value {
         let node = graph.nodes[index]
-        let language = language(node.edition)
         let front = node.page?.front ?? FrontMatter()
+        var fields = blankPage(title: node.title, path: path)
+        fields["summary"] = .optional(summary(index))
+        fields["content"] = .html(content)
+        fields["isHome"] = .flag(node.kind == .home)
+        fields["isSection"] = .flag(node.kind == .section)
+        fields["isArticle"] = .flag(node.kind == .page)
+        fields["type"] = .optional(front.type)
+        fields["sample"] = .flag(front.sample)
         let date = front.date?.date(in: zone)
         let updated = front.updated?.date(in: zone)
-        let trail = graph.trail(index)
-        var fields: [String: Value] = [
-            "title": .text(node.title), "path": .text(percentEncodedPath(path)), "canonical": .text(absolute(path)),
-            "summary": .optional(summary(index)), "content": .html(content), "isHome": .flag(node.kind == .home),
-            "isSection": .flag(node.kind == .section), "isArticle": .flag(node.kind == .page),
-            "type": .optional(front.type), "sample": .flag(front.sample),
-        ]
-        fields["date"] = .optional(date.map { dateText($0, language) })
+        fields["date"] = .optional(date.map(local.date))
         fields["isoDate"] = .optional(date?.text)
         fields["pubDate"] = .optional((front.date ?? front.updated)?.minuteText(in: zone))
-        fields["updated"] = .optional(updated.map { dateText($0, language) })
+        fields["updated"] = .optional(updated.map(local.date))
         fields["isoUpdated"] = .optional(updated?.text)
         fields["source"] = .optional(front.source)
         fields["author"] = .optional(front.author)
         fields["reviewedBy"] = .optional(front.reviewedBy)
-        fields["tags"] = tags(front.tags, node.edition)
-        fields["keywords"] = .optional(front.tags.isEmpty ? nil : front.tags.joined(separator: ","))
-        fields["trail"] = .list(trail.dropLast().map(crumb))
+        fields["reviewedAt"] = .optional(front.reviewedAt)
+        fields["legalBasis"] = .optional(front.legalBasis)
+        fields["disclosure"] = .optional(front.disclosure?.rawValue)
+        fields["mapReviewNo"] = .optional(front.mapReviewNo)
+        fields["tags"] = .list(terms("tags", front))
+        fields["taxonomies"] = .list(taxonomies(front))
+        let tags = front.terms["tags"] ?? []
+        fields["keywords"] = .optional(tags.isEmpty ? nil : tags.joined(separator: ","))
+        fields["trail"] = .list(graph.trail(index).dropLast().map(crumb))
         fields["twins"] = .list(twins(index))
         fields["alternates"] = .list(alternates(index))
         fields["previous"] = node.previous.map(card) ?? .nothing
         fields["next"] = node.next.map(card) ?? .nothing
+        fields["related"] = Self.items(node.kind == .page ? graph.related(index).map(card) : [])
+        fields["attachments"] = Self.items(attachments(node))
         fields["toc"] = tableOfContents(index)
-        fields["document"] = document(front, language)
+        if let characters = documents[index]?.characters, characters > 0 {
+            fields["characters"] = .text(local.number(characters))
+            // People read about 400 Chinese characters a minute.
+            fields["minutes"] = .text(local.number(max(1, (characters + 200) / 400)))
+        }
+        fields["document"] = document(node, front)
         fields["column"] = column(index)
+        fields["archive"] = archive(index)
         fields["extra"] = front.extra.map(Self.plain) ?? .nothing
         return .fields(fields)
     }
 
-    private func tags(_ names: [String], _ edition: Int) -> Value {
-        .list(
-            names.compactMap { name -> Value? in
-                guard let term = graph.editions[edition].terms.first(where: { $0.name == name }) else { return nil }
-                return .fields(["name": .text(name), "path": .text(percentEncodedPath(termPath(edition, term)))])
-            })
+    /// A list that is written with a frame round it: nothing where it is empty, so that the frame goes too.
+    private static func items(_ values: [Value]) -> Value {
+        values.isEmpty ? .nothing : .fields(["items": .list(values)])
+    }
+
+    private func terms(_ key: String, _ front: FrontMatter) -> [Value] {
+        guard let taxonomy = graph.editions[edition].taxonomies.first(where: { $0.key == key }) else { return [] }
+        return (front.terms[key] ?? []).compactMap { name in
+            taxonomy.index[name].map { term(taxonomy, taxonomy.terms[$0]) }
+        }
+    }
+
+    private func taxonomies(_ front: FrontMatter) -> [Value] {
+        graph.configuration.taxonomies.compactMap { taxonomy in
+            let terms = terms(taxonomy.key, front)
+            guard !terms.isEmpty else { return nil }
+            return .fields([
+                "key": .text(taxonomy.key), "name": .text(taxonomy.name.text(language)), "terms": .list(terms),
+            ])
+        }
+    }
+
+    func term(_ taxonomy: SiteGraph.Taxonomy, _ term: SiteGraph.Term) -> Value {
+        .fields([
+            "name": .text(term.name), "path": own("\(taxonomy.key)/\(term.slug)/"),
+            "count": .text(local.number(term.nodes.count)),
+        ])
+    }
+
+    private func attachments(_ node: SiteGraph.Node) -> [Value] {
+        node.attachments.map { graph.files[$0] }
+            .filter { !FileFacts($0).isShownInPages }
+            .map { file in
+                .fields([
+                    "name": .text(file.path.split(separator: "/").last.map(String.init) ?? ""),
+                    "path": .text(graph.href(file.path, in: file.docroot, from: docroot)),
+                    "facts": .text(FileFacts(file).text(theme, language)),
+                ])
+            }
     }
 
     private func crumb(_ index: Int) -> Value {
-        .fields(["title": .text(trailTitle(index)), "path": .text(percentEncodedPath(graph.nodes[index].path))])
+        let node = graph.nodes[index]
+        let title = node.kind == .home ? graph.site(of: node).name.text(language) : node.title
+        return .fields(["title": .text(title), "path": href(index)])
     }
 
     /// Headings of levels 2 and 3, where there are enough to be worth a list.
     private func tableOfContents(_ index: Int) -> Value {
         let headings = (documents[index]?.headings ?? []).filter { $0.level == 2 || $0.level == 3 }
         guard headings.count >= 3 else { return .nothing }
-        return .list(
+        return Self.items(
             headings.map {
                 .fields(["text": .text($0.text), "anchor": .text($0.anchor), "isSub": .flag($0.level == 3)])
             })
     }
 
-    private func trailTitle(_ index: Int) -> String {
-        let node = graph.nodes[index]
-        guard node.kind == .home else { return node.title }
-        return graph.site(of: node).name.text(language(node.edition))
+    private func languageName(_ language: String) -> String {
+        theme.strings[language]?["languageName"] ?? LanguageCode.tag(language)
     }
 
     /// The same page in other languages; the other languages' home pages where there is no translation.
     private func twins(_ index: Int) -> [Value] {
         let node = graph.nodes[index]
         let edition = graph.editions[node.edition]
-        return graph.editions.enumerated().filter {
-            $0.element.site == edition.site && $0.element.language != edition.language
-        }
-        .map { other, value in
-            let twin = node.twins.first { $0.language == value.language }?.node
+        return graph.editions.filter { $0.site == edition.site && $0.language != edition.language }.map { other in
+            let twin = node.twins.first { $0.language == other.language }?.node
             return .fields([
-                "language": .text(value.language), "tag": .text(Self.tag(value.language)),
-                "name": .text(value.language == "en" ? "English" : value.language == "zh" ? "中文" : value.language),
-                "path": .text(percentEncodedPath(twin.map { graph.nodes[$0].path } ?? value.path)),
+                "language": .text(other.language), "tag": .text(LanguageCode.tag(other.language)),
+                "name": .text(languageName(other.language)), "path": href(twin ?? other.home),
                 "isTranslation": .flag(twin != nil),
             ])
         }
@@ -222,9 +304,9 @@ struct PageValues: Sendable {
     private func alternates(_ index: Int) -> [Value] {
         let node = graph.nodes[index]
         guard !node.twins.isEmpty else { return [] }
-        let all: [(language: String, node: Int)] = node.twins + [(language(node.edition), index)]
+        let all: [(language: String, node: Int)] = node.twins + [(graph.editions[node.edition].language, index)]
         return all.sorted { $0.language < $1.language }.map { version -> Value in
-            .fields(["tag": .text(Self.tag(version.language)), "url": .text(absolute(graph.nodes[version.node].path))])
+            .fields(["tag": .text(LanguageCode.tag(version.language)), "url": .text(graph.canonical(version.node))])
         }
     }
 
@@ -233,28 +315,48 @@ struct PageValues: Sendable {
         let section = graph.nodes[index].kind == .page ? graph.nodes[index].parent ?? index : index
         let node = graph.nodes[section]
         let front = node.page?.front
-        let name = node.kind == .home ? graph.site(of: node).name.text(language(node.edition)) : node.title
+        let name = node.kind == .home ? graph.site(of: node).name.text(language) : node.title
+        let tags = front?.terms["tags"] ?? []
         return .fields([
-            "name": .text(name),
-            "description": .text(summary(section) ?? name),
-            "keywords": .text(front.flatMap { $0.tags.isEmpty ? nil : $0.tags.joined(separator: ",") } ?? name),
+            "name": .text(name), "description": .text(summary(section) ?? name),
+            "keywords": .text(tags.isEmpty ? name : tags.joined(separator: ",")),
             "type": .text(front?.extra?["column_type"]?.scalar ?? name),
         ])
     }
 
-    private func document(_ front: FrontMatter, _ language: String) -> Value {
+    private func document(_ node: SiteGraph.Node, _ front: FrontMatter) -> Value {
         guard let document = front.document else { return .nothing }
-        let valid = document.status == nil || document.status == "有效"
-        return .fields([
+        let isValid = (document.status == nil || document.status == "有效") && node.relations.replacedBy == nil
+        var fields: [String: Value] = [
             "number": .optional(document.number), "issuer": .optional(document.issuer),
-            "index": .optional(document.index),
-            "formed": .optional(document.formed.map { dateText($0, language) }), "status": .optional(document.status),
-            "isValid": .flag(valid), "isInvalid": .flag(!valid),
+            "index": .optional(document.index), "formed": .optional(document.formed.map(local.date)),
+            "status": .optional(document.status), "isValid": .flag(isValid), "isInvalid": .flag(!isValid),
+        ]
+        fields["replacedBy"] = node.relations.replacedBy.map(link) ?? .nothing
+        fields["interprets"] = node.relations.interprets.map(link) ?? .nothing
+        fields["replaces"] = .list(node.relations.replaces.map(link))
+        fields["interpretedBy"] = .list(node.relations.interpretedBy.map(link))
+        return .fields(fields)
+    }
+
+    /// A section's years and months with their counts.
+    private func archive(_ index: Int) -> Value {
+        let periods = graph.archive(of: index)
+        guard !periods.isEmpty else { return .nothing }
+        return .fields([
+            "periods": .list(
+                periods.map { period in
+                    .fields([
+                        "title": .text(periodTitle(period)), "isMonth": .flag(period.month != nil),
+                        "count": .text(local.number(period.nodes.count)),
+                        "path": .text(percentEncodedPath(graph.nodes[index].path + period.path)),
+                    ])
+                })
         ])
     }
 
-    func termPath(_ edition: Int, _ term: SiteGraph.Term) -> String {
-        graph.editions[edition].path + "tags/" + term.slug + "/"
+    func periodTitle(_ period: SiteGraph.ArchivePeriod) -> String {
+        period.month.map { local.month(period.year, $0) } ?? local.year(period.year)
     }
 
     /// Free front matter as template values.

@@ -1,21 +1,24 @@
 import PortalBase
 import SiteModel
 
-/// Every file that one audience's tree will hold, before any is rendered: one URL, one owner.
+/// Every file that one audience's trees will hold, before any is rendered: one URL, one owner.
 struct RenderPlan: Sendable {
     enum Job: Sendable {
         /// A page, or the first page of a section's list.
         case node(Int, listPage: Int, listPages: Int)
-        case terms(edition: Int)
-        case term(edition: Int, term: Int, listPage: Int, listPages: Int)
+        case archive(node: Int, period: Int)
+        case terms(edition: Int, taxonomy: Int)
+        case term(edition: Int, taxonomy: Int, term: Int, listPage: Int, listPages: Int)
         case sitemapPage(edition: Int)
+        case searchPage(edition: Int)
         case notFound(edition: Int)
         case redirect(node: Int)
         case feed(node: Int, format: FeedFormat)
         case sitemapXML(site: Int)
-        case sitemapIndex
-        case robots
+        case sitemapIndex(docroot: Int)
+        case robots(docroot: Int)
         case file(Int)
+        case picture(file: Int, rendition: Int)
         case asset(theme: String, index: Int)
     }
 
@@ -25,69 +28,121 @@ struct RenderPlan: Sendable {
     }
 
     struct Output: Sendable {
+        let docroot: Int
         /// Path below the docroot, without a slash at the start.
         let path: String
+        /// The site that it belongs to; nil for what a docroot's sites share.
+        let site: Int?
         let job: Job
         let owner: SourcePosition
     }
 
-    private(set) var outputs: [Output] = []
-    private var owners: [String: SourcePosition] = [:]
+    /// Folder of the search index, written after everything else; nothing else may lie there.
+    static let searchFolder = "search-index"
 
-    init(_ graph: SiteGraph, themes: [String: Theme], diagnostics: inout [Diagnostic]) {
-        for (index, node) in graph.nodes.enumerated() {
-            let owner = SourcePosition(path: node.page?.path ?? "Content/\(graph.site(of: node).folder)")
-            let pageSize = themes[graph.site(of: node).theme]?.pageSize ?? 20
-            let pages = node.kind == .section ? Self.pageCount(node.children.count, pageSize) : 1
-            add(node.path, .node(index, listPage: 1, listPages: pages), owner, &diagnostics)
-            for number in 1..<max(pages, 1) {
-                add(
-                    "\(node.path)page/\(number + 1)/", .node(index, listPage: number + 1, listPages: pages), owner,
-                    &diagnostics)
-            }
-            if node.kind == .home || (node.kind == .section && !node.children.isEmpty) {
-                for format in FeedFormat.allCases {
-                    add(node.path + format.rawValue, .feed(node: index, format: format), owner, &diagnostics)
-                }
-            }
-            addAliases(of: index, node, graph, &diagnostics)
+    private(set) var outputs: [Output] = []
+    private var owners: [Place: SourcePosition] = [:]
+
+    private struct Place: Hashable {
+        let docroot: Int
+        let path: String
+    }
+
+    init(_ graph: SiteGraph, themes: [String: Theme], images: ImagePlan, diagnostics: inout [Diagnostic]) {
+        for index in graph.nodes.indices { addNode(index, graph, themes, &diagnostics) }
+        for index in graph.editions.indices { addEdition(index, graph, themes, &diagnostics) }
+        let root = SourcePosition(path: SiteConfiguration.path)
+        for site in Set(graph.editions.map(\.site)).sorted() {
+            let configuration = graph.configuration.sites[site]
+            let docroot = graph.editions.first { $0.site == site }!.docroot
+            add("/sitemap-\(configuration.slug).xml", docroot, site, .sitemapXML(site: site), configuration.position, &diagnostics)
         }
-        for (index, edition) in graph.editions.enumerated() {
-            let owner = SourcePosition(path: "Content/\(graph.configuration.sites[edition.site].folder)")
-            let pageSize = themes[graph.configuration.sites[edition.site].theme]?.pageSize ?? 20
-            add(edition.path + "sitemap/", .sitemapPage(edition: index), owner, &diagnostics)
-            add(edition.path + "404.html", .notFound(edition: index), owner, &diagnostics)
-            if !edition.terms.isEmpty { add(edition.path + "tags/", .terms(edition: index), owner, &diagnostics) }
-            for (t, term) in edition.terms.enumerated() {
-                let pages = Self.pageCount(term.nodes.count, pageSize)
-                let termOwner = SourcePosition(path: graph.nodes[term.nodes[0]].page?.path ?? owner.path)
-                for number in 1...pages {
-                    let path = edition.path + "tags/\(term.slug)/" + (number == 1 ? "" : "page/\(number)/")
+        for docroot in graph.docroots.indices {
+            add("/sitemap.xml", docroot, nil, .sitemapIndex(docroot: docroot), root, &diagnostics)
+            add("/robots.txt", docroot, nil, .robots(docroot: docroot), root, &diagnostics)
+            let used = Set(
+                graph.editions.filter { $0.docroot == docroot }.map { graph.configuration.sites[$0.site].theme })
+            for name in used.sorted() {
+                for (index, asset) in (themes[name]?.assets ?? []).enumerated() {
                     add(
-                        path, .term(edition: index, term: t, listPage: number, listPages: pages), termOwner,
+                        asset.path, docroot, nil, .asset(theme: name, index: index), SourcePosition(path: asset.source),
                         &diagnostics)
                 }
             }
         }
-        for site in Set(graph.editions.map(\.site)).sorted() {
-            let configuration = graph.configuration.sites[site]
-            add("/sitemap-\(configuration.slug).xml", .sitemapXML(site: site), configuration.position, &diagnostics)
-        }
-        let root = SourcePosition(path: SiteConfiguration.path)
-        add("/sitemap.xml", .sitemapIndex, root, &diagnostics)
-        add("/robots.txt", .robots, root, &diagnostics)
         for (index, file) in graph.files.enumerated() {
-            add(file.path, .file(index), SourcePosition(path: file.source), &diagnostics)
-        }
-        let used = Set(graph.editions.map { graph.configuration.sites[$0.site].theme })
-        for name in used.sorted() {
-            for (index, asset) in (themes[name]?.assets ?? []).enumerated() {
+            let owner = SourcePosition(path: file.source)
+            guard let picture = images.picture(index) else {
+                add(file.path, file.docroot, file.site, .file(index), owner, &diagnostics)
+                continue
+            }
+            for (number, rendition) in picture.renditions.enumerated() {
                 add(
-                    asset.path, .asset(theme: name, index: index),
-                    SourcePosition(path: "Themes/\(name)/assets/\(asset.name)"), &diagnostics)
+                    rendition.path, file.docroot, file.site, .picture(file: index, rendition: number), owner,
+                    &diagnostics)
             }
         }
         checkFolders(&diagnostics)
+    }
+
+    /// Whether a path of a docroot will be a file, or a folder with a page.
+    func holds(_ path: String, docroot: Int) -> Bool {
+        func has(_ path: String) -> Bool { owners[Place(docroot: docroot, path: path)] != nil }
+        return has(path) || has(path + (path.isEmpty || path.hasSuffix("/") ? "index.html" : "/index.html"))
+    }
+
+    private mutating func addNode(
+        _ index: Int, _ graph: SiteGraph, _ themes: [String: Theme], _ diagnostics: inout [Diagnostic]
+    ) {
+        let node = graph.nodes[index]
+        let edition = graph.editions[node.edition]
+        let theme = themes[graph.site(of: node).theme]
+        let owner = SourcePosition(path: node.page?.path ?? "Content/\(graph.site(of: node).folder)")
+        let pages = node.kind == .section ? Self.pageCount(node.children.count, theme?.pageSize ?? 20) : 1
+        func put(_ path: String, _ job: Job, _ plan: inout RenderPlan) {
+            plan.add(path, edition.docroot, edition.site, job, owner, &diagnostics)
+        }
+        for number in 1...max(pages, 1) {
+            put(
+                node.path + (number == 1 ? "" : "page/\(number)/"),
+                .node(index, listPage: number, listPages: pages), &self)
+        }
+        if node.kind == .home || (node.kind == .section && !node.children.isEmpty) {
+            for format in FeedFormat.allCases { put(node.path + format.rawValue, .feed(node: index, format: format), &self) }
+        }
+        if theme?.has("archive") ?? false {
+            for (number, period) in graph.archive(of: index).enumerated() {
+                put(node.path + period.path, .archive(node: index, period: number), &self)
+            }
+        }
+        addAliases(of: index, node, graph, &diagnostics)
+    }
+
+    private mutating func addEdition(
+        _ index: Int, _ graph: SiteGraph, _ themes: [String: Theme], _ diagnostics: inout [Diagnostic]
+    ) {
+        let edition = graph.editions[index]
+        let theme = themes[graph.configuration.sites[edition.site].theme]
+        let owner = SourcePosition(path: "Content/\(graph.configuration.sites[edition.site].folder)")
+        func put(_ path: String, _ job: Job, _ owner: SourcePosition, _ plan: inout RenderPlan) {
+            plan.add(edition.path + path, edition.docroot, edition.site, job, owner, &diagnostics)
+        }
+        put("sitemap/", .sitemapPage(edition: index), owner, &self)
+        put("404.html", .notFound(edition: index), owner, &self)
+        if theme?.has("search") ?? false { put("search/", .searchPage(edition: index), owner, &self) }
+        for (t, taxonomy) in edition.taxonomies.enumerated() {
+            put(taxonomy.key + "/", .terms(edition: index, taxonomy: t), owner, &self)
+            for (n, term) in taxonomy.terms.enumerated() {
+                let pages = Self.pageCount(term.nodes.count, theme?.pageSize ?? 20)
+                let termOwner = SourcePosition(path: graph.nodes[term.nodes[0]].page?.path ?? owner.path)
+                for number in 1...pages {
+                    put(
+                        "\(taxonomy.key)/\(term.slug)/" + (number == 1 ? "" : "page/\(number)/"),
+                        .term(edition: index, taxonomy: t, term: n, listPage: number, listPages: pages), termOwner,
+                        &self)
+                }
+            }
+        }
     }
 
     /// A file where another output needs a folder: whichever came first would lose.
@@ -95,7 +150,7 @@ struct RenderPlan: Sendable {
         for output in outputs {
             var folder = FileSystem.parent(output.path)
             while folder != "." {
-                if let holder = owners[folder] {
+                if let holder = owners[Place(docroot: output.docroot, path: folder)] {
                     diagnostics.append(
                         Diagnostic(
                             "duplicate-url", output.owner,
@@ -116,37 +171,42 @@ struct RenderPlan: Sendable {
     ) {
         guard let page = node.page else { return }
         let position = page.places.aliases ?? SourcePosition(path: page.path)
+        let edition = graph.editions[node.edition]
         for alias in page.front.aliases {
             guard alias.hasPrefix("/"), !alias.contains(".."), !alias.contains("//") else {
                 diagnostics.append(
                     Diagnostic(
-                        "alias", position,
+                        "alias", position, severity: graph.configuration.unknownKeys,
                         problem: Bilingual(
                             zh: "别名“\(alias)”不是站内路径", en: "the alias `\(alias)` is no path of this site"),
                         remedy: Bilingual(zh: "写成 /旧/路径/", en: "write /the/old/path/")))
                 continue
             }
-            add(alias, .redirect(node: index), position, &diagnostics)
+            add(alias, edition.docroot, edition.site, .redirect(node: index), position, &diagnostics)
         }
     }
 
-    private mutating func add(_ url: String, _ job: Job, _ owner: SourcePosition, _ diagnostics: inout [Diagnostic]) {
+    private mutating func add(
+        _ url: String, _ docroot: Int, _ site: Int?, _ job: Job, _ owner: SourcePosition,
+        _ diagnostics: inout [Diagnostic]
+    ) {
         var path = String(url.dropFirst())
         if path.isEmpty || path.hasSuffix("/") {
             path += "index.html"
         } else if case .redirect = job, !path.hasSuffix(".html") {
             path += "/index.html"
         }
-        if let first = owners[path] {
+        let place = Place(docroot: docroot, path: path)
+        if owners[place] != nil || path.hasPrefix(Self.searchFolder + "/") {
             diagnostics.append(
                 Diagnostic(
                     "duplicate-url", owner,
                     problem: Bilingual(zh: "两个来源产生同一网址 /\(path)", en: "two sources make the same URL /\(path)"),
                     remedy: Bilingual(zh: "请改其中一个的 slug、文件名或别名", en: "change the slug, file name or alias of one"),
-                    related: first))
+                    related: owners[place]))
             return
         }
-        owners[path] = owner
-        outputs.append(Output(path: path, job: job, owner: owner))
+        owners[place] = owner
+        outputs.append(Output(docroot: docroot, path: path, site: site, job: job, owner: owner))
     }
 }

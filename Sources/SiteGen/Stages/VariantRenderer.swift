@@ -11,7 +11,10 @@ struct VariantRenderer: Sendable {
     let documents: [MarkdownDocument?]
     let assembler: BodyAssembler
     let forms: FormPages
-    private let values: PageValues
+    private let images: ImagePlan
+    private let imageMaker: ImageMaker?
+    /// By edition; nil where the theme could not be loaded.
+    private let values: [PageValues?]
     /// What every page of an edition shares: strings, site, menu, and header and footer already drawn.
     private let frames: [Value]
 
@@ -22,36 +25,44 @@ struct VariantRenderer: Sendable {
     struct Rendered: Sendable {
         var bytes: [UInt8] = []
         var diagnostics: [Diagnostic] = []
+        /// The page's own content, for the search index.
+        var content: [UInt8]?
     }
 
     init(
         graph: SiteGraph, themes: [String: Theme], documents: [MarkdownDocument?], assembler: BodyAssembler,
-        forms: FormPages, diagnostics: inout [Diagnostic]
+        forms: FormPages, images: ImagePlan, imageMaker: ImageMaker?, diagnostics: inout [Diagnostic]
     ) {
         self.graph = graph
         self.themes = themes
         self.documents = documents
         self.assembler = assembler
         self.forms = forms
-        let values = PageValues(graph: graph, documents: documents)
+        self.images = images
+        self.imageMaker = imageMaker
+        let values = graph.editions.indices.map { edition in
+            themes[graph.configuration.sites[graph.editions[edition].site].theme].map {
+                PageValues(graph: graph, documents: documents, theme: $0, edition: edition)
+            }
+        }
         self.values = values
+        let data = PageValues.data(graph.tables)
         var frames: [Value] = []
         for (index, edition) in graph.editions.enumerated() {
-            let site = graph.configuration.sites[edition.site]
-            guard let theme = themes[site.theme] else {
+            guard let values = values[index] else {
                 frames.append(.nothing)
                 continue
             }
             let language = edition.language
             var frame: [String: Value] = [
-                "language": .text(language), "lang": .text(PageValues.tag(language)), "t": theme.stringValues(language),
-                "site": values.site(index), "menu": values.menu(index), "sites": values.sites(language),
-                "asset": theme.assetValues, "isChinese": .flag(language == "zh"),
-                "forms": .optional(graph.variant.forms),
+                "language": .text(language), "lang": .text(LanguageCode.tag(language)),
+                "t": values.theme.stringValues(language), "site": values.site(), "menu": values.menu(),
+                "sites": values.sites(), "asset": values.theme.assetValues, "isChinese": .flag(language == "zh"),
+                "forms": .optional(graph.variant.forms), "data": data,
             ]
             for part in ["header", "footer"] {
                 frame["chrome_" + part] = .html(
-                    Self.render(theme, "chrome/" + part, [.fields(frame)], &diagnostics))
+                    Self.render(values.theme, "chrome/" + part, [.fields(frame)], &diagnostics))
             }
             frames.append(.fields(frame))
         }
@@ -71,45 +82,64 @@ struct VariantRenderer: Sendable {
         }
     }
 
-    private func theme(_ edition: Int) -> Theme? {
-        themes[graph.configuration.sites[graph.editions[edition].site].theme]
+    /// Every address of another server that a page links to.
+    var externalLinks: [(url: String, position: SourcePosition)] {
+        documents.flatMap { document in
+            (document?.slots ?? []).compactMap { slot in
+                guard case .linkOpen(let destination, _, _, let position) = slot.slot,
+                    destination.hasPrefix("https://") || destination.hasPrefix("http://")
+                else { return nil }
+                return (destination, position)
+            }
+        }
     }
 
-    /// - Returns: nil for jobs whose bytes are a file on disk.
-    func render(_ output: RenderPlan.Output) -> Rendered? {
+    /// The bytes of one output. Throws where a file of the source cannot be read or a picture not be made.
+    func render(_ output: RenderPlan.Output) throws(FileError) -> Rendered {
         var rendered = Rendered()
         switch output.job {
-        case .node(let node, let listPage, let listPages):
-            rendered.bytes = renderNode(node, listPage, listPages, &rendered.diagnostics)
-        case .terms(let edition): rendered.bytes = renderTerms(edition, &rendered.diagnostics)
-        case .term(let edition, let term, let listPage, let listPages):
-            rendered.bytes = renderTerm(edition, term, listPage, listPages, &rendered.diagnostics)
+        case .node(let node, let listPage, let listPages): renderNode(node, listPage, listPages, &rendered)
+        case .archive(let node, let period): rendered.bytes = renderArchive(node, period, &rendered.diagnostics)
+        case .terms(let edition, let taxonomy):
+            rendered.bytes = renderTerms(edition, taxonomy, &rendered.diagnostics)
+        case .term(let edition, let taxonomy, let term, let listPage, let listPages):
+            rendered.bytes = renderTerm(edition, taxonomy, term, listPage, listPages, &rendered.diagnostics)
         case .sitemapPage(let edition): rendered.bytes = renderSitemapPage(edition, &rendered.diagnostics)
+        case .searchPage(let edition): rendered.bytes = renderSearchPage(edition, &rendered.diagnostics)
         case .notFound(let edition):
             rendered.bytes = renderStandalone(
                 "notfound", edition, title: "notFound", path: "404.html", [:], &rendered.diagnostics)
         case .redirect(let node): rendered.bytes = renderRedirect(node, &rendered.diagnostics)
-        case .feed(let node, let format): rendered.bytes = FeedWriter(graph: graph, values: values).write(node, format)
+        case .feed(let node, let format):
+            guard let values = values[graph.nodes[node].edition] else { break }
+            rendered.bytes = FeedWriter(graph: graph, values: values).write(node, format)
         case .sitemapXML(let site): rendered.bytes = SitemapWriter(graph: graph).site(site)
-        case .sitemapIndex: rendered.bytes = SitemapWriter(graph: graph).index()
-        case .robots: rendered.bytes = SitemapWriter(graph: graph).robots()
+        case .sitemapIndex(let docroot): rendered.bytes = SitemapWriter(graph: graph).index(docroot)
+        case .robots(let docroot): rendered.bytes = SitemapWriter(graph: graph).robots(docroot)
         case .asset(let theme, let index): rendered.bytes = themes[theme]?.assets[index].bytes ?? []
-        case .file: return nil
+        case .file(let file): rendered.bytes = try FileSystem.read(graph.files[file].location)
+        case .picture(let file, let rendition):
+            guard let picture = images.picture(file), let imageMaker else { break }
+            rendered.bytes = try imageMaker.make(
+                picture.renditions[rendition], of: picture.header, from: graph.files[file].location)
+        }
+        if graph.configuration.output.minify, output.path.hasSuffix(".html") {
+            rendered.bytes = Minifier.html(rendered.bytes)
         }
         return rendered
     }
 
-    private func renderNode(_ index: Int, _ listPage: Int, _ listPages: Int, _ diagnostics: inout [Diagnostic])
-        -> [UInt8]
-    {
+    private func renderNode(_ index: Int, _ listPage: Int, _ listPages: Int, _ rendered: inout Rendered) {
         let node = graph.nodes[index]
-        guard let theme = theme(node.edition) else { return [] }
+        guard let values = values[node.edition] else { return }
+        let theme = values.theme
         var content: [UInt8] = []
         if listPage == 1 {
-            content = assembler.html(of: index, theme: theme, diagnostics: &diagnostics)
+            content = assembler.html(of: index, theme: theme, diagnostics: &rendered.diagnostics)
             if let form = node.page?.front.form {
                 content += forms.html(form, graph: graph, language: graph.editions[node.edition].language)
             }
+            if node.page != nil { rendered.content = content }
         }
         let path = listPage == 1 ? node.path : "\(node.path)page/\(listPage)/"
         var fields: [String: Value] = ["page": values.page(index, path: path, content: content)]
@@ -127,21 +157,24 @@ struct VariantRenderer: Sendable {
                 ? .text(percentEncodedPath(node.path + "atom.xml")) : .nothing
         case .page: break
         }
-        let template: String
-        if let layout = node.page?.front.layout {
-            template = layout
-            if !theme.templates.contains(layout) {
-                diagnostics.append(
-                    Diagnostic(
-                        "unknown-layout", SourcePosition(path: node.page?.path ?? ""),
-                        problem: Bilingual(zh: "主题没有版式“\(layout)”", en: "the theme has no layout `\(layout)`"),
-                        remedy: Bilingual(zh: "请改正 layout，或删去它", en: "correct `layout` or drop it")))
-                return []
-            }
-        } else {
-            template = node.kind == .home ? "home" : node.kind == .section ? "section" : "page"
-        }
-        return Self.render(theme, template, [frames[node.edition], .fields(fields)], &diagnostics)
+        rendered.bytes = Self.render(
+            theme, layout(of: node, theme, &rendered.diagnostics), [frames[node.edition], .fields(fields)],
+            &rendered.diagnostics)
+    }
+
+    /// The template that a page asks for, or its kind's. With `unknownKeys: warn` a layout of another generator's theme
+    /// is only worth a warning.
+    private func layout(of node: SiteGraph.Node, _ theme: Theme, _ diagnostics: inout [Diagnostic]) -> String {
+        let standard = node.kind == .home ? "home" : node.kind == .section ? "section" : "page"
+        guard let page = node.page, let layout = page.front.layout else { return standard }
+        if theme.has(layout) { return layout }
+        diagnostics.append(
+            Diagnostic(
+                "unknown-layout", page.places.layout ?? SourcePosition(path: page.path),
+                severity: graph.configuration.unknownKeys,
+                problem: Bilingual(zh: "主题没有版式“\(layout)”", en: "the theme has no layout `\(layout)`"),
+                remedy: Bilingual(zh: "请改正 layout，或删去它", en: "correct `layout` or drop it")))
+        return standard
     }
 
     private func pager(base: String, _ page: Int, _ pages: Int) -> Value {
@@ -159,58 +192,83 @@ struct VariantRenderer: Sendable {
         _ template: String, _ edition: Int, title key: String, path: String, _ more: [String: Value],
         titleText: String? = nil, _ diagnostics: inout [Diagnostic]
     ) -> [UInt8] {
-        guard let theme = theme(edition) else { return [] }
-        let home = graph.editions[edition].home
-        let title = titleText ?? theme.string(key, graph.editions[edition].language)
-        let full = graph.editions[edition].path + path
-        guard case .scope(let base) = values.page(home, path: full, content: []), var page = base as? [String: Value]
-        else { return [] }
-        let nothing: [String: Value] = [
-            "title": .text(title), "summary": .nothing, "isHome": .flag(false), "isSection": .flag(true),
-            "alternates": .list([]),
-            "sample": .flag(false), "date": .nothing, "updated": .nothing, "pubDate": .nothing, "tags": .list([]),
-            "keywords": .nothing,
-            "toc": .nothing, "document": .nothing,
-            "trail": .list([
-                .fields([
-                    "title": .text(
-                        graph.configuration.sites[graph.editions[edition].site].name.text(
-                            graph.editions[edition].language)),
-                    "path": .text(percentEncodedPath(graph.editions[edition].path)),
-                ])
-            ]),
-        ]
-        page.merge(nothing) { $1 }
+        guard let values = values[edition] else { return [] }
+        let title = titleText ?? values.theme.string(key, graph.editions[edition].language)
         var fields = more
-        fields["page"] = .fields(page)
-        return Self.render(theme, template, [frames[edition], .fields(fields)], &diagnostics)
+        fields["page"] = .fields(values.blankPage(title: title, path: graph.editions[edition].path + path))
+        return Self.render(values.theme, template, [frames[edition], .fields(fields)], &diagnostics)
     }
 
-    private func renderTerms(_ edition: Int, _ diagnostics: inout [Diagnostic]) -> [UInt8] {
-        let terms = graph.editions[edition].terms.map { term in
-            Value.fields([
-                "name": .text(term.name), "path": .text(percentEncodedPath(values.termPath(edition, term))),
-                "count": .number(term.nodes.count),
-            ])
-        }
-        return renderStandalone("terms", edition, title: "tags", path: "tags/", ["terms": .list(terms)], &diagnostics)
+    private func renderArchive(_ index: Int, _ period: Int, _ diagnostics: inout [Diagnostic]) -> [UInt8] {
+        let node = graph.nodes[index]
+        guard let values = values[node.edition] else { return [] }
+        let chosen = graph.archive(of: index)[period]
+        let base = String(node.path.dropFirst(graph.editions[node.edition].path.utf8.count))
+        return renderStandalone(
+            "archive", node.edition, title: "archive", path: base + chosen.path,
+            [
+                "items": .list(chosen.nodes.map(values.card)), "pager": .nothing,
+                "section": .fields(["title": .text(node.title), "path": .text(percentEncodedPath(node.path))]),
+            ], titleText: node.title + " " + values.periodTitle(chosen), &diagnostics)
+    }
+
+    private func renderTerms(_ edition: Int, _ index: Int, _ diagnostics: inout [Diagnostic]) -> [UInt8] {
+        guard let values = values[edition] else { return [] }
+        let taxonomy = graph.editions[edition].taxonomies[index]
+        return renderStandalone(
+            "terms", edition, title: "tags", path: taxonomy.key + "/",
+            ["terms": .list(taxonomy.terms.map { values.term(taxonomy, $0) })],
+            titleText: taxonomyName(taxonomy, edition), &diagnostics)
+    }
+
+    private func taxonomyName(_ taxonomy: SiteGraph.Taxonomy, _ edition: Int) -> String {
+        graph.configuration.taxonomies.first { $0.key == taxonomy.key }?.name
+            .text(graph.editions[edition].language) ?? taxonomy.key
     }
 
     private func renderTerm(
-        _ edition: Int, _ index: Int, _ listPage: Int, _ listPages: Int, _ diagnostics: inout [Diagnostic]
+        _ edition: Int, _ index: Int, _ number: Int, _ listPage: Int, _ listPages: Int,
+        _ diagnostics: inout [Diagnostic]
     ) -> [UInt8] {
-        guard let theme = theme(edition) else { return [] }
-        let term = graph.editions[edition].terms[index]
-        let items = term.nodes.dropFirst((listPage - 1) * theme.pageSize).prefix(theme.pageSize)
-        let base = values.termPath(edition, term)
-        let path = "tags/\(term.slug)/" + (listPage == 1 ? "" : "page/\(listPage)/")
+        guard let values = values[edition] else { return [] }
+        let taxonomy = graph.editions[edition].taxonomies[index]
+        let term = taxonomy.terms[number]
+        let pageSize = values.theme.pageSize
+        let items = term.nodes.dropFirst((listPage - 1) * pageSize).prefix(pageSize)
+        let base = "\(taxonomy.key)/\(term.slug)/"
         return renderStandalone(
-            "term", edition, title: "tags", path: path,
-            ["items": .list(items.map(values.card)), "pager": pager(base: base, listPage, listPages)],
-            titleText: theme.string("tag", graph.editions[edition].language) + " " + term.name, &diagnostics)
+            "term", edition, title: "tags", path: base + (listPage == 1 ? "" : "page/\(listPage)/"),
+            [
+                "items": .list(items.map(values.card)),
+                "pager": pager(base: graph.editions[edition].path + base, listPage, listPages),
+            ],
+            titleText: taxonomyName(taxonomy, edition) + " " + term.name, &diagnostics)
     }
 
     private func renderSitemapPage(_ edition: Int, _ diagnostics: inout [Diagnostic]) -> [UInt8] {
+        renderStandalone("sitemap", edition, title: "sitemap", path: "sitemap/", tree(edition), &diagnostics)
+    }
+
+    /// The page that searches; without JavaScript it is a way into the site by sections and tags.
+    private func renderSearchPage(_ edition: Int, _ diagnostics: inout [Diagnostic]) -> [UInt8] {
+        guard let values = values[edition] else { return [] }
+        let place = graph.editions[edition]
+        var fields = tree(edition)
+        // Relative, so that the page also works where the site does not lie at a server's root.
+        let depth = place.path.split(separator: "/").count + 1
+        let root = String(repeating: "../", count: depth)
+        fields["search"] = .fields([
+            "root": .text(root), "index": .text("\(root)\(RenderPlan.searchFolder)/\(place.language)/"),
+            "site": .text(graph.configuration.sites[place.site].name.text(place.language)),
+        ])
+        fields["terms"] = .list(
+            place.taxonomies.flatMap { taxonomy in taxonomy.terms.map { values.term(taxonomy, $0) } })
+        return renderStandalone("search", edition, title: "search", path: "search/", fields, &diagnostics)
+    }
+
+    /// Everything of an edition as nested lists.
+    private func tree(_ edition: Int) -> [String: Value] {
+        guard let values = values[edition] else { return [:] }
         func branch(_ index: Int) -> Value {
             let node = graph.nodes[index]
             return .fields([
@@ -220,24 +278,21 @@ struct VariantRenderer: Sendable {
             ])
         }
         let home = graph.nodes[graph.editions[edition].home]
-        return renderStandalone(
-            "sitemap", edition, title: "sitemap", path: "sitemap/",
-            ["branches": .list(home.sections.map(branch)), "items": .list(home.children.map(values.card))], &diagnostics
-        )
+        return ["branches": .list(home.sections.map(branch)), "items": .list(home.children.map(values.card))]
     }
 
     private func renderRedirect(_ index: Int, _ diagnostics: inout [Diagnostic]) -> [UInt8] {
         let node = graph.nodes[index]
-        guard let theme = theme(node.edition) else { return [] }
+        guard let theme = values[node.edition]?.theme else { return [] }
         let fields: [String: Value] = [
-            "target": .text(percentEncodedPath(node.path)), "canonical": .text(values.absolute(node.path)),
+            "target": .text(percentEncodedPath(node.path)), "canonical": .text(graph.canonical(index)),
             "title": .text(node.title),
         ]
         return Self.render(theme, "redirect", [frames[node.edition], .fields(fields)], &diagnostics)
     }
 
     /// The page frame that formsapi fills, for each edition.
-    func shells(_ diagnostics: inout [Diagnostic]) -> [(name: String, bytes: [UInt8])] {
+    func shells(_ diagnostics: inout [Diagnostic]) -> [(site: Int, name: String, bytes: [UInt8])] {
         graph.editions.indices.map { edition in
             let site = graph.configuration.sites[graph.editions[edition].site]
             var found: [Diagnostic] = []
@@ -248,7 +303,7 @@ struct VariantRenderer: Sendable {
             // The title is escaped wherever the theme writes it; the slot goes in afterwards.
             bytes = Array(
                 String(decoding: bytes, as: UTF8.self).replacing("\u{1}title\u{1}", with: Self.titleSlot).utf8)
-            return ("shell.\(site.slug).\(graph.editions[edition].language).html", bytes)
+            return (graph.editions[edition].site, "shell.\(site.slug).\(graph.editions[edition].language).html", bytes)
         }
     }
 }

@@ -1,0 +1,83 @@
+/// Lets emphasis work beside full-width punctuation.
+///
+/// CommonMark asks for white space or punctuation outside a delimiter that has punctuation inside, which Chinese does not
+/// write: `正文**「重点」**内容` stays as asterisks. A noncharacter, which counts as a letter, goes between the delimiter
+/// and the punctuation before parsing, and is taken out of everything afterwards, code included.
+enum FullWidthEmphasis {
+    /// U+FDD0: no source holds it (`decodeSource` refuses it), and cmark treats it as a letter.
+    static let mark: [UInt8] = [0xEF, 0xB7, 0x90]
+
+    /// - Returns: nil where nothing needs a mark, which is most pages.
+    static func marked(_ source: [UInt8]) -> [UInt8]? {
+        var out: [UInt8]?
+        var copied = 0
+        var i = 0
+        func insert(at offset: Int) {
+            out = (out ?? []) + source[copied..<offset] + mark
+            copied = offset
+        }
+        while i < source.count {
+            let byte = source[i]
+            guard byte == UInt8(ascii: "*") || byte == UInt8(ascii: "~") else {
+                // An escaped delimiter delimits nothing.
+                i += byte == UInt8(ascii: "\\") ? 2 : 1
+                continue
+            }
+            var end = i
+            while end < source.count, source[end] == byte { end += 1 }
+            let before = kind(scalarBefore(source, i))
+            let after = kind(scalarAfter(source, end))
+            if before == .fullWidthPunctuation, after == .letter { insert(at: i) }
+            if after == .fullWidthPunctuation, before == .letter { insert(at: end) }
+            i = end
+        }
+        guard let out else { return nil }
+        return out + source[copied...]
+    }
+
+    static func stripped(_ text: String) -> String {
+        guard text.utf8.contains(mark[0]) else { return text }
+        var out: [UInt8] = []
+        var bytes = Array(text.utf8)[...]
+        while let first = bytes.first {
+            if bytes.starts(with: mark) {
+                bytes = bytes.dropFirst(mark.count)
+            } else {
+                out.append(first)
+                bytes = bytes.dropFirst()
+            }
+        }
+        return String(decoding: out, as: UTF8.self)
+    }
+
+    private enum Kind { case space, punctuation, fullWidthPunctuation, letter }
+
+    private static func kind(_ scalar: UInt32) -> Kind {
+        switch scalar {
+        case 0...0x20, 0xA0, 0x3000: .space
+        case 0x21...0x2F, 0x3A...0x40, 0x5B...0x60, 0x7B...0x7E: .punctuation
+        // General punctuation, CJK symbols, vertical and small forms, full-width forms.
+        case 0x2010...0x2027, 0x2030...0x205E, 0x3001...0x3003, 0x3008...0x3011, 0x3014...0x301F, 0x30FB,
+            0xFE10...0xFE19, 0xFE30...0xFE6B, 0xFF01...0xFF0F, 0xFF1A...0xFF20, 0xFF3B...0xFF40, 0xFF5B...0xFF65:
+            .fullWidthPunctuation
+        default: .letter
+        }
+    }
+
+    private static func scalarAfter(_ source: [UInt8], _ i: Int) -> UInt32 {
+        guard i < source.count else { return 0x20 }
+        let lead = source[i]
+        let length = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4
+        guard length > 1 else { return UInt32(lead) }
+        guard i + length <= source.count else { return 0x20 }
+        var value = UInt32(lead) & (0x7F >> UInt32(length))
+        for k in 1..<length { value = value << 6 | UInt32(source[i + k] & 0x3F) }
+        return value
+    }
+
+    private static func scalarBefore(_ source: [UInt8], _ i: Int) -> UInt32 {
+        var start = i - 1
+        while start >= 0, source[start] & 0xC0 == 0x80 { start -= 1 }
+        return start < 0 ? 0x20 : scalarAfter(source, start)
+    }
+}

@@ -1,0 +1,27 @@
+import Glibc
+
+/// Tools that are run for one piece of work, with nothing to read and their output in a file.
+package enum ChildProcess {
+    /// Runs a program found on PATH and waits for it.
+    ///
+    /// - Returns: its exit status, 128 + signal where a signal ended it, 127 where there is no such program.
+    package static func run(_ arguments: [String], output: String = "/dev/null") throws(FileError) -> Int32 {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
+        posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
+        let pointers = arguments.map { strdup($0) } + [nil]
+        defer { for pointer in pointers { free(pointer) } }
+        var process: pid_t = 0
+        let code = posix_spawnp(&process, arguments[0], &actions, nil, pointers, environ)
+        if code == ENOENT { return 127 }
+        guard code == 0 else { throw FileError("start", arguments[0], code: code) }
+        var status: Int32 = 0
+        while waitpid(process, &status, 0) < 0 {
+            guard errno == EINTR else { throw FileError("wait for", arguments[0]) }
+        }
+        return status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + (status & 0x7F)
+    }
+}

@@ -1,0 +1,206 @@
+import PortalBase
+import SiteModel
+
+/// Renders one audience's outputs and stages them: pages, pictures, search index, manifest, and what formsapi reads.
+struct VariantWriter {
+    let site: VariantSite
+    let selection: SiteSelection
+    let transaction: OutputTransaction?
+    let request: BuildRequest
+
+    private(set) var diagnostics: [Diagnostic] = []
+    private(set) var manifest: Manifest
+    /// What lies there from the last build; only looked at when a part of the sites is published.
+    private var previous: Manifest?
+
+    init(site: VariantSite, selection: SiteSelection, transaction: OutputTransaction?, request: BuildRequest) {
+        self.site = site
+        self.selection = selection
+        self.transaction = transaction
+        self.request = request
+        manifest = Manifest(
+            variant: site.graph.variant.name, now: request.now, zone: site.graph.configuration.group.zone)
+    }
+
+    private var name: String { site.graph.variant.name }
+    private var manifestPath: String { "\(name).manifest.json" }
+
+    mutating func write() throws(FileError) {
+        if selection.isPartial, let transaction {
+            previous = (try? FileSystem.read(transaction.root + "/" + manifestPath)).flatMap { Manifest($0) }
+            if previous == nil { report("partial-first", zh: "还没有完整构建过", en: "there is no whole build to change a part of", remedyZh: "请先不带 --site 构建一次", remedyEn: "build once without --site") }
+        }
+        try writeOutputs()
+        guard let transaction else { return }
+        if let previous {
+            for (place, entry) in previous.files where !selection.contains(slug: entry.site, site.graph.configuration) {
+                manifest.files[place] = entry
+            }
+            checkWithdrawn(previous, transaction)
+        }
+        try transaction.put(manifestPath, manifest.bytes)
+        try deleteStrays(transaction)
+        try putRuntime(transaction)
+    }
+
+    // MARK: Files
+
+    private struct Result: Sendable {
+        var entries: [(place: Manifest.Place, entry: Manifest.Entry)] = []
+        var diagnostics: [Diagnostic] = []
+        var content: [UInt8]?
+        var failure: FileError?
+    }
+
+    private mutating func writeOutputs() throws(FileError) {
+        let outputs = site.plan.outputs
+        let (this, transaction) = (self, transaction)
+        let results = parallelMap(outputs.count, jobs: request.jobs) { index, _ -> Result in
+            let output = outputs[index]
+            var result = Result()
+            do throws(FileError) {
+                // Without a place to put them, pictures are not made.
+                if transaction == nil, case .picture = output.job { return result }
+                let rendered = try this.site.renderer.render(output)
+                result.diagnostics = rendered.diagnostics
+                result.content = rendered.content
+                result.entries = try this.stage(output.docroot, output.path, output.site, rendered.bytes)
+            } catch {
+                result.failure = error
+            }
+            return result
+        }
+        var contents: [Int: [UInt8]] = [:]
+        for (output, result) in zip(outputs, results) {
+            diagnostics += result.diagnostics
+            if let failure = result.failure { throw failure }
+            for (place, entry) in result.entries { manifest.files[place] = entry }
+            if case .node(let node, _, _) = output.job, let content = result.content { contents[node] = content }
+        }
+        guard !outputs.allSatisfy({ !isSearchPage($0.job) }) else { return }
+        let files = SearchStage(graph: site.graph, jobs: request.jobs).run(contents)
+        let staged = parallelMap(files.count, jobs: request.jobs) { index, _ -> Result in
+            var result = Result()
+            do throws(FileError) {
+                result.entries = try this.stage(files[index].docroot, files[index].path, nil, files[index].bytes)
+            } catch {
+                result.failure = error
+            }
+            return result
+        }
+        for result in staged {
+            if let failure = result.failure { throw failure }
+            for (place, entry) in result.entries { manifest.files[place] = entry }
+        }
+    }
+
+    private func isSearchPage(_ job: RenderPlan.Job) -> Bool { if case .searchPage = job { true } else { false } }
+
+    /// Stages a file and its compressed copies, unless it belongs to a site that is not published now.
+    private func stage(
+        _ docroot: Int, _ path: String, _ owner: Int?, _ bytes: [UInt8]
+    ) throws(FileError) -> [(place: Manifest.Place, entry: Manifest.Entry)] {
+        guard selection.contains(owner) else { return [] }
+        var copies = [(path, bytes)]
+        if transaction != nil, Precompression.applies(to: path, bytes) {
+            for encoding in site.graph.configuration.output.precompress.sorted(by: { $0.rawValue < $1.rawValue }) {
+                if let packed = Precompression.compressed(bytes, encoding) {
+                    copies.append((path + "." + encoding.rawValue, packed))
+                }
+            }
+        }
+        let slug = owner.map { site.graph.configuration.sites[$0].slug }
+        var entries: [(place: Manifest.Place, entry: Manifest.Entry)] = []
+        for (path, bytes) in copies {
+            try transaction?.put(site.folder(docroot) + "/" + path, bytes)
+            entries.append(
+                (
+                    Manifest.Place(host: site.graph.docroots[docroot].site, path: path),
+                    Manifest.Entry(digest: SHA256Digest(of: bytes), bytes: bytes.count, site: slug)
+                ))
+        }
+        return entries
+    }
+
+    /// Whatever lies in the docroots and is not in the manifest goes: a withdrawn page must not stay behind.
+    private func deleteStrays(_ transaction: OutputTransaction) throws(FileError) {
+        for (folder, host) in [(name, false), (name + ".hosts", true)] {
+            let location = transaction.root + "/" + folder
+            guard FileSystem.kind(location) == .directory else { continue }
+            for path in try FileSystem.filesBelow(location) {
+                let slash = host ? path.firstIndex(of: "/") : nil
+                let place = Manifest.Place(
+                    host: slash.map { String(path[..<$0]) },
+                    path: slash.map { String(path[path.index(after: $0)...]) } ?? path)
+                if manifest.files[place] != nil { continue }
+                // What sites share may still be needed by pages that stay as they are (an older style sheet, say).
+                if let previous, let entry = previous.files[place], entry.site == nil,
+                    !path.contains(RenderPlan.searchFolder + "/")
+                {
+                    continue
+                }
+                transaction.delete(folder + "/" + path)
+            }
+        }
+    }
+
+    /// A page that goes must not live on in a list or link of a site that stays as it is.
+    private mutating func checkWithdrawn(_ previous: Manifest, _ transaction: OutputTransaction) {
+        let configuration = site.graph.configuration
+        let gone = previous.files.filter { place, entry in
+            entry.site != nil && selection.contains(slug: entry.site, configuration) && manifest.files[place] == nil
+                && place.text.hasSuffix("index.html")
+        }
+        guard !gone.isEmpty else { return }
+        let addresses = gone.keys.map { "/" + percentEncodedPath(String($0.text.dropLast("index.html".count))) }.sorted()
+        var showing: [String: Set<String>] = [:]
+        for (place, entry) in previous.files {
+            guard let slug = entry.site, !selection.contains(slug: slug, configuration),
+                place.text.hasSuffix(".html") || place.text.hasSuffix(".xml")
+            else { continue }
+            let folder = place.host.map { "\(name).hosts/\($0)" } ?? name
+            guard let bytes = try? FileSystem.read("\(transaction.root)/\(folder)/\(place.text)") else { continue }
+            let text = String(decoding: bytes, as: UTF8.self)
+            for address in addresses where text.contains(address + "\"") || text.contains(address + "<") {
+                showing[slug, default: []].insert(address)
+            }
+        }
+        for (slug, addresses) in showing.sorted(by: { $0.key < $1.key }) {
+            let list = addresses.sorted().prefix(3).joined(separator: " ")
+            report(
+                "still-shown", zh: "站点“\(slug)”还在显示要撤下的 \(list)", en: "the site `\(slug)` still shows what this withdraws: \(list)",
+                remedyZh: "请一起构建：--site \(request.sites.joined(separator: " ")) \(slug)",
+                remedyEn: "build it too: --site \(request.sites.joined(separator: " ")) \(slug)")
+        }
+    }
+
+    private mutating func report(_ rule: String, zh: String, en: String, remedyZh: String, remedyEn: String) {
+        diagnostics.append(
+            Diagnostic(
+                rule, SourcePosition(path: SiteConfiguration.path), problem: Bilingual(zh: zh, en: en),
+                remedy: Bilingual(zh: remedyZh, en: remedyEn)))
+    }
+
+    // MARK: What formsapi reads
+
+    /// Definitions by digest (old ones stay, their submissions are still answerable) and shells.
+    private mutating func putRuntime(_ transaction: OutputTransaction) throws(FileError) {
+        let folder = "\(name).runtime"
+        for file in site.forms.runtimeFiles {
+            try transaction.put("\(folder)/forms/\(file.digest).json", file.bytes)
+        }
+        let current = JSON.object(
+            Dictionary(uniqueKeysWithValues: site.forms.current.map { ($0.id, JSON.string($0.digest)) }))
+        try transaction.put("\(folder)/current.json", current.canonicalBytes)
+        let shells = site.renderer.shells(&diagnostics)
+        for shell in shells where selection.contains(shell.site) {
+            try transaction.put("\(folder)/\(shell.name)", shell.bytes)
+        }
+        // The frame of a site that this audience no longer sees names it.
+        let location = transaction.root + "/" + folder
+        guard FileSystem.kind(location) == .directory else { return }
+        for entry in try FileSystem.list(location) where entry.name.hasPrefix("shell.") {
+            if !shells.contains(where: { $0.name == entry.name }) { transaction.delete("\(folder)/\(entry.name)") }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+import Markdown
+import PortalBase
+import SiteModel
+import Templates
+
+/// Everything up to rendering: one source folder as each audience's site, ready to be drawn.
+struct SiteAssembly: Sendable {
+    let loaded: LoadedContent
+    let variants: [VariantSite]
+}
+
+/// One audience's sites: what will be written, and what writes it.
+struct VariantSite: Sendable {
+    let graph: SiteGraph
+    let plan: RenderPlan
+    let renderer: VariantRenderer
+    let forms: FormPages
+
+    /// Folder of a docroot below the output folder.
+    func folder(_ docroot: Int) -> String {
+        graph.docroots[docroot].site.map { "\(graph.variant.name).hosts/\($0)" } ?? graph.variant.name
+    }
+}
+
+/// Loads, filters and plans. Shared by the builds, which render all of it, and the preview, which renders what is asked
+/// for.
+struct SiteAssembler: Sendable {
+    let request: BuildRequest
+    let progress: Progress
+    /// Kept from one assembly to the next in a process that goes on; nil reads everything anew.
+    var cache: AssemblyCache?
+    var metrics: TemplateMetrics?
+
+    /// - Returns: nil when too little could be read to go on; `diagnostics` says why.
+    func assemble(_ diagnostics: inout [Diagnostic]) throws(FileError) -> SiteAssembly? {
+        progress.stage("load")
+        let tree = try SourceTree(root: request.source, overlays: request.overlays, diagnostics: &diagnostics)
+        guard let loaded = try load(tree, &diagnostics) else { return nil }
+        let variants = chosenVariants(loaded.configuration, &diagnostics)
+        let loader = ThemeLoader(root: request.source, minify: loaded.configuration.output.minify)
+        var themes: [String: Theme] = [:]
+        for name in Set(loaded.configuration.sites.map(\.theme)).sorted() {
+            let theme = loader.load(name, diagnostics: &diagnostics)
+            themes[name] = metrics.flatMap { theme?.measuring($0) } ?? theme
+        }
+        progress.stage("parse")
+        let contents = variants.map { AudienceFilter.apply($0, to: loaded, diagnostics: &diagnostics) }
+        let directives = themes.values.reduce(into: Set<String>()) { $0.formUnion($1.directives.keys) }
+        let documents = DocumentStage(
+            configuration: loaded.configuration, directives: directives, jobs: request.jobs, cache: cache?.documents
+        ).run(contents, diagnostics: &diagnostics)
+        let sites = zip(contents, documents).map { content, parsed in
+            site(content, parsed, loaded, themes, &diagnostics)
+        }
+        return SiteAssembly(loaded: loaded, variants: sites)
+    }
+
+    private func load(_ tree: SourceTree, _ diagnostics: inout [Diagnostic]) throws(FileError) -> LoadedContent? {
+        guard let file = tree.file(SiteConfiguration.path) else {
+            diagnostics.append(
+                Diagnostic(
+                    "no-configuration", SourcePosition(path: SiteConfiguration.path),
+                    problem: Bilingual(zh: "没有站点清单", en: "there is no list of sites"),
+                    remedy: Bilingual(zh: "请建立 Content/sites.yaml", en: "make Content/sites.yaml")))
+            return nil
+        }
+        guard let text = decodeSource(try FileSystem.read(file.location), path: file.path, diagnostics: &diagnostics),
+            let configuration = SiteConfiguration(String(decoding: text, as: UTF8.self), diagnostics: &diagnostics)
+        else { return nil }
+        let whole = try tree.adding(configuration.mounts, root: request.source, diagnostics: &diagnostics)
+        return ContentLoader(
+            tree: whole, configuration: configuration, now: request.now, jobs: request.jobs, cache: cache?.pages
+        ).load(diagnostics: &diagnostics)
+    }
+
+    private func chosenVariants(
+        _ configuration: SiteConfiguration, _ diagnostics: inout [Diagnostic]
+    ) -> [SiteConfiguration.Variant] {
+        guard !request.variants.isEmpty else { return configuration.variants }
+        return request.variants.compactMap { name in
+            if let variant = configuration.variants.first(where: { $0.name == name }) { return variant }
+            let known = configuration.variants.map(\.name).joined(separator: ", ")
+            diagnostics.append(
+                Diagnostic(
+                    "unknown-variant", SourcePosition(path: SiteConfiguration.path),
+                    problem: Bilingual(zh: "没有版本“\(name)”", en: "there is no variant `\(name)`"),
+                    remedy: Bilingual(zh: "可用：\(known)", en: "known here: \(known)")))
+            return nil
+        }
+    }
+
+    private func site(
+        _ content: VisibleContent, _ parsed: [MarkdownDocument], _ loaded: LoadedContent, _ themes: [String: Theme],
+        _ diagnostics: inout [Diagnostic]
+    ) -> VariantSite {
+        let graph = SiteGraph(content, diagnostics: &diagnostics)
+        let bySource = Dictionary(zip(content.pages.map(\.path), parsed)) { first, _ in first }
+        let documents = graph.nodes.map { node in node.page.flatMap { bySource[$0.path] } }
+        let forms = FormPages(graph, diagnostics: &diagnostics)
+        let images = ImagePlan(graph, diagnostics: &diagnostics)
+        let plan = RenderPlan(graph, themes: themes, images: images, diagnostics: &diagnostics)
+        let assembler = BodyAssembler(
+            graph: graph, documents: documents, plan: plan, images: images, loaded: loaded, forms: forms)
+        let maker = request.output.map {
+            ImageMaker(cache: $0 + "/.cache/images", quality: graph.configuration.images.quality)
+        }
+        let renderer = VariantRenderer(
+            graph: graph, themes: themes, documents: documents, assembler: assembler, forms: forms, images: images,
+            imageMaker: maker, diagnostics: &diagnostics)
+        return VariantSite(graph: graph, plan: plan, renderer: renderer, forms: forms)
+    }
+}
+
+/// What a long-lived process keeps: pages by file and mark, documents by body.
+struct AssemblyCache: Sendable {
+    let pages = PageCache()
+    let documents = DocumentCache()
+}

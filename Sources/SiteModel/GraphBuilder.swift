@@ -1,0 +1,330 @@
+import PortalBase
+
+/// The order in which lists are read.
+enum GraphOrder {
+    /// Weighted first by weight, then newest first, then by path: a total order without chance.
+    static func precedes(_ left: SiteGraph.Node, _ right: SiteGraph.Node) -> Bool {
+        let (wa, wb) = (left.page?.front.weight ?? 0, right.page?.front.weight ?? 0)
+        if wa != wb { return wa == 0 ? false : wb == 0 ? true : wa < wb }
+        let (da, db) = (left.page?.front.date?.seconds ?? .min, right.page?.front.date?.seconds ?? .min)
+        if da != db { return da > db }
+        return left.path.utf8.lexicographicallyPrecedes(right.path.utf8)
+    }
+}
+
+/// Visible content to a graph, a step at a time: editions and their nodes, twins, references, order, terms, files.
+struct GraphBuilder {
+    let content: VisibleContent
+    private(set) var docroots: [SiteGraph.Docroot] = []
+    private(set) var editions: [SiteGraph.Edition] = []
+    private(set) var nodes: [SiteGraph.Node] = []
+    private(set) var files: [SiteGraph.PublishedFile] = []
+    private(set) var nodeBySource: [String: Int] = [:]
+    private(set) var diagnostics: [Diagnostic] = []
+    private var sectionByFolder: [String: Int] = [:]
+
+    init(_ content: VisibleContent) {
+        self.content = content
+        docroots = [.init(site: nil, origin: content.variant.base)]
+    }
+
+    mutating func build() {
+        let languages = content.configuration.group.languages
+        let grouped = Dictionary(grouping: content.pages.indices) {
+            "\(content.pages[$0].site) \(content.pages[$0].language)"
+        }
+        for site in content.configuration.sites.indices {
+            for language in languages {
+                guard let pages = grouped["\(site) \(language)"], !pages.isEmpty else { continue }
+                addEdition(site, language, pages.map { content.pages[$0] })
+            }
+        }
+        linkTwins()
+        showByReference()
+        if content.configuration.group.fallback { showUntranslated() }
+        for index in nodes.indices where nodes[index].kind != .page { order(index) }
+        for index in editions.indices { editions[index].taxonomies = taxonomies(index) }
+        placeFiles()
+        relateDocuments()
+        for index in editions.indices { editions[index].menu = menu(index) }
+    }
+
+    // MARK: Editions and nodes
+
+    private mutating func docroot(of site: SiteConfiguration.Site) -> Int {
+        guard let host = site.address.host(in: content.variant) else { return 0 }
+        if let known = docroots.firstIndex(where: { $0.site == site.slug }) { return known }
+        let scheme = content.variant.base.hasPrefix("http://") ? "http://" : "https://"
+        docroots.append(.init(site: site.slug, origin: scheme + host))
+        return docroots.count - 1
+    }
+
+    private mutating func addEdition(_ site: Int, _ language: String, _ pages: [VisiblePage]) {
+        let configuration = content.configuration
+        let docroot = docroot(of: configuration.sites[site])
+        let sitePath = docroot == 0 ? configuration.sites[site].address.path : "/"
+        let path = language == configuration.group.defaultLanguage ? sitePath : "/\(language)" + sitePath
+        let edition = editions.count
+        editions.append(.init(site: site, language: language, docroot: docroot, path: path, home: nodes.count))
+        let sectionPages = Dictionary(pages.filter { $0.form == .section }.map { ($0.folder, $0) }) { first, _ in first
+        }
+        let home = sectionPages[""]
+        nodes.append(
+            .init(
+                kind: .home, edition: edition, page: home,
+                title: home?.front.title ?? configuration.sites[site].name.text(language), path: path, parent: nil))
+        sectionByFolder["\(edition)/"] = nodes.count - 1
+        if let home { nodeBySource[home.path] = nodes.count - 1 }
+        // Shorter folders first, so that every parent exists; pages come in source order, which is byte order.
+        var folders: Set<String> = []
+        for folder in Set(pages.map(\.folder)) {
+            folders.formUnion(ContentLayout.foldersAbove(folder, includingSelf: true))
+        }
+        folders.remove("")
+        for folder in folders.sorted(by: { ($0.utf8.count, $0) < ($1.utf8.count, $1) }) {
+            addSection(folder, edition, sectionPages[folder])
+        }
+        for page in pages where page.form != .section {
+            let parent = sectionByFolder["\(edition)/\(page.folder)"]!
+            nodes.append(
+                .init(
+                    kind: .page, edition: edition, page: page, title: page.front.title,
+                    path: nodes[parent].path + (page.front.slug ?? URLSegment.ofFile(page.stem)) + "/", parent: parent))
+            nodes[parent].children.append(nodes.count - 1)
+            nodeBySource[page.path] = nodes.count - 1
+        }
+    }
+
+    private mutating func addSection(_ folder: String, _ edition: Int, _ page: VisiblePage?) {
+        let parts = folder.split(separator: "/").map(String.init)
+        let parent = sectionByFolder["\(edition)/\(parts.dropLast().joined(separator: "/"))"]!
+        nodes.append(
+            .init(
+                kind: .section, edition: edition, page: page, title: page?.front.title ?? parts.last!,
+                path: nodes[parent].path + (page?.front.slug ?? URLSegment.ofFile(parts.last!)) + "/", parent: parent))
+        nodes[parent].sections.append(nodes.count - 1)
+        sectionByFolder["\(edition)/\(folder)"] = nodes.count - 1
+        if let page { nodeBySource[page.path] = nodes.count - 1 }
+    }
+
+    // MARK: Relations
+
+    private mutating func linkTwins() {
+        var byPair: [String: [Int]] = [:]
+        for (index, node) in nodes.enumerated() {
+            let site = editions[node.edition].site
+            // Homes and sections without a page of their own pair up by folder.
+            let key = node.page?.pairKey ?? "\(site)\(node.path.dropFirst(editions[node.edition].path.utf8.count))"
+            byPair[key, default: []].append(index)
+        }
+        for group in byPair.values where group.count > 1 {
+            for index in group {
+                nodes[index].twins = group.filter { $0 != index }.sorted()
+                    .map { (editions[nodes[$0].edition].language, $0) }
+            }
+        }
+        // Home pages always correspond, whether or not each has a page of its own.
+        for (e, edition) in editions.enumerated() {
+            for (f, other) in editions.enumerated() where e != f && edition.site == other.site {
+                if !nodes[edition.home].twins.contains(where: { $0.node == other.home }) {
+                    nodes[edition.home].twins.append((other.language, other.home))
+                }
+            }
+            nodes[edition.home].twins.sort { $0.node < $1.node }
+        }
+    }
+
+    /// `sites: [slug…]`: the page is listed in the same section of these sites too, under its one URL.
+    private mutating func showByReference() {
+        for index in nodes.indices {
+            guard let page = nodes[index].page, nodes[index].kind == .page else { continue }
+            for slug in page.front.sites {
+                let position = page.places.sites ?? SourcePosition(path: page.path)
+                guard let site = content.configuration.sites.firstIndex(where: { $0.slug == slug }) else {
+                    let hint = nearestName(to: slug, among: content.configuration.sites.map(\.slug))
+                    diagnostics.append(
+                        Diagnostic(
+                            "unknown-site", position,
+                            problem: Bilingual(zh: "没有站点“\(slug)”", en: "there is no site `\(slug)`"),
+                            remedy: hint.map { Bilingual(zh: "是不是“\($0)”？", en: "did you mean `\($0)`?") }
+                                ?? Bilingual(zh: "请对照 sites.yaml", en: "compare with sites.yaml")))
+                    continue
+                }
+                guard site != page.site,
+                    let edition = editions.firstIndex(where: { $0.site == site && $0.language == page.language }),
+                    let section = sectionByFolder["\(edition)/\(page.folder)"]
+                else { continue }
+                nodes[section].children.append(index)
+            }
+        }
+    }
+
+    /// Lists of a translation also show what has no translation, so that nobody takes a short list for everything.
+    private mutating func showUntranslated() {
+        let main = content.configuration.group.defaultLanguage
+        for (e, edition) in editions.enumerated() where edition.language != main {
+            guard let original = editions.firstIndex(where: { $0.site == edition.site && $0.language == main }) else {
+                continue
+            }
+            for node in nodes where node.edition == original && node.kind != .page {
+                let folder = node.page?.folder ?? ""
+                guard node.page != nil, let section = sectionByFolder["\(e)/\(folder)"] else { continue }
+                for child in node.children
+                where !nodes[child].twins.contains(where: { $0.language == edition.language }) {
+                    nodes[section].children.append(child)
+                }
+            }
+        }
+    }
+
+    private mutating func order(_ index: Int) {
+        let children = nodes[index].children.sorted { GraphOrder.precedes(nodes[$0], nodes[$1]) }
+        nodes[index].children = children
+        nodes[index].sections.sort { [nodes] in GraphOrder.precedes(nodes[$0], nodes[$1]) }
+        let own = children.filter { nodes[$0].parent == index }
+        for (newer, older) in zip(own, own.dropFirst()) {
+            nodes[newer].next = older
+            nodes[older].previous = newer
+        }
+    }
+
+    private func taxonomies(_ edition: Int) -> [SiteGraph.Taxonomy] {
+        let pages = nodes.indices.filter { nodes[$0].edition == edition && nodes[$0].kind == .page }
+        return content.configuration.taxonomies.compactMap { taxonomy in
+            var byName: [String: [Int]] = [:]
+            for index in pages {
+                for name in nodes[index].page?.front.terms[taxonomy.key] ?? [] { byName[name, default: []].append(index) }
+            }
+            guard !byName.isEmpty else { return nil }
+            var taken: Set<String> = []
+            let terms = byName.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { name in
+                var address = URLSegment.make(name)
+                // 市 and 是 read alike: the later one in byte order gets a mark of its own that never changes.
+                if !taken.insert(address).inserted {
+                    address += "-" + SHA256Digest(of: Array(name.utf8)).hex.prefix(6)
+                    taken.insert(address)
+                }
+                return SiteGraph.Term(
+                    name: name, slug: address,
+                    nodes: byName[name]!.sorted { GraphOrder.precedes(nodes[$0], nodes[$1]) })
+            }
+            // Reading order of the terms is that of their addresses: alphabetical for people, pinyin for Chinese.
+            let sorted = terms.sorted { $0.slug.utf8.lexicographicallyPrecedes($1.slug.utf8) }
+            return SiteGraph.Taxonomy(
+                key: taxonomy.key, terms: sorted,
+                index: Dictionary(uniqueKeysWithValues: sorted.enumerated().map { ($1.name, $0) }))
+        }
+    }
+
+    // MARK: Files, documents, menus
+
+    /// A file's URL: below its bundle's page, or below its folder's section, in the authoritative language.
+    private mutating func placeFiles() {
+        let main = content.configuration.group.defaultLanguage
+        let bundles = Dictionary(
+            nodes.indices.filter { nodes[$0].page?.form == .bundle && nodes[$0].page?.language == main }
+                .map { (nodes[$0].page!.pairKey, $0) }
+        ) { first, _ in first }
+        for file in content.files {
+            if let bundle = file.bundle {
+                // A bundle whose page is not shown has no files either: they share its audience.
+                guard let node = bundles[bundle] else { continue }
+                add(file, below: node, file.name)
+                nodes[node].attachments.append(files.count - 1)
+                for twin in nodes[node].twins { nodes[twin.node].attachments.append(files.count - 1) }
+                continue
+            }
+            guard let edition = editions.firstIndex(where: { $0.site == file.site && $0.language == main }) else {
+                continue
+            }
+            var rest = [file.name]
+            for folder in ContentLayout.foldersAbove(file.folder, includingSelf: true) {
+                if let section = sectionByFolder["\(edition)/\(folder)"] {
+                    add(file, below: section, rest.joined(separator: "/"))
+                    break
+                }
+                rest.insert(String(folder.split(separator: "/").last!), at: 0)
+            }
+        }
+    }
+
+    private mutating func add(_ file: VisibleFile, below node: Int, _ name: String) {
+        files.append(
+            .init(
+                source: file.path, location: file.location, site: file.site,
+                docroot: editions[nodes[node].edition].docroot, path: nodes[node].path + name, size: file.size))
+    }
+
+    /// `replaced_by` and `interprets` name source files; both ends learn of the other.
+    private mutating func relateDocuments() {
+        for index in nodes.indices {
+            guard let page = nodes[index].page, let document = page.front.document else { continue }
+            if let name = document.replacedBy,
+                let target = self.document(name, page, page.places.replacedBy)
+            {
+                nodes[index].relations.replacedBy = target
+                nodes[target].relations.replaces.append(index)
+            }
+            if let name = document.interprets,
+                let target = self.document(name, page, page.places.interprets)
+            {
+                nodes[index].relations.interprets = target
+                nodes[target].relations.interpretedBy.append(index)
+            }
+        }
+    }
+
+    private mutating func document(_ name: String, _ page: VisiblePage, _ position: SourcePosition?) -> Int? {
+        if let path = SiteGraph.sourcePath(name, from: page) {
+            let translated =
+                page.language == content.configuration.group.defaultLanguage
+                ? path : String(path.dropLast(3)) + ".\(page.language).md"
+            if let node = nodeBySource[translated] ?? nodeBySource[path] { return node }
+        }
+        diagnostics.append(
+            Diagnostic(
+                "document-relation", position ?? SourcePosition(path: page.path),
+                problem: Bilingual(
+                    zh: "“\(content.variant.name)”版本里没有文件“\(name)”",
+                    en: "`\(content.variant.name)` shows no document `\(name)`"),
+                remedy: Bilingual(
+                    zh: "请写对方 .md 文件的相对路径；它不能比本页更不公开",
+                    en: "write the relative path of the other .md file, which must be shown wherever this page is")))
+        return nil
+    }
+
+    private mutating func menu(_ index: Int) -> [SiteGraph.MenuItem] {
+        let edition = editions[index]
+        guard let written = content.menus[edition.site] else {
+            return nodes[edition.home].sections.filter { nodes[$0].page?.front.inMenu ?? true }
+                .map { .init(title: nodes[$0].title, target: .node($0)) }
+        }
+        let main = content.configuration.group.defaultLanguage
+        return written.compactMap { entry in
+            let name = entry.name?.text(edition.language)
+            guard entry.target.hasSuffix(".md") else {
+                guard entry.target.hasPrefix("/") || entry.target.hasPrefix("https://"), let name else {
+                    diagnostics.append(menuError(entry, zh: "菜单项须有 name，并指向 .md、站内路径或 https 地址", en: "a menu entry needs a `name` and a .md file, a path or an https address"))
+                    return nil
+                }
+                return .init(title: name, target: .address(entry.target))
+            }
+            let path = content.configuration.sites[edition.site].source(entry.target)
+            let translated = edition.language == main ? path : String(path.dropLast(3)) + ".\(edition.language).md"
+            if let node = nodeBySource[translated] { return .init(title: name ?? nodes[node].title, target: .node(node)) }
+            if let node = nodeBySource[path] {
+                // A translation's menu lists what is translated, unless the entry itself has a name in that language.
+                guard let entryName = entry.name, entryName.has(edition.language) else { return nil }
+                return .init(title: entryName.text(edition.language), target: .node(node))
+            }
+            diagnostics.append(menuError(entry, zh: "菜单指向的“\(entry.target)”不存在", en: "the menu's `\(entry.target)` does not exist"))
+            return nil
+        }
+    }
+
+    private func menuError(_ entry: SiteConfiguration.MenuEntry, zh: String, en: String) -> Diagnostic {
+        Diagnostic(
+            "menu", entry.position, problem: Bilingual(zh: zh, en: en),
+            remedy: Bilingual(zh: "写成 {to: news/_index.md} 或 {to: /path/, name: {zh: 名称}}", en: "write {to: news/_index.md} or {to: /path/, name: {en: name}}"))
+    }
+}
