@@ -39,7 +39,8 @@ package struct MarkdownEngine: Sendable {
         let isWhole = body.isWellFormed && diagnostics.count == before
         let (document, found) = CMarkPool.shared.withCopy { cmark in
             let tree = CMarkTree(
-                FullWidthEmphasis.marked(source) ?? source, with: cmark, options: CMARK_OPT_FOOTNOTES | CMARK_OPT_VALIDATE_UTF8)
+                FullWidthEmphasis.marked(source) ?? source, with: cmark,
+                options: CMARK_OPT_FOOTNOTES | CMARK_OPT_VALIDATE_UTF8)
             var assembly = DocumentAssembly(
                 cmark: cmark, body: body, path: path, directives: directives, rawHTML: rawHTML)
             assembly.prepare(tree.nodes())

@@ -7,31 +7,42 @@ struct DocumentTokens: Sendable {
         case han(UInt64)
         case word(String)
     }
-    private(set) var places: [Key: (title: [Int], body: [Int])] = [:]
+
+    /// Places of Han tokens, sorted by token, then title before body, then place: sorting numbers is several times
+    /// quicker than a dictionary of lists for every page.
+    private(set) var han: [(token: UInt64, place: UInt32)] = []
+    private(set) var words: [String: [UInt32]] = [:]
+
+    /// Set in a place that lies in the body.
+    static let body: UInt32 = 1 << 31
 
     init(_ document: SearchDocument) {
         var start = 0
         for text in [document.title] + document.identifiers {
-            var last = start
-            SearchTokenizer.scan(SearchTokenizer.scalars(text)) { token, position in
-                places[Self.key(token), default: ([], [])].title.append(start + position)
-                last = start + position
-            }
-            start = last + 3
+            start = add(text, from: start, field: 0) + 3
         }
         for identifier in document.identifiers {
-            places[.word("=" + SearchTokenizer.normalized(identifier)), default: ([], [])].title.append(0)
+            words["=" + SearchTokenizer.normalized(identifier), default: []].append(0)
         }
-        SearchTokenizer.scan(SearchTokenizer.scalars(document.text)) { token, position in
-            places[Self.key(token), default: ([], [])].body.append(position)
-        }
+        _ = add(document.text, from: 0, field: Self.body)
+        han.sort { ($0.token, $0.place) < ($1.token, $1.place) }
     }
 
-    private static func key(_ token: SearchTokenizer.Raw) -> Key {
-        switch token {
-        case .han(let first, let second): .han(UInt64(first.value) << 32 | UInt64(second?.value ?? 0))
-        case .word: .word(token.text)
+    /// - Returns: the last place used.
+    private mutating func add(_ text: String, from start: Int, field: UInt32) -> Int {
+        let scalars = SearchTokenizer.scalars(text)
+        han.reserveCapacity(han.count + scalars.count)
+        var last = start
+        SearchTokenizer.scan(scalars) { token, position in
+            last = start + position
+            let place = UInt32(last) | field
+            switch token {
+            case .han(let first, let second):
+                han.append((UInt64(first.value) << 32 | UInt64(second?.value ?? 0), place))
+            case .word: words[token.text, default: []].append(place)
+            }
         }
+        return last
     }
 }
 
@@ -46,25 +57,36 @@ struct Postings {
     }
 
     mutating func add(_ tokens: DocumentTokens, document: Int) {
-        for (key, places) in tokens.places {
-            var list = lists[key] ?? List()
-            lists[key] = nil
-            if !list.text.isEmpty { list.text.append(UInt8(ascii: ";")) }
-            appendBase36(document - list.last, to: &list.text)
-            list.last = document
-            append(places.title, after: UInt8(ascii: ":"), to: &list.text)
-            append(places.body, after: UInt8(ascii: "."), to: &list.text)
-            lists[key] = list
+        var i = 0
+        while i < tokens.han.count {
+            let token = tokens.han[i].token
+            var end = i + 1
+            while end < tokens.han.count, tokens.han[end].token == token { end += 1 }
+            Self.append(
+                tokens.han[i..<end].lazy.map(\.place), document, to: &lists[.han(token), default: List()])
+            i = end
+        }
+        for (word, places) in tokens.words {
+            Self.append(places, document, to: &lists[.word(word), default: List()])
         }
     }
 
-    private func append(_ places: [Int], after sign: UInt8, to text: inout [UInt8]) {
-        guard !places.isEmpty else { return }
-        text.append(sign)
-        var last = 0
-        for (n, place) in places.enumerated() {
-            if n > 0 { text.append(UInt8(ascii: ",")) }
-            appendBase36(place - last, to: &text)
+    /// Title places come first, each field in rising order.
+    private static func append(_ places: some Collection<UInt32>, _ document: Int, to list: inout List) {
+        if !list.text.isEmpty { list.text.append(UInt8(ascii: ";")) }
+        appendBase36(document - list.last, to: &list.text)
+        list.last = document
+        var last: UInt32 = 0
+        var field: UInt32 = .max
+        for place in places {
+            let own = place & DocumentTokens.body
+            if own != field {
+                list.text.append(own == 0 ? UInt8(ascii: ":") : UInt8(ascii: "."))
+                (field, last) = (own, own)
+            } else {
+                list.text.append(UInt8(ascii: ","))
+            }
+            appendBase36(Int(place - last), to: &list.text)
             last = place
         }
     }
@@ -105,12 +127,12 @@ struct Postings {
 }
 
 private func appendBase36(_ number: Int, to out: inout [UInt8]) {
-    var digits: [UInt8] = []
-    var rest = number
-    repeat {
-        let digit = UInt8(rest % 36)
-        digits.append(digit < 10 ? 0x30 + digit : 0x57 + digit)
-        rest /= 36
-    } while rest > 0
-    out += digits.reversed()
+    func digit(_ value: Int) -> UInt8 { UInt8(value < 10 ? 0x30 + value : 0x57 + value) }
+    if number < 36 { return out.append(digit(number)) }
+    if number < 36 * 36 {
+        out.append(digit(number / 36))
+        return out.append(digit(number % 36))
+    }
+    appendBase36(number / 36, to: &out)
+    out.append(digit(number % 36))
 }

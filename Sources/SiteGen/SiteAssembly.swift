@@ -6,7 +6,30 @@ import Templates
 /// Everything up to rendering: one source folder as each audience's site, ready to be drawn.
 struct SiteAssembly: Sendable {
     let loaded: LoadedContent
+    let themes: [String: Theme]
     let variants: [VariantSite]
+
+    /// The assembly after a change in one page's body: only that page is read and parsed. Its head being what it was,
+    /// every list, address and menu stays too.
+    ///
+    /// - Returns: nil where the change reaches further and everything must be assembled anew.
+    func rereading(_ path: String) -> (assembly: SiteAssembly, diagnostics: [Diagnostic])? {
+        guard let index = loaded.pages.firstIndex(where: { $0.path == path }),
+            let (page, found) = ContentLoader.rereading(loaded.pages[index], in: loaded)
+        else { return nil }
+        var diagnostics = found
+        let content = loaded.replacing(index, with: page)
+        let engine = DocumentStage.engine(configuration: content.configuration, themes: themes)
+        let changed = variants.map { variant -> VariantSite in
+            guard let node = variant.graph.nodeIndex(ofSource: path),
+                let visible = AudienceFilter.page(
+                    index, of: content, for: variant.graph.variant, diagnostics: &diagnostics)
+            else { return variant }
+            let document = engine.render(visible.body, path: path, diagnostics: &diagnostics)
+            return variant.replacing(node, with: visible, document, content)
+        }
+        return (SiteAssembly(loaded: content, themes: themes, variants: changed), diagnostics)
+    }
 }
 
 /// One audience's sites: what will be written, and what writes it.
@@ -15,6 +38,15 @@ struct VariantSite: Sendable {
     let plan: RenderPlan
     let renderer: VariantRenderer
     let forms: FormPages
+
+    /// The same site with one page's body in another state.
+    func replacing(
+        _ node: Int, with page: VisiblePage, _ document: MarkdownDocument, _ loaded: LoadedContent
+    ) -> VariantSite {
+        let graph = graph.replacing(node, with: page)
+        return VariantSite(
+            graph: graph, plan: plan, renderer: renderer.replacing(node, with: document, graph, loaded), forms: forms)
+    }
 
     /// Folder of a docroot below the output folder.
     func folder(_ docroot: Int) -> String {
@@ -45,14 +77,17 @@ struct SiteAssembler: Sendable {
         }
         progress.stage("parse")
         let contents = variants.map { AudienceFilter.apply($0, to: loaded, diagnostics: &diagnostics) }
-        let directives = themes.values.reduce(into: Set<String>()) { $0.formUnion($1.directives.keys) }
         let documents = DocumentStage(
-            configuration: loaded.configuration, directives: directives, jobs: request.jobs, cache: cache?.documents
+            engine: DocumentStage.engine(configuration: loaded.configuration, themes: themes), jobs: request.jobs,
+            cache: cache?.documents
         ).run(contents, diagnostics: &diagnostics)
-        let sites = zip(contents, documents).map { content, parsed in
-            site(content, parsed, loaded, themes, &diagnostics)
+        let known = themes
+        let sites = parallelMap(contents.count, jobs: request.jobs) { index, _ -> (VariantSite, [Diagnostic]) in
+            var found: [Diagnostic] = []
+            return (site(contents[index], documents[index], loaded, known, &found), found)
         }
-        return SiteAssembly(loaded: loaded, variants: sites)
+        for site in sites { diagnostics += site.1 }
+        return SiteAssembly(loaded: loaded, themes: themes, variants: sites.map(\.0))
     }
 
     private func load(_ tree: SourceTree, _ diagnostics: inout [Diagnostic]) throws(FileError) -> LoadedContent? {
@@ -65,8 +100,9 @@ struct SiteAssembler: Sendable {
             return nil
         }
         guard let text = decodeSource(try FileSystem.read(file.location), path: file.path, diagnostics: &diagnostics),
-            let configuration = SiteConfiguration(String(decoding: text, as: UTF8.self), diagnostics: &diagnostics)
+            var configuration = SiteConfiguration(String(decoding: text, as: UTF8.self), diagnostics: &diagnostics)
         else { return nil }
+        if request.ignoresHosts { configuration.ignoreHosts() }
         let whole = try tree.adding(configuration.mounts, root: request.source, diagnostics: &diagnostics)
         return ContentLoader(
             tree: whole, configuration: configuration, now: request.now, jobs: request.jobs, cache: cache?.pages

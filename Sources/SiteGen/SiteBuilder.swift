@@ -14,6 +14,8 @@ struct BuildRequest: Sendable {
     /// Slugs of the sites to publish; empty for all.
     var sites: [String] = []
     var overlays: [String] = []
+    /// Shows sites with a host name of their own in the shared tree.
+    var ignoresHosts = false
     var now: Instant
     var jobs: Int
 }

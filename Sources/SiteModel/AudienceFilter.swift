@@ -20,7 +20,8 @@ package struct VisibleContent: Sendable {
 
     fileprivate init(
         variant: SiteConfiguration.Variant, configuration: SiteConfiguration, now: Instant,
-        menus: [[SiteConfiguration.MenuEntry]?], pages: [VisiblePage], files: [VisibleFile], tables: [DataTable], forms: [VisibleForm]
+        menus: [[SiteConfiguration.MenuEntry]?], pages: [VisiblePage], files: [VisibleFile], tables: [DataTable],
+        forms: [VisibleForm]
     ) {
         self.variant = variant
         self.configuration = configuration
@@ -33,7 +34,8 @@ package struct VisibleContent: Sendable {
     }
 }
 
-package struct VisiblePage: Sendable {
+/// Immutable, and shared by everything that is made from it: a class, so that passing it on costs one count.
+package final class VisiblePage: Sendable {
     /// Index into the loaded pages: equal for the same page in two audiences, so that one parse can serve both.
     package let loadedIndex: Int
     package let path: String
@@ -46,6 +48,20 @@ package struct VisiblePage: Sendable {
     package let places: FrontMatter.Places
     package let pairKey: String
     package let body: CutBody
+
+    fileprivate init(_ page: LoadedPage, index: Int, body: CutBody) {
+        loadedIndex = index
+        path = page.path
+        site = page.site
+        language = page.language
+        folder = page.folder
+        stem = page.stem
+        form = page.form
+        front = page.front
+        places = page.places
+        pairKey = page.pairKey
+        self.body = body
+    }
 }
 
 package struct VisibleFile: Sendable {
@@ -65,6 +81,18 @@ package struct VisibleForm: Sendable {
 }
 
 package enum AudienceFilter {
+    /// One page as `variant` sees it, cut anew; nil where it may not see it.
+    package static func page(
+        _ index: Int, of loaded: LoadedContent, for variant: SiteConfiguration.Variant,
+        diagnostics: inout [Diagnostic]
+    ) -> VisiblePage? {
+        let page = loaded.pages[index]
+        guard variant.admits.contains(page.visibility.tag) else { return nil }
+        return VisiblePage(
+            page, index: index,
+            body: page.body.cut(admits: { variant.admits.contains($0) }, diagnostics: &diagnostics))
+    }
+
     /// Holds back everything that `variant` does not admit: pages, parts of pages, files, rows, forms, and sites that
     /// have no page left.
     package static func apply(
@@ -74,14 +102,12 @@ package enum AudienceFilter {
         var pages: [VisiblePage] = []
         for (index, page) in loaded.pages.enumerated() where admits(page.visibility.tag) {
             pages.append(
-                VisiblePage(
-                    loadedIndex: index, path: page.path, site: page.site, language: page.language, folder: page.folder,
-                    stem: page.stem, form: page.form, front: page.front, places: page.places, pairKey: page.pairKey,
-                    body: page.body.cut(admits: admits, diagnostics: &diagnostics)))
+                VisiblePage(page, index: index, body: page.body.cut(admits: admits, diagnostics: &diagnostics)))
         }
         let files = loaded.files.filter { admits($0.visibility.tag) }.map {
             VisibleFile(
-                path: $0.path, location: $0.location, site: $0.site, folder: $0.folder, name: $0.name, bundle: $0.bundle,
+                path: $0.path, location: $0.location, site: $0.site, folder: $0.folder, name: $0.name,
+                bundle: $0.bundle,
                 size: $0.size)
         }
         let tables = loaded.tables.compactMap { loaded -> DataTable? in

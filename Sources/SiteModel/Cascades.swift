@@ -2,7 +2,7 @@ import PortalBase
 import PositionedYAML
 
 /// `cascade:` blocks by folder, and what they make of a page's front matter.
-struct Cascades {
+struct Cascades: Sendable {
     private let configuration: SiteConfiguration
     private let byFolder: [String: YAMLNode]
 

@@ -27,8 +27,10 @@ struct ContentLayout {
     init(tree: SourceTree, configuration: SiteConfiguration, diagnostics: inout [Diagnostic]) {
         let languages = configuration.group.languages
         // Longest folder first, so that a site inside another site's folder owns its files.
-        let sites = configuration.sites.enumerated().map { (index: $0, prefix: $1.folder.isEmpty ? "Content/" : "Content/\($1.folder)/") }
-            .sorted { $0.prefix.utf8.count > $1.prefix.utf8.count }
+        let sites = configuration.sites.enumerated().map {
+            (index: $0, prefix: $1.folder.isEmpty ? "Content/" : "Content/\($1.folder)/")
+        }
+        .sorted { $0.prefix.utf8.count > $1.prefix.utf8.count }
         var bundles: Set<String> = []
         for file in tree.files where file.path.hasSuffix("/index.md") {
             bundles.insert(FileSystem.parent(file.path))

@@ -22,29 +22,19 @@ package struct ContentLoader: Sendable {
 
     package func load(diagnostics: inout [Diagnostic]) -> LoadedContent {
         let layout = ContentLayout(tree: tree, configuration: configuration, diagnostics: &diagnostics)
-        let sources = layout.pages
-        let read = parallelMap(sources.count, jobs: jobs) { index, _ in
-            cache?.read(sources[index]) ?? PageSource.read(sources[index])
+        let places = layout.pages
+        let read = parallelMap(places.count, jobs: jobs) { index, _ in
+            cache?.read(places[index]) ?? PageSource.read(places[index])
         }
         for page in read { diagnostics += page.diagnostics }
-
-        let cascades = Cascades(read.compactMap(\.source), configuration: configuration, diagnostics: &diagnostics)
+        let sources = read.compactMap(\.source)
+        let cascades = Cascades(sources, configuration: configuration, diagnostics: &diagnostics)
+        let made = parallelMap(sources.count, jobs: jobs) { index, _ in self.page(sources[index], cascades) }
         var pages: [LoadedPage] = []
         var notDue: Set<String> = []
-        for source in read.compactMap(\.source) {
-            let (front, tag, places) = FrontMatter.read(
-                cascades.effective(source), configuration: configuration, diagnostics: &diagnostics)
-            let place = source.place
-            let position = places.visibility ?? SourcePosition(path: place.file.path)
-            let page = LoadedPage(
-                path: place.file.path, site: place.site, language: place.language, folder: place.folder,
-                stem: place.stem,
-                form: place.form, front: front, places: places,
-                visibility: VisibilityTag(tag: tag ?? VisibilityTag.failClosed, position: position), body: source.body)
-            checkTags(page, &diagnostics)
-            checkDisclosure(page, &diagnostics)
-            if !isDue(front) { notDue.insert("\(page.pairKey) \(page.language)") }
-            checkHeadMarks(source.head, &diagnostics)
+        for (page, found) in made {
+            diagnostics += found
+            if !isDue(page.front) { notDue.insert("\(page.pairKey) \(page.language)") }
             pages.append(page)
         }
         checkTwins(pages, &diagnostics)
@@ -80,7 +70,37 @@ package struct ContentLoader: Sendable {
         let forms = data.forms(layout.forms)
         diagnostics += data.diagnostics
         return LoadedContent(
-            configuration: configuration, now: now, pages: kept, files: files, tables: tables, forms: forms)
+            configuration: configuration, now: now, pages: kept, files: files, tables: tables, forms: forms,
+            cascades: cascades)
+    }
+
+    /// One page with its typed head, and what is wrong with it by itself.
+    private func page(_ source: PageSource, _ cascades: Cascades) -> (LoadedPage, [Diagnostic]) {
+        var diagnostics: [Diagnostic] = []
+        let (front, tag, places) = FrontMatter.read(
+            cascades.effective(source), configuration: configuration, diagnostics: &diagnostics)
+        let position = places.visibility ?? SourcePosition(path: source.place.file.path)
+        let page = LoadedPage(
+            source, front: front, places: places,
+            visibility: VisibilityTag(tag: tag ?? VisibilityTag.failClosed, position: position))
+        checkTags(page, &diagnostics)
+        checkDisclosure(page, &diagnostics)
+        checkHeadMarks(source.head, &diagnostics)
+        return (page, diagnostics)
+    }
+
+    /// What a changed file makes of a page whose head says what it said: nothing else in the tree depends on a body.
+    ///
+    /// - Returns: nil where more than the body changed, and everything must be looked at again.
+    package static func rereading(
+        _ old: LoadedPage, in content: LoadedContent
+    ) -> (page: LoadedPage, diagnostics: [Diagnostic])? {
+        let (source, found) = PageSource.read(old.source.place)
+        guard let source, source.head == old.source.head else { return nil }
+        let loader = ContentLoader(
+            tree: .empty, configuration: content.configuration, now: content.now, jobs: 1)
+        let (page, more) = loader.page(source, content.cascades)
+        return (page, found + more)
     }
 
     private func isDue(_ front: FrontMatter) -> Bool {

@@ -79,7 +79,9 @@ struct DataLoader {
             return nil
         }
         var columns: [String] = []
-        for item in items { for pair in item.pairs ?? [] where !columns.contains(pair.key) { columns.append(pair.key) } }
+        for item in items {
+            for pair in item.pairs ?? [] where !columns.contains(pair.key) { columns.append(pair.key) }
+        }
         var records: [(line: Int, cells: [String])] = [(1, columns)]
         for item in items {
             guard item.pairs != nil, (item.pairs ?? []).allSatisfy({ $0.value.scalar != nil }) else {

@@ -166,21 +166,25 @@ struct GraphBuilder {
             guard let original = editions.firstIndex(where: { $0.site == edition.site && $0.language == main }) else {
                 continue
             }
-            for node in nodes where node.edition == original && node.kind != .page {
-                let folder = node.page?.folder ?? ""
-                guard node.page != nil, let section = sectionByFolder["\(e)/\(folder)"] else { continue }
-                for child in node.children
+            var additions: [(section: Int, child: Int)] = []
+            for index in nodes.indices where nodes[index].edition == original && nodes[index].kind != .page {
+                guard let page = nodes[index].page, let section = sectionByFolder["\(e)/\(page.folder)"] else {
+                    continue
+                }
+                for child in nodes[index].children
                 where !nodes[child].twins.contains(where: { $0.language == edition.language }) {
-                    nodes[section].children.append(child)
+                    additions.append((section, child))
                 }
             }
+            for (section, child) in additions { nodes[section].children.append(child) }
         }
     }
 
     private mutating func order(_ index: Int) {
         let children = nodes[index].children.sorted { GraphOrder.precedes(nodes[$0], nodes[$1]) }
         nodes[index].children = children
-        nodes[index].sections.sort { [nodes] in GraphOrder.precedes(nodes[$0], nodes[$1]) }
+        let sections = nodes[index].sections.sorted { GraphOrder.precedes(nodes[$0], nodes[$1]) }
+        nodes[index].sections = sections
         let own = children.filter { nodes[$0].parent == index }
         for (newer, older) in zip(own, own.dropFirst()) {
             nodes[newer].next = older
@@ -193,7 +197,9 @@ struct GraphBuilder {
         return content.configuration.taxonomies.compactMap { taxonomy in
             var byName: [String: [Int]] = [:]
             for index in pages {
-                for name in nodes[index].page?.front.terms[taxonomy.key] ?? [] { byName[name, default: []].append(index) }
+                for name in nodes[index].page?.front.terms[taxonomy.key] ?? [] {
+                    byName[name, default: []].append(index)
+                }
             }
             guard !byName.isEmpty else { return nil }
             var taken: Set<String> = []
@@ -304,20 +310,26 @@ struct GraphBuilder {
             let name = entry.name?.text(edition.language)
             guard entry.target.hasSuffix(".md") else {
                 guard entry.target.hasPrefix("/") || entry.target.hasPrefix("https://"), let name else {
-                    diagnostics.append(menuError(entry, zh: "菜单项须有 name，并指向 .md、站内路径或 https 地址", en: "a menu entry needs a `name` and a .md file, a path or an https address"))
+                    diagnostics.append(
+                        menuError(
+                            entry, zh: "菜单项须有 name，并指向 .md、站内路径或 https 地址",
+                            en: "a menu entry needs a `name` and a .md file, a path or an https address"))
                     return nil
                 }
                 return .init(title: name, target: .address(entry.target))
             }
             let path = content.configuration.sites[edition.site].source(entry.target)
             let translated = edition.language == main ? path : String(path.dropLast(3)) + ".\(edition.language).md"
-            if let node = nodeBySource[translated] { return .init(title: name ?? nodes[node].title, target: .node(node)) }
+            if let node = nodeBySource[translated] {
+                return .init(title: name ?? nodes[node].title, target: .node(node))
+            }
             if let node = nodeBySource[path] {
                 // A translation's menu lists what is translated, unless the entry itself has a name in that language.
                 guard let entryName = entry.name, entryName.has(edition.language) else { return nil }
                 return .init(title: entryName.text(edition.language), target: .node(node))
             }
-            diagnostics.append(menuError(entry, zh: "菜单指向的“\(entry.target)”不存在", en: "the menu's `\(entry.target)` does not exist"))
+            diagnostics.append(
+                menuError(entry, zh: "菜单指向的“\(entry.target)”不存在", en: "the menu's `\(entry.target)` does not exist"))
             return nil
         }
     }
@@ -325,6 +337,8 @@ struct GraphBuilder {
     private func menuError(_ entry: SiteConfiguration.MenuEntry, zh: String, en: String) -> Diagnostic {
         Diagnostic(
             "menu", entry.position, problem: Bilingual(zh: zh, en: en),
-            remedy: Bilingual(zh: "写成 {to: news/_index.md} 或 {to: /path/, name: {zh: 名称}}", en: "write {to: news/_index.md} or {to: /path/, name: {en: name}}"))
+            remedy: Bilingual(
+                zh: "写成 {to: news/_index.md} 或 {to: /path/, name: {zh: 名称}}",
+                en: "write {to: news/_index.md} or {to: /path/, name: {en: name}}"))
     }
 }

@@ -7,10 +7,18 @@ package import PositionedYAML
 package struct LoadedContent: Sendable {
     package let configuration: SiteConfiguration
     package let now: Instant
-    package let pages: [LoadedPage]
+    package internal(set) var pages: [LoadedPage]
     package let files: [LoadedFile]
     package let tables: [LoadedTable]
     package let forms: [LoadedForm]
+    let cascades: Cascades
+
+    /// The same content with one page in the place of its earlier state.
+    package func replacing(_ index: Int, with page: LoadedPage) -> LoadedContent {
+        var copy = self
+        copy.pages[index] = page
+        return copy
+    }
 
     /// Where a source path gets its audience from, for the second position of link errors; nil for what does not exist.
     package func visibilityPosition(ofSource path: String) -> SourcePosition? {
@@ -29,7 +37,8 @@ package struct VisibilityTag: Sendable, Equatable {
     package let position: SourcePosition
 }
 
-package struct LoadedPage: Sendable {
+/// Immutable, and shared by every later stage: a class, so that passing it on costs one count.
+package final class LoadedPage: Sendable {
     package enum Form: Sendable, Equatable { case page, section, bundle }
 
     /// Source path, such as `Content/portal/news/a.en.md`.
@@ -46,9 +55,25 @@ package struct LoadedPage: Sendable {
     package let places: FrontMatter.Places
     package let visibility: VisibilityTag
     package let body: TaggedBody
-
     /// What translations of one page share.
-    package var pairKey: String { "\(site)/\(folder)/\(form == .section ? "_index" : stem)" }
+    package let pairKey: String
+    let source: PageSource
+
+    init(_ source: PageSource, front: FrontMatter, places: FrontMatter.Places, visibility: VisibilityTag) {
+        let place = source.place
+        self.source = source
+        path = place.file.path
+        site = place.site
+        language = place.language
+        folder = place.folder
+        stem = place.stem
+        form = place.form
+        self.front = front
+        self.places = places
+        self.visibility = visibility
+        body = source.body
+        pairKey = "\(site)/\(folder)/\(form == .section ? "_index" : stem)"
+    }
 }
 
 /// A file that is not Markdown: copied as it is.

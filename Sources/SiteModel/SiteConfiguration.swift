@@ -33,6 +33,11 @@ package struct SiteConfiguration: Sendable {
     package let unknownKeys: Diagnostic.Severity
     package let rawHTML: RawHTMLPolicy
 
+    /// Puts every site into the shared tree.
+    package mutating func ignoreHosts() {
+        for index in sites.indices { sites[index].address = Address(path: sites[index].address.path, hosts: [:]) }
+    }
+
     package struct Group: Sendable {
         package let name: LocalizedText
         /// Language codes; the first is the authoritative one, whose files carry no suffix.
@@ -73,7 +78,7 @@ package struct SiteConfiguration: Sendable {
         package let folder: String
         package let name: LocalizedText
         package let theme: String
-        package let address: Address
+        package internal(set) var address: Address
         /// Front matter for every page of the site.
         package let cascade: YAMLNode?
         package let footer: Footer

@@ -122,7 +122,8 @@ extension SiteConfiguration {
             for diagnostic in codeReader.finish(unknown: unknown) { reader.add(diagnostic) }
             return value
         }
-        let address = Self.address(reader.raw("address"), slug ?? "", isPortal: kindNode?.scalar == "portal", &reader, unknown)
+        let address = Self.address(
+            reader.raw("address"), slug ?? "", isPortal: kindNode?.scalar == "portal", &reader, unknown)
         let menu = reader.raw("menu") == nil ? nil : Self.menu(&reader, unknown)
         let kind = kindNode?.scalar.map { Site.Kind(rawValue: $0) } ?? .department
         if let kindNode, kind == nil {
@@ -157,7 +158,8 @@ extension SiteConfiguration {
         let hosts = reader.localized("host") ?? [:]
         if isHost, hosts.isEmpty { reader.missing("host") }
         for host in hosts.values.sorted() where !isHostName(host) {
-            reader.wrongType(node["host"] ?? node, zh: "主机名，如 a.example.gov.cn", en: "a host name such as a.example.gov.cn")
+            reader.wrongType(
+                node["host"] ?? node, zh: "主机名，如 a.example.gov.cn", en: "a host name such as a.example.gov.cn")
         }
         for diagnostic in reader.finish(unknown: unknown) { outer.add(diagnostic) }
         return Address(path: path, hosts: isHost ? hosts : [:])
@@ -217,7 +219,9 @@ extension SiteConfiguration {
         var reader = MapReader(node)
         let widths = reader.list("widths").compactMap(\.integer).filter { (16...8192).contains($0) }.sorted()
         let quality = reader.integer("quality") ?? 80
-        if !(1...100).contains(quality) { reader.wrongType(node, zh: "1 到 100 的 quality", en: "a `quality` from 1 to 100") }
+        if !(1...100).contains(quality) {
+            reader.wrongType(node, zh: "1 到 100 的 quality", en: "a `quality` from 1 to 100")
+        }
         for diagnostic in reader.finish(unknown: unknown) { outer.add(diagnostic) }
         return ImagePolicy(widths: widths.isEmpty ? [480, 960, 1600] : widths, quality: min(100, max(1, quality)))
     }

@@ -10,7 +10,7 @@ package struct SiteGraph: Sendable {
     /// Trees that are served apart. The first is the shared one; sites with a host name of their own have one each.
     package let docroots: [Docroot]
     package let editions: [Edition]
-    package let nodes: [Node]
+    package private(set) var nodes: [Node]
     package let files: [PublishedFile]
     package let tables: [DataTable]
     package let forms: [VisibleForm]
@@ -54,7 +54,7 @@ package struct SiteGraph: Sendable {
         package let kind: Kind
         package let edition: Int
         /// Nil for a section without a page of its own.
-        package let page: VisiblePage?
+        package internal(set) var page: VisiblePage?
         package let title: String
         /// URL path; always ends with a slash.
         package let path: String
@@ -102,6 +102,13 @@ package struct SiteGraph: Sendable {
         package let path: String
         /// In bytes.
         package let size: Int
+    }
+
+    /// The same graph with a page whose body changed and whose head did not.
+    package func replacing(_ node: Int, with page: VisiblePage) -> SiteGraph {
+        var copy = self
+        copy.nodes[node].page = page
+        return copy
     }
 
     package func site(of node: Node) -> SiteConfiguration.Site { configuration.sites[editions[node.edition].site] }
@@ -207,7 +214,11 @@ extension SiteGraph {
     private func grouped<T>(_ items: [T], by key: (T) -> Int) -> [(Int, [T])] {
         var groups: [(Int, [T])] = []
         for item in items {
-            if groups.last?.0 == key(item) { groups[groups.count - 1].1.append(item) } else { groups.append((key(item), [item])) }
+            if groups.last?.0 == key(item) {
+                groups[groups.count - 1].1.append(item)
+            } else {
+                groups.append((key(item), [item]))
+            }
         }
         return groups
     }

@@ -24,6 +24,8 @@ package struct SourceTree: Sendable {
         self.init(found)
     }
 
+    static let empty = SourceTree([:])
+
     private init(_ found: [String: File]) {
         files = found.values.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
         index = Dictionary(uniqueKeysWithValues: files.enumerated().map { ($1.path, $0) })
@@ -45,7 +47,8 @@ package struct SourceTree: Sendable {
                 diagnostics.append(
                     Diagnostic(
                         "mount", mount.position,
-                        problem: Bilingual(zh: "没有文件或目录“\(mount.from)”", en: "there is no file or folder `\(mount.from)`"),
+                        problem: Bilingual(
+                            zh: "没有文件或目录“\(mount.from)”", en: "there is no file or folder `\(mount.from)`"),
                         remedy: Bilingual(zh: "请改正 from", en: "correct `from`")))
             }
             for (path, file) in added {

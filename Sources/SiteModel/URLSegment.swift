@@ -1,5 +1,6 @@
 import Foundation
 import PortalBase
+import Synchronization
 
 /// Pieces of addresses made from titles and file names.
 package enum URLSegment {
@@ -10,11 +11,16 @@ package enum URLSegment {
         return text.applyingTransform(StringTransform("Han-Latin; Latin-ASCII; Lower"), reverse: false) ?? text
     }
 
+    /// What was made before: ICU takes some microseconds a character, and tags come again for every audience.
+    private static let made = Mutex<[String: String]>([:])
+
     /// Lower-case Latin letters, digits and hyphens where ICU knows how; never empty.
     package static func make(_ text: String) -> String {
+        if let known = made.withLock({ $0[text] }) { return known }
         let latin = slug(of: pinyin(text))
-        if !latin.isEmpty { return latin }
-        return "x" + SHA256Digest(of: Array(text.utf8)).hex.prefix(8)
+        let segment = latin.isEmpty ? "x" + SHA256Digest(of: Array(text.utf8)).hex.prefix(8) : latin
+        made.withLock { $0[text] = segment }
+        return segment
     }
 
     /// The segment of a file name: as it is where an address can hold it, else made from it.

@@ -60,7 +60,8 @@ struct TemplateCompiler {
         guard let end = find(closing, from: inner) else { throw error(.unclosedTag, place, "") }
         let after = end + closing.count
         let content = trimmed(inner..<end)
-        let isInheritance = sigil == UInt8(ascii: "<") || sigil == UInt8(ascii: "$") || closesInheritance(sigil, content)
+        let isInheritance =
+            sigil == UInt8(ascii: "<") || sigil == UInt8(ascii: "$") || closesInheritance(sigil, content)
         let standalone =
             isInheritance
             ? inheritanceRange(tag, after, sigil) : "#^/>!=".utf8.contains(sigil) ? standaloneRange(tag, after) : nil

@@ -36,7 +36,8 @@ struct SmallSite {
             "{{<base}}{{$main}}\n{{#page.trail}}{{path}} {{/page.trail}}\n{{page.content}}{{#page.tags}}{{path}} {{/page.tags}}{{#page.previous}}P{{path}}{{/page.previous}}{{#page.next}}N{{path}}{{/page.next}}{{>more}}\n{{/main}}{{/base}}",
         "templates/more.mustache":
             "{{#page.related}}{{#items}}R{{path}} {{/items}}{{/page.related}}{{#page.attachments}}{{#items}}A{{path}} {{facts}} {{/items}}{{/page.attachments}}{{#page.document}}{{#replacedBy}}>{{path}} {{/replacedBy}}{{#replaces}}<{{path}} {{/replaces}}{{#interprets}}={{path}} {{/interprets}}{{#interpretedBy}}~{{path}} {{/interpretedBy}}{{/page.document}}{{#page.characters}} {{page.characters}}字{{/page.characters}}",
-        "templates/search.mustache": "{{search.index}} {{#branches}}{{path}} {{/branches}}{{#terms}}{{path}} {{/terms}}",
+        "templates/search.mustache":
+            "{{search.index}} {{#branches}}{{path}} {{/branches}}{{#terms}}{{path}} {{/terms}}",
         "templates/archive.mustache": "{{page.title}}{{#items}} {{path}}{{/items}}",
         "templates/terms.mustache": "{{#terms}}{{name}} {{count}}\n{{/terms}}",
         "templates/term.mustache": "{{page.title}}{{#items}} {{path}}{{/items}}",

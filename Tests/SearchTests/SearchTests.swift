@@ -34,7 +34,8 @@ import Testing
 
     private func index(_ documents: [SearchDocument]) -> [String: String] {
         let index = SearchIndex(groups: [("甲站", documents)], synonyms: ["低保": ["最低生活保障"]], jobs: 2)
-        return Dictionary(uniqueKeysWithValues: index.files.map { ($0.name, String(decoding: $0.bytes, as: UTF8.self)) })
+        return Dictionary(
+            uniqueKeysWithValues: index.files.map { ($0.name, String(decoding: $0.bytes, as: UTF8.self)) })
     }
 
     @Test func postingsHoldTitleAndBodyPlacesOfEachDocument() {
@@ -53,7 +54,8 @@ import Testing
 
     @Test func theIndexDoesNotDependOnTheNumberOfThreads() {
         let documents = (0..<600).map { n in
-            SearchDocument(title: "第\(n)号", identifiers: [], text: "正文\(n % 7)和\(n % 11)词 word\(n)", url: "/\(n)/", date: nil)
+            SearchDocument(
+                title: "第\(n)号", identifiers: [], text: "正文\(n % 7)和\(n % 11)词 word\(n)", url: "/\(n)/", date: nil)
         }
         let one = SearchIndex(groups: [("甲", documents)], synonyms: [:], jobs: 1)
         let two = SearchIndex(groups: [("甲", documents)], synonyms: [:], jobs: 3)

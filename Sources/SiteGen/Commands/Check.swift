@@ -25,7 +25,9 @@ struct Check: ParsableCommand {
         for (name, entry) in metrics?.report ?? [] {
             let total = milliseconds(entry.total)
             let mean = milliseconds(entry.total / entry.calls)
-            print("\(total) ms\t\(entry.calls) calls\t\(mean) ms mean\t\(milliseconds(entry.longest)) ms longest\t\(name)")
+            print(
+                "\(total) ms\t\(entry.calls) calls\t\(mean) ms mean\t\(milliseconds(entry.longest)) ms longest\t\(name)"
+            )
         }
         if report.hasErrors { throw ExitCode(1) }
     }

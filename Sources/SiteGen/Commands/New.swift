@@ -36,7 +36,8 @@ struct NewSite: ParsableCommand {
     var source = "."
 
     func run() throws {
-        guard !slug.isEmpty, slug.utf8.allSatisfy({ (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D })
+        guard !slug.isEmpty,
+            slug.utf8.allSatisfy({ (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D })
         else { throw ValidationError("the slug must be lower-case letters, digits and hyphens") }
         let scaffold = SiteScaffold(
             root: source, slug: slug, kind: kind, name: name, nameEn: nameEn ?? name, host: host,

@@ -29,8 +29,10 @@ struct DirectiveContext {
                 Diagnostic(
                     "directive-file", directive.position,
                     problem: Bilingual(
-                        zh: "“\(graph.variant.name)”版本里没有文件“\(name)”", en: "`\(graph.variant.name)` shows no file `\(name)`"),
-                    remedy: Bilingual(zh: "请把文件放到本页旁边，并检查它的公开范围", en: "put the file beside the page and check who may see it"),
+                        zh: "“\(graph.variant.name)”版本里没有文件“\(name)”",
+                        en: "`\(graph.variant.name)` shows no file `\(name)`"),
+                    remedy: Bilingual(
+                        zh: "请把文件放到本页旁边，并检查它的公开范围", en: "put the file beside the page and check who may see it"),
                     related: loaded.visibilityPosition(ofSource: source)))
         default:
             diagnostics.append(

@@ -33,7 +33,8 @@ struct VideoDirective {
             "<track kind=\"captions\" default" + attribute("src", context.href(captions))
             + attribute("srclang", LanguageCode.tag(context.language))
             + attribute("label", context.string("captions")) + ">"
-        out += "<a\(attribute("href", context.href(source)))>\(escapedHTML(context.string("downloadVideo")))</a></video>"
+        out +=
+            "<a\(attribute("href", context.href(source)))>\(escapedHTML(context.string("downloadVideo")))</a></video>"
         if !directive.label.isEmpty { out += "<figcaption>\(escapedHTML(directive.label))</figcaption>" }
         return Array((out + "</figure>\n").utf8)
     }

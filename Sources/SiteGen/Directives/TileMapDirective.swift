@@ -25,7 +25,9 @@ struct TileMapDirective {
             diagnostics.append(
                 Diagnostic(
                     "map-data", directive.position,
-                    problem: Bilingual(zh: "没有含 slug、column、row 三列的数据文件“\(name)”", en: "there is no data file `\(name)` with the columns slug, column, row"),
+                    problem: Bilingual(
+                        zh: "没有含 slug、column、row 三列的数据文件“\(name)”",
+                        en: "there is no data file `\(name)` with the columns slug, column, row"),
                     remedy: Bilingual(zh: "请检查 Content/data 和 _data.yaml", en: "check Content/data and _data.yaml")))
             return []
         }
@@ -74,7 +76,8 @@ struct TileMapDirective {
             let lines = Self.lines(tile.name)
             for (n, line) in lines.enumerated() {
                 let y = top + Self.height / 2 + 8 + (2 * n - lines.count + 1) * 12
-                out += "<text x=\"\(left + Self.width / 2)\" y=\"\(y)\" text-anchor=\"middle\">\(escapedHTML(line))</text>"
+                out +=
+                    "<text x=\"\(left + Self.width / 2)\" y=\"\(y)\" text-anchor=\"middle\">\(escapedHTML(line))</text>"
             }
             out += "</a>"
         }
@@ -85,7 +88,8 @@ struct TileMapDirective {
     private static func lines(_ name: String) -> [String] {
         if name.contains(" ") {
             let words = name.split(separator: " ")
-            return words.count > 2 ? [words.dropLast().joined(separator: " "), String(words.last!)] : words.map(String.init)
+            return words.count > 2
+                ? [words.dropLast().joined(separator: " "), String(words.last!)] : words.map(String.init)
         }
         let suffixes = ["街道办事处", "人民政府", "管理委员会", "管委会", "风景区"]
         for suffix in suffixes where name.hasSuffix(suffix) && name.count > suffix.count {

@@ -67,7 +67,9 @@ final class ImageMaker: Sendable {
         let output = "\(folder)/.\(getpid()).version"
         defer { unlink(output) }
         guard try ChildProcess.run([tool, "version"], output: output) == 0 else {
-            throw FileError("GraphicsMagick is needed for pictures (apt-get install graphicsmagick); looking for", tool, code: ENOENT)
+            throw FileError(
+                "GraphicsMagick is needed for pictures (apt-get install graphicsmagick); looking for", tool,
+                code: ENOENT)
         }
         let text = String(decoding: try FileSystem.read(output), as: UTF8.self)
         return String(text.prefix { $0 != "\n" })

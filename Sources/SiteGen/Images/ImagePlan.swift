@@ -83,6 +83,7 @@ struct ImagePlan: Sendable {
             Diagnostic(
                 "svg-active", SourcePosition(path: file.source),
                 problem: Bilingual(zh: "SVG 图片里有可执行的内容", en: "the SVG drawing holds something that can run"),
-                remedy: Bilingual(zh: "请删去脚本、事件和外部对象后重新保存", en: "save it again without scripts, handlers and foreign objects")))
+                remedy: Bilingual(
+                    zh: "请删去脚本、事件和外部对象后重新保存", en: "save it again without scripts, handlers and foreign objects")))
     }
 }

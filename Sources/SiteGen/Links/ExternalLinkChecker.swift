@@ -54,7 +54,8 @@ struct ExternalLinkChecker {
             switch known[url] {
             case .status(let code) where code >= 400:
                 found.append(dead(url, position, zh: "返回 \(code)", en: "answers \(code)"))
-            case .failed(let code): found.append(dead(url, position, zh: "没有应答（curl \(code)）", en: "gives no answer (curl \(code))"))
+            case .failed(let code):
+                found.append(dead(url, position, zh: "没有应答（curl \(code)）", en: "gives no answer (curl \(code))"))
             default: continue
             }
         }
@@ -62,7 +63,9 @@ struct ExternalLinkChecker {
             found.append(
                 Diagnostic(
                     "external-links", SourcePosition(path: "Content"), severity: .warning,
-                    problem: Bilingual(zh: "只检查了前 \(Self.maxLinks) 个外部链接", en: "only the first \(Self.maxLinks) external links were asked"),
+                    problem: Bilingual(
+                        zh: "只检查了前 \(Self.maxLinks) 个外部链接",
+                        en: "only the first \(Self.maxLinks) external links were asked"),
                     remedy: Bilingual(zh: "请再运行一次，其余的会接着检查", en: "run again for the rest")))
         }
         return found
@@ -95,9 +98,14 @@ struct ExternalLinkChecker {
         let output = "/tmp/.sitegen-link.\(getpid()).\(UInt64.random(in: 0...UInt64.max))"
         defer { unlink(output) }
         let arguments =
-            ["curl", "--silent", "--location", "--max-redirs", "5", "--proto", "=http,https", "--proto-redir", "=http,https"]
+            [
+                "curl", "--silent", "--location", "--max-redirs", "5", "--proto", "=http,https", "--proto-redir",
+                "=http,https",
+            ]
             + ["--max-time", "15", "--max-filesize", "2000000", "--user-agent", "XinmiPortal-linkcheck/1"]
-            + (method == "HEAD" ? ["--head"] : []) + ["--output", "/dev/null", "--write-out", "%{http_code}", "--", url]
+            + (method == "HEAD" ? ["--head"] : []) + [
+                "--output", "/dev/null", "--write-out", "%{http_code}", "--", url,
+            ]
         guard let status = try? ChildProcess.run(arguments, output: output) else { return .failed(-1) }
         let code = (try? FileSystem.read(output, limit: 64)).flatMap { decimal($0) } ?? 0
         // An answer larger than the limit is an answer.
@@ -113,12 +121,14 @@ struct ExternalLinkChecker {
     // MARK: Cache
 
     private func readCache() -> [String: Answer] {
-        guard let json = try? JSON(parsing: FileSystem.read(cachePath, limit: 16 << 20)), let entries = json.object else {
+        guard let json = try? JSON(parsing: FileSystem.read(cachePath, limit: 16 << 20)), let entries = json.object
+        else {
             return [:]
         }
         var known: [String: Answer] = [:]
         for (url, entry) in entries {
-            guard let at = entry["at"]?.integer, now.seconds - at < Self.lifetime, let status = entry["status"]?.integer,
+            guard let at = entry["at"]?.integer, now.seconds - at < Self.lifetime,
+                let status = entry["status"]?.integer,
                 status > 0
             else { continue }
             known[url] = .status(status)
@@ -132,7 +142,8 @@ struct ExternalLinkChecker {
         var entries: [String: JSON] = [:]
         for (url, answer) in known {
             guard case .status(let code) = answer else { continue }
-            entries[url] = old[url]?["status"]?.integer == code && (old[url]?["at"]?.integer ?? 0) > now.seconds - Self.lifetime
+            entries[url] =
+                old[url]?["status"]?.integer == code && (old[url]?["at"]?.integer ?? 0) > now.seconds - Self.lifetime
                 ? old[url]! : .object(["status": .integer(code), "at": .integer(now.seconds)])
         }
         try? FileSystem.makeDirectories(FileSystem.parent(cachePath))

@@ -28,7 +28,11 @@ struct VariantWriter {
     mutating func write() throws(FileError) {
         if selection.isPartial, let transaction {
             previous = (try? FileSystem.read(transaction.root + "/" + manifestPath)).flatMap { Manifest($0) }
-            if previous == nil { report("partial-first", zh: "还没有完整构建过", en: "there is no whole build to change a part of", remedyZh: "请先不带 --site 构建一次", remedyEn: "build once without --site") }
+            if previous == nil {
+                report(
+                    "partial-first", zh: "还没有完整构建过", en: "there is no whole build to change a part of",
+                    remedyZh: "请先不带 --site 构建一次", remedyEn: "build once without --site")
+            }
         }
         try writeOutputs()
         guard let transaction else { return }
@@ -152,7 +156,8 @@ struct VariantWriter {
                 && place.text.hasSuffix("index.html")
         }
         guard !gone.isEmpty else { return }
-        let addresses = gone.keys.map { "/" + percentEncodedPath(String($0.text.dropLast("index.html".count))) }.sorted()
+        let addresses = gone.keys.map { "/" + percentEncodedPath(String($0.text.dropLast("index.html".count))) }
+            .sorted()
         var showing: [String: Set<String>] = [:]
         for (place, entry) in previous.files {
             guard let slug = entry.site, !selection.contains(slug: slug, configuration),
@@ -168,7 +173,8 @@ struct VariantWriter {
         for (slug, addresses) in showing.sorted(by: { $0.key < $1.key }) {
             let list = addresses.sorted().prefix(3).joined(separator: " ")
             report(
-                "still-shown", zh: "站点“\(slug)”还在显示要撤下的 \(list)", en: "the site `\(slug)` still shows what this withdraws: \(list)",
+                "still-shown", zh: "站点“\(slug)”还在显示要撤下的 \(list)",
+                en: "the site `\(slug)` still shows what this withdraws: \(list)",
                 remedyZh: "请一起构建：--site \(request.sites.joined(separator: " ")) \(slug)",
                 remedyEn: "build it too: --site \(request.sites.joined(separator: " ")) \(slug)")
         }

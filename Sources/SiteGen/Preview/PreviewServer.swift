@@ -3,73 +3,75 @@ import FlyingSocks
 import Foundation
 import PortalBase
 
-/// Serves one built tree on loopback for an editor's eyes, and tells open pages to reload.
-actor PreviewServer {
-    private let root: String
-    private let port: UInt16
-    private var generation = 0
+/// Serves one audience's tree of a `PreviewSite` on loopback, tells open pages when something changed, and lays what is
+/// wrong over them.
+struct PreviewServer {
+    let site: PreviewSite
+    let variant: Int
+    let port: UInt16
+    /// Ports of all audiences, for the page that shows them side by side.
+    let ports: [UInt16]
+    let language: String
 
-    /// Path that open pages ask; the preview adds the script that asks it, the built tree never has it.
-    private static let reloadPath = "/_preview/generation"
-    /// A file, since the pages' own policy allows no inline script.
-    private static let scriptPath = "/_preview/reload.js"
-    private static let script = """
-        let known;
-        const ask = async () => {
-          try {
-            const generation = await (await fetch("\(reloadPath)")).text();
-            if (known !== undefined && known !== generation) location.reload();
-            known = generation;
-          } catch {}
-          setTimeout(ask, 300);
-        };
-        ask();
-        """
+    /// Paths of the preview's own; the built tree never has them.
+    private static let prefix = "/_preview/"
 
-    init(root: String, port: UInt16) {
-        self.root = root
-        self.port = port
-    }
-
-    func reload() { generation += 1 }
-
-    nonisolated func run() async throws {
+    func run() async throws {
         let server = HTTPServer(address: try .inet(ip4: "127.0.0.1", port: port))
-        await server.appendRoute("*") { request in await self.respond(to: request.path) }
+        await server.appendRoute("*") { request in await respond(to: request) }
         try await server.run()
     }
 
-    private func respond(to path: String) -> HTTPResponse {
-        if path == Self.reloadPath {
-            return HTTPResponse(
-                statusCode: .ok, headers: HTTPHeaders([.contentType: "text/plain"]), body: Data(String(generation).utf8)
-            )
-        }
-        if path == Self.scriptPath {
-            return HTTPResponse(
-                statusCode: .ok, headers: HTTPHeaders([.contentType: "text/javascript"]), body: Data(Self.script.utf8))
-        }
-        let decoded = percentDecoded(path) ?? path
-        guard decoded.hasPrefix("/"), !decoded.split(separator: "/").contains("..") else {
+    private func respond(to request: HTTPRequest) async -> HTTPResponse {
+        let path = percentDecoded(request.path) ?? request.path
+        // Another site's page may send a browser here; only our own pages have business with the preview.
+        if let host = request.headers[.host], !["127.0.0.1:\(port)", "localhost:\(port)"].contains(host) {
             return HTTPResponse(statusCode: .badRequest)
         }
-        // The server library drops the slash at the end of a path, so a folder is known by looking.
-        var relative = decoded
-        if FileSystem.kind(root + relative) == .directory {
-            relative += relative.hasSuffix("/") ? "index.html" : "/index.html"
+        if (path + "/").hasPrefix(Self.prefix) { return await ownPage(path, request) }
+        guard path.hasPrefix("/"), !path.split(separator: "/").contains("..") else {
+            return HTTPResponse(statusCode: .badRequest)
         }
-        // A missing file is the 404 page, not a failure.
-        let found = try? FileSystem.read(root + relative)
-        let bytes = found ?? (try? FileSystem.read(root + "/404.html")) ?? Array("404".utf8)
-        if found == nil { relative = "/404.html" }
-        let type = Self.contentType(relative)
-        var body = Data(bytes)
+        let answer = await site.answer(path, variant: variant)
+        let type = Self.contentType(answer.path)
+        var body = Data(answer.bytes)
         if type.hasPrefix("text/html") {
-            body += Data("<script type=\"module\" src=\"\(Self.scriptPath)\"></script>".utf8)
+            // A file, since the pages' own policy allows no inline script.
+            body += Data(
+                "<script type=\"module\" src=\"\(Self.prefix)preview.js?after=\(answer.generation)\"></script>".utf8)
         }
-        return HTTPResponse(
-            statusCode: found == nil ? .notFound : .ok,
-            headers: HTTPHeaders([.contentType: type, HTTPHeader("Cache-Control"): "no-store"]),
+        return Self.response(answer.isFound ? .ok : .notFound, type, body)
+    }
+
+    private func ownPage(_ path: String, _ request: HTTPRequest) async -> HTTPResponse {
+        let query = Dictionary(request.query.map { ($0.name, $0.value) }) { first, _ in first }
+        switch path.dropFirst(Self.prefix.count) {
+        case "preview.js": return Self.response(.ok, "text/javascript", Data(PreviewPages.script.utf8))
+        case "errors":
+            let found = await site.errors(query["path"] ?? "/", variant: variant)
+            let list = JSON.array(
+                found.map {
+                    .object(["severity": .string($0.severity.rawValue), "line": .string($0.line(language: language))])
+                })
+            return Self.response(.ok, "application/json", Data(list.canonicalBytes))
+        case "events":
+            let known = query["after"].flatMap(Int.init) ?? 0
+            return HTTPResponse(
+                statusCode: .ok,
+                headers: HTTPHeaders([.contentType: "text/event-stream", HTTPHeader("Cache-Control"): "no-store"]),
+                body: HTTPBodySequence(from: EventStream(site: site, known: known)))
+        case "", "side":
+            let names = await site.variantNames
+            let html = PreviewPages.sideBySide(Array(zip(names, ports)), path: query["path"] ?? "/")
+            return Self.response(.ok, "text/html; charset=utf-8", Data(html.utf8))
+        case "side.css": return Self.response(.ok, "text/css", Data(PreviewPages.style.utf8))
+        default: return HTTPResponse(statusCode: .notFound)
+        }
+    }
+
+    private static func response(_ status: HTTPStatusCode, _ type: String, _ body: Data) -> HTTPResponse {
+        HTTPResponse(
+            statusCode: status, headers: HTTPHeaders([.contentType: type, HTTPHeader("Cache-Control"): "no-store"]),
             body: body)
     }
 
@@ -85,8 +87,37 @@ actor PreviewServer {
         case "jpg", "jpeg": "image/jpeg"
         case "webp": "image/webp"
         case "pdf": "application/pdf"
+        case "mp4", "m4v": "video/mp4"
+        case "webm": "video/webm"
+        case "vtt": "text/vtt; charset=utf-8"
         case "txt", "csv": "text/plain; charset=utf-8"
         default: "application/octet-stream"
         }
+    }
+}
+
+/// Server-sent events (WHATWG HTML 9.2): the number of every new state.
+private struct EventStream: AsyncBufferedSequence {
+    typealias Element = UInt8
+    let site: PreviewSite
+    let known: Int
+
+    func makeAsyncIterator() -> Iterator { Iterator(site: site, known: known) }
+
+    struct Iterator: AsyncBufferedIteratorProtocol {
+        let site: PreviewSite
+        var known: Int
+        var rest: ArraySlice<UInt8> = Array(": open\n\n".utf8)[...]
+
+        mutating func nextBuffer(suggested count: Int) async throws -> [UInt8]? {
+            if rest.isEmpty {
+                known = await site.generation(after: known)
+                rest = Array("id: \(known)\ndata: \(known)\n\n".utf8)[...]
+            }
+            defer { rest = rest.dropFirst(count) }
+            return Array(rest.prefix(count))
+        }
+
+        mutating func next() async throws -> UInt8? { try await nextBuffer(suggested: 1)?.first }
     }
 }

@@ -35,7 +35,8 @@ struct SiteScaffold {
         var found: [Diagnostic] = []
         guard SiteConfiguration(changed, diagnostics: &found) != nil, !found.hasErrors else {
             throw ScaffoldError(
-                zh: "新条目不成立：\(found.first?.problem.zh ?? "")", en: "the new entry does not hold: \(found.first?.problem.en ?? "")")
+                zh: "新条目不成立：\(found.first?.problem.zh ?? "")",
+                en: "the new entry does not hold: \(found.first?.problem.en ?? "")")
         }
         let files = try Archetypes(root: root, theme: theme).site([
             "slug": slug, "name": name, "nameEn": nameEn, "date": now.date(in: configuration.group.zone).text,

@@ -13,6 +13,10 @@ struct BodyAssembler: Sendable {
     let loaded: LoadedContent
     let forms: FormPages
 
+    func replacing(_ graph: SiteGraph, _ documents: [MarkdownDocument?], _ loaded: LoadedContent) -> BodyAssembler {
+        BodyAssembler(graph: graph, documents: documents, plan: plan, images: images, loaded: loaded, forms: forms)
+    }
+
     /// What is still open while a body is put together.
     private enum OpenLink {
         case none
@@ -202,7 +206,8 @@ struct BodyAssembler: Sendable {
                     remedy: Bilingual(zh: "写成 ![说明](图片)", en: "write ![description](image)")))
         }
         if let published {
-            out += PictureHTML(graph: graph, images: images, docroot: docroot)
+            out +=
+                PictureHTML(graph: graph, images: images, docroot: docroot)
                 .html(file: published, alternative: alternative, title: title).utf8
             return
         }

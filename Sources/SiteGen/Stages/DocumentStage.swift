@@ -5,19 +5,21 @@ import Synchronization
 
 /// Markdown bodies to documents, each distinct body once for all audiences.
 struct DocumentStage: Sendable {
-    let configuration: SiteConfiguration
-    let directives: Set<String>
+    let engine: MarkdownEngine
     let jobs: Int
     let cache: DocumentCache?
 
     /// Directives that sitegen itself draws, besides the theme's.
     static let ownLeaves: Set<String> = ["table", "form", "figure", "video", "live", "map"]
 
+    static func engine(configuration: SiteConfiguration, themes: [String: Theme]) -> MarkdownEngine {
+        let directives = themes.values.reduce(into: Set<String>()) { $0.formUnion($1.directives.keys) }
+        return MarkdownEngine(
+            containers: directives, leaves: ownLeaves.union(directives), rawHTML: configuration.rawHTML)
+    }
+
     /// - Returns: for each content, the documents of its pages in their order.
     func run(_ contents: [VisibleContent], diagnostics: inout [Diagnostic]) -> [[MarkdownDocument]] {
-        let engine = MarkdownEngine(
-            containers: directives, leaves: Self.ownLeaves.union(directives),
-            rawHTML: configuration.rawHTML)
         // A page whose body reads the same to two audiences is parsed once.
         var work: [VisiblePage] = []
         var workByPage: [Int: [Int]] = [:]
@@ -32,6 +34,7 @@ struct DocumentStage: Sendable {
             }
         }
         let bodies = work
+        let (engine, cache) = (engine, cache)
         let results = parallelMap(bodies.count, jobs: jobs) { index, _ -> (MarkdownDocument, [Diagnostic]) in
             let page = bodies[index]
             if let known = cache?.document(page) { return known }

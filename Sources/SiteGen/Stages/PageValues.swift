@@ -12,11 +12,19 @@ struct PageValues: Sendable {
     let theme: Theme
     /// The edition whose pages are drawn.
     let edition: Int
+    private let local: LocalText
+
+    init(graph: SiteGraph, documents: [MarkdownDocument?], theme: Theme, edition: Int) {
+        self.graph = graph
+        self.documents = documents
+        self.theme = theme
+        self.edition = edition
+        local = LocalText(theme: theme, language: graph.editions[edition].language)
+    }
 
     private var zone: ZoneOffset { graph.configuration.group.zone }
     private var language: String { graph.editions[edition].language }
     private var docroot: Int { graph.editions[edition].docroot }
-    private var local: LocalText { LocalText(theme: theme, language: language) }
 
     /// The absolute URL of a path of this edition's docroot.
     func absolute(_ path: String) -> String { graph.href(path, in: docroot, from: -1) }

@@ -6,7 +6,9 @@ enum PlainText {
         (Array("&#39;".utf8), UInt8(ascii: "'")),
     ]
     /// Elements that stand within a line of text; any other tag parts two texts.
-    private static let inline: Set<String> = ["a", "em", "strong", "code", "del", "sup", "sub", "small", "span", "mark"]
+    private static let inline: Set<String> = [
+        "a", "em", "strong", "code", "del", "sup", "sub", "small", "span", "mark",
+    ]
 
     static func of(_ html: [UInt8]) -> String {
         var out: [UInt8] = []

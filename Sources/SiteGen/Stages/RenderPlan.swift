@@ -41,7 +41,8 @@ struct RenderPlan: Sendable {
     static let searchFolder = "search-index"
 
     private(set) var outputs: [Output] = []
-    private var owners: [Place: SourcePosition] = [:]
+    /// Index into `outputs` by place.
+    private var owners: [Place: Int] = [:]
 
     private struct Place: Hashable {
         let docroot: Int
@@ -55,7 +56,9 @@ struct RenderPlan: Sendable {
         for site in Set(graph.editions.map(\.site)).sorted() {
             let configuration = graph.configuration.sites[site]
             let docroot = graph.editions.first { $0.site == site }!.docroot
-            add("/sitemap-\(configuration.slug).xml", docroot, site, .sitemapXML(site: site), configuration.position, &diagnostics)
+            add(
+                "/sitemap-\(configuration.slug).xml", docroot, site, .sitemapXML(site: site), configuration.position,
+                &diagnostics)
         }
         for docroot in graph.docroots.indices {
             add("/sitemap.xml", docroot, nil, .sitemapIndex(docroot: docroot), root, &diagnostics)
@@ -91,6 +94,9 @@ struct RenderPlan: Sendable {
         return has(path) || has(path + (path.isEmpty || path.hasSuffix("/") ? "index.html" : "/index.html"))
     }
 
+    /// Index of the output at a path of the shared docroot.
+    func output(_ path: String) -> Int? { owners[Place(docroot: 0, path: path)] }
+
     private mutating func addNode(
         _ index: Int, _ graph: SiteGraph, _ themes: [String: Theme], _ diagnostics: inout [Diagnostic]
     ) {
@@ -108,7 +114,9 @@ struct RenderPlan: Sendable {
                 .node(index, listPage: number, listPages: pages), &self)
         }
         if node.kind == .home || (node.kind == .section && !node.children.isEmpty) {
-            for format in FeedFormat.allCases { put(node.path + format.rawValue, .feed(node: index, format: format), &self) }
+            for format in FeedFormat.allCases {
+                put(node.path + format.rawValue, .feed(node: index, format: format), &self)
+            }
         }
         if theme?.has("archive") ?? false {
             for (number, period) in graph.archive(of: index).enumerated() {
@@ -147,9 +155,11 @@ struct RenderPlan: Sendable {
 
     /// A file where another output needs a folder: whichever came first would lose.
     private func checkFolders(_ diagnostics: inout [Diagnostic]) {
+        var checked: Set<Place> = []
         for output in outputs {
             var folder = FileSystem.parent(output.path)
-            while folder != "." {
+            // Most files share their folders.
+            while folder != ".", checked.insert(Place(docroot: output.docroot, path: folder)).inserted {
                 if let holder = owners[Place(docroot: output.docroot, path: folder)] {
                     diagnostics.append(
                         Diagnostic(
@@ -157,7 +167,7 @@ struct RenderPlan: Sendable {
                             problem: Bilingual(
                                 zh: "/\(folder) 既是文件又是目录", en: "/\(folder) would be a file and a folder at once"),
                             remedy: Bilingual(zh: "请改其中一个的名称或别名", en: "change the name or alias of one"),
-                            related: holder))
+                            related: outputs[holder].owner))
                 }
                 folder = FileSystem.parent(folder)
             }
@@ -197,16 +207,17 @@ struct RenderPlan: Sendable {
             path += "/index.html"
         }
         let place = Place(docroot: docroot, path: path)
-        if owners[place] != nil || path.hasPrefix(Self.searchFolder + "/") {
+        let holder = owners[place]
+        if holder != nil || path.hasPrefix(Self.searchFolder + "/") {
             diagnostics.append(
                 Diagnostic(
                     "duplicate-url", owner,
                     problem: Bilingual(zh: "两个来源产生同一网址 /\(path)", en: "two sources make the same URL /\(path)"),
                     remedy: Bilingual(zh: "请改其中一个的 slug、文件名或别名", en: "change the slug, file name or alias of one"),
-                    related: owners[place]))
+                    related: holder.map { outputs[$0].owner }))
             return
         }
-        owners[place] = owner
+        owners[place] = outputs.count
         outputs.append(Output(docroot: docroot, path: path, site: site, job: job, owner: owner))
     }
 }

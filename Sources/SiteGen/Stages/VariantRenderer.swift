@@ -6,15 +6,15 @@ import Templates
 
 /// Renders one audience's tree: from jobs to bytes, knowing no disk.
 struct VariantRenderer: Sendable {
-    let graph: SiteGraph
+    private(set) var graph: SiteGraph
     let themes: [String: Theme]
-    let documents: [MarkdownDocument?]
-    let assembler: BodyAssembler
+    private(set) var documents: [MarkdownDocument?]
+    private(set) var assembler: BodyAssembler
     let forms: FormPages
     private let images: ImagePlan
     private let imageMaker: ImageMaker?
     /// By edition; nil where the theme could not be loaded.
-    private let values: [PageValues?]
+    private var values: [PageValues?]
     /// What every page of an edition shares: strings, site, menu, and header and footer already drawn.
     private let frames: [Value]
 
@@ -40,11 +40,7 @@ struct VariantRenderer: Sendable {
         self.forms = forms
         self.images = images
         self.imageMaker = imageMaker
-        let values = graph.editions.indices.map { edition in
-            themes[graph.configuration.sites[graph.editions[edition].site].theme].map {
-                PageValues(graph: graph, documents: documents, theme: $0, edition: edition)
-            }
-        }
+        let values = Self.values(graph, documents, themes)
         self.values = values
         let data = PageValues.data(graph.tables)
         var frames: [Value] = []
@@ -67,6 +63,28 @@ struct VariantRenderer: Sendable {
             frames.append(.fields(frame))
         }
         self.frames = frames
+    }
+
+    private static func values(
+        _ graph: SiteGraph, _ documents: [MarkdownDocument?], _ themes: [String: Theme]
+    ) -> [PageValues?] {
+        graph.editions.indices.map { edition in
+            themes[graph.configuration.sites[graph.editions[edition].site].theme].map {
+                PageValues(graph: graph, documents: documents, theme: $0, edition: edition)
+            }
+        }
+    }
+
+    /// The same renderer over a page whose body changed; what pages share stays as it was drawn.
+    func replacing(
+        _ node: Int, with document: MarkdownDocument, _ graph: SiteGraph, _ loaded: LoadedContent
+    ) -> VariantRenderer {
+        var copy = self
+        copy.graph = graph
+        copy.documents[node] = document
+        copy.assembler = assembler.replacing(graph, copy.documents, loaded)
+        copy.values = Self.values(graph, copy.documents, themes)
+        return copy
     }
 
     private static func render(

@@ -24,7 +24,8 @@ struct ThemeLoader {
             } catch {
                 diagnostics.append(
                     problem(
-                        "theme", folder, zh: "主题“\(current)”读不出来：\(error)", en: "the theme `\(current)` cannot be read: \(error)",
+                        "theme", folder, zh: "主题“\(current)”读不出来：\(error)",
+                        en: "the theme `\(current)` cannot be read: \(error)",
                         remedyZh: "请检查 Themes 目录和 sites.yaml 中的 theme",
                         remedyEn: "check the Themes folder and `theme` in sites.yaml"))
                 return nil

@@ -1,0 +1,155 @@
+import PortalBase
+import SiteModel
+
+/// The sites as they are right now, in memory: pages are drawn when somebody asks for them, so that a change costs the
+/// reading of one file and the drawing of one page, however large the tree is.
+actor PreviewSite {
+    private let request: BuildRequest
+    private let assembler: SiteAssembler
+    private let report: @Sendable ([Diagnostic]) -> Void
+
+    private var assembly: SiteAssembly?
+    private var variants: [Variant] = []
+    /// Findings of the last reading; those of pages come when the pages are drawn.
+    private var findings: [Diagnostic] = []
+    private var generation = 0
+    private var waiting: [CheckedContinuation<Int, Never>] = []
+
+    private struct Variant {
+        let site: VariantSite
+        var drawn: [Int: VariantRenderer.Rendered] = [:]
+        var searchFiles: [String: [UInt8]]?
+    }
+
+    struct Answer: Sendable {
+        let path: String
+        let bytes: [UInt8]
+        let isFound: Bool
+        /// The state that the bytes show.
+        let generation: Int
+    }
+
+    init(request: BuildRequest, report: @escaping @Sendable ([Diagnostic]) -> Void) {
+        self.request = request
+        self.report = report
+        assembler = SiteAssembler(request: request, progress: .silent, cache: AssemblyCache())
+    }
+
+    var variantNames: [String] { variants.map(\.site.graph.variant.name) }
+
+    /// Folders outside `Content/` that pages come from.
+    var mountedFolders: [String] {
+        let mounts = variants.first?.site.graph.configuration.mounts ?? []
+        return Set(mounts.map { FileSystem.parent(request.source + "/" + $0.from) }).sorted()
+    }
+
+    /// Reads what changed. Where too little could be read, what was shown stays.
+    ///
+    /// - Parameter path: the one file that changed, if it is known, below the source folder.
+    func rebuild(changed path: String? = nil) {
+        if let path, let (next, found) = assembly?.rereading(path) {
+            show(next, (findings.filter { $0.position.path != path } + found).uniqueInOrder())
+            return
+        }
+        var found: [Diagnostic] = []
+        var next: SiteAssembly?
+        do throws(FileError) {
+            next = try assembler.assemble(&found)
+        } catch {
+            found.append(
+                Diagnostic(
+                    "unreadable", SourcePosition(path: error.path),
+                    problem: Bilingual(zh: "读不出来：\(error)", en: "this cannot be read: \(error)"),
+                    remedy: Bilingual(zh: "请检查文件和权限", en: "check the file and its permissions")))
+        }
+        show(next, found.uniqueInOrder())
+    }
+
+    private func show(_ next: SiteAssembly?, _ found: [Diagnostic]) {
+        if let next {
+            variants = next.variants.map { Variant(site: $0) }
+            assembly = next
+        }
+        findings = found
+        report(findings)
+        generation += 1
+        for continuation in waiting { continuation.resume(returning: generation) }
+        waiting = []
+    }
+
+    /// The number of the current state, once it is later than `known`.
+    func generation(after known: Int) async -> Int {
+        if generation > known { return generation }
+        return await withCheckedContinuation { waiting.append($0) }
+    }
+
+    /// A path of one audience's tree; its 404 page where there is none.
+    func answer(_ path: String, variant index: Int) -> Answer {
+        guard variants.indices.contains(index) else {
+            return Answer(
+                path: "/none.txt", bytes: Array("no content yet; see the errors".utf8), isFound: false,
+                generation: generation)
+        }
+        let relative = String(path.drop { $0 == "/" })
+        for candidate in [relative, relative + (relative.isEmpty || relative.hasSuffix("/") ? "" : "/") + "index.html"]
+        {
+            if let output = variants[index].site.plan.output(candidate) {
+                return Answer(path: candidate, bytes: draw(output, index).bytes, isFound: true, generation: generation)
+            }
+        }
+        if relative.hasPrefix(RenderPlan.searchFolder + "/"), let bytes = searchFile(relative, index) {
+            return Answer(path: relative, bytes: bytes, isFound: true, generation: generation)
+        }
+        guard let missing = variants[index].site.plan.output("404.html") else {
+            return Answer(path: "/404.txt", bytes: Array("404".utf8), isFound: false, generation: generation)
+        }
+        return Answer(path: "404.html", bytes: draw(missing, index).bytes, isFound: false, generation: generation)
+    }
+
+    /// What is wrong, as far as a page's reader cares: with the whole, then with the page.
+    func errors(_ path: String, variant index: Int) -> [Diagnostic] {
+        var all = findings
+        let relative = String(path.drop { $0 == "/" })
+        let candidate = relative.isEmpty || relative.hasSuffix("/") ? relative + "index.html" : relative
+        if variants.indices.contains(index), let output = variants[index].site.plan.output(candidate) {
+            all += draw(output, index).diagnostics
+        }
+        return all.uniqueInOrder()
+    }
+
+    private func draw(_ output: Int, _ index: Int) -> VariantRenderer.Rendered {
+        if let known = variants[index].drawn[output] { return known }
+        var rendered = VariantRenderer.Rendered()
+        do throws(FileError) {
+            rendered = try variants[index].site.renderer.render(variants[index].site.plan.outputs[output])
+        } catch {
+            rendered.diagnostics.append(
+                Diagnostic(
+                    "unreadable", variants[index].site.plan.outputs[output].owner,
+                    problem: Bilingual(zh: "读不出来：\(error)", en: "this cannot be read: \(error)"),
+                    remedy: Bilingual(zh: "请检查文件和权限", en: "check the file and its permissions")))
+        }
+        if !rendered.diagnostics.isEmpty { report(rendered.diagnostics.uniqueInOrder()) }
+        variants[index].drawn[output] = rendered
+        return rendered
+    }
+
+    /// The search index needs every page: made at its first use after a change.
+    private func searchFile(_ path: String, _ index: Int) -> [UInt8]? {
+        if variants[index].searchFiles == nil {
+            let site = variants[index].site
+            let outputs = site.plan.outputs
+            let bodies = parallelMap(outputs.count, jobs: request.jobs) { number, _ -> (Int, [UInt8])? in
+                // A page that cannot be drawn is not found either; its errors show where it is opened.
+                guard case .node(let node, 1, _) = outputs[number].job,
+                    let content = (try? site.renderer.render(outputs[number]))?.content
+                else { return nil }
+                return (node, content)
+            }
+            let contents = Dictionary(bodies.compactMap { $0 }) { first, _ in first }
+            let files = SearchStage(graph: site.graph, jobs: request.jobs).run(contents)
+            variants[index].searchFiles = Dictionary(files.map { ($0.path, $0.bytes) }) { first, _ in first }
+        }
+        return variants[index].searchFiles?[path]
+    }
+}
