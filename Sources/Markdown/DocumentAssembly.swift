@@ -103,7 +103,8 @@ struct DocumentAssembly {
                 let text = literal(node)
                 heading?.text += text
                 characters += countCharacters(text)
-                if type == CMARK_NODE_CODE { codeLiterals.append(Array(text.utf8)) }
+                // A backtick stands before it in the source: what follows does not begin a line.
+                if type == CMARK_NODE_CODE { codeLiterals.append([UInt8(ascii: "`")] + text.utf8) }
                 if heading == nil, inExcerpt, excerptCount < Self.excerptCharacters, isInParagraph(node) {
                     excerpt += text
                     excerptCount += text.unicodeScalars.count

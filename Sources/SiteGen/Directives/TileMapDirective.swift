@@ -77,7 +77,7 @@ struct TileMapDirective {
             for (n, line) in lines.enumerated() {
                 let y = top + Self.height / 2 + 8 + (2 * n - lines.count + 1) * 12
                 out +=
-                    "<text x=\"\(left + Self.width / 2)\" y=\"\(y)\" text-anchor=\"middle\">\(escapedHTML(line))</text>"
+                    "<text\(n > 0 ? " class=\"minor\"" : "") x=\"\(left + Self.width / 2)\" y=\"\(y)\" text-anchor=\"middle\">\(escapedHTML(line))</text>"
             }
             out += "</a>"
         }
