@@ -24,8 +24,8 @@ struct BuildRequest: Sendable {
 struct BuildReport: Sendable {
     var diagnostics: [Diagnostic] = []
     var sourcePages = 0
-    /// Files of each variant's docroots.
-    var outputs: [(variant: String, files: Int)] = []
+    /// What each variant's trees hold, and what formsapi gets of it.
+    var variants: [(manifest: Manifest, runtime: [String: SHA256Digest])] = []
     var changed = 0
     var deleted = 0
     var unchanged = 0
@@ -66,7 +66,7 @@ struct SiteBuilder: Sendable {
                     site: variant, selection: selection, transaction: transaction, request: request)
                 try writer.write()
                 diagnostics += writer.diagnostics
-                report.outputs.append((variant.graph.variant.name, writer.manifest.files.count))
+                report.variants.append((writer.manifest, writer.runtime))
             }
         } catch {
             try transaction?.abandon()

@@ -10,6 +10,8 @@ struct VariantWriter {
 
     private(set) var diagnostics: [Diagnostic] = []
     private(set) var manifest: Manifest
+    /// Digests of what formsapi reads, by name below the runtime folder.
+    private(set) var runtime: [String: SHA256Digest] = [:]
     /// What lies there from the last build; only looked at when a part of the sites is published.
     private var previous: Manifest?
 
@@ -35,6 +37,8 @@ struct VariantWriter {
             }
         }
         try writeOutputs()
+        let runtimeFiles = runtimeFiles()
+        runtime = Dictionary(runtimeFiles.map { ($0.name, SHA256Digest(of: $0.bytes)) }) { first, _ in first }
         guard let transaction else { return }
         if let previous {
             for (place, entry) in previous.files where !selection.contains(slug: entry.site, site.graph.configuration) {
@@ -44,7 +48,7 @@ struct VariantWriter {
         }
         try transaction.put(manifestPath, manifest.bytes)
         try deleteStrays(transaction)
-        try putRuntime(transaction)
+        try putRuntime(runtimeFiles, transaction)
     }
 
     // MARK: Files
@@ -190,23 +194,27 @@ struct VariantWriter {
     // MARK: What formsapi reads
 
     /// Definitions by digest (old ones stay, their submissions are still answerable) and shells.
-    private mutating func putRuntime(_ transaction: OutputTransaction) throws(FileError) {
-        let folder = "\(name).runtime"
-        for file in site.forms.runtimeFiles {
-            try transaction.put("\(folder)/forms/\(file.digest).json", file.bytes)
-        }
+    private mutating func runtimeFiles() -> [(name: String, bytes: [UInt8], site: Int?)] {
+        var files = site.forms.runtimeFiles.map { (name: "forms/\($0.digest).json", bytes: $0.bytes, site: Int?.none) }
         let current = JSON.object(
             Dictionary(uniqueKeysWithValues: site.forms.current.map { ($0.id, JSON.string($0.digest)) }))
-        try transaction.put("\(folder)/current.json", current.canonicalBytes)
-        let shells = site.renderer.shells(&diagnostics)
-        for shell in shells where selection.contains(shell.site) {
-            try transaction.put("\(folder)/\(shell.name)", shell.bytes)
+        files.append(("current.json", current.canonicalBytes, nil))
+        for shell in site.renderer.shells(&diagnostics) { files.append((shell.name, shell.bytes, shell.site)) }
+        return files
+    }
+
+    private func putRuntime(
+        _ files: [(name: String, bytes: [UInt8], site: Int?)], _ transaction: OutputTransaction
+    ) throws(FileError) {
+        let folder = "\(name).runtime"
+        for file in files where selection.contains(file.site) {
+            try transaction.put("\(folder)/\(file.name)", file.bytes)
         }
         // The frame of a site that this audience no longer sees names it.
         let location = transaction.root + "/" + folder
         guard FileSystem.kind(location) == .directory else { return }
         for entry in try FileSystem.list(location) where entry.name.hasPrefix("shell.") {
-            if !shells.contains(where: { $0.name == entry.name }) { transaction.delete("\(folder)/\(entry.name)") }
+            if !files.contains(where: { $0.name == entry.name }) { transaction.delete("\(folder)/\(entry.name)") }
         }
     }
 }
