@@ -57,6 +57,7 @@ struct SiteBuilder: Sendable {
         report.sourcePages = assembly.loaded.pages.count
         report.externalLinks = assembly.variants.flatMap { $0.renderer.externalLinks }
         let selection = SiteSelection(request.sites, assembly.loaded.configuration, diagnostics: &diagnostics)
+        guard !selection.isEmpty else { return }
         let transaction: OutputTransaction? =
             if let output = request.output { try OutputTransaction(root: output) } else { nil }
         do {

@@ -47,7 +47,10 @@ import Testing
                     if site == "portal", folder == "news/" || folder == "law/" {
                         let own = chance(2) ? max(rank, self.rank()) : rank
                         if shows(max(own, rank)) {
-                            menu.append(own == rank ? "\(folder)_index.md" : "{to: \(folder)_index.md, visibility: \(LeakTests.tags[own])}")
+                            menu.append(
+                                own == rank
+                                    ? "\(folder)_index.md"
+                                    : "{to: \(folder)_index.md, visibility: \(LeakTests.tags[own])}")
                         }
                     }
                 }
@@ -92,7 +95,8 @@ import Testing
             if chance(4) { head += "\nsites: [town]" }
             if chance(5) { head += "\nsearch: false" }
             if let other = others.last(where: { $0.rank <= rank }), chance(2) {
-                head += "\ndocument: {number: 号\(number(50)), \(chance(2) ? "replaced_by" : "interprets"): \(isBundle ? "../" : "")\(other.name)}"
+                head +=
+                    "\ndocument: {number: 号\(number(50)), \(chance(2) ? "replaced_by" : "interprets"): \(isBundle ? "../" : "")\(other.name)}"
             }
             let english = chance(3)
             var body = ""
@@ -102,7 +106,12 @@ import Testing
             if shows(rank) {
                 let base = "\(site)/" + (isBundle ? stem + "/index" : stem)
                 files[base + ".md"] = page(label, head + tag, body)
-                if english { files[base + ".en.md"] = page("E" + label, head.replacing("document", with: "extra").replacing("alias", with: "en/alias").replacing("en/aliases", with: "aliases") + tag, body) }
+                if english {
+                    files[base + ".en.md"] = page(
+                        "E" + label,
+                        head.replacing("document", with: "extra").replacing("alias", with: "en/alias").replacing(
+                            "en/aliases", with: "aliases") + tag, body)
+                }
                 if isBundle { files["\(site)/\(stem)/附\(n).csv"] = "a,\(label)\n" }
             }
             return (isBundle ? "p\(n)/index.md" : "p\(n).md", rank)
@@ -151,7 +160,8 @@ import Testing
         let report = try site.build(variants: [variant], output: nil)
         #expect(report.diagnostics.filter { $0.severity == .error } == [])
         let made = try #require(report.variants.first)
-        var all = Dictionary(uniqueKeysWithValues: made.manifest.files.map { ("\($0.host ?? "")/\($0.text)", $1.digest.hex) })
+        var all = Dictionary(
+            uniqueKeysWithValues: made.manifest.files.map { ("\($0.host ?? "")/\($0.text)", $1.digest.hex) })
         for (name, digest) in made.runtime { all["runtime/" + name] = digest.hex }
         all["manifest"] = SHA256Digest(of: made.manifest.bytes).hex
         return all
@@ -183,7 +193,10 @@ import Testing
             try site.build(variants: ["public"], output: "clean")
             for (name, text) in whole { try site.folder.write("Content/" + name, Array(text.utf8)) }
             // First everything public, then the tags as they are: what was shown must go.
-            let open = whole.mapValues { $0.replacing("visibility: intranet", with: "visibility: public").replacing("visibility: leaders", with: "visibility: public") }
+            let open = whole.mapValues {
+                $0.replacing("visibility: intranet", with: "visibility: public").replacing(
+                    "visibility: leaders", with: "visibility: public")
+            }
             for (name, text) in open { try site.folder.write("Content/" + name, Array(text.utf8)) }
             try site.build(variants: ["public"])
             for (name, text) in whole { try site.folder.write("Content/" + name, Array(text.utf8)) }

@@ -57,11 +57,11 @@ struct SmallSite {
 
     @discardableResult
     func build(
-        variants: [String] = [], output: String? = "out", overlays: [String] = [], jobs: Int = 2,
+        variants: [String] = [], sites: [String] = [], output: String? = "out", overlays: [String] = [], jobs: Int = 2,
         now: Instant = SmallSite.now
     ) throws -> BuildReport {
         let request = BuildRequest(
-            source: folder.path, output: output.map { folder.path + "/" + $0 }, variants: variants,
+            source: folder.path, output: output.map { folder.path + "/" + $0 }, variants: variants, sites: sites,
             overlays: overlays.map { folder.path + "/" + $0 }, now: now, jobs: jobs)
         return try SiteBuilder(request: request, progress: .silent).run()
     }

@@ -96,3 +96,39 @@ import Testing
         #expect(all.allSatisfy { $0 })
     }
 }
+
+@Suite struct FullWidthEmphasisTests {
+    private func html(_ source: String) -> String {
+        var diagnostics: [Diagnostic] = []
+        let engine = MarkdownEngine(containers: [], leaves: [])
+        let document = engine.render(
+            CutBody(uncut: Array(source.utf8), firstLine: 1), path: "a.md", diagnostics: &diagnostics)
+        #expect(diagnostics == [])
+        return String(decoding: document.html, as: UTF8.self)
+    }
+
+    @Test(arguments: [
+        ("正文**「重点」**内容", "<p>正文<strong>「重点」</strong>内容</p>\n"),
+        ("和**重点。**下文", "<p>和<strong>重点。</strong>下文</p>\n"),
+        ("*（甲）*乙", "<p><em>（甲）</em>乙</p>\n"), ("删~~“旧”~~新", "<p>删<del>“旧”</del>新</p>\n"),
+        ("`正文**「码」**内容`", "<p><code>正文**「码」**内容</code></p>\n"),
+        ("```\n正文**「码」**内容\n```", "<pre><code>正文**「码」**内容\n</code></pre>\n"),
+        ("正文\\*\\*「字面」\\*\\*内容", "<p>正文**「字面」**内容</p>\n"),
+        (
+            "| 表**「头」**里 |\n|---|\n| 格**。**x |",
+            "<table>\n<thead>\n<tr>\n<th>表<strong>「头」</strong>里</th>\n</tr>\n</thead>\n<tbody>\n<tr>\n<td>格<strong>。</strong>x</td>\n</tr>\n</tbody>\n</table>\n"
+        ),
+        ("## 节**「一」**名", "<h2 id=\"节-一-名\">节<strong>「一」</strong>名</h2>\n"),
+        ("a ** b", "<p>a ** b</p>\n"), ("* 「项」\n* 项", "<ul>\n<li>「项」</li>\n<li>项</li>\n</ul>\n"),
+    ])
+    func emphasisBesideFullWidthPunctuationIsEmphasis(_ source: String, _ wanted: String) {
+        #expect(html(source) == wanted)
+    }
+
+    @Test func lengthIsCountedAsPeopleCount() {
+        var diagnostics: [Diagnostic] = []
+        let body = CutBody(uncut: Array("中文 two words 2026。`码`".utf8), firstLine: 1)
+        let document = MarkdownEngine(containers: [], leaves: []).render(body, path: "a.md", diagnostics: &diagnostics)
+        #expect(document.characters == 6)
+    }
+}

@@ -79,11 +79,9 @@ struct NewPage: ParsableCommand {
                 throw ScaffoldError(zh: "\(path) 已经有了", en: "\(path) is there already")
             }
             let now = Instant.systemNow()
-            // A title may hold what YAML would read as its own.
-            let quoted = "\"" + title.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
             let bytes = try Archetypes(root: source, theme: theme).page(
                 section: parts.last!,
-                ["title": quoted, "date": now.minuteText(in: .shanghai), "day": now.date(in: .shanghai).text])
+                ["title": YAMLText.quoted(title), "date": now.minuteText(in: .shanghai), "day": now.date(in: .shanghai).text])
             try FileSystem.write(bytes, to: source + "/" + path)
             return [path]
         }

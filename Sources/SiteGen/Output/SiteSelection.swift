@@ -33,6 +33,8 @@ struct SiteSelection: Sendable {
     }
 
     var isPartial: Bool { chosen != nil }
+    /// Names were given and none of them is a site.
+    var isEmpty: Bool { chosen?.isEmpty ?? false }
 
     /// What sites share is published with any of them.
     func contains(_ site: Int?) -> Bool { site == nil || chosen?.contains(site!) ?? true }

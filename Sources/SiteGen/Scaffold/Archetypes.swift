@@ -50,3 +50,12 @@ struct ScaffoldError: Error {
 
     init(zh: String, en: String) { message = Bilingual(zh: zh, en: en) }
 }
+
+/// Text as YAML holds it between double quotes.
+enum YAMLText {
+    static func quoted(_ text: String) -> String { "\"" + escaped(text) + "\"" }
+
+    static func escaped(_ text: String) -> String {
+        text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: " ")
+    }
+}

@@ -39,7 +39,8 @@ struct SiteScaffold {
                 en: "the new entry does not hold: \(found.first?.problem.en ?? "")")
         }
         let files = try Archetypes(root: root, theme: theme).site([
-            "slug": slug, "name": name, "nameEn": nameEn, "date": now.date(in: configuration.group.zone).text,
+            "slug": slug, "name": name, "nameEn": nameEn, "nameInQuotes": YAMLText.escaped(name),
+            "nameEnInQuotes": YAMLText.escaped(nameEn), "date": now.date(in: configuration.group.zone).text,
         ])
         for file in files {
             let path = "\(root)/Content/\(folder)/\(file.path)"
@@ -53,20 +54,15 @@ struct SiteScaffold {
 
     private func entry(_ folder: String, _ theme: String) -> [String] {
         let prefix = kind == .department ? "/bm" : "/xz"
-        let address = host.map { "{ mode: host, host: \(quoted($0)) }" } ?? "{ mode: path, path: \(prefix)/\(slug)/ }"
+        let address = host.map { "{ mode: host, host: \(YAMLText.quoted($0)) }" } ?? "{ mode: path, path: \(prefix)/\(slug)/ }"
         return [
             "- slug: \(slug)",
             "  kind: \(kind.rawValue)",
             "  content: \(folder)",
-            "  name: { zh: \(quoted(name)), en: \(quoted(nameEn)) }",
+            "  name: { zh: \(YAMLText.quoted(name)), en: \(YAMLText.quoted(nameEn)) }",
             "  theme: \(theme)",
             "  address: \(address)",
         ]
-    }
-
-    /// A double-quoted YAML scalar.
-    private func quoted(_ text: String) -> String {
-        "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
     }
 
     /// Puts the lines after the last entry of `sites:`, indented like it.

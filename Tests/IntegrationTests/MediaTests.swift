@@ -1,0 +1,114 @@
+import Foundation
+import PortalBase
+import TestSupport
+import Testing
+
+@testable import SiteGen
+
+/// Pictures, films, streams and maps; GraphicsMagick runs for real.
+@Suite struct MediaTests {
+    private static let home = page("首页", "cascade: {visibility: public}")
+    private static let photo =
+        (try? Data(contentsOf: URL(fileURLWithPath: repositoryRoot + "/Content/portal/about/sample-media/scene.jpg")))
+        .map { Array($0) } ?? []
+
+    private func site(_ files: [String: String], sites: String = SmallSite.sites, photo: [UInt8] = photo) throws
+        -> SmallSite
+    {
+        var all = ["portal/_index.md": Self.home, "town/_index.md": Self.home]
+        all.merge(files) { $1 }
+        let site = try SmallSite(all, sites: sites)
+        try site.folder.write("Content/portal/a/photo.jpg", photo)
+        return site
+    }
+
+    @Test func aPictureIsPublishedInSizesAndWithoutWhatTheCameraWrote() throws {
+        let raw = String(decoding: Self.photo, as: UTF8.self)
+        #expect(raw.contains("Exif") && raw.contains("Sample Camera"))
+        let site = try site([
+            "portal/a/index.md": page("甲", "", "::figure[图注]{src=photo.jpg alt=\"山\" credit=\"某\"}\n\n![小图](photo.jpg)")
+        ])
+        #expect(try site.build().diagnostics == [])
+        let files = try site.folder.contents("out/public").filter { $0.key.hasPrefix("a/photo") }
+        #expect(files.keys.sorted() == ["a/photo.1600w.webp", "a/photo.480w.webp", "a/photo.960w.webp", "a/photo.jpg"])
+        for (name, bytes) in files {
+            let text = String(decoding: bytes, as: UTF8.self)
+            #expect(!text.contains("Exif") && !text.contains("Sample Camera"), "\(name)")
+        }
+        #expect(ImageHeader(files["a/photo.jpg"]!).map { "\($0.format) \($0.width)x\($0.height)" } == "jpeg 1600x900")
+        #expect(
+            ImageHeader(files["a/photo.480w.webp"]!).map { "\($0.format) \($0.width)x\($0.height)" } == "webp 480x270")
+        let html = try site.folder.text("out/public/a/index.html")
+        #expect(html.contains("srcset=\"/a/photo.480w.webp 480w, /a/photo.960w.webp 960w, /a/photo.1600w.webp 1600w\""))
+        #expect(html.contains("<img src=\"/a/photo.jpg\" width=\"1600\" height=\"900\" alt=\"山\""))
+        #expect(html.contains("<figcaption>图注 <small>credit某</small></figcaption>"))
+        // The cache lies outside every docroot, and using it changes no byte.
+        #expect(try site.folder.contents("out/.cache/images").count == 4)
+        try FileSystem.removeTree(site.folder.path + "/out/public")
+        try site.build()
+        #expect(try site.folder.contents("out/public").filter { $0.key.hasPrefix("a/photo") } == files)
+    }
+
+    @Test func brokenPicturesAndActiveDrawingsAreErrors() throws {
+        let files = [
+            "portal/a/index.md": page("甲"), "portal/x.svg": "<svg onload=\"x()\"/>",
+            "portal/y.svg": "<svg><path d=\"M0\"/></svg>",
+        ]
+        #expect(
+            try site(files, photo: Array(Self.photo.prefix(40))).findings()
+                == ["image-broken portal/a/photo.jpg:1", "svg-active portal/x.svg:1"])
+    }
+
+    @Test func aFilmNeedsCaptionsAndAStreamItsLicence() throws {
+        let body = """
+            ::video[片]{src=f.webm captions=f.vtt poster=photo.jpg}
+
+            ::live[会]{src=https://live.example.cn/x.m3u8 holder="某台" licence="123"}
+
+            """
+        let listed = SmallSite.sites.replacing(
+            "variants:", with: "media: {origins: [\"https://live.example.cn\"]}\nvariants:")
+        let files = ["portal/a/index.md": page("甲", "", body), "portal/a/f.webm": "x", "portal/a/f.vtt": "WEBVTT\n"]
+        let site = try site(files, sites: listed)
+        #expect(try site.build().diagnostics == [])
+        let html = try site.folder.text("out/public/a/index.html")
+        #expect(html.contains("<track kind=\"captions\" default src=\"/a/f.vtt\" srclang=\"zh-CN\""))
+        #expect(html.contains("licenceHolder某台 · licenceNumber123"))
+        #expect(try self.site(files).findings() == ["media-origin portal/a/index.md:6"])
+        var bad = files
+        bad["portal/a/index.md"] = page(
+            "甲", "",
+            "::video[片]{src=f.webm}\n\n::live[会]{src=/x.m3u8}\n\n::figure{src=photo.jpg}\n\n::figure{src=no.jpg alt=x}\n\n::video{src=photo.jpg captions=f.vtt}\n\n::figure{scr=photo.jpg}"
+        )
+        let found = try self.site(bad, sites: listed).findings()
+        #expect(
+            found == [
+                "directive-attribute portal/a/index.md:4", "directive-attribute portal/a/index.md:6",
+                "directive-attribute portal/a/index.md:8", "directive-file portal/a/index.md:10",
+                "directive-file portal/a/index.md:10",
+                "video-type portal/a/index.md:12", "directive-attribute portal/a/index.md:14",
+                "directive-attribute portal/a/index.md:14",
+            ])
+    }
+
+    @Test func theTileMapShowsTheSitesThatThisAudienceSees() throws {
+        let site = try site([
+            "data/_data.yaml": "t.csv: {visibility: public}\n", "data/t.csv": "slug,column,row\ntown,1,1\nnone,2,1\n",
+            "portal/a/index.md": page("甲", "map_review_no: 审1", "::map[图]{src=t.csv}"),
+        ])
+        #expect(try site.build().diagnostics == [])
+        let html = try site.folder.text("out/public/a/index.html")
+        #expect(html.components(separatedBy: "href=\"/xz/town/\"").count == 3)
+        #expect(html.contains("mapNote mapReviewNumber审1"))
+    }
+
+    @Test func downloadsSayWhatTheyAre() throws {
+        let site = try site([
+            "portal/a/index.md": page("甲", "", "[表](t.csv)"), "portal/a/t.csv": String(repeating: "x", count: 12_345),
+        ])
+        try site.build()
+        let html = try site.folder.text("out/public/a/index.html")
+        #expect(html.contains("<a href=\"/a/t.csv\">表</a> <small class=\"file\">(CSV, 12 KB)</small>"))
+        #expect(html.contains("A/a/t.csv CSV, 12 KB "))
+    }
+}
