@@ -3,7 +3,7 @@ import Glibc
 package import PortalBase
 
 /// Renders Markdown bodies: GFM with all its extensions and footnotes, directives, no raw HTML.
-package struct MarkdownEngine: Sendable {
+package struct MarkdownEngine: Sendable, Equatable {
     /// Names that may be used as containers and as leaves, besides `only` and `intranet`.
     private let containers: Set<String>
     private let leaves: Set<String>

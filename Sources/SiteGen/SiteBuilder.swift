@@ -63,8 +63,10 @@ struct SiteBuilder: Sendable {
         do {
             for variant in assembly.variants {
                 progress.stage("render \(variant.graph.variant.name)")
+                // Nothing is staged for a tree that will not be published.
+                let isPublished = !selection.relevant(diagnostics).hasErrors
                 var writer = VariantWriter(
-                    site: variant, selection: selection, transaction: transaction, request: request)
+                    site: variant, selection: selection, transaction: isPublished ? transaction : nil, request: request)
                 try writer.write()
                 diagnostics += writer.diagnostics
                 report.variants.append((writer.manifest, writer.runtime))

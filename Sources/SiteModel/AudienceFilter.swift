@@ -110,14 +110,7 @@ package enum AudienceFilter {
                 bundle: $0.bundle,
                 size: $0.size)
         }
-        let tables = loaded.tables.compactMap { loaded -> DataTable? in
-            // The tag column itself would tell that rows are missing.
-            let keptColumns = loaded.table.columns.indices.filter { loaded.table.columns[$0] != "visibility" }
-            let rows = zip(loaded.table.rows, loaded.rowVisibility).filter { admits($0.1.tag) }
-                .map { row in keptColumns.map { row.0[$0] } }
-            guard !rows.isEmpty else { return nil }
-            return DataTable(name: loaded.table.name, columns: keptColumns.map { loaded.table.columns[$0] }, rows: rows)
-        }
+        let tables = loaded.tables.compactMap { table(of: $0, admits) }
         let forms = loaded.forms.filter { admits($0.visibility.tag) }.map {
             VisibleForm(path: $0.path, id: $0.id, node: $0.node)
         }
@@ -138,5 +131,22 @@ package enum AudienceFilter {
         return VisibleContent(
             variant: variant, configuration: configuration, now: loaded.now, menus: menus, pages: pages, files: files,
             tables: tables, forms: forms)
+    }
+
+    private static func table(of loaded: LoadedTable, _ admits: (String) -> Bool) -> DataTable? {
+        let rows = loaded.rowVisibility.indices.filter { admits(loaded.rowVisibility[$0].tag) }
+        guard !rows.isEmpty else { return nil }
+        // Columns that only hidden rows have are hidden, and the order is that of the rows that are shown.
+        var columns = loaded.table.columns
+        if let keys = loaded.rowKeys {
+            columns = []
+            for row in rows { for key in keys[row] where !columns.contains(key) { columns.append(key) } }
+        }
+        // The tag column itself would tell that rows are missing.
+        columns.removeAll { $0 == "visibility" }
+        let picked = columns.map { loaded.table.column($0)! }
+        return DataTable(
+            name: loaded.table.name, columns: columns,
+            rows: rows.map { row in picked.map { loaded.table.rows[row][$0] } })
     }
 }

@@ -31,6 +31,17 @@ struct Cascades: Sendable {
                             zh: "写成 cascade: {visibility: public}", en: "write `cascade: {visibility: public}`")))
                 continue
             }
+            if let node = cascade["visibility"], !node.isNull {
+                if let tag = node.scalar {
+                    checkTag(tag, node.position, configuration, &diagnostics)
+                } else {
+                    diagnostics.append(
+                        Diagnostic(
+                            "wrong-type", node.position,
+                            problem: Bilingual(zh: "visibility 应当是一个标签", en: "`visibility` must be one tag"),
+                            remedy: Bilingual(zh: "写成 visibility: intranet", en: "write `visibility: intranet`")))
+                }
+            }
             byFolder["\(source.place.site)/\(source.place.folder)"] = cascade
         }
         self.byFolder = byFolder
@@ -51,8 +62,9 @@ struct Cascades: Sendable {
     /// The audience of a file that lies in a folder without being a page.
     func visibility(site: Int, folder: String, of path: String) -> VisibilityTag {
         for cascade in chain(site: site, folder: folder) {
-            if let node = cascade["visibility"], let tag = node.scalar {
-                return VisibilityTag(tag: tag, position: node.position)
+            if let node = cascade["visibility"], !node.isNull {
+                // What is there and no tag was reported; it must not open what lies further out.
+                return VisibilityTag(tag: node.scalar ?? VisibilityTag.failClosed, position: node.position)
             }
         }
         return VisibilityTag(tag: VisibilityTag.failClosed, position: SourcePosition(path: path))

@@ -59,6 +59,7 @@ struct ContentLayout {
             seenSites.insert(site.index)
             place(file, site: site.index, prefix: site.prefix, languages, bundles, &diagnostics)
         }
+        checkIdentities(&diagnostics)
         for (index, site) in configuration.sites.enumerated() where !seenSites.contains(index) {
             diagnostics.append(
                 Diagnostic(
@@ -70,11 +71,29 @@ struct ContentLayout {
         }
     }
 
+    /// One file a page and language: `a.md` beside `a/index.md` or `a.zh.md` would be a matter of chance.
+    private func checkIdentities(_ diagnostics: inout [Diagnostic]) {
+        var seen: [String: SourceTree.File] = [:]
+        for page in pages {
+            let key = "\(page.site)/\(page.folder)/\(page.form == .section ? "_index" : page.stem) \(page.language)"
+            if let first = seen[key] {
+                diagnostics.append(
+                    Diagnostic(
+                        "duplicate-page", SourcePosition(path: page.file.path),
+                        problem: Bilingual(
+                            zh: "两个文件是同一个页面的同一种语言", en: "two files are the same page in the same language"),
+                        remedy: Bilingual(zh: "请合并，或改其中一个的文件名", en: "merge them, or rename one"),
+                        related: SourcePosition(path: first.path)))
+            }
+            seen[key] = page.file
+        }
+    }
+
     private mutating func place(
         _ file: SourceTree.File, site: Int, prefix: String, _ languages: [String], _ bundles: Set<String>,
         _ diagnostics: inout [Diagnostic]
     ) {
-        let relative = String(file.path.dropFirst(prefix.count))
+        let relative = String(decoding: file.path.utf8.dropFirst(prefix.utf8.count), as: UTF8.self)
         let parts = relative.split(separator: "/").map(String.init)
         let name = parts.last!
         let folder = parts.dropLast().joined(separator: "/")
@@ -119,7 +138,7 @@ struct ContentLayout {
         }
         // An editor's copy of a page would be served as it is, hidden parts included.
         let lowered = name.lowercased()
-        if lowered.contains(".md.") || [".md", ".markdown", ".mdown", ".mkd"].contains(where: lowered.hasSuffix) {
+        if [".md", ".markdown", ".mdown", ".mkd"].contains(where: lowered.contains) {
             diagnostics.append(
                 Diagnostic(
                     "page-name", SourcePosition(path: file.path),
@@ -130,10 +149,13 @@ struct ContentLayout {
             return
         }
         let bundleKey = bundleFolder.map { bundle -> String in
-            let inside = String(bundle.dropFirst(prefix.count)).split(separator: "/").map(String.init)
+            let inside = String(decoding: bundle.utf8.dropFirst(prefix.utf8.count), as: UTF8.self).split(separator: "/")
+                .map(String.init)
             return "\(site)/\(inside.dropLast().joined(separator: "/"))/\(inside.last!)"
         }
-        let bundleRelative = bundleFolder.map { String(file.path.dropFirst($0.utf8.count + 1)) }
+        let bundleRelative = bundleFolder.map {
+            String(decoding: file.path.utf8.dropFirst($0.utf8.count + 1), as: UTF8.self)
+        }
         files.append(FilePlace(file: file, site: site, folder: folder, name: bundleRelative ?? name, bundle: bundleKey))
     }
 

@@ -119,7 +119,9 @@ package struct ContentLoader: Sendable {
     }
 
     private func checkTags(_ page: LoadedPage, _ diagnostics: inout [Diagnostic]) {
-        for (tag, position) in [(page.visibility.tag, page.visibility.position)] + page.body.tags {
+        checkTag(page.visibility.tag, page.visibility.position, configuration, &diagnostics)
+        // A part without a tag was reported when it was found.
+        for (tag, position) in page.body.tags where !tag.isEmpty {
             checkTag(tag, position, configuration, &diagnostics)
         }
     }
@@ -273,7 +275,7 @@ func checkTag(
     _ tag: String, _ position: SourcePosition, _ configuration: SiteConfiguration, _ diagnostics: inout [Diagnostic]
 ) {
     let known = Set(configuration.variants.flatMap(\.admits))
-    guard !known.contains(tag), !tag.isEmpty else { return }
+    guard !known.contains(tag) else { return }
     let hint = nearestName(to: tag, among: known.sorted())
     diagnostics.append(
         Diagnostic(

@@ -20,7 +20,8 @@ struct DataLoader {
         let wholeFiles = directory()
         var tables: [LoadedTable] = []
         for file in files where file.path != Self.directoryFile {
-            guard let text = text(file), let records = records(text, file.path), let header = records.first else {
+            guard let text = text(file), let (records, keys) = records(text, file.path), let header = records.first
+            else {
                 continue
             }
             let name = String(file.path.dropFirst("Content/data/".count))
@@ -55,14 +56,16 @@ struct DataLoader {
             tables.append(
                 LoadedTable(
                     path: file.path, table: DataTable(name: name, columns: header.cells, rows: rows),
-                    rowVisibility: tags))
+                    rowVisibility: tags, rowKeys: keys))
         }
         return tables
     }
 
     /// Rows of text by the file's kind, the header first: CSV, or a YAML or JSON list of flat maps.
-    private mutating func records(_ text: [UInt8], _ path: String) -> [(line: Int, cells: [String])]? {
-        if path.hasSuffix(".csv") { return CSV.parse(text, path: path, diagnostics: &diagnostics) }
+    private mutating func records(
+        _ text: [UInt8], _ path: String
+    ) -> (records: [(line: Int, cells: [String])], keys: [[String]]?)? {
+        if path.hasSuffix(".csv") { return (CSV.parse(text, path: path, diagnostics: &diagnostics), nil) }
         guard path.hasSuffix(".yaml") || path.hasSuffix(".yml") || path.hasSuffix(".json") else {
             diagnostics.append(
                 Diagnostic(
@@ -83,14 +86,16 @@ struct DataLoader {
             for pair in item.pairs ?? [] where !columns.contains(pair.key) { columns.append(pair.key) }
         }
         var records: [(line: Int, cells: [String])] = [(1, columns)]
+        var keys: [[String]] = []
         for item in items {
             guard item.pairs != nil, (item.pairs ?? []).allSatisfy({ $0.value.scalar != nil }) else {
                 reportShape(item)
                 continue
             }
             records.append((item.position.line, columns.map { item[$0]?.scalar ?? "" }))
+            keys.append((item.pairs ?? []).map(\.key))
         }
-        return records
+        return (records, keys)
     }
 
     private mutating func reportShape(_ node: YAMLNode) {

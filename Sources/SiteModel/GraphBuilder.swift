@@ -114,7 +114,9 @@ struct GraphBuilder {
         for (index, node) in nodes.enumerated() {
             let site = editions[node.edition].site
             // Homes and sections without a page of their own pair up by folder.
-            let key = node.page?.pairKey ?? "\(site)\(node.path.dropFirst(editions[node.edition].path.utf8.count))"
+            let key =
+                node.page?.pairKey ?? "\(site)"
+                + String(decoding: node.path.utf8.dropFirst(editions[node.edition].path.utf8.count), as: UTF8.self)
             byPair[key, default: []].append(index)
         }
         for group in byPair.values where group.count > 1 {
@@ -303,7 +305,11 @@ struct GraphBuilder {
         let edition = editions[index]
         guard let written = content.menus[edition.site] else {
             return nodes[edition.home].sections.filter { nodes[$0].page?.front.inMenu ?? true }
-                .map { .init(title: nodes[$0].title, target: .node($0)) }
+                .map {
+                    .init(
+                        title: nodes[$0].title, target: .node($0),
+                        position: SourcePosition(path: SiteConfiguration.path))
+                }
         }
         let main = content.configuration.group.defaultLanguage
         return written.compactMap { entry in
@@ -316,17 +322,17 @@ struct GraphBuilder {
                             en: "a menu entry needs a `name` and a .md file, a path or an https address"))
                     return nil
                 }
-                return .init(title: name, target: .address(entry.target))
+                return .init(title: name, target: .address(entry.target), position: entry.position)
             }
             let path = content.configuration.sites[edition.site].source(entry.target)
             let translated = edition.language == main ? path : String(path.dropLast(3)) + ".\(edition.language).md"
             if let node = nodeBySource[translated] {
-                return .init(title: name ?? nodes[node].title, target: .node(node))
+                return .init(title: name ?? nodes[node].title, target: .node(node), position: entry.position)
             }
             if let node = nodeBySource[path] {
                 // A translation's menu lists what is translated, unless the entry itself has a name in that language.
                 guard let entryName = entry.name, entryName.has(edition.language) else { return nil }
-                return .init(title: entryName.text(edition.language), target: .node(node))
+                return .init(title: entryName.text(edition.language), target: .node(node), position: entry.position)
             }
             diagnostics.append(
                 menuError(entry, zh: "菜单指向的“\(entry.target)”不存在", en: "the menu's `\(entry.target)` does not exist"))

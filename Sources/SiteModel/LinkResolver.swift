@@ -39,7 +39,7 @@ extension SiteGraph {
             percentDecoded($0) ?? $0
         }
         let path = percentDecoded(beforeHash) ?? beforeHash
-        if path.hasPrefix("/"), !path.hasSuffix(".md") { return .path(path) }
+        if path.hasPrefix("/"), !path.hasSuffix(".md") { return .path(destination) }
         guard let source = Self.sourcePath(path, from: page) else { return .notShown(source: path) }
         if let node = nodeBySource[inLanguage(of: page, source)] ?? nodeBySource[source] {
             return .page(node: node, fragment: fragment)

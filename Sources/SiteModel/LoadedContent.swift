@@ -95,6 +95,9 @@ package struct LoadedTable: Sendable {
     package let table: DataTable
     /// The audience of each row.
     package let rowVisibility: [VisibilityTag]
+    /// The keys that each row wrote, where rows have keys of their own (YAML, JSON); nil where a header names the
+    /// columns.
+    let rowKeys: [[String]]?
 }
 
 package struct LoadedForm: Sendable {

@@ -12,7 +12,7 @@ extension SiteConfiguration {
         let unknownKeys: Diagnostic.Severity =
             reader.choice("unknownKeys", ["error": .error, "warn": .warning]) ?? .error
         let rawHTML: RawHTMLPolicy = reader.choice("rawHTML", ["error": .error, "escape": .escape]) ?? .error
-        let cascade = reader.raw("cascade")
+        let cascade = Self.cascade(&reader)
         let group = Self.group(reader.raw("group"), reader: &reader, unknownKeys)
         let groupFooter = Self.footer(reader.raw("footer"), over: Footer(), &reader, unknownKeys)
         let taxonomies = Self.taxonomies(reader.raw("taxonomies"), &reader, unknownKeys)
@@ -37,6 +37,17 @@ extension SiteConfiguration {
                         "duplicate-site", site.position,
                         problem: Bilingual(zh: "两个站点的 \(field) 相同", en: "two sites have the same \(field)"),
                         remedy: Bilingual(zh: "请改其中一个", en: "change one of them"), related: clash.position))
+            }
+            for variant in site.address.hosts.keys.sorted()
+            where !variant.isEmpty && !variants.contains(where: { $0.name == variant }) {
+                reader.wrongType(
+                    siteNode["address"]?["host"] ?? siteNode, zh: "以版本名为键的主机名（没有版本“\(variant)”）",
+                    en: "host names by variant (there is no variant `\(variant)`)")
+            }
+            if let tag = site.cascade?["visibility"] {
+                if !variants.contains(where: { $0.admits.contains(tag.scalar ?? "") }) {
+                    reader.wrongType(tag, zh: "某个版本接受的标签", en: "a tag that some variant admits")
+                }
             }
             sites.append(site)
         }
@@ -112,7 +123,7 @@ extension SiteConfiguration {
         let folder = reader.string("content") ?? slug
         let name = reader.localized("name")
         let theme = reader.string("theme") ?? "xinmi"
-        let cascade = reader.raw("cascade")
+        let cascade = Self.cascade(&reader)
         let footer = footer(reader.raw("footer"), over: groupFooter, &reader, unknown)
         let codes = reader.list("codes").map { code in
             var codeReader = MapReader(code)
@@ -262,13 +273,29 @@ extension SiteConfiguration {
             let from = reader.requiredString("from")
             let to = reader.requiredString("to")
             for path in [from, to].compactMap({ $0 })
-            where path.hasPrefix("/") || path.split(separator: "/").contains("..") || path.isEmpty {
+            where path.split(separator: "/", omittingEmptySubsequences: false).contains(where: {
+                $0.isEmpty || $0 == ".."
+            }) {
                 reader.wrongType(item, zh: "源目录内的相对路径", en: "paths inside the source folder")
             }
             for diagnostic in reader.finish(unknown: unknown) { outer.add(diagnostic) }
             guard let from, let to else { return nil }
             return Mount(from: from, to: to, position: item.position)
         }
+    }
+
+    /// Front matter for a whole site: a map, its audience one tag. What is neither must not fall through to what is
+    /// said further out.
+    private static func cascade(_ reader: inout MapReader) -> YAMLNode? {
+        guard let node = reader.raw("cascade") else { return nil }
+        guard node.pairs != nil else {
+            reader.wrongType(node, zh: "{键: 值}", en: "a map such as {visibility: public}")
+            return nil
+        }
+        if let tag = node["visibility"], tag.scalar == nil || tag.isNull {
+            reader.wrongType(tag, zh: "一个标签", en: "one tag")
+        }
+        return node
     }
 
     private static func merged(_ site: YAMLNode?, over group: YAMLNode?) -> YAMLNode? {

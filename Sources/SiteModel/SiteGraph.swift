@@ -46,6 +46,7 @@ package struct SiteGraph: Sendable {
         }
         package let title: String
         package let target: Target
+        package let position: SourcePosition
     }
 
     package struct Node: Sendable {

@@ -77,6 +77,16 @@ package struct SourceTree: Sendable {
             // Hidden files are the editors' tools' business, not content.
             if entry.name.hasPrefix(".") || entry.name.hasSuffix("~") { continue }
             let childPath = path + "/" + entry.name
+            // A mark that joins the slash or dot before it would hide that slash from everything that splits paths.
+            if joinsWhatStandsBefore(entry.name) {
+                diagnostics.append(
+                    Diagnostic(
+                        "file-name", SourcePosition(path: childPath),
+                        problem: Bilingual(
+                            zh: "文件名里有附着在前一个字符上的记号", en: "the name holds a mark that joins the character before it"),
+                        remedy: Bilingual(zh: "请重新输入文件名", en: "type the name anew")))
+                continue
+            }
             let childLocation = location + "/" + entry.name
             switch entry.kind {
             case .directory: try walk(childLocation, childPath, &found, &diagnostics)
@@ -146,6 +156,13 @@ package func decodeSource(_ bytes: [UInt8], path: String, diagnostics: inout [Di
         return nil
     }
     return text
+}
+
+/// Whether a combining mark or joiner stands at the start of a name or after one of its dots.
+private func joinsWhatStandsBefore(_ name: String) -> Bool {
+    let text = "/" + name
+    let marks = text.unicodeScalars.count { $0 == "/" || $0 == "." }
+    return text.count { $0 == "/" || $0 == "." } != marks
 }
 
 /// U+FDD0 is no character; the Markdown engine uses it as a mark of its own.

@@ -11,15 +11,16 @@ package enum URLSegment {
         return text.applyingTransform(StringTransform("Han-Latin; Latin-ASCII; Lower"), reverse: false) ?? text
     }
 
-    /// What was made before: ICU takes some microseconds a character, and tags come again for every audience.
-    private static let made = Mutex<[String: String]>([:])
+    /// What was made before, by bytes, since Swift calls two spellings of й one text: ICU takes some microseconds a character, and tags come again for every audience.
+    private static let made = Mutex<[[UInt8]: String]>([:])
 
     /// Lower-case Latin letters, digits and hyphens where ICU knows how; never empty.
     package static func make(_ text: String) -> String {
-        if let known = made.withLock({ $0[text] }) { return known }
+        let key = Array(text.utf8)
+        if let known = made.withLock({ $0[key] }) { return known }
         let latin = slug(of: pinyin(text))
         let segment = latin.isEmpty ? "x" + SHA256Digest(of: Array(text.utf8)).hex.prefix(8) : latin
-        made.withLock { $0[text] = segment }
+        made.withLock { $0[key] = segment }
         return segment
     }
 

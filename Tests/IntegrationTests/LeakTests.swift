@@ -56,7 +56,7 @@ import Testing
                 }
             }
             let (link, label) = (rank(), number(100))
-            if shows(link) { menu.append("{to: /x/, name: 外\(label), visibility: \(LeakTests.tags[link])}") }
+            if shows(link) { menu.append("{to: /sitemap/, name: 外\(label), visibility: \(LeakTests.tags[link])}") }
             files["sites.yaml"] = LeakTests.sites.replacing("#MENU#", with: ", menu: [\(menu.joined(separator: ", "))]")
             data()
         }

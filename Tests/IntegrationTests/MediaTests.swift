@@ -30,16 +30,22 @@ import Testing
         ])
         #expect(try site.build().diagnostics == [])
         let files = try site.folder.contents("out/public").filter { $0.key.hasPrefix("a/photo") }
-        #expect(files.keys.sorted() == ["a/photo.1600w.webp", "a/photo.480w.webp", "a/photo.960w.webp", "a/photo.jpg"])
+        #expect(
+            files.keys.sorted() == [
+                "a/photo.jpg", "a/photo.jpg.1600w.webp", "a/photo.jpg.480w.webp", "a/photo.jpg.960w.webp",
+            ])
         for (name, bytes) in files {
             let text = String(decoding: bytes, as: UTF8.self)
             #expect(!text.contains("Exif") && !text.contains("Sample Camera"), "\(name)")
         }
         #expect(ImageHeader(files["a/photo.jpg"]!).map { "\($0.format) \($0.width)x\($0.height)" } == "jpeg 1600x900")
         #expect(
-            ImageHeader(files["a/photo.480w.webp"]!).map { "\($0.format) \($0.width)x\($0.height)" } == "webp 480x270")
+            ImageHeader(files["a/photo.jpg.480w.webp"]!).map { "\($0.format) \($0.width)x\($0.height)" }
+                == "webp 480x270")
         let html = try site.folder.text("out/public/a/index.html")
-        #expect(html.contains("srcset=\"/a/photo.480w.webp 480w, /a/photo.960w.webp 960w, /a/photo.1600w.webp 1600w\""))
+        #expect(
+            html.contains(
+                "srcset=\"/a/photo.jpg.480w.webp 480w, /a/photo.jpg.960w.webp 960w, /a/photo.jpg.1600w.webp 1600w\""))
         #expect(html.contains("<img src=\"/a/photo.jpg\" width=\"1600\" height=\"900\" alt=\"山\""))
         #expect(html.contains("<figcaption>图注 <small>credit某</small></figcaption>"))
         // The cache lies outside every docroot, and using it changes no byte.

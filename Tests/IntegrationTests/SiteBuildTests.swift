@@ -47,7 +47,6 @@ import Testing
             article == """
                 zh-CN 甲 en=https://p.example/en/news/a/ zh-CN=https://p.example/news/a/
                 H 门户 /news/
-
                 / /news/ 
                 <p>见 <a href="/news/b/#%E4%B8%80">乙</a> 和 <a href="/news/f.txt">附件</a> <small class="file">(TXT, 1 B)</small>。</p>
                 /tags/lu/ P/news/b/ 5字

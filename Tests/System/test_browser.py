@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import unittest
+import urllib.parse
 import urllib.request
 
 from support import System, free_ports, wait_until
@@ -137,7 +138,9 @@ class BrowserTests(unittest.TestCase):
 
     def test_pages_fit_phone_and_desktop_and_log_nothing(self):
         pages = ["/", "/en/", "/about/divisions/", "/about/heritage/", "/services/catering-opening/", "/hotline/request/", "/hotline/status/",
-                 "/xz/chaohua/", "/en/xz/jianshan/", "/xz/dawei/about/villages/", "/xz/micun/disclosure/relief/", "/sitemap/", "/tags/", "/404.html"]
+                 "/xz/chaohua/", "/en/xz/jianshan/", "/xz/dawei/about/villages/", "/xz/micun/disclosure/relief/", "/sitemap/", "/tags/", "/topics/",
+                 "/about/map/", "/en/about/map/", "/about/sample-media/", "/documents/hotline-rules-trial/", "/news/archive/2026/08/", "/search/",
+                 "/en/search/", "/xz/micun/search/", "/404.html"]
         for width in (390, 1280):
             browser = self.browser(width=width)
             for page in pages:
@@ -182,6 +185,81 @@ class BrowserTests(unittest.TestCase):
         # The script would have shown the large-text button.
         self.assertIn(" hidden", browser.html("[data-large]"))
         self.walk(browser)
+
+    def documents(self):
+        """Title and text of every page as the index holds them, by number."""
+        found = []
+        for file in sorted((self.system.folder / "site/public/search-index/zh").glob("t*.js"), key=lambda f: int(f.stem[1:])):
+            found += json.loads(re.match(r'xinmiSearch\("t",\d+,(.*)\)\s*$', file.read_text(encoding="utf-8"), re.S).group(1))
+        return found
+
+    def ask(self, browser, expression):
+        """The value of a promise in the page."""
+        script = "const done = arguments[arguments.length - 1]; (" + expression + ").then(done, (e) => done(String(e)))"
+        return browser.call("POST", browser.session + "/execute/async", {"script": script, "args": []})
+
+    def test_search_finds_every_page_that_holds_the_words_and_no_other(self):
+        browser = self.browser()
+        browser.open(self.system.site + "/search/")
+        browser.on("html[data-search-ready]", lambda node: node)
+        fixtures = pathlib.Path(__file__).parents[1] / "Fixtures"
+        for sample in json.loads((fixtures / "search-tokens.json").read_text(encoding="utf-8")):
+            found = browser.evaluate(f"return xinmiSearch.tokens({json.dumps(sample['text'])})")
+            self.assertEqual(found, sample["tokens"], sample["text"])
+        documents = self.documents()
+        synonyms = json.loads(re.search(r"0,(.*)\)", (self.system.folder / "site/public/search-index/zh/meta.js").read_text(encoding="utf-8"), re.S).group(1))["synonyms"]
+        hits = 0
+        for query in json.loads((fixtures / "search-queries.json").read_text(encoding="utf-8")):
+            words = [query, *synonyms.get(query, [])]
+            truth = {n for n, (_, title, _, text) in enumerate(documents) if any(word in title or word in text for word in words)}
+            found = {doc for doc, _ in self.ask(browser, f"xinmiSearch.find({json.dumps(query)})")["results"]}
+            self.assertEqual(found, truth, query)
+            hits += len(truth)
+        self.assertGreater(hits, 500)
+
+    def test_search_by_keyboard_with_extracts_and_places(self):
+        browser = self.browser(width=390)
+        browser.open(self.system.site + "/")
+        browser.type("#site-q", "超化")
+        for kind in ("keyDown", "keyUp"):
+            browser.cdp("Input.dispatchKeyEvent", type=kind, key="Enter", code="Enter", windowsVirtualKeyCode=13, text="\r")
+        self.assertTrue(wait_until(lambda: "找到" in browser.text("[data-status]")))
+        self.assertIn("/search/?q=", browser.url())
+        first = browser.html("[data-results] li")
+        self.assertIn("<mark>超化</mark>", first)
+        count = browser.text("[data-status]")
+        # Pinyin out of the gazetteer, a document number, several words, a place that narrows.
+        for query, wanted in (("eagou", "莪沟"), ("示例〔2026〕12号", "诉求办理办法"), ("超化 大蒜", "超化镇概况")):
+            browser.open(f"{self.system.site}/search/?q={urllib.parse.quote(query)}")
+            self.assertTrue(wait_until(lambda: "找到" in browser.text("[data-status]")), query)
+            self.assertIn(wanted, browser.text("[data-results]"))
+        browser.open(f"{self.system.site}/search/?q={urllib.parse.quote('超化')}&in={urllib.parse.quote('新密市人民政府')}")
+        self.assertTrue(wait_until(lambda: "找到" in browser.text("[data-status]")))
+        self.assertNotEqual(browser.text("[data-status]"), count)
+        # What is typed is text, never markup.
+        browser.open(f"{self.system.site}/search/?q={urllib.parse.quote('<img src=x onerror=alert(1)>')}")
+        self.assertTrue(wait_until(lambda: "没有找到" in browser.text("[data-status]")))
+        self.assertEqual([entry["message"] for entry in browser.logs()], [])
+
+    def test_search_works_from_a_disk_and_without_javascript_leads_on(self):
+        browser = self.browser()
+        page = self.system.folder / "site/public/search/index.html"
+        browser.open(f"file://{page}?q={urllib.parse.quote('超化')}")
+        self.assertTrue(wait_until(lambda: "找到" in browser.text("[data-status]")))
+        self.assertIn('href="../xz/chaohua/', browser.html("[data-results]"))
+        plain = self.browser(javascript=False)
+        plain.open(self.system.site + "/search/?q=x")
+        self.assertIn("69812345", plain.text("noscript"))
+        self.assertIn("/tags/", plain.html("[data-browse]"))
+
+    def test_a_film_plays_and_a_picture_comes_in_a_fitting_size(self):
+        browser = self.browser(width=390)
+        browser.open(self.system.site + "/about/sample-media/")
+        browser.on("video", lambda node: self.assertIsNotNone(node))
+        self.assertTrue(wait_until(lambda: browser.evaluate("return document.querySelector('video').readyState >= 1")))
+        self.assertEqual(browser.evaluate("return document.querySelector('video').textTracks[0].kind"), "captions")
+        browser.evaluate("document.querySelector('figure img').scrollIntoView()")
+        self.assertTrue(wait_until(lambda: browser.evaluate("return document.querySelector('figure img').currentSrc").endswith(".480w.webp")))
 
     def test_large_text_stays_switched_on(self):
         browser = self.browser()

@@ -1,10 +1,13 @@
 """The shipped content: every column that the norms ask of a site is there and filled, and nothing intranet is public."""
+import html
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 import tempfile
 import unittest
+import urllib.parse
 
 from support import BIN, NOW, ROOT
 
@@ -57,8 +60,8 @@ class ContentTests(unittest.TestCase):
 
     def test_page_tags_follow_the_3_7_10_rule(self):
         for path, wanted in [("", META), ("news", COLUMN), ("about/overview", ARTICLE), ("xz/dawei/about/villages", ARTICLE)]:
-            html = self.page(path)
-            tags = dict(re.findall(r'<meta name="([A-Za-z]+)" content="([^"]*)">', html))
+            text = self.page(path)
+            tags = dict(re.findall(r'<meta name="([A-Za-z]+)" content="([^"]*)">', text))
             self.assertTrue(wanted <= set(tags), f"{path} lacks {wanted - set(tags)}")
             for name in wanted:
                 self.assertTrue(tags[name] and tags[name] not in ("null", "undefined"), f"{path}: {name}")
@@ -99,6 +102,59 @@ class ContentTests(unittest.TestCase):
         build(other, "--jobs", "1")
         result = subprocess.run(["diff", "-r", self.output, other], capture_output=True, text=True)
         self.assertEqual(result.stdout, "")
+
+    def variation(self, name, change):
+        """The shipped content with another list of sites, built."""
+        source = pathlib.Path(self.scratch.name) / name
+        for folder in ("Content", "Themes", "Docs"):
+            shutil.copytree(ROOT / folder, source / folder)
+        sites = source / "Content/sites.yaml"
+        sites.write_text(change(sites.read_text(encoding="utf-8")), encoding="utf-8")
+        subprocess.run([BIN / "sitegen", "build", "--source", source, "--output", source / "out", "--now", NOW], check=True, capture_output=True)
+        return source / "out"
+
+    def crawl(self, output, origin, hosts):
+        """Every link of every page leads to a file of the docroot that its address names."""
+        roots = {origin: output / "public", **{f"https://{host}": output / "public.hosts" / slug for host, slug in hosts.items()}}
+        checked = 0
+        for base, root in roots.items():
+            for page in root.rglob("*.html"):
+                text = page.read_text(encoding="utf-8")
+                here = base + "/" + str(page.relative_to(root)).removesuffix("index.html")
+                links = set(re.findall(r'(?:href|src|poster|action)="([^"]+)"', text))
+                links |= {part.strip().split(" ")[0] for value in re.findall(r'srcset="([^"]+)"', text) for part in value.split(",")}
+                for link in links:
+                    target = urllib.parse.urldefrag(urllib.parse.urljoin(here, html.unescape(link)))[0].split("?")[0]
+                    home = next((known for known in roots if (target + "/").startswith(known + "/")), None)
+                    if home is None or target.startswith(home + "/forms/"):
+                        continue
+                    path = urllib.parse.unquote(target[len(home):].lstrip("/"))
+                    file = roots[home] / (path + "index.html" if path == "" or path.endswith("/") else path)
+                    self.assertTrue(file.is_file(), f"{here} links to {link}, which is not there")
+                    checked += 1
+        return checked
+
+    def test_every_link_leads_somewhere(self):
+        self.assertGreater(self.crawl(self.output, "https://www.example.gov.cn", {}), 40_000)
+
+    def test_the_content_also_builds_with_a_host_for_every_site(self):
+        def change(text):
+            return re.sub(r"address: \{ mode: path, path: /xz/(\w+)/ \}", r"address: { mode: host, host: \1.example.gov.cn }", text)
+        output = self.variation("hosts", change)
+        hosts = {f"{slug}.example.gov.cn": slug for slug in self.slugs()}
+        self.assertEqual({folder.name for folder in (output / "public.hosts").iterdir()}, set(hosts.values()))
+        self.assertFalse((output / "public/xz").exists())
+        self.assertGreater(self.crawl(output, "https://www.example.gov.cn", hosts), 40_000)
+        page = (output / "public.hosts/chaohua/about/overview/index.html").read_text(encoding="utf-8")
+        self.assertIn('<link rel="canonical" href="https://chaohua.example.gov.cn/about/overview/">', page)
+        self.assertIn('hreflang="en" href="https://chaohua.example.gov.cn/en/about/overview/"', page)
+        self.assertIn('<a href="https://www.example.gov.cn/">', page)
+
+    def test_the_content_also_builds_with_the_second_theme(self):
+        output = self.variation("theme", lambda text: text.replace("theme: xinmi", "theme: jianjie"))
+        self.assertGreater(self.crawl(output, "https://www.example.gov.cn", {}), 20_000)
+        pages = lambda folder: {str(file.relative_to(folder)) for file in folder.rglob("*.html")}
+        self.assertEqual(pages(output / "public"), pages(self.public))
 
     def test_translations_point_at_each_other(self):
         for path in ("", "about/overview", "hotline/request", "xz/chaohua", "xz/chaohua/about/villages"):

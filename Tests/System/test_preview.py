@@ -1,19 +1,23 @@
 """`sitegen serve`: what an editor sees while writing."""
+import json
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
 import unittest
+import urllib.request
 
 from support import BIN, NOW, ROOT, free_ports, get, wait_until
 
 
 class PreviewTests(unittest.TestCase):
-    def test_a_saved_page_is_shown_and_a_broken_one_changes_nothing(self):
+    def test_what_is_saved_is_shown_and_what_is_wrong_too(self):
         with tempfile.TemporaryDirectory(prefix="xinmi-preview.") as scratch:
             source = pathlib.Path(scratch)
             shutil.copytree(ROOT / "Content", source / "Content")
             shutil.copytree(ROOT / "Themes", source / "Themes")
+            shutil.copytree(ROOT / "Docs", source / "Docs")
             port = free_ports()
             site = f"http://127.0.0.1:{port}"
             page = source / "Content/portal/news/workday-calendar.md"
@@ -28,16 +32,41 @@ class PreviewTests(unittest.TestCase):
                     except OSError:
                         return False
                 self.assertTrue(wait_until(up, 30))
-                self.assertIn("/_preview/reload.js", get(site + "/")[1])
+                front = get(site + "/")[1]
+                after = re.search(r"/_preview/preview\.js\?after=(\d+)", front).group(1)
                 self.assertEqual(get(site + "/no/such/page/")[0], 404)
                 self.assertIn(get(site + "/../log")[0], (400, 404))
-                generation = get(site + "/_preview/generation")[1]
-                page.write_text(page.read_text(encoding="utf-8") + "\n刚写的一句。\n", encoding="utf-8")
-                self.assertTrue(wait_until(lambda: "刚写的一句" in get(site + "/news/workday-calendar/")[1], 20))
-                self.assertTrue(wait_until(lambda: get(site + "/_preview/generation")[1] != generation))
-                page.write_text(page.read_text(encoding="utf-8") + "\n[坏链接](nowhere.md)\n", encoding="utf-8")
-                self.assertTrue(wait_until(lambda: "dead-link" in (source / "log").read_text(encoding="utf-8"), 20))
+                # The intranet beside it, and both on one page.
+                self.assertEqual(get(f"http://127.0.0.1:{port + 1}/internal/")[0], 200)
+                self.assertEqual(get(site + "/internal/")[0], 404)
+                self.assertIn(f"http://127.0.0.1:{port + 1}/", get(site + "/_preview/")[1])
+                # Searching works while writing.
+                self.assertIn("xinmiSearch(", get(site + "/search-index/zh/meta.js")[1])
+                with urllib.request.urlopen(f"{site}/_preview/events?after={after}", timeout=20) as events:
+                    self.assertEqual(events.headers["Content-Type"], "text/event-stream")
+                    page.write_text(page.read_text(encoding="utf-8") + "\n刚写的一句。\n", encoding="utf-8")
+                    line = events.readline()
+                    while not line.startswith(b"data:"):
+                        line = events.readline()
                 self.assertIn("刚写的一句", get(site + "/news/workday-calendar/")[1])
+                # A mistake shows on the page with its place, and goes with its correction.
+                whole = page.read_text(encoding="utf-8")
+                errors = lambda: json.loads(get(site + "/_preview/errors?path=/news/workday-calendar/")[1])
+                page.write_text(whole + "\n[坏链接](nowhere.md)\n", encoding="utf-8")
+                self.assertTrue(wait_until(lambda: any("workday-calendar.md:" in e["line"] and "dead-link" in e["line"] for e in errors())))
+                for broken in ("---\ntitle: [\n---\n", "no head", ""):
+                    page.write_text(broken, encoding="utf-8")
+                    self.assertTrue(wait_until(lambda: any("workday-calendar.md" in e["line"] for e in errors())), broken)
+                page.write_text(whole, encoding="utf-8")
+                self.assertTrue(wait_until(lambda: errors() == []))
+                self.assertIn("刚写的一句", get(site + "/news/workday-calendar/")[1])
+                # So does a theme's.
+                template = source / "Themes/xinmi/templates/page.mustache"
+                good = template.read_text(encoding="utf-8")
+                template.write_text(good.replace("{{page.content}}", "{{page.kontent}}"), encoding="utf-8")
+                self.assertTrue(wait_until(lambda: any("kontent" in e["line"] for e in errors())))
+                template.write_text(good, encoding="utf-8")
+                self.assertTrue(wait_until(lambda: errors() == []))
             finally:
                 server.terminate()
                 server.wait(timeout=20)

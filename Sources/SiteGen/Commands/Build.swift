@@ -28,7 +28,8 @@ struct Build: ParsableCommand {
             throw ExitCode(1)
         }
         if options.format == "text" {
-            let trees = report.variants.map { "\($0.manifest.variant) \($0.manifest.files.count)" }.joined(separator: ", ")
+            let trees = report.variants.map { "\($0.manifest.variant) \($0.manifest.files.count)" }.joined(
+                separator: ", ")
             print(
                 "\(report.sourcePages) source pages; files: \(trees); \(report.changed) written, \(report.deleted) removed, \(report.unchanged) unchanged"
             )

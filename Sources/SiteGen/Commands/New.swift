@@ -81,7 +81,10 @@ struct NewPage: ParsableCommand {
             let now = Instant.systemNow()
             let bytes = try Archetypes(root: source, theme: theme).page(
                 section: parts.last!,
-                ["title": YAMLText.quoted(title), "date": now.minuteText(in: .shanghai), "day": now.date(in: .shanghai).text])
+                [
+                    "title": YAMLText.quoted(title), "date": now.minuteText(in: .shanghai),
+                    "day": now.date(in: .shanghai).text,
+                ])
             try FileSystem.write(bytes, to: source + "/" + path)
             return [path]
         }

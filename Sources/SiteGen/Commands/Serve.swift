@@ -23,6 +23,9 @@ struct Serve: AsyncParsableCommand {
         let site = PreviewSite(request: request) { [options] in options.report($0) }
         await site.rebuild()
         let names = await site.variantNames
+        guard Int(port) + names.count <= 65_536 else {
+            throw ValidationError("--port must leave room for every variant")
+        }
         let ports = (0..<max(1, names.count)).map { port + UInt16($0) }
         for (name, port) in zip(names, ports) { print("\(name): http://127.0.0.1:\(port)/") }
         if names.count > 1 { print("http://127.0.0.1:\(port)/_preview/") }

@@ -63,9 +63,8 @@ struct ImagePlan: Sendable {
         let bound = min(header.width, policy.widths.last!)
         let widths = policy.widths.filter { $0 < bound } + [bound]
         func height(_ width: Int) -> Int { max(1, (header.height * width + header.width / 2) / header.width) }
-        let stem = path.prefix(upTo: path.lastIndex(of: ".") ?? path.endIndex)
         let sized = widths.map { width in
-            Rendition(width: width, height: height(width), format: .webp, path: "\(stem).\(width)w.webp")
+            Rendition(width: width, height: height(width), format: .webp, path: "\(path).\(width)w.webp")
         }
         return sized + [Rendition(width: bound, height: height(bound), format: header.format, path: path)]
     }

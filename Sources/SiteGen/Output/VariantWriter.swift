@@ -41,9 +41,7 @@ struct VariantWriter {
         runtime = Dictionary(runtimeFiles.map { ($0.name, SHA256Digest(of: $0.bytes)) }) { first, _ in first }
         guard let transaction else { return }
         if let previous {
-            for (place, entry) in previous.files where !selection.contains(slug: entry.site, site.graph.configuration) {
-                manifest.files[place] = entry
-            }
+            keepWhatStays(previous)
             checkWithdrawn(previous, transaction)
         }
         try transaction.put(manifestPath, manifest.bytes)
@@ -112,7 +110,10 @@ struct VariantWriter {
         var copies = [(path, bytes)]
         if transaction != nil, Precompression.applies(to: path, bytes) {
             for encoding in site.graph.configuration.output.precompress.sorted(by: { $0.rawValue < $1.rawValue }) {
-                if let packed = Precompression.compressed(bytes, encoding) {
+                // An attachment may have that name itself.
+                if site.plan.owner(path + "." + encoding.rawValue, docroot: docroot) == nil,
+                    let packed = Precompression.compressed(bytes, encoding)
+                {
                     copies.append((path + "." + encoding.rawValue, packed))
                 }
             }
@@ -130,6 +131,26 @@ struct VariantWriter {
         return entries
     }
 
+    /// The files of sites that are not published now stay as they are, and so do shared ones that their pages may still
+    /// need, such as an older style sheet.
+    private mutating func keepWhatStays(_ previous: Manifest) {
+        let configuration = site.graph.configuration
+        let hosts = Set(site.graph.docroots.map(\.site))
+        for (place, entry) in previous.files where hosts.contains(place.host) {
+            if entry.site != nil, !selection.contains(slug: entry.site, configuration) {
+                if let taken = manifest.files[place], taken != entry {
+                    report(
+                        "other-sites-path", zh: "/\(place.text) 现在属于站点“\(entry.site!)”",
+                        en: "/\(place.text) belongs to the site `\(entry.site!)` now", remedyZh: "请一起构建那个站点",
+                        remedyEn: "build that site too")
+                }
+                manifest.files[place] = entry
+            } else if entry.site == nil, manifest.files[place] == nil, place.text.hasPrefix("assets/") {
+                manifest.files[place] = entry
+            }
+        }
+    }
+
     /// Whatever lies in the docroots and is not in the manifest goes: a withdrawn page must not stay behind.
     private func deleteStrays(_ transaction: OutputTransaction) throws(FileError) {
         for (folder, host) in [(name, false), (name + ".hosts", true)] {
@@ -141,12 +162,6 @@ struct VariantWriter {
                     host: slash.map { String(path[..<$0]) },
                     path: slash.map { String(path[path.index(after: $0)...]) } ?? path)
                 if manifest.files[place] != nil { continue }
-                // What sites share may still be needed by pages that stay as they are (an older style sheet, say).
-                if let previous, let entry = previous.files[place], entry.site == nil,
-                    !path.contains(RenderPlan.searchFolder + "/")
-                {
-                    continue
-                }
                 transaction.delete(folder + "/" + path)
             }
         }
@@ -157,11 +172,12 @@ struct VariantWriter {
         let configuration = site.graph.configuration
         let gone = previous.files.filter { place, entry in
             entry.site != nil && selection.contains(slug: entry.site, configuration) && manifest.files[place] == nil
-                && place.text.hasSuffix("index.html")
         }
         guard !gone.isEmpty else { return }
-        let addresses = gone.keys.map { "/" + percentEncodedPath(String($0.text.dropLast("index.html".count))) }
-            .sorted()
+        let addresses = gone.keys.map { place in
+            let path = place.text.hasSuffix("index.html") ? String(place.text.dropLast("index.html".count)) : place.text
+            return "/" + percentEncodedPath(path)
+        }.sorted()
         var showing: [String: Set<String>] = [:]
         for (place, entry) in previous.files {
             guard let slug = entry.site, !selection.contains(slug: slug, configuration),
@@ -170,7 +186,7 @@ struct VariantWriter {
             let folder = place.host.map { "\(name).hosts/\($0)" } ?? name
             guard let bytes = try? FileSystem.read("\(transaction.root)/\(folder)/\(place.text)") else { continue }
             let text = String(decoding: bytes, as: UTF8.self)
-            for address in addresses where text.contains(address + "\"") || text.contains(address + "<") {
+            for address in addresses where ["\"", "<", "#", "?"].contains(where: { text.contains(address + $0) }) {
                 showing[slug, default: []].insert(address)
             }
         }

@@ -47,8 +47,10 @@ actor PreviewSite {
     ///
     /// - Parameter path: the one file that changed, if it is known, below the source folder.
     func rebuild(changed path: String? = nil) {
-        if let path, let (next, found) = assembly?.rereading(path) {
-            show(next, (findings.filter { $0.position.path != path } + found).uniqueInOrder())
+        // Findings about the page come from several stages, not all of which a rereading runs.
+        let isClean = !findings.contains { $0.position.path == path || $0.related?.path == path }
+        if let path, isClean, let (next, found) = assembly?.rereading(path) {
+            show(next, (findings + found).uniqueInOrder())
             return
         }
         var found: [Diagnostic] = []
@@ -93,14 +95,14 @@ actor PreviewSite {
         let relative = String(path.drop { $0 == "/" })
         for candidate in [relative, relative + (relative.isEmpty || relative.hasSuffix("/") ? "" : "/") + "index.html"]
         {
-            if let output = variants[index].site.plan.output(candidate) {
+            if let output = variants[index].site.plan.owner(candidate, docroot: 0) {
                 return Answer(path: candidate, bytes: draw(output, index).bytes, isFound: true, generation: generation)
             }
         }
         if relative.hasPrefix(RenderPlan.searchFolder + "/"), let bytes = searchFile(relative, index) {
             return Answer(path: relative, bytes: bytes, isFound: true, generation: generation)
         }
-        guard let missing = variants[index].site.plan.output("404.html") else {
+        guard let missing = variants[index].site.plan.owner("404.html", docroot: 0) else {
             return Answer(path: "/404.txt", bytes: Array("404".utf8), isFound: false, generation: generation)
         }
         return Answer(path: "404.html", bytes: draw(missing, index).bytes, isFound: false, generation: generation)
@@ -111,7 +113,7 @@ actor PreviewSite {
         var all = findings
         let relative = String(path.drop { $0 == "/" })
         let candidate = relative.isEmpty || relative.hasSuffix("/") ? relative + "index.html" : relative
-        if variants.indices.contains(index), let output = variants[index].site.plan.output(candidate) {
+        if variants.indices.contains(index), let output = variants[index].site.plan.owner(candidate, docroot: 0) {
             all += draw(output, index).diagnostics
         }
         return all.uniqueInOrder()

@@ -54,7 +54,8 @@ struct SiteScaffold {
 
     private func entry(_ folder: String, _ theme: String) -> [String] {
         let prefix = kind == .department ? "/bm" : "/xz"
-        let address = host.map { "{ mode: host, host: \(YAMLText.quoted($0)) }" } ?? "{ mode: path, path: \(prefix)/\(slug)/ }"
+        let address =
+            host.map { "{ mode: host, host: \(YAMLText.quoted($0)) }" } ?? "{ mode: path, path: \(prefix)/\(slug)/ }"
         return [
             "- slug: \(slug)",
             "  kind: \(kind.rawValue)",

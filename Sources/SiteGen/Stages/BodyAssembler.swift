@@ -132,11 +132,8 @@ struct BodyAssembler: Sendable {
         }
     }
 
-    /// Paths under the forms prefix are formsapi's; everything else must be an output of this tree.
     private func isServed(_ path: String, _ docroot: Int) -> Bool {
-        if let forms = graph.variant.forms, path == forms || path.hasPrefix(forms + "/") { return true }
-        let decoded = percentDecoded(path.split(separator: "?").first.map(String.init) ?? path) ?? path
-        return plan.holds(String((decoded.split(separator: "#").first ?? "").dropFirst()), docroot: docroot)
+        plan.serves(path, docroot: docroot, forms: graph.variant.forms)
     }
 
     private func checkAnchor(

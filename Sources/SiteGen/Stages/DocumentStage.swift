@@ -35,6 +35,7 @@ struct DocumentStage: Sendable {
         }
         let bodies = work
         let (engine, cache) = (engine, cache)
+        cache?.use(engine)
         let results = parallelMap(bodies.count, jobs: jobs) { index, _ -> (MarkdownDocument, [Diagnostic]) in
             let page = bodies[index]
             if let known = cache?.document(page) { return known }
@@ -53,6 +54,7 @@ struct DocumentStage: Sendable {
 final class DocumentCache: Sendable {
     private typealias Entry = (body: CutBody, result: (MarkdownDocument, [Diagnostic]))
     private let known = Mutex<[String: [Entry]]>([:])
+    private let engine = Mutex<MarkdownEngine?>(nil)
     private static let bodiesOfAPage = 4
 
     func document(_ page: VisiblePage) -> (MarkdownDocument, [Diagnostic])? {
@@ -63,5 +65,12 @@ final class DocumentCache: Sendable {
         known.withLock { $0[page.path] = [(page.body, result)] + ($0[page.path] ?? []).prefix(Self.bodiesOfAPage - 1) }
     }
 
-    func removeAll() { known.withLock { $0.removeAll() } }
+    /// Another engine (a theme has another directive, say) makes other documents.
+    func use(_ next: MarkdownEngine) {
+        let isOther = engine.withLock { engine in
+            defer { engine = next }
+            return engine != next
+        }
+        if isOther { known.withLock { $0.removeAll() } }
+    }
 }

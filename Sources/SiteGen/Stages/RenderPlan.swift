@@ -88,14 +88,21 @@ struct RenderPlan: Sendable {
         checkFolders(&diagnostics)
     }
 
+    /// Whether an address of a docroot will be answered: formsapi's prefix, a file, or a folder with a page.
+    func serves(_ address: String, docroot: Int, forms: String?) -> Bool {
+        if let forms, address == forms || address.hasPrefix(forms + "/") { return true }
+        let path = address.prefix { $0 != "?" && $0 != "#" }
+        return holds(String((percentDecoded(path) ?? String(path)).dropFirst()), docroot: docroot)
+    }
+
     /// Whether a path of a docroot will be a file, or a folder with a page.
-    func holds(_ path: String, docroot: Int) -> Bool {
+    private func holds(_ path: String, docroot: Int) -> Bool {
         func has(_ path: String) -> Bool { owners[Place(docroot: docroot, path: path)] != nil }
         return has(path) || has(path + (path.isEmpty || path.hasSuffix("/") ? "index.html" : "/index.html"))
     }
 
-    /// Index of the output at a path of the shared docroot.
-    func output(_ path: String) -> Int? { owners[Place(docroot: 0, path: path)] }
+    /// Index of the output at a path.
+    func owner(_ path: String, docroot: Int) -> Int? { owners[Place(docroot: docroot, path: path)] }
 
     private mutating func addNode(
         _ index: Int, _ graph: SiteGraph, _ themes: [String: Theme], _ diagnostics: inout [Diagnostic]

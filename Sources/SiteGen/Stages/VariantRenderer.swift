@@ -138,8 +138,18 @@ struct VariantRenderer: Sendable {
         case .file(let file): rendered.bytes = try FileSystem.read(graph.files[file].location)
         case .picture(let file, let rendition):
             guard let picture = images.picture(file), let imageMaker else { break }
-            rendered.bytes = try imageMaker.make(
-                picture.renditions[rendition], of: picture.header, from: graph.files[file].location)
+            do throws(FileError) {
+                rendered.bytes = try imageMaker.make(
+                    picture.renditions[rendition], of: picture.header, from: graph.files[file].location)
+            } catch {
+                rendered.diagnostics.append(
+                    Diagnostic(
+                        "image-broken", SourcePosition(path: graph.files[file].source),
+                        problem: Bilingual(zh: "图片处理不了：\(error)", en: "this picture cannot be worked: \(error)"),
+                        remedy: Bilingual(
+                            zh: "请重新导出图片；缺 GraphicsMagick 的请安装 graphicsmagick",
+                            en: "export the picture again; where GraphicsMagick is missing, install graphicsmagick")))
+            }
         }
         if graph.configuration.output.minify, output.path.hasSuffix(".html") {
             rendered.bytes = Minifier.html(rendered.bytes)
@@ -221,7 +231,8 @@ struct VariantRenderer: Sendable {
         let node = graph.nodes[index]
         guard let values = values[node.edition] else { return [] }
         let chosen = graph.archive(of: index)[period]
-        let base = String(node.path.dropFirst(graph.editions[node.edition].path.utf8.count))
+        let base = String(
+            decoding: node.path.utf8.dropFirst(graph.editions[node.edition].path.utf8.count), as: UTF8.self)
         return renderStandalone(
             "archive", node.edition, title: "archive", path: base + chosen.path,
             [

@@ -66,7 +66,11 @@ struct Theme: Sendable {
                 assets.map { asset in
                     (
                         String(asset.name.map { $0 == "." || $0 == "/" || $0 == "-" ? "_" : $0 }),
-                        Value.fields(["path": .text(asset.path), "integrity": .text(asset.integrity)])
+                        Value.fields([
+                            "path": .text(asset.path), "integrity": .text(asset.integrity),
+                            // For pages that must also work where the site does not lie at a server's root.
+                            "file": .text(String(asset.path.dropFirst())),
+                        ])
                     )
                 }
             ) { first, _ in first })
