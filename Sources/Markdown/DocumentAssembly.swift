@@ -169,6 +169,7 @@ struct DocumentAssembly {
     private mutating func replaceLink(_ node: OpaquePointer, _ line: Int) {
         var destination = text(cmark.pointee.node_get_url(node))
         let title = text(cmark.pointee.node_get_title(node))
+        let rest = endAutolink(node, &destination)
         let conditional = destination.hasPrefix(Self.conditionalScheme)
         if conditional { destination.removeFirst(Self.conditionalScheme.count) }
         let place = position(line, column: max(1, Int(cmark.pointee.node_get_start_column(node))))
@@ -176,7 +177,25 @@ struct DocumentAssembly {
             slot(.linkOpen(destination: destination, title: title, conditional: conditional, place)), before: node)
         while let child = cmark.pointee.node_first_child(node), cmark.pointee.node_insert_before(node, child) == 1 {}
         insertText(slot(.linkClose), before: node)
+        if let rest { insertText(rest, before: node) }
         remove(node)
+    }
+
+    /// An address in running Chinese text ends where full-width punctuation begins; the extension ends it at white
+    /// space only, which Chinese does not write.
+    ///
+    /// - Returns: what follows the address, taken out of the link.
+    private func endAutolink(_ node: OpaquePointer, _ destination: inout String) -> String? {
+        guard let child = cmark.pointee.node_first_child(node), cmark.pointee.node_get_type(child) == CMARK_NODE_TEXT
+        else { return nil }
+        let text = literal(child)
+        let prefix = destination.hasSuffix(text) ? String(destination.dropLast(text.count)) : nil
+        guard let prefix, ["", "http://"].contains(prefix), text.hasPrefix("http") || text.hasPrefix("www."),
+            let end = text.unicodeScalars.firstIndex(where: FullWidthEmphasis.isFullWidthPunctuation)
+        else { return nil }
+        _ = cmark.pointee.node_set_literal(child, String(text[..<end]))
+        destination = prefix + text[..<end]
+        return String(text[end...])
     }
 
     private mutating func replaceImage(_ node: OpaquePointer, _ line: Int) {

@@ -50,6 +50,10 @@ enum FullWidthEmphasis {
         return String(decoding: out, as: UTF8.self)
     }
 
+    static func isFullWidthPunctuation(_ scalar: Unicode.Scalar) -> Bool {
+        kind(scalar.value) == .fullWidthPunctuation
+    }
+
     private enum Kind { case space, punctuation, fullWidthPunctuation, letter }
 
     private static func kind(_ scalar: UInt32) -> Kind {

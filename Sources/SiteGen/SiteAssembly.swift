@@ -75,6 +75,16 @@ struct SiteAssembler: Sendable {
             let theme = loader.load(name, diagnostics: &diagnostics)
             themes[name] = metrics.flatMap { theme?.measuring($0) } ?? theme
         }
+        for (name, theme) in themes.sorted(by: { $0.key < $1.key }) {
+            for language in loaded.configuration.group.languages where theme.strings[language] == nil {
+                diagnostics.append(
+                    Diagnostic(
+                        "theme-language", SourcePosition(path: "Themes/\(name)/i18n"), severity: .warning,
+                        problem: Bilingual(
+                            zh: "主题没有语言“\(language)”的文字", en: "the theme has no strings in `\(language)`"),
+                        remedy: Bilingual(zh: "请添加 i18n/\(language).yaml", en: "add i18n/\(language).yaml")))
+            }
+        }
         progress.stage("parse")
         let contents = variants.map { AudienceFilter.apply($0, to: loaded, diagnostics: &diagnostics) }
         let documents = DocumentStage(

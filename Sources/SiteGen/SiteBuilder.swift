@@ -75,7 +75,7 @@ struct SiteBuilder: Sendable {
             try transaction?.abandon()
             throw error
         }
-        diagnostics = selection.relevant(diagnostics)
+        diagnostics = selection.relevant(diagnostics).located(assembly.loaded.configuration.mounts)
         guard let transaction else { return }
         if diagnostics.hasErrors {
             try transaction.abandon()
@@ -88,6 +88,26 @@ struct SiteBuilder: Sendable {
 }
 
 extension Array where Element == Diagnostic {
+    /// Findings in mounted files under the names that their authors know.
+    func located(_ mounts: [SiteConfiguration.Mount]) -> [Diagnostic] {
+        guard !mounts.isEmpty else { return self }
+        func place(_ position: SourcePosition) -> SourcePosition {
+            for mount in mounts {
+                let inside = "Content/" + mount.to
+                guard position.path == inside || position.path.hasPrefix(inside + "/") else { continue }
+                return SourcePosition(
+                    path: mount.from + position.path.dropFirst(inside.count), line: position.line,
+                    column: position.column)
+            }
+            return position
+        }
+        return map {
+            Diagnostic(
+                $0.rule, place($0.position), severity: $0.severity, problem: $0.problem, remedy: $0.remedy,
+                related: $0.related.map(place))
+        }
+    }
+
     /// Both variants find the same mistake in a shared page or template.
     func uniqueInOrder() -> [Diagnostic] {
         var seen: Set<String> = []

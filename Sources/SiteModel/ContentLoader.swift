@@ -84,7 +84,8 @@ package struct ContentLoader: Sendable {
             source, front: front, places: places,
             visibility: VisibilityTag(tag: tag ?? VisibilityTag.failClosed, position: position))
         checkTags(page, &diagnostics)
-        checkDisclosure(page, &diagnostics)
+        // A draft may still lack its record of review: it is in no tree.
+        if isDue(front) { checkDisclosure(page, &diagnostics) }
         checkHeadMarks(source.head, &diagnostics)
         return (page, diagnostics)
     }
@@ -105,7 +106,7 @@ package struct ContentLoader: Sendable {
 
     private func isDue(_ front: FrontMatter) -> Bool {
         if front.draft { return false }
-        if let date = front.date, date > now { return false }
+        if let date = [front.date, front.notBefore].compactMap({ $0 }).max(), date > now { return false }
         if let expires = front.expires, expires <= now { return false }
         return true
     }

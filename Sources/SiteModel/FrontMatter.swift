@@ -8,6 +8,8 @@ package struct FrontMatter: Sendable, Equatable {
     package var date: Instant?
     package var updated: Instant?
     package var expires: Instant?
+    /// Other generators' `publishDate`: not shown before.
+    package var notBefore: Instant?
     package var draft = false
     package var weight = 0
     package var slug: String?
@@ -80,7 +82,7 @@ package struct FrontMatter: Sendable, Equatable {
         "title", "summary", "date", "updated", "expires", "draft", "weight", "slug", "aliases", "type", "visibility",
         "disclosure", "legal_basis", "review_due", "source", "reprint", "author", "reviewed_by", "reviewed_at", "sites",
         "layout", "menu", "form", "sample", "cadence", "map_review_no", "avsp_licence", "document", "archive", "search",
-        "extra", "cascade",
+        "extra", "cascade", "publishDate", "expiryDate",
     ]
 }
 
@@ -99,7 +101,8 @@ extension FrontMatter {
         front.summary = reader.string("summary")
         front.date = instant("date", zone, &reader)
         front.updated = instant("updated", zone, &reader)
-        front.expires = instant("expires", zone, &reader)
+        front.expires = instant("expires", zone, &reader) ?? instant("expiryDate", zone, &reader)
+        front.notBefore = instant("publishDate", zone, &reader)
         front.draft = reader.bool("draft") ?? false
         front.weight = reader.integer("weight") ?? 0
         front.slug = slug(&reader)
@@ -119,7 +122,7 @@ extension FrontMatter {
         front.reviewDue = civilDate("review_due", &reader)
         front.source = reader.string("source")
         front.reprint = reader.bool("reprint") ?? false
-        front.author = reader.string("author")
+        front.author = reader.strings("author")?.joined(separator: " ")
         front.reviewedBy = reader.string("reviewed_by")
         front.reviewedAt = reader.string("reviewed_at")
         places.sites = node["sites"]?.position
@@ -146,10 +149,23 @@ extension FrontMatter {
 
     private static func instant(_ key: String, _ zone: ZoneOffset, _ reader: inout MapReader) -> Instant? {
         guard let node = reader.raw(key) else { return nil }
-        if let text = node.scalar, let instant = Instant(iso: text, zone: zone) { return instant }
+        if let text = node.scalar, let instant = Instant(iso: text, zone: zone) ?? Instant(iso: spelt(text), zone: zone)
+        {
+            return instant
+        }
         reader.wrongType(
             node, zh: "日期，如 2026-09-01 或 2026-09-01 09:00", en: "a date such as 2026-09-01 or 2026-09-01 09:00")
         return nil
+    }
+
+    /// `2020-01-02 15:04:05 +0800`, as other programs write it, in the way of RFC 3339.
+    private static func spelt(_ text: String) -> String {
+        guard let sign = text.lastIndex(where: { $0 == "+" || $0 == "-" }) else { return text }
+        let offset = text[sign...]
+        let hasColon = offset.contains(":")
+        var time = text[..<sign]
+        while time.last == " " { time.removeLast() }
+        return time + (hasColon ? String(offset) : offset.prefix(3) + ":" + offset.dropFirst(3))
     }
 
     private static func civilDate(_ key: String, _ reader: inout MapReader) -> CivilDate? {

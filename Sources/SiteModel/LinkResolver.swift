@@ -40,18 +40,20 @@ extension SiteGraph {
         }
         let path = percentDecoded(beforeHash) ?? beforeHash
         if path.hasPrefix("/"), !path.hasSuffix(".md") { return .path(destination) }
-        guard let source = Self.sourcePath(path, from: page) else { return .notShown(source: path) }
-        if let node = nodeBySource[inLanguage(of: page, source)] ?? nodeBySource[source] {
-            return .page(node: node, fragment: fragment)
+        let source = Self.sourcePath(path, from: page)
+        if let source {
+            if let node = nodeBySource[inLanguage(of: page, source)] ?? nodeBySource[source] {
+                return .page(node: node, fragment: fragment)
+            }
+            if let file = fileBySource[source] { return .file(file) }
         }
-        if let file = fileBySource[source] { return .file(file) }
         // Other generators' pages link to addresses relative to their own.
         if let node = nodeBySource[page.path], !path.hasSuffix(".md"),
             let address = Self.joined(nodes[node].path, path), nodeAt(address, docroot(of: node)) != nil
         {
             return .path(percentEncodedPath(address) + (fragment.map { "#" + percentEncodedPath($0) } ?? ""))
         }
-        return .notShown(source: source)
+        return .notShown(source: source ?? path)
     }
 
     package func docroot(of node: Int) -> Int { editions[nodes[node].edition].docroot }
@@ -100,4 +102,12 @@ extension SiteGraph {
 extension SiteGraph {
     /// The node of a source path in this graph.
     package func nodeIndex(ofSource path: String) -> Int? { nodeBySource[path] }
+
+    /// The node of a page named from `Content/`, in a language where it has one, else in the authoritative one.
+    package func node(of path: String, in language: String) -> Int? {
+        let source = "Content/" + path.drop { $0 == "/" }
+        let translated = String(source.dropLast(3)) + ".\(language).md"
+        return (language == configuration.group.defaultLanguage ? nil : nodeBySource[translated])
+            ?? nodeBySource[source]
+    }
 }

@@ -155,6 +155,10 @@ package struct SiteConfiguration: Sendable {
         package var icp: String?
         package var police: String?
         package var superior: [Superior] = []
+        /// Source files of the page about the site's mark (党政机关网站标识) and of the one for reporting errors
+        /// (我为政府网站找错), counted from `Content/`.
+        package var badge: String?
+        package var reportError: String?
         /// Shown beside values that are examples, so that nobody takes them for registered ones.
         package var sampleNote: LocalizedText?
 

@@ -317,6 +317,8 @@ extension SiteConfiguration {
         footer.siteCode = reader.string("site_code") ?? outer.siteCode
         footer.icp = reader.string("icp") ?? outer.icp
         footer.police = reader.string("police") ?? outer.police
+        footer.badge = reader.string("badge") ?? outer.badge
+        footer.reportError = reader.string("report_error") ?? outer.reportError
         footer.sampleNote = reader.localized("sample_note").map(LocalizedText.init) ?? outer.sampleNote
         let superior = reader.list("superior").compactMap { item -> Footer.Superior? in
             var itemReader = MapReader(item)

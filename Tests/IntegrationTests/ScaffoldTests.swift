@@ -25,7 +25,7 @@ import Testing
         -> [String]
     {
         try SiteScaffold(
-            root: folder.path, slug: slug, kind: .department, name: name, nameEn: "Bureau \"of\" \\ Things: #1",
+            root: folder.path, slug: slug, kind: .department, name: name, nameEn: "Bureau \"of\" Things: & Co",
             host: host,
             now: SmallSite.now
         ).make(theme: nil)
@@ -42,10 +42,22 @@ import Testing
         #expect(try folder.text("Content/departments/yingji/_index.md").contains("欢迎访问某某局"))
     }
 
+    @Test func windowsLineEndsStay() throws {
+        let folder = try copy()
+        let text = try folder.text("Content/sites.yaml").replacing("\n", with: "\r\n")
+        try folder.write(["Content/sites.yaml": text])
+        _ = try make(folder, "mz")
+        #expect(try folder.text("Content/sites.yaml").contains("  - slug: mz\r\n    kind: department\r\n"))
+        #expect(try check(folder) == [])
+    }
+
     @Test func whatIsThereAlreadyIsNotOverwritten() throws {
         let folder = try copy()
         let before = try folder.text("Content/sites.yaml")
         #expect(throws: ScaffoldError.self) { try make(folder, "chaohua") }
+        for name in ["", " ", "局<b>", "[局](x)", "局:intranet[x]", "局\r"] {
+            #expect(throws: ScaffoldError.self) { try make(folder, "odd", name: name) }
+        }
         try folder.write(["Content/departments/old/x.md": "x"])
         #expect(throws: ScaffoldError.self) { try make(folder, "old") }
         try folder.write(["Content/sites.yaml": "sites: [\n"])

@@ -124,6 +124,9 @@ import Testing
         try site.folder.write(["Docs/h.md": page("手册")])
         #expect(try site.build().diagnostics == [])
         #expect(try site.folder.text("out/public/h/index.html").contains("手册"))
+        // Messages name the file that its author knows.
+        try site.folder.write(["Docs/h.md": page("手册", "", "[x](no.md)")])
+        #expect(try site.findings() == ["dead-link Docs/h.md:4"])
         try FileSystem.remove(site.folder.path + "/Docs/h.md")
         #expect(try site.findings() == ["mount sites.yaml:2"])
     }
@@ -289,10 +292,17 @@ import Testing
                 "posts/two.md": "---\ntitle: Two\n---\n",
                 "posts/bundle/index.md": "---\ntitle: Bundle\n---\n[f](f.txt)\n",
                 "posts/bundle/f.txt": "x",
+                "posts/later.md": "---\ntitle: Later\npublishDate: 2099-01-01\n---\n",
+                "posts/gone.md":
+                    "---\ntitle: Gone\ndate: 2020-01-02 15:04:05 +0800\nauthor: [a, b]\nexpiryDate: 2021-01-01\n---\n",
+                "posts/up.md": "---\ntitle: Up\n---\n[a](../../posts/two/) [h](../../)\n",
             ], sites: sites)
         let report = try site.build()
         #expect(report.diagnostics.filter { $0.severity == .error } == [])
-        #expect(Set(report.diagnostics.map(\.rule)) == ["unknown-key", "wrong-type", "unknown-layout", "alias"])
+        #expect(Set(report.diagnostics.map(\.rule)) == ["unknown-key", "wrong-type", "unknown-layout"])
+        #expect(try site.folder.contents("out/public")["posts/old-one/index.html"] != nil)
+        #expect(try site.folder.contents("out/public")["posts/later/index.html"] == nil)
+        #expect(try site.folder.contents("out/public")["posts/gone/index.html"] == nil)
         let one = try site.folder.text("out/public/posts/one/index.html")
         #expect(one.contains("&lt;b&gt;raw"))
         #expect(one.contains("<a href=\"/posts/two/\">two</a> <a href=\"/posts/two/\">md</a>"))

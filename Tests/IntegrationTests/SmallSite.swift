@@ -24,6 +24,7 @@ struct SmallSite {
     private static let theme: [String: String] = [
         "theme.yaml": "name: plain\npageSize: 2\n",
         "i18n/zh.yaml": "tags: 标签\nsitemap: 地图\nnotFound: 无\nhotline: 热线\nsearch: 搜索\narchive: 存档\n",
+        "i18n/en.yaml": "languageName: English\n",
         "templates/chrome/header.mustache": "H {{site.name}}{{#menu}} {{path}}{{/menu}}\n",
         "templates/chrome/footer.mustache": "F{{#sites}} {{path}}{{/sites}}\n",
         "templates/base.mustache":

@@ -48,6 +48,12 @@ import Testing
             ])
     }
 
+    @Test func aTemplateThatIsNoTextIsAnError() throws {
+        let site = try SmallSite(Self.tree)
+        try site.folder.write("Themes/plain/templates/chrome/footer.mustache", Array("x".utf8) + [0xFF])
+        #expect(try site.findings().contains("utf8 Themes/plain/templates/chrome/footer.mustache:1"))
+    }
+
     @Test func aDirectiveTakesOnlyWhatItsThemeDeclares() throws {
         var tree = Self.tree
         tree["portal/a.md"] = page("甲", "", ":::quiz[题]{answr=B}\n题\n:::\n\n:::notice{kind=x}\nx\n:::")

@@ -145,6 +145,51 @@ import Testing
             try site.build(sites: ["town"]).diagnostics.filter { $0.severity == .error }.map(\.rule) == ["still-shown"])
     }
 
+    @Test func aPartDoesNotPublishWhatWaitsInAnotherSite() throws {
+        let site = try site(["portal/a.md": page("甲", "", "旧文"), "town/b.md": page("乙", "", "镇上")])
+        try site.build()
+        try site.folder.write([
+            "Content/portal/new.md": page("未发", "", "还没发"), "Content/portal/a.md": page("甲", "", "改了的"),
+            "Content/town/b.md": page("乙", "", "镇上新"),
+        ])
+        #expect(try site.build(sites: ["town"]).diagnostics == [])
+        let texts = try site.folder.contents("out/public").filter { $0.key.hasPrefix("search-index/zh/t") }.values
+            .map { String(decoding: $0, as: UTF8.self) }.joined()
+        #expect(texts.contains("镇上新"))
+        #expect(!texts.contains("还没发") && !texts.contains("改了的"))
+        try site.build()
+        #expect(try site.folder.text("out/public/search-index/zh/t0.js").contains("还没发"))
+    }
+
+    @Test func aSiteThatMovedIsPublishedWithTheRest() throws {
+        let hosted = SmallSite.sites.replacing(
+            "name: {zh: 镇, en: Town}", with: "name: 镇, address: {mode: host, host: t.example.cn}")
+        let site = try site(["portal/a.md": page("甲"), "town/b.md": page("乙")], sites: hosted)
+        try site.build()
+        let before = try site.folder.contents("out")
+        try site.folder.write(["Content/sites.yaml": SmallSite.sites])
+        #expect(
+            try site.build(sites: ["portal"]).diagnostics.filter { $0.severity == .error }.map(\.rule) == ["site-moved"]
+        )
+        #expect(try site.folder.contents("out") == before)
+        #expect(try site.build(sites: ["portal", "town"]).diagnostics == [])
+    }
+
+    @Test func samePathsOfTwoHostsAreNotTakenForOneAnother() throws {
+        let hosted = SmallSite.sites.replacing(
+            "name: {zh: 镇, en: Town}", with: "name: 镇, address: {mode: host, host: t.example.cn}")
+        let site = try site(
+            ["portal/n.md": page("甲"), "town/n.md": page("乙"), "portal/b.md": page("b", "", "[n](n.md)")], sites: hosted
+        )
+        try site.build()
+        let portal = try site.folder.contents("out/public")
+        try FileSystem.remove(site.folder.path + "/Content/town/n.md")
+        #expect(try site.build(sites: ["town"]).diagnostics == [])
+        // Nothing of the shared docroot belongs to that site.
+        #expect(try site.folder.contents("out/public") == portal)
+        #expect(try site.folder.contents("out/public.hosts/town")["n/index.html"] == nil)
+    }
+
     // MARK: Names and places
 
     @Test func chineseFoldersKeepTheNamesOfTheirFiles() throws {

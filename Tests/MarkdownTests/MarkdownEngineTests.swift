@@ -18,6 +18,21 @@ import Testing
         #expect(String(decoding: document.html, as: UTF8.self).contains("<h2 id=\"第一条-范围-1\">"))
     }
 
+    @Test(arguments: [
+        ("见 https://a.cn/b（示例），以及", "https://a.cn/b", "见 https://a.cn/b（示例），以及"),
+        ("www.a.cn。下文", "http://www.a.cn", "www.a.cn。下文"), ("[文（a）](https://a.cn/（b）)", "https://a.cn/（b）", "文（a）"),
+    ])
+    func anAddressEndsAtFullWidthPunctuation(_ source: String, _ wanted: String, _ text: String) {
+        let (document, diagnostics) = render(source)
+        #expect(diagnostics == [])
+        #expect(String(decoding: document.html, as: UTF8.self) == "<p>\(text)</p>\n")
+        guard case .linkOpen(let destination, _, _, _)? = document.slots.first?.slot else {
+            Issue.record("no link in \(source)")
+            return
+        }
+        #expect(destination == wanted)
+    }
+
     @Test func linksImagesAndDirectivesBecomeSlots() {
         let (document, diagnostics) = render(
             "[a](b.md) ![c](d.png \"t\") :ref[e]{to=f.md}\n\n:::notice[g]{kind=warning}\nh\n:::\n\n::table{src=x.csv}\n"

@@ -60,6 +60,13 @@ class PreviewTests(unittest.TestCase):
                 page.write_text(whole, encoding="utf-8")
                 self.assertTrue(wait_until(lambda: errors() == []))
                 self.assertIn("刚写的一句", get(site + "/news/workday-calendar/")[1])
+                # Another folder in the place of the watched one, as after a checkout.
+                shutil.move(source / "Content", source / "Content.old")
+                shutil.copytree(source / "Content.old", source / "Content")
+                page.write_text(whole + "\n换了目录。\n", encoding="utf-8")
+                self.assertTrue(wait_until(lambda: "换了目录" in get(site + "/news/workday-calendar/")[1]))
+                page.write_text(whole + "\n换了以后。\n", encoding="utf-8")
+                self.assertTrue(wait_until(lambda: "换了以后" in get(site + "/news/workday-calendar/")[1]))
                 # So does a theme's.
                 template = source / "Themes/xinmi/templates/page.mustache"
                 good = template.read_text(encoding="utf-8")

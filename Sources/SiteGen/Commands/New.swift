@@ -71,8 +71,14 @@ struct NewPage: ParsableCommand {
             guard !parts.isEmpty, !parts.contains(".."), FileSystem.kind("\(source)/Content/\(section)") == .directory
             else { throw ScaffoldError(zh: "没有栏目目录 Content/\(section)", en: "there is no folder Content/\(section)") }
             let stem = name ?? URLSegment.make(title)
-            guard !stem.contains("/"), !stem.hasPrefix(".") else {
-                throw ScaffoldError(zh: "文件名不能含斜杠", en: "the name must not hold a slash")
+            guard !stem.isEmpty, !stem.contains("/"), !stem.contains("."), !["index", "_index"].contains(stem) else {
+                throw ScaffoldError(
+                    zh: "文件名不能为空，不能含斜杠和点，不能叫 index 或 _index",
+                    en: "the name must not be empty, hold a slash or dot, or be index or _index")
+            }
+            let folder = "\(source)/Content/\(section)"
+            guard !["data", "forms"].contains(parts[0]), FileSystem.kind(folder + "/index.md") == nil else {
+                throw ScaffoldError(zh: "Content/\(section) 不是栏目", en: "Content/\(section) is no section of a site")
             }
             let path = "Content/\(section)/\(stem).md"
             guard FileSystem.kind(source + "/" + path) == nil else {

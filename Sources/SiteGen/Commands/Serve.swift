@@ -22,33 +22,53 @@ struct Serve: AsyncParsableCommand {
         request.ignoresHosts = true
         let site = PreviewSite(request: request) { [options] in options.report($0) }
         await site.rebuild()
+        let language = operatorLanguage(environment: environmentVariable)
+        let first = port
+        let server = PreviewServers(site: site, first: first, language: language)
+        try await withThrowingDiscardingTaskGroup { group in
+            try await server.start(in: &group)
+            let folders = [options.source + "/Content", options.source + "/Themes"] + options.overlay
+            let mounted = await site.mountedFolders
+            for await path in TreeWatcher(folders: folders + mounted).changes() {
+                // Overlays and mounts lie elsewhere than their paths say.
+                let prefix = options.source + "/"
+                let isPlain = options.overlay.isEmpty && (path?.hasPrefix(prefix) ?? false)
+                await site.rebuild(changed: isPlain ? String(path!.dropFirst(prefix.count)) : nil)
+                try await server.start(in: &group)
+            }
+        }
+    }
+}
+
+/// A server for each variant: the first at once, the others as soon as the list of sites could be read.
+private final class PreviewServers {
+    private let site: PreviewSite
+    private let first: UInt16
+    private let language: String
+    private var started = 0
+
+    init(site: PreviewSite, first: UInt16, language: String) {
+        self.site = site
+        self.first = first
+        self.language = language
+    }
+
+    func start(in group: inout ThrowingDiscardingTaskGroup<any Error>) async throws {
         let names = await site.variantNames
-        guard Int(port) + names.count <= 65_536 else {
+        let wanted = max(1, names.count)
+        guard wanted > started else { return }
+        guard Int(first) + wanted <= 65_536 else {
             throw ValidationError("--port must leave room for every variant")
         }
-        let ports = (0..<max(1, names.count)).map { port + UInt16($0) }
-        for (name, port) in zip(names, ports) { print("\(name): http://127.0.0.1:\(port)/") }
-        if names.count > 1 { print("http://127.0.0.1:\(port)/_preview/") }
-        let language = operatorLanguage(environment: environmentVariable)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for (index, port) in ports.enumerated() {
-                group.addTask {
-                    try await PreviewServer(site: site, variant: index, port: port, ports: ports, language: language)
-                        .run()
-                }
-            }
-            group.addTask {
-                let folders = [options.source + "/Content", options.source + "/Themes"] + options.overlay
-                let mounted = await site.mountedFolders
-                for await path in TreeWatcher(folders: folders + mounted).changes() {
-                    // Overlays and mounts lie elsewhere than their paths say.
-                    let prefix = options.source + "/"
-                    let isPlain = options.overlay.isEmpty && (path?.hasPrefix(prefix) ?? false)
-                    await site.rebuild(changed: isPlain ? String(path!.dropFirst(prefix.count)) : nil)
-                }
-            }
-            try await group.next()
-            group.cancelAll()
+        for index in started..<wanted {
+            let server = PreviewServer(
+                site: site, variant: index, port: first + UInt16(index), firstPort: first, language: language)
+            group.addTask { try await server.run() }
+            print(
+                "\(names.indices.contains(index) ? names[index] : "preview"): http://127.0.0.1:\(first + UInt16(index))/"
+            )
         }
+        if wanted > 1 { print("http://127.0.0.1:\(first)/_preview/") }
+        started = wanted
     }
 }

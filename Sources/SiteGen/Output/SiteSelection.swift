@@ -12,7 +12,8 @@ struct SiteSelection: Sendable {
     /// Mistakes that leave a page of another site incomplete and can show nothing that should not be shown. Every other
     /// one, above all about who may see what, stops this run too: search and lists reach over all sites.
     private static let harmless: Set<String> = [
-        "dead-link", "link-to-hidden", "dead-anchor", "external-image", "image-alternative", "image-broken", "unknown-layout", "table",
+        "dead-link", "link-to-hidden", "dead-anchor", "external-image", "image-alternative", "image-broken",
+        "unknown-layout", "table",
         "directive-attribute", "directive-file", "video-type", "media-origin", "map-data",
     ]
 

@@ -69,7 +69,7 @@ struct VariantWriter {
                 if transaction == nil, case .picture = output.job { return result }
                 let rendered = try this.site.renderer.render(output)
                 result.diagnostics = rendered.diagnostics
-                result.content = rendered.content
+                result.content = this.isPublished(output, rendered.bytes) ? rendered.content : nil
                 result.entries = try this.stage(output.docroot, output.path, output.site, rendered.bytes)
             } catch {
                 result.failure = error
@@ -100,13 +100,20 @@ struct VariantWriter {
         }
     }
 
+    /// Whether visitors see a page as it was drawn now: what waits in a site that is not published is not found either.
+    private func isPublished(_ output: RenderPlan.Output, _ bytes: [UInt8]) -> Bool {
+        if selection.contains(output.site) { return true }
+        let place = Manifest.Place(host: site.graph.docroots[output.docroot].site, path: output.path)
+        return previous?.files[place]?.digest == SHA256Digest(of: bytes)
+    }
+
     private func isSearchPage(_ job: RenderPlan.Job) -> Bool { if case .searchPage = job { true } else { false } }
 
     /// Stages a file and its compressed copies, unless it belongs to a site that is not published now.
     private func stage(
         _ docroot: Int, _ path: String, _ owner: Int?, _ bytes: [UInt8]
     ) throws(FileError) -> [(place: Manifest.Place, entry: Manifest.Entry)] {
-        guard selection.contains(owner) else { return [] }
+        guard selection.contains(owner), owner != nil || hasSelectedSite(docroot) else { return [] }
         var copies = [(path, bytes)]
         if transaction != nil, Precompression.applies(to: path, bytes) {
             for encoding in site.graph.configuration.output.precompress.sorted(by: { $0.rawValue < $1.rawValue }) {
@@ -135,8 +142,9 @@ struct VariantWriter {
     /// need, such as an older style sheet.
     private mutating func keepWhatStays(_ previous: Manifest) {
         let configuration = site.graph.configuration
-        let hosts = Set(site.graph.docroots.map(\.site))
-        for (place, entry) in previous.files where hosts.contains(place.host) {
+        let published = Set(site.graph.docroots.indices.filter(hasSelectedSite).map { site.graph.docroots[$0].site })
+        checkMoved(previous)
+        for (place, entry) in previous.files {
             if entry.site != nil, !selection.contains(slug: entry.site, configuration) {
                 if let taken = manifest.files[place], taken != entry {
                     report(
@@ -145,10 +153,35 @@ struct VariantWriter {
                         remedyEn: "build that site too")
                 }
                 manifest.files[place] = entry
-            } else if entry.site == nil, manifest.files[place] == nil, place.text.hasPrefix("assets/") {
+            } else if entry.site == nil, manifest.files[place] == nil,
+                !published.contains(place.host) || place.text.hasPrefix("assets/")
+            {
                 manifest.files[place] = entry
             }
         }
+    }
+
+    /// A site whose address changed would be left half at the old place and half at the new one.
+    private mutating func checkMoved(_ previous: Manifest) {
+        let graph = site.graph
+        for edition in graph.editions where !selection.contains(edition.site) {
+            let slug = graph.configuration.sites[edition.site].slug
+            let home = Manifest.Place(
+                host: graph.docroots[edition.docroot].site, path: String(edition.path.dropFirst()) + "index.html")
+            guard previous.files[home]?.site != slug, previous.files.values.contains(where: { $0.site == slug }) else {
+                continue
+            }
+            report(
+                "site-moved", zh: "站点“\(slug)”的地址改了，还没有发布",
+                en: "the address of the site `\(slug)` changed and is not published yet",
+                remedyZh: "请一起构建：--site \(request.sites.joined(separator: " ")) \(slug)",
+                remedyEn: "build it too: --site \(request.sites.joined(separator: " ")) \(slug)")
+        }
+    }
+
+    /// Whether a docroot holds a site that is published now; what its sites share is written then, and else kept.
+    private func hasSelectedSite(_ docroot: Int) -> Bool {
+        site.graph.editions.contains { $0.docroot == docroot && selection.contains($0.site) }
     }
 
     /// Whatever lies in the docroots and is not in the manifest goes: a withdrawn page must not stay behind.
@@ -174,10 +207,11 @@ struct VariantWriter {
             entry.site != nil && selection.contains(slug: entry.site, configuration) && manifest.files[place] == nil
         }
         guard !gone.isEmpty else { return }
-        let addresses = gone.keys.map { place in
+        let addresses = gone.keys.map { place -> (host: String?, path: String) in
             let path = place.text.hasSuffix("index.html") ? String(place.text.dropLast("index.html".count)) : place.text
-            return "/" + percentEncodedPath(path)
-        }.sorted()
+            return (place.host, "/" + percentEncodedPath(path))
+        }.sorted { $0.path < $1.path }
+        let origins = Dictionary(site.graph.docroots.map { ($0.site ?? "", $0.origin) }) { first, _ in first }
         var showing: [String: Set<String>] = [:]
         for (place, entry) in previous.files {
             guard let slug = entry.site, !selection.contains(slug: slug, configuration),
@@ -185,9 +219,15 @@ struct VariantWriter {
             else { continue }
             let folder = place.host.map { "\(name).hosts/\($0)" } ?? name
             guard let bytes = try? FileSystem.read("\(transaction.root)/\(folder)/\(place.text)") else { continue }
-            let text = String(decoding: bytes, as: UTF8.self)
-            for address in addresses where ["\"", "<", "#", "?"].contains(where: { text.contains(address + $0) }) {
-                showing[slug, default: []].insert(address)
+            for (host, path) in addresses {
+                // A page of the same docroot writes the path after a quotation mark, any other the whole address.
+                let written = [host == place.host ? "\"" + path : nil, (origins[host ?? ""] ?? "") + path].compactMap {
+                    $0
+                }
+                let isShown = written.contains { text in
+                    ["\"", "<", "#", "?"].contains { end in self.contains(bytes, text + end) }
+                }
+                if isShown { showing[slug, default: []].insert(path) }
             }
         }
         for (slug, addresses) in showing.sorted(by: { $0.key < $1.key }) {
@@ -198,6 +238,16 @@ struct VariantWriter {
                 remedyZh: "请一起构建：--site \(request.sites.joined(separator: " ")) \(slug)",
                 remedyEn: "build it too: --site \(request.sites.joined(separator: " ")) \(slug)")
         }
+    }
+
+    private func contains(_ bytes: [UInt8], _ text: String) -> Bool {
+        let wanted = Array(text.utf8)
+        var start = 0
+        while let first = bytes[start...].firstIndex(of: wanted[0]) {
+            if bytes[first...].starts(with: wanted) { return true }
+            start = first + 1
+        }
+        return false
     }
 
     private mutating func report(_ rule: String, zh: String, en: String, remedyZh: String, remedyEn: String) {

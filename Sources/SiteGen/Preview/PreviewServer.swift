@@ -9,8 +9,8 @@ struct PreviewServer {
     let site: PreviewSite
     let variant: Int
     let port: UInt16
-    /// Ports of all audiences, for the page that shows them side by side.
-    let ports: [UInt16]
+    /// Port of the first audience; the others follow it.
+    let firstPort: UInt16
     let language: String
 
     /// Paths of the preview's own; the built tree never has them.
@@ -62,7 +62,8 @@ struct PreviewServer {
                 body: HTTPBodySequence(from: EventStream(site: site, known: known)))
         case "", "side":
             let names = await site.variantNames
-            let html = PreviewPages.sideBySide(Array(zip(names, ports)), path: query["path"] ?? "/")
+            let html = PreviewPages.sideBySide(
+                names.enumerated().map { ($1, firstPort + UInt16($0)) }, path: query["path"] ?? "/")
             return Self.response(.ok, "text/html; charset=utf-8", Data(html.utf8))
         case "side.css": return Self.response(.ok, "text/css", Data(PreviewPages.style.utf8))
         default: return HTTPResponse(statusCode: .notFound)

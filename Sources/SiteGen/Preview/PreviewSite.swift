@@ -73,7 +73,7 @@ actor PreviewSite {
             assembly = next
         }
         findings = found
-        report(findings)
+        report(findings.located(assembly?.loaded.configuration.mounts ?? []))
         generation += 1
         for continuation in waiting { continuation.resume(returning: generation) }
         waiting = []
@@ -108,15 +108,23 @@ actor PreviewSite {
         return Answer(path: "404.html", bytes: draw(missing, index).bytes, isFound: false, generation: generation)
     }
 
+    /// Files that an address may mean.
+    private static func candidates(_ relative: String) -> [String] {
+        [relative, relative + (relative.isEmpty || relative.hasSuffix("/") ? "" : "/") + "index.html"]
+    }
+
     /// What is wrong, as far as a page's reader cares: with the whole, then with the page.
     func errors(_ path: String, variant index: Int) -> [Diagnostic] {
         var all = findings
         let relative = String(path.drop { $0 == "/" })
-        let candidate = relative.isEmpty || relative.hasSuffix("/") ? relative + "index.html" : relative
-        if variants.indices.contains(index), let output = variants[index].site.plan.owner(candidate, docroot: 0) {
+        for candidate in Self.candidates(relative) {
+            guard variants.indices.contains(index),
+                let output = variants[index].site.plan.owner(candidate, docroot: 0)
+            else { continue }
             all += draw(output, index).diagnostics
+            break
         }
-        return all.uniqueInOrder()
+        return all.uniqueInOrder().located(assembly?.loaded.configuration.mounts ?? [])
     }
 
     private func draw(_ output: Int, _ index: Int) -> VariantRenderer.Rendered {

@@ -75,9 +75,19 @@ private struct Notifier {
 
     mutating func run(until stop: Stop, _ changed: (String?) -> Void) {
         defer { close(descriptor) }
+        var roots = folders.map(Self.identity)
         while !stop.isSet {
             var poller = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            guard poll(&poller, 1, 200) > 0 else { continue }
+            guard poll(&poller, 1, 200) > 0 else {
+                // A checkout or an unpacking may put another folder in the place of a watched one.
+                let current = folders.map(Self.identity)
+                if current != roots {
+                    roots = current
+                    _ = watchAll()
+                    changed(nil)
+                }
+                continue
+            }
             var burst = Burst()
             repeat {
                 drain(into: &burst)
@@ -87,6 +97,11 @@ private struct Notifier {
             if burst.sawFolder { _ = watchAll() }
             changed(burst.sawFolder || burst.files.count != 1 ? nil : burst.files.first)
         }
+    }
+
+    private static func identity(_ folder: String) -> [UInt] {
+        var info = stat()
+        return stat(folder, &info) == 0 ? [UInt(info.st_dev), UInt(info.st_ino)] : []
     }
 
     private struct Burst {

@@ -16,6 +16,11 @@ struct SiteScaffold {
 
     /// - Returns: paths of what was made. Nothing is written unless all of it can be.
     func make(theme: String?) throws -> [String] {
+        for name in [name, nameEn] where !Self.isPlain(name) {
+            throw ScaffoldError(
+                zh: "名称不能为空，也不能含控制字符和 < > [ ] { } ` * _ # | \\",
+                en: "a name must not be empty or hold control characters or < > [ ] { } ` * _ # | \\")
+        }
         let text = String(decoding: try FileSystem.read(configurationPath), as: UTF8.self)
         var diagnostics: [Diagnostic] = []
         guard let configuration = SiteConfiguration(text, diagnostics: &diagnostics), !diagnostics.hasErrors else {
@@ -52,6 +57,14 @@ struct SiteScaffold {
         return [SiteConfiguration.path] + files.map { "Content/\(folder)/\($0.path)" }
     }
 
+    /// The name goes into Markdown and YAML as it is: nothing in it may mean something there.
+    private static func isPlain(_ name: String) -> Bool {
+        !name.allSatisfy(\.isWhitespace)
+            && name.unicodeScalars.allSatisfy {
+                $0.value >= 0x20 && $0.value != 0x7F && !"<>[]{}`*_#|\\".unicodeScalars.contains($0)
+            }
+    }
+
     private func entry(_ folder: String, _ theme: String) -> [String] {
         let prefix = kind == .department ? "/bm" : "/xz"
         let address =
@@ -70,7 +83,8 @@ struct SiteScaffold {
     private func inserting(
         _ entry: [String], into text: String, _ configuration: SiteConfiguration
     ) throws -> String {
-        var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        let lineEnd = text.contains("\r\n") ? "\r\n" : "\n"
+        var lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).map(String.init)
         let last = configuration.sites.map(\.position).max()!
         let indent = lines[last.line - 1].prefix { $0 == " " }
         guard lines[last.line - 1].dropFirst(indent.count).hasPrefix("- ") else {
@@ -88,6 +102,6 @@ struct SiteScaffold {
         while end > last.line, lines[end - 1].allSatisfy({ $0 == " " }) { end -= 1 }
         lines.insert(contentsOf: entry.map { indent + $0 }, at: end)
         if lines.last != "" { lines.append("") }
-        return lines.joined(separator: "\n")
+        return lines.joined(separator: lineEnd)
     }
 }

@@ -65,6 +65,9 @@ struct PageValues: Sendable {
         fields["portalHome"] = portal.map { href(graph.editions[$0].home) } ?? .nothing
         fields["portalName"] = .optional(
             portal.map { graph.configuration.sites[graph.editions[$0].site].name.text(language) })
+        for (name, page) in [("badge", footer.badge), ("reportError", footer.reportError)] {
+            fields[name] = page.flatMap { graph.node(of: $0, in: language) }.map(href) ?? .nothing
+        }
         fields["hasTags"] = .flag(graph.editions[edition].taxonomies.contains { $0.key == "tags" })
         fields["tags"] = own("tags/")
         fields["search"] = theme.has("search") ? own("search/") : .nothing

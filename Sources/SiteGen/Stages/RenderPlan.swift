@@ -189,7 +189,10 @@ struct RenderPlan: Sendable {
         guard let page = node.page else { return }
         let position = page.places.aliases ?? SourcePosition(path: page.path)
         let edition = graph.editions[node.edition]
-        for alias in page.front.aliases {
+        for written in page.front.aliases {
+            // Other generators count an alias without a slash from the page's section.
+            let isForeign = graph.configuration.unknownKeys == .warning && !written.hasPrefix("/")
+            let alias = isForeign ? (node.parent.map { graph.nodes[$0].path } ?? "/") + written : written
             guard alias.hasPrefix("/"), !alias.contains(".."), !alias.contains("//") else {
                 diagnostics.append(
                     Diagnostic(

@@ -66,6 +66,11 @@ struct ThemeLoader {
                 layer.pageSize = reader.integer("pageSize").map { max(1, $0) }
                 layer.directives = directives(&reader)
                 diagnostics += reader.finish()
+            } else if file.hasSuffix(".mustache") || file.hasSuffix(".yaml") {
+                // Text that is none would reach every page.
+                if let text = decodeSource(bytes, path: path, diagnostics: &diagnostics) {
+                    layer.files[file] = (path, text)
+                }
             } else {
                 layer.files[file] = (path, bytes)
             }
