@@ -13,7 +13,12 @@ enum FullWidthEmphasis {
         var copied = 0
         var i = 0
         func insert(at offset: Int) {
-            out = (out ?? []) + source[copied..<offset] + mark
+            if out == nil {
+                out = []
+                out!.reserveCapacity(source.count + 1024)
+            }
+            out!.append(contentsOf: source[copied..<offset])
+            out!.append(contentsOf: mark)
             copied = offset
         }
         while i < source.count {
@@ -25,14 +30,16 @@ enum FullWidthEmphasis {
             }
             var end = i
             while end < source.count, source[end] == byte { end += 1 }
-            let before = kind(scalarBefore(source, i))
-            let after = kind(scalarAfter(source, end))
-            if before == .fullWidthPunctuation, after == .letter { insert(at: i) }
-            if after == .fullWidthPunctuation, before == .letter { insert(at: end) }
+            // One alone is as often a sign (必填*，3*4) as a delimiter: it is left to CommonMark.
+            if end - i > 1 {
+                let (before, after) = (scalarBefore(source, i), scalarAfter(source, end))
+                if isInside(before, outside: after) { insert(at: i) }
+                if isInside(after, outside: before) { insert(at: end) }
+            }
             i = end
         }
-        guard let out else { return nil }
-        return out + source[copied...]
+        out?.append(contentsOf: source[copied...])
+        return out
     }
 
     static func stripped(_ text: String) -> String {
@@ -48,6 +55,16 @@ enum FullWidthEmphasis {
             }
         }
         return String(decoding: out, as: UTF8.self)
+    }
+
+    /// Punctuation inside a delimiter that has text outside: full-width punctuation beside any letter, ASCII punctuation
+    /// (`98.5%`, a closing bracket, a code span) beside a Chinese one.
+    private static func isInside(_ inner: UInt32, outside outer: UInt32) -> Bool {
+        switch kind(inner) {
+        case .fullWidthPunctuation: kind(outer) == .letter
+        case .punctuation: (0x3400...0x9FFF).contains(outer)
+        default: false
+        }
     }
 
     static func isFullWidthPunctuation(_ scalar: Unicode.Scalar) -> Bool {

@@ -4,8 +4,11 @@ import Glibc
 package enum ChildProcess {
     /// Runs a program found on PATH and waits for it.
     ///
-    /// - Returns: its exit status, 128 + signal where a signal ended it, 127 where there is no such program.
-    package static func run(_ arguments: [String], output: String = "/dev/null") throws(FileError) -> Int32 {
+    /// - Returns: its exit status, 128 + signal where a signal ended it, 127 where there is no such program. One that takes
+    ///   longer than `seconds` is killed.
+    package static func run(
+        _ arguments: [String], output: String = "/dev/null", seconds: Int = 120
+    ) throws(FileError) -> Int32 {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -19,8 +22,17 @@ package enum ChildProcess {
         if code == ENOENT { return 127 }
         guard code == 0 else { throw FileError("start", arguments[0], code: code) }
         var status: Int32 = 0
-        while waitpid(process, &status, 0) < 0 {
-            guard errno == EINTR else { throw FileError("wait for", arguments[0]) }
+        let deadline = ContinuousClock.now + .seconds(seconds)
+        var isKilled = false
+        while true {
+            let ended = waitpid(process, &status, isKilled ? 0 : WNOHANG)
+            if ended == process { break }
+            guard ended == 0 || errno == EINTR else { throw FileError("wait for", arguments[0]) }
+            if !isKilled, ContinuousClock.now > deadline {
+                kill(process, SIGKILL)
+                isKilled = true
+            }
+            usleep(1_000)
         }
         return status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + (status & 0x7F)
     }

@@ -45,8 +45,9 @@ package struct SearchIndex: Sendable {
             for (offset, tokens) in tokens.enumerated() { postings.add(tokens, document: start + offset) }
         }
         let shardCount = Self.shardCount(postings.byteCount)
+        // Calls of all files without their ends, which carry the version.
         var files = postings.shards(shardCount).enumerated().map { index, bytes in
-            ("s\(index).js", Array("xinmiSearch(\"s\",\(index),{".utf8) + bytes + Array("})\n".utf8))
+            ("s\(index).js", Array("xinmiSearch(\"s\",\(index),{".utf8) + bytes + Array("}".utf8))
         }
         for start in stride(from: 0, to: documents.count, by: Self.documentsInAChunk) {
             let number = start / Self.documentsInAChunk
@@ -71,7 +72,10 @@ package struct SearchIndex: Sendable {
             "synonyms": .object(synonyms.mapValues { .array($0.sorted().map(JSON.string)) }),
         ])
         files.append(("meta.js", Self.script("m", 0, meta)))
-        self.files = files.sorted { $0.0.utf8.lexicographicallyPrecedes($1.0.utf8) }
+        files.sort { $0.0.utf8.lexicographicallyPrecedes($1.0.utf8) }
+        let digests = files.flatMap { SHA256Digest(of: $0.1).bytes }
+        let end = Array(",\"\(SHA256Digest(of: digests).hex.prefix(12))\")\n".utf8)
+        self.files = files.map { ($0.0, $0.1 + end) }
     }
 
     /// A power of two, so that a shard is some tens of kilobytes.
@@ -84,7 +88,6 @@ package struct SearchIndex: Sendable {
     private static func script(_ kind: String, _ number: Int, _ value: JSON) -> [UInt8] {
         var out = Array("xinmiSearch(\"\(kind)\",\(number),".utf8)
         out += scriptSafe(value.canonicalBytes)
-        out += ")\n".utf8
         return out
     }
 

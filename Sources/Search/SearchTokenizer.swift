@@ -3,7 +3,8 @@ import Foundation
 /// Text to tokens with positions; `Themes/xinmi/assets/search.js` holds the same rules in JavaScript, and
 /// `Tests/Fixtures/search-tokens.json` is read by the tests of both.
 ///
-/// NFKC, lower case. A run of Han characters gives overlapping bigrams and its last character alone, so that a prefix
+/// NFKC, lower case. Spaces beside a Han character are dropped: people write `2026 年` and `2026年`, and a line that was
+/// wrapped in the source is one line. A run of Han characters gives overlapping bigrams and its last character alone, so that a prefix
 /// look-up of one character finds every place of it; a run of other letters and digits is one word. Each Han character,
 /// each word and each gap between runs takes one position, so that neighbours in the text are neighbours by number.
 package enum SearchTokenizer {
@@ -22,7 +23,7 @@ package enum SearchTokenizer {
 
     /// NFKC and lower case, a scalar at a time.
     package static func normalized(_ text: String) -> String {
-        String(String.UnicodeScalarView(scalars(text)))
+        String(String.UnicodeScalarView(folded(text)))
     }
 
     /// A token before it is a string: bigrams stay numbers in the hot loop.
@@ -69,7 +70,29 @@ package enum SearchTokenizer {
     }
 
     /// The text as it is indexed.
-    static func scalars(_ text: String) -> [Unicode.Scalar] {
+    static func scalars(_ text: String) -> [Unicode.Scalar] { withoutLooseSpaces(folded(text)) }
+
+    private static func withoutLooseSpaces(_ scalars: [Unicode.Scalar]) -> [Unicode.Scalar] {
+        guard scalars.contains(" ") else { return scalars }
+        var out: [Unicode.Scalar] = []
+        out.reserveCapacity(scalars.count)
+        var i = 0
+        while i < scalars.count {
+            guard scalars[i] == " " else {
+                out.append(scalars[i])
+                i += 1
+                continue
+            }
+            var end = i
+            while end < scalars.count, scalars[end] == " " { end += 1 }
+            let touchesHan = (out.last.map(kind) == .han) || (end < scalars.count && kind(scalars[end]) == .han)
+            if !touchesHan { out.append(" ") }
+            i = end
+        }
+        return out
+    }
+
+    private static func folded(_ text: String) -> [Unicode.Scalar] {
         var out: [Unicode.Scalar] = []
         out.reserveCapacity(text.utf8.count / 2)
         var needsFull = false
@@ -100,7 +123,7 @@ package enum SearchTokenizer {
         case 0x30...0x39, 0x61...0x7A: .word
         case 0..<0x80: .gap
         case 0x3005, 0x3007, 0x3400...0x4DBF, 0x4E00...0x9FFF, 0xF900...0xFAFF, 0x20000...0x3FFFD: .han
-        case 0x2010...0x206F, 0x3000...0x3004, 0x3006, 0x3008...0x3020, 0xFF00...0xFF0F: .gap
+        case 0x2010...0x206F, 0x3000...0x3004, 0x3008...0x3020, 0xFF00...0xFF0F: .gap
         default: isLetterOrNumber(scalar) ? .word : .gap
         }
     }

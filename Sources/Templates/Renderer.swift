@@ -13,6 +13,8 @@ package struct TemplateSet: Sendable {
 
     subscript(name: String) -> Template? { templates[name] }
 
+    var all: [Template] { templates.values.sorted { $0.name < $1.name } }
+
     /// What one rendering gave: bytes, and the names that no scope knew.
     package struct Result: Sendable {
         package let bytes: [UInt8]
@@ -99,7 +101,7 @@ private struct Renderer {
                 try section(lookup(path, place) ?? .nothing, inverted: inverted, children)
             case .partial(let name, let indent, let place):
                 try include(name, overriding: nil, indent: indent, place)
-            case .parent(let name, let blocks, let indent, let place):
+            case .parent(let name, let blocks, let indent, _, let place):
                 try include(name, overriding: blocks, indent: indent, place)
             case .block(let name, let children, let added):
                 // A block may stand inside its own override.
@@ -109,8 +111,7 @@ private struct Renderer {
                 }
                 depth += 1
                 let outerIndent = indent
-                indent += added
-                if !added.isEmpty, out.isEmpty || out.last == 0x0A { out += indent }
+                beginIndent(added)
                 try render(overrides.lazy.compactMap { $0[name] }.first ?? children)
                 trimTrailingIndent(added)
                 indent = outerIndent
@@ -162,11 +163,10 @@ private struct Renderer {
         let start = set.metrics?.start()
         defer { set.metrics?.stop(fixed, start) }
         let outerIndent = indent
-        indent += added
         let outerOverrides = overrides
         // A plain partial starts afresh: blocks inside it are not reached by the includer's overrides.
         overrides = blocks.map { overrides + [$0] } ?? []
-        if !added.isEmpty, out.isEmpty || out.last == 0x0A { out += indent }
+        beginIndent(added)
         try render(template.nodes)
         overrides = outerOverrides
         trimTrailingIndent(added)
@@ -175,11 +175,24 @@ private struct Renderer {
         depth -= 1
     }
 
+    /// Indents what follows; the line that has begun already, when nothing but outer indent stands on it.
+    mutating func beginIndent(_ added: [UInt8]) {
+        guard !added.isEmpty else { return }
+        if isAtLineStart(indent) { out += added }
+        indent += added
+    }
+
     /// The indent of a line that the partial did not write belongs to nobody.
     mutating func trimTrailingIndent(_ added: [UInt8]) {
-        guard !added.isEmpty, out.count >= indent.count else { return }
+        guard !added.isEmpty, isAtLineStart(indent) else { return }
+        out.removeLast(added.count)
+    }
+
+    /// Whether `out` ends with a line that holds exactly this indent.
+    func isAtLineStart(_ indent: [UInt8]) -> Bool {
+        guard out.count >= indent.count else { return false }
         let start = out.count - indent.count
-        if out[start...].elementsEqual(indent), start == 0 || out[start - 1] == 0x0A { out.removeSubrange(start...) }
+        return out[start...].elementsEqual(indent) && (start == 0 || out[start - 1] == 0x0A)
     }
 
     /// Template text: inside an indented partial every new line starts with the indent.

@@ -21,7 +21,8 @@ package struct Template: Sendable {
         case partial(PartialName, indent: [UInt8], Place)
         /// A slot with a default. What fills it is indented by `indent`.
         case block(name: String, [Node], indent: [UInt8])
-        case parent(PartialName, overrides: [String: [Node]], indent: [UInt8], Place)
+        /// `hasStrays`: tags other than blocks stand directly inside, where nothing ever draws them.
+        case parent(PartialName, overrides: [String: [Node]], indent: [UInt8], hasStrays: Bool, Place)
     }
 
     enum PartialName: Sendable, Equatable {

@@ -122,7 +122,9 @@ struct TemplateCompiler {
                 append(.block(name: name, frame.nodes, indent: indent))
             }
         case .parent(let name, let indent):
-            append(.parent(name, overrides: frame.overrides, indent: indent, frame.place))
+            let hasStrays = frame.nodes.contains { node in if case .text = node { false } else { true } }
+            append(
+                .parent(name, overrides: frame.overrides, indent: indent, hasStrays: hasStrays, frame.place))
         }
     }
 

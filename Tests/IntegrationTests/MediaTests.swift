@@ -65,6 +65,45 @@ import Testing
                 == ["image-broken portal/a/photo.jpg:1", "svg-active portal/x.svg:1"])
     }
 
+    @Test(arguments: [
+        "<svg\nonload=\"x()\"/>", "<svg onload =\"x()\"/>", "<svg\tonload='x()'/>",
+        "<svg xmlns:s=\"http://www.w3.org/2000/svg\"><s:script>x</s:script></svg>",
+        "<svg><a href=\"java&#115;cript:x\"/></svg>", "<svg><SCRIPT>x</SCRIPT></svg>", "<svg><foreignObject/></svg>",
+        "<svg><animate attributeName=\"href\" to=\"javascript:x\"/></svg>", "<!DOCTYPE svg [<!ENTITY x \"y\">]><svg/>",
+        "<svg><use href=\"https://x/y.svg#a\"/></svg>",
+        "<svg><style>@import 'x'</style></svg>", "<svg", "<?xml-stylesheet href=\"x\"?><svg/>",
+        "<svg><image href=\"data:image/svg+xml,x\"/></svg>", "<svg>\0</svg>",
+    ])
+    func anActiveDrawingIsRefused(_ text: String) {
+        #expect(DrawingCheck.problem(Array(text.utf8)) != nil)
+        #expect(DrawingCheck.problem(Array(String(repeating: " ", count: DrawingCheck.limit + 1).utf8)) != nil)
+    }
+
+    @Test(arguments: [
+        "<?xml version=\"1.0\"?><!-- c --><svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 1 1\"><g id='a'><path d=\"M0\"/></g><use xlink:href=\"#a\"/><style>path{fill:url(#b)}</style></svg>",
+        "<svg xmlns:inkscape=\"http://www.inkscape.org/\" inkscape:version=\"1\"><sodipodi:namedview/><text x=\"1\">甲 &amp; 乙</text></svg>",
+    ])
+    func aPlainDrawingPasses(_ text: String) {
+        let problem = DrawingCheck.problem(Array(text.utf8))
+        #expect(problem == nil, "\(problem?.en ?? "")")
+    }
+
+    @Test func theFirstExifBlockSaysWhichWayIsUp() throws {
+        // Orientation 6 in an Exif block, then an XMP block under the same marker, then the frame: 40 high, 20 wide.
+        let exif: [UInt8] =
+            Array("Exif\0\0II*\0".utf8) + [8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0]
+        func block(_ content: [UInt8]) -> [UInt8] { [0xFF, 0xE1, 0, UInt8(content.count + 2)] + content }
+        let frame: [UInt8] = [0xFF, 0xC0, 0, 11, 8, 0, 40, 0, 20, 1, 1, 0x11, 0, 0xFF, 0xD9]
+        let xmp = block(Array("http://ns.adobe.com/xap/1.0/\0".utf8))
+        func size(_ bytes: [UInt8]) -> String { ImageHeader(bytes).map { "\($0.width)x\($0.height)" } ?? "none" }
+        #expect(size([0xFF, 0xD8] + frame) == "20x40")
+        #expect(size([0xFF, 0xD8] + block(exif) + xmp + frame) == "40x20")
+        var nine = exif
+        nine[24] = 9
+        #expect(size([0xFF, 0xD8] + block(nine) + frame) == "20x40")
+        #expect(size([0xFF, 0xD8] + frame.dropLast(2)) == "none")
+    }
+
     @Test func aFilmNeedsCaptionsAndAStreamItsLicence() throws {
         let body = """
             ::video[片]{src=f.webm captions=f.vtt poster=photo.jpg}

@@ -34,7 +34,7 @@ struct SmallSite {
         "templates/section.mustache":
             "{{<base}}{{$main}}\n{{page.content}}{{#items}}{{path}} {{title}} {{summary}}{{#foreign}} ({{tag}}){{/foreign}}\n{{/items}}{{#pager}}{{current}}/{{count}}{{/pager}}{{#page.archive}}{{#periods}}{{path}} {{count}} {{/periods}}{{/page.archive}}\n{{/main}}{{/base}}",
         "templates/page.mustache":
-            "{{<base}}{{$main}}\n{{#page.trail}}{{path}} {{/page.trail}}\n{{page.content}}{{#page.tags}}{{path}} {{/page.tags}}{{#page.previous}}P{{path}}{{/page.previous}}{{#page.next}}N{{path}}{{/page.next}}{{>more}}\n{{/main}}{{/base}}",
+            "{{<base}}{{$main}}\n{{#page.trail}}{{path}} {{/page.trail}}\n{{page.content}}{{#page.tags}}{{path}} {{/page.tags}}{{#page.neighbours}}{{#previous}}P{{path}}{{/previous}}{{#next}}N{{path}}{{/next}}{{/page.neighbours}}{{>more}}\n{{/main}}{{/base}}",
         "templates/more.mustache":
             "{{#page.related}}{{#items}}R{{path}} {{/items}}{{/page.related}}{{#page.attachments}}{{#items}}A{{path}} {{facts}} {{/items}}{{/page.attachments}}{{#page.document}}{{#replacedBy}}>{{path}} {{/replacedBy}}{{#replaces}}<{{path}} {{/replaces}}{{#interprets}}={{path}} {{/interprets}}{{#interpretedBy}}~{{path}} {{/interpretedBy}}{{/page.document}}{{#page.characters}} {{page.characters}}字{{/page.characters}}",
         "templates/search.mustache":

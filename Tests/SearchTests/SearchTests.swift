@@ -40,7 +40,7 @@ import Testing
 
     @Test func postingsHoldTitleAndBodyPlacesOfEachDocument() {
         let files = index([
-            SearchDocument(title: "低保", identifiers: ["新政〔2026〕1号"], text: "低保 低保", url: "/a/", date: nil),
+            SearchDocument(title: "低保", identifiers: ["新政〔2026〕1号"], text: "低保，低保", url: "/a/", date: nil),
             SearchDocument(title: "x", identifiers: [], text: "申请低保", url: "/b/", date: "2026-01-01"),
         ])
         #expect(files.keys.sorted() == ["meta.js", "s0.js", "t0.js"])
@@ -48,7 +48,9 @@ import Testing
         #expect(shard.contains("\"低保\":\"0:0.0,3;1.2\""))
         #expect(shard.contains("\"=新政〔2026〕1号\":\"0:0\""))
         #expect(shard.contains("\"申请\":\"1.0\""))
-        #expect(files["t0.js"]?.contains("[\"/b/\",\"x\",\"2026-01-01\",\"申请低保\"]") ?? false)
+        #expect(files["t0.js"]?.contains("[\"/b/\",\"x\",\"2026-01-01\",\"申请低保\"]],\"") ?? false)
+        // All files of one index carry one version.
+        #expect(Set(files.values.map { $0.suffix(16) }).count == 1)
         #expect(files["meta.js"]?.contains("\"synonyms\":{\"低保\":[\"最低生活保障\"]}") ?? false)
     }
 

@@ -33,6 +33,27 @@ import Testing
         #expect(text == "[T|M]")
     }
 
+    @Test func indentsAddUpInPartialsInsidePartials() throws {
+        let text = try render("  {{>one}}\n", .fields([:]), partials: ["one": "a\n  {{>two}}\nb\n", "two": "x\ny\n"])
+        #expect(text == "  a\n    x\n    y\n  b\n")
+    }
+
+    @Test func whatIsNeverDrawnIsReported() throws {
+        let set = TemplateSet([
+            try Template(name: "base", path: "base", source: Array("[{{$main}}{{/main}}]".utf8)),
+            try Template(name: "child", path: "child", source: Array("{{<base}}{{$mian}}x{{/mian}}{{/base}}".utf8)),
+            try Template(
+                name: "loose", path: "loose", source: Array("{{<base}}{{#a}}{{$main}}x{{/main}}{{/a}}{{/base}}".utf8)),
+            try Template(
+                name: "good", path: "good",
+                source: Array("{{<base}}\n text {{! c }}\n{{$main}}x{{/main}}{{/base}}".utf8)),
+        ])
+        #expect(
+            set.problems.map { "\($0.rule) \($0.position.path)" } == [
+                "template-unknown-block child", "template-stray loose",
+            ])
+    }
+
     @Test func aBlockInsideItsOwnOverrideIsRefused() {
         #expect {
             try render(

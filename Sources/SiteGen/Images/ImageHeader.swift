@@ -12,10 +12,21 @@ struct ImageHeader: Sendable, Equatable {
 
     /// Nil for what is none of the three formats, is broken, or is larger than 100 megapixels.
     init?(_ bytes: [UInt8]) {
-        guard let (format, width, height) = Self.read(bytes), width > 0, height > 0, width <= 30_000, height <= 30_000,
+        guard let (format, width, height) = Self.read(bytes), Self.isWhole(bytes, format), width > 0, height > 0,
+            width <= 30_000, height <= 30_000,
             width * height <= 100_000_000
         else { return nil }
         (self.format, self.width, self.height) = (format, width, height)
+    }
+
+    /// A file that was cut off while it was copied lacks its end.
+    private static func isWhole(_ bytes: [UInt8], _ format: Format) -> Bool {
+        let end = bytes.suffix(4096)
+        return switch format {
+        case .jpeg: zip(end, end.dropFirst()).contains { $0 == 0xFF && $1 == 0xD9 }
+        case .png: String(decoding: end, as: UTF8.self).contains("IEND")
+        case .webp: little(bytes, 4, 4) + 8 <= bytes.count
+        }
     }
 
     private static func read(_ bytes: [UInt8]) -> (Format, Int, Int)? {
@@ -31,7 +42,7 @@ struct ImageHeader: Sendable, Equatable {
     /// The frame header of a JPEG, sides swapped where the camera was turned (Exif orientation 5 to 8).
     private static func jpeg(_ bytes: [UInt8]) -> (Format, Int, Int)? {
         var i = 2
-        var isTurned = false
+        var isTurned: Bool?
         while i + 9 < bytes.count {
             guard bytes[i] == 0xFF else { return nil }
             let marker = bytes[i + 1]
@@ -43,10 +54,13 @@ struct ImageHeader: Sendable, Equatable {
             guard length >= 2 else { return nil }
             if (0xC0...0xCF).contains(marker), marker != 0xC4, marker != 0xC8, marker != 0xCC {
                 let (height, width) = (big(bytes, i + 5, 2), big(bytes, i + 7, 2))
-                return isTurned ? (.jpeg, height, width) : (.jpeg, width, height)
+                return isTurned ?? false ? (.jpeg, height, width) : (.jpeg, width, height)
             }
-            if marker == 0xE1, i + 2 + length <= bytes.count {
-                isTurned = orientation(Array(bytes[(i + 4)..<(i + 2 + length)])) >= 5
+            // The first Exif block counts; other blocks (XMP) share its marker.
+            if marker == 0xE1, isTurned == nil, i + 2 + length <= bytes.count,
+                bytes[(i + 4)...].starts(with: "Exif\0\0".utf8)
+            {
+                isTurned = (5...8).contains(orientation(Array(bytes[(i + 4)..<(i + 2 + length)])))
             }
             if marker == 0xDA || marker == 0xD9 { return nil }
             i += 2 + length

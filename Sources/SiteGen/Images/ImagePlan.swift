@@ -69,20 +69,20 @@ struct ImagePlan: Sendable {
         return sized + [Rendition(width: bound, height: height(bound), format: header.format, path: path)]
     }
 
-    /// A drawing is opened as a page of the site when somebody follows its address: nothing in it may run.
     private static func checkDrawing(_ file: SiteGraph.PublishedFile, _ diagnostics: inout [Diagnostic]) {
-        guard let bytes = try? FileSystem.read(file.location, limit: 4 << 20) else { return }
-        let text = String(decoding: bytes, as: UTF8.self).lowercased()
-        let hasHandler = text.split(separator: " ").contains { word in
-            word.hasPrefix("on") && word.dropFirst(2).prefix { $0.isLetter }.isEmpty == false && word.contains("=")
+        let found: Bilingual?
+        if let bytes = try? FileSystem.read(file.location, limit: DrawingCheck.limit) {
+            found = DrawingCheck.problem(bytes)
+        } else {
+            found = Bilingual(zh: "大于 4 MiB 或读不出来", en: "larger than 4 MiB or unreadable")
         }
-        let names = ["<script", "javascript:", "<foreignobject", "<!entity", "<iframe", "<embed"]
-        guard hasHandler || names.contains(where: text.contains) else { return }
+        guard let problem = found else { return }
         diagnostics.append(
             Diagnostic(
                 "svg-active", SourcePosition(path: file.source),
-                problem: Bilingual(zh: "SVG 图片里有可执行的内容", en: "the SVG drawing holds something that can run"),
+                problem: Bilingual(zh: "SVG 不是单纯的图：" + problem.zh, en: "the SVG is more than a drawing: " + problem.en),
                 remedy: Bilingual(
-                    zh: "请删去脚本、事件和外部对象后重新保存", en: "save it again without scripts, handlers and foreign objects")))
+                    zh: "请去掉脚本、动画、外部引用和事件后，另存为普通 SVG",
+                    en: "save it as plain SVG, without scripts, animation, outside references and handlers")))
     }
 }

@@ -156,6 +156,7 @@ struct PageValues: Sendable {
         return .fields([
             "title": .text(node.title), "path": href(index), "summary": .optional(summary(index)),
             "items": .list(node.children.prefix(limit).map(card)),
+            "hasEntries": .flag(!node.children.isEmpty || !node.sections.isEmpty),
             "sections": .list(
                 node.sections.map { inner in
                     .fields([
@@ -174,12 +175,13 @@ struct PageValues: Sendable {
         var fields: [String: Value] = [
             "title": .text(title), "path": .text(percentEncodedPath(path)), "canonical": .text(absolute(path)),
             "isHome": .flag(false), "isSection": .flag(true), "isArticle": .flag(false), "sample": .flag(false),
-            "twins": .list(twins(home)), "column": column(home), "trail": .list([crumb(home)]),
+            "hasTerms": .flag(false), "twins": .list(twins(home)), "column": column(home),
+            "trail": .list([crumb(home)]),
             "content": .html([]),
         ]
         for name in [
             "summary", "type", "date", "isoDate", "pubDate", "updated", "isoUpdated", "source", "author", "reviewedBy",
-            "reviewedAt", "legalBasis", "disclosure", "keywords", "previous", "next", "toc", "document", "extra",
+            "reviewedAt", "legalBasis", "disclosure", "keywords", "neighbours", "toc", "document", "extra",
             "characters", "minutes", "mapReviewNo", "archive", "related", "attachments",
         ] { fields[name] = .nothing }
         for name in ["tags", "taxonomies", "alternates"] { fields[name] = .list([]) }
@@ -214,13 +216,17 @@ struct PageValues: Sendable {
         fields["mapReviewNo"] = .optional(front.mapReviewNo)
         fields["tags"] = .list(terms("tags", front))
         fields["taxonomies"] = .list(taxonomies(front))
+        fields["hasTerms"] = .flag(!front.terms.isEmpty)
         let tags = front.terms["tags"] ?? []
         fields["keywords"] = .optional(tags.isEmpty ? nil : tags.joined(separator: ","))
         fields["trail"] = .list(graph.trail(index).dropLast().map(crumb))
         fields["twins"] = .list(twins(index))
         fields["alternates"] = .list(alternates(index))
-        fields["previous"] = node.previous.map(card) ?? .nothing
-        fields["next"] = node.next.map(card) ?? .nothing
+        if node.previous != nil || node.next != nil {
+            fields["neighbours"] = .fields([
+                "previous": node.previous.map(card) ?? .nothing, "next": node.next.map(card) ?? .nothing,
+            ])
+        }
         fields["related"] = Self.items(node.kind == .page ? graph.related(index).map(card) : [])
         fields["attachments"] = Self.items(attachments(node))
         fields["toc"] = tableOfContents(index)
@@ -347,6 +353,12 @@ struct PageValues: Sendable {
         fields["interprets"] = node.relations.interprets.map(link) ?? .nothing
         fields["replaces"] = .list(node.relations.replaces.map(link))
         fields["interpretedBy"] = .list(node.relations.interpretedBy.map(link))
+        fields["hasFacts"] = .flag(
+            document.number != nil || document.issuer != nil || document.index != nil || document.formed != nil
+                || document.status != nil)
+        fields["hasRelations"] = .flag(
+            node.relations.interprets != nil || !node.relations.interpretedBy.isEmpty
+                || !node.relations.replaces.isEmpty)
         return .fields(fields)
     }
 

@@ -5,7 +5,7 @@ enum PlainText {
         (Array("&gt;".utf8), UInt8(ascii: ">")), (Array("&quot;".utf8), UInt8(ascii: "\"")),
         (Array("&#39;".utf8), UInt8(ascii: "'")),
     ]
-    /// Elements that stand within a line of text; any other tag parts two texts.
+    /// Elements that stand within a line of text; any other tag parts two texts, which a line end stands for.
     private static let inline: Set<String> = [
         "a", "em", "strong", "code", "del", "sup", "sub", "small", "span", "mark",
     ]
@@ -13,8 +13,9 @@ enum PlainText {
     static func of(_ html: [UInt8]) -> String {
         var out: [UInt8] = []
         out.reserveCapacity(html.count / 2)
-        func space() {
-            if let last = out.last, last != 0x20 { out.append(0x20) }
+        func space(_ byte: UInt8 = 0x20) {
+            if out.last == 0x20, byte == 0x0A { out.removeLast() }
+            if let last = out.last, last != 0x20, last != 0x0A { out.append(byte) }
         }
         var i = 0
         while i < html.count {
@@ -32,7 +33,7 @@ enum PlainText {
                 }
                 let name = html[(i + 1)..<min(end, html.count)].drop { $0 == UInt8(ascii: "/") }
                     .prefix { ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) }
-                if !inline.contains(String(decoding: name, as: UTF8.self)) { space() }
+                if !inline.contains(String(decoding: name, as: UTF8.self)) { space(0x0A) }
                 i = end + 1
             case UInt8(ascii: "&"):
                 if let found = references.first(where: { html[i...].starts(with: $0.name) }) {
@@ -50,7 +51,7 @@ enum PlainText {
                 i += 1
             }
         }
-        if out.last == 0x20 { out.removeLast() }
+        if out.last == 0x20 || out.last == 0x0A { out.removeLast() }
         return String(decoding: out, as: UTF8.self)
     }
 }

@@ -178,6 +178,7 @@ struct VariantRenderer: Sendable {
                 ? node.children[...]
                 : node.children.dropFirst((listPage - 1) * theme.pageSize).prefix(theme.pageSize)
             fields["items"] = .list(slice.map(values.card))
+            fields["hasItems"] = .flag(!slice.isEmpty)
             fields["sections"] = .list(node.sections.map { values.section($0, limit: node.kind == .home ? 6 : 3) })
             fields["pager"] = pager(base: node.path, listPage, listPages)
             fields["feed"] =
@@ -236,7 +237,7 @@ struct VariantRenderer: Sendable {
         return renderStandalone(
             "archive", node.edition, title: "archive", path: base + chosen.path,
             [
-                "items": .list(chosen.nodes.map(values.card)), "pager": .nothing,
+                "items": .list(chosen.nodes.map(values.card)), "hasItems": .flag(true), "pager": .nothing,
                 "section": .fields(["title": .text(node.title), "path": .text(percentEncodedPath(node.path))]),
             ], titleText: node.title + " " + values.periodTitle(chosen), &diagnostics)
     }
@@ -268,7 +269,7 @@ struct VariantRenderer: Sendable {
         return renderStandalone(
             "term", edition, title: "tags", path: base + (listPage == 1 ? "" : "page/\(listPage)/"),
             [
-                "items": .list(items.map(values.card)),
+                "items": .list(items.map(values.card)), "hasItems": .flag(true),
                 "pager": pager(base: graph.editions[edition].path + base, listPage, listPages),
             ],
             titleText: taxonomyName(taxonomy, edition) + " " + term.name, &diagnostics)
@@ -300,14 +301,18 @@ struct VariantRenderer: Sendable {
         guard let values = values[edition] else { return [:] }
         func branch(_ index: Int) -> Value {
             let node = graph.nodes[index]
+            let own = node.children.filter { graph.nodes[$0].parent == index }
             return .fields([
                 "title": .text(node.title), "path": .text(percentEncodedPath(node.path)),
-                "items": .list(node.children.filter { graph.nodes[$0].parent == index }.map(values.card)),
+                "items": .list(own.map(values.card)), "hasEntries": .flag(!own.isEmpty || !node.sections.isEmpty),
                 "branches": .list(node.sections.map(branch)),
             ])
         }
         let home = graph.nodes[graph.editions[edition].home]
-        return ["branches": .list(home.sections.map(branch)), "items": .list(home.children.map(values.card))]
+        return [
+            "branches": .list(home.sections.map(branch)), "items": .list(home.children.map(values.card)),
+            "hasEntries": .flag(!home.sections.isEmpty || !home.children.isEmpty),
+        ]
     }
 
     private func renderRedirect(_ index: Int, _ diagnostics: inout [Diagnostic]) -> [UInt8] {

@@ -53,6 +53,20 @@ enum Minifier {
                 i += 2
                 while i + 1 < bytes.count, bytes[i] != UInt8(ascii: "*") || bytes[i + 1] != UInt8(ascii: "/") { i += 1 }
                 i += 2
+                // A comment parts what stands on its two sides.
+                if let last = out.last, i < bytes.count, !isSpace(last), !"{};,".utf8.contains(last),
+                    !isSpace(bytes[i]),
+                    !"{};,".utf8.contains(bytes[i])
+                {
+                    out.append(0x20)
+                }
+            } else if starts(bytes, i, Array("url(".utf8)) {
+                let end = bytes[i...].firstIndex(of: UInt8(ascii: ")")).map { $0 + 1 } ?? bytes.count
+                out += bytes[i..<end]
+                i = end
+            } else if byte == UInt8(ascii: "\\") {
+                out += bytes[i..<min(i + 2, bytes.count)]
+                i += 2
             } else if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'") {
                 var end = i + 1
                 while end < bytes.count, bytes[end] != byte { end += bytes[end] == UInt8(ascii: "\\") ? 2 : 1 }
@@ -71,11 +85,23 @@ enum Minifier {
         return out
     }
 
-    /// Comment lines, blank lines and indents go. A script with a template text over several lines stays whole.
+    /// Comment lines, blank lines and indents go. A script in which a line may go on from the one before (block comments,
+    /// template texts over several lines, lines that end in a backslash) stays whole.
     static func script(_ bytes: [UInt8]) -> [UInt8] {
         let lines = bytes.split(separator: 0x0A, omittingEmptySubsequences: false)
         let backtick = UInt8(ascii: "`")
-        guard lines.allSatisfy({ line in line.count { $0 == backtick } % 2 == 0 }) else { return bytes }
+        let isPlain = lines.allSatisfy { line in
+            let ticks = line.count { $0 == backtick }
+            let quotesTick = zip(line, line.dropFirst()).contains { pair in
+                (pair.0 == backtick && "\"'".utf8.contains(pair.1))
+                    || (pair.1 == backtick && "\"'".utf8.contains(pair.0))
+            }
+            let opensComment = zip(line, line.dropFirst()).contains {
+                $0 == UInt8(ascii: "/") && $1 == UInt8(ascii: "*")
+            }
+            return ticks % 2 == 0 && !quotesTick && !opensComment && line.last != UInt8(ascii: "\\")
+        }
+        guard isPlain else { return bytes }
         var out: [UInt8] = []
         for line in lines {
             let text = line.drop(while: isSpace)

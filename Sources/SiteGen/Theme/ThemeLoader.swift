@@ -130,6 +130,7 @@ struct ThemeLoader {
                     en: "the theme lacks the template `\(wanted)`", remedyZh: "请添加 templates/\(wanted).mustache",
                     remedyEn: "add templates/\(wanted).mustache"))
         }
+        diagnostics += set.problems
         for template in templates where template.name.hasPrefix("directives/") {
             let directive = String(template.name.dropFirst("directives/".count))
             if shapes[directive] == nil { shapes[directive] = Theme.DirectiveShape() }

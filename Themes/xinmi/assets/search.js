@@ -12,8 +12,29 @@
   const wordPattern = /[\p{L}\p{N}]/u;
   const kind = (text) => isHan(text.codePointAt(0)) ? "han" : wordPattern.test(text) ? "word" : "gap";
   const normalize = (text) => Array.from(text.normalize("NFKC")).map((c) => c.toLowerCase()).join("");
+  // Spaces beside a Han character are dropped: 2026 年 and 2026年 are one. `origin` says where each character came from.
+  const compact = (chars, origin) => {
+    const out = { chars: [], origin: [] };
+    for (let i = 0; i < chars.length;) {
+      let end = i + 1;
+      if (chars[i] === " ") {
+        while (end < chars.length && chars[end] === " ") end += 1;
+        const last = out.chars[out.chars.length - 1];
+        const loose = (last && kind(last) === "han") || (end < chars.length && kind(chars[end]) === "han");
+        if (loose) {
+          i = end;
+          continue;
+        }
+      }
+      out.chars.push(chars[i]);
+      out.origin.push(origin[i]);
+      i = end;
+    }
+    return out;
+  };
   const tokens = (text) => {
-    const chars = Array.from(normalize(text));
+    const folded = Array.from(normalize(text));
+    const { chars } = compact(folded, folded);
     const found = [];
     let position = 0;
     let inGap = true;
@@ -45,8 +66,17 @@
   const loaded = new Map();
   const waiting = new Map();
   let base = "";
-  const deliver = (type, number, value) => {
-    loaded.set(type + number, value);
+  // Files carry the index's version: an open page must not mix two of them.
+  let version = "";
+  let bust = "";
+  const deliver = (type, number, value, made) => {
+    if (type === "m") version = made;
+    if (made === version) loaded.set(type + number, value);
+  };
+  const forget = () => {
+    loaded.clear();
+    version = "";
+    bust = "?" + Date.now();
   };
   window.xinmiSearch = deliver;
   deliver.tokens = tokens;
@@ -56,7 +86,7 @@
     if (!waiting.has(key)) {
       waiting.set(key, new Promise((resolve, reject) => {
         const script = document.createElement("script");
-        script.src = base + (type === "m" ? "meta.js" : key + ".js");
+        script.src = base + (type === "m" ? "meta.js" + bust : key + ".js?" + version);
         script.onload = () => {
           waiting.delete(key);
           script.remove();
@@ -108,7 +138,10 @@
       const single = isHan(token.codePointAt(0)) && length === 1;
       const afterHan = n > 0 && all[n - 1][1] === position - 1 && isHan(all[n - 1][0].codePointAt(0)) &&
         Array.from(all[n - 1][0]).length === 2;
-      return { token, position, isPrefix: single || (n === all.length - 1 && length > 1 && !isHan(token.codePointAt(0))), skip: single && afterHan };
+      const isLast = n === all.length - 1;
+      // The end of a run before a gap must be an end in the text too: there it stands alone.
+      const isPrefix = single ? isLast || !afterHan : isLast && !isHan(token.codePointAt(0));
+      return { token, position, isPrefix, skip: single && afterHan && isLast };
     }).filter((w) => !w.skip);
     const scores = new Map();
     if (!wanted.length) return scores;
@@ -165,16 +198,25 @@
   // Every place of the texts in `text`, as [start, end) in characters of `text` itself.
   const matches = (text, texts) => {
     const chars = Array.from(text);
-    let plain = "";
-    const origin = [];
+    const folded = [];
+    const from = [];
     chars.forEach((c, n) => {
       for (const piece of Array.from(normalize(c))) {
-        plain += piece;
-        for (let k = 0; k < piece.length; k += 1) origin.push(n);
+        folded.push(piece);
+        from.push(n);
       }
     });
+    const dense = compact(folded, from);
+    let plain = "";
+    const origin = [];
+    dense.chars.forEach((piece, n) => {
+      plain += piece;
+      for (let k = 0; k < piece.length; k += 1) origin.push(dense.origin[n]);
+    });
     const found = [];
-    for (const wanted of texts) {
+    for (const text of texts) {
+      const pieces = Array.from(text);
+      const wanted = compact(pieces, pieces).chars.join("");
       for (let at = plain.indexOf(wanted); wanted && at >= 0 && found.length < 50; at = plain.indexOf(wanted, at + wanted.length)) {
         found.push([origin[at], origin[at + wanted.length - 1] + 1]);
       }
@@ -225,8 +267,10 @@
   const site = (m, doc) => (m.sites.find(([, from, to]) => doc >= from && doc < to) || [""])[0];
   const show = async () => {
     const mine = run;
-    const m = await meta();
     const next = current.results.slice(shown, shown + PAGE);
+    shown += next.length;
+    more.hidden = true;
+    const m = await meta();
     const documents = await Promise.all(next.map(([doc]) => deliver.document(doc)));
     if (mine !== run) return;
     const firstNew = list.children.length;
@@ -243,11 +287,10 @@
       item.append(link, " ", about, body);
       list.append(item);
     });
-    shown += next.length;
     more.hidden = shown >= current.results.length;
     if (firstNew > 0) list.children[firstNew]?.querySelector("a").focus();
   };
-  const search = async () => {
+  const search = async (isAgain = false) => {
     const mine = ++run;
     const query = input.value.trim();
     list.replaceChildren();
@@ -269,11 +312,19 @@
         : form.dataset.none;
       await show();
     } catch {
-      if (mine === run) {
-        status.textContent = form.dataset.failed;
-        browse.hidden = false;
+      if (mine !== run) return;
+      // The site may have been published meanwhile: once more with what is there now.
+      if (!isAgain) {
+        forget();
+        await search(true);
+        return;
       }
+      fail();
     }
+  };
+  const fail = () => {
+    status.textContent = form.dataset.failed;
+    browse.hidden = false;
   };
   const start = async () => {
     const wanted = new URLSearchParams(location.search);
@@ -287,7 +338,8 @@
           option.textContent = name || form.dataset.all;
           scope.append(option);
         }
-        scope.value = m.sites.some(([name]) => name === wanted.get("in")) ? wanted.get("in") : "";
+        const own = wanted.has("in") ? wanted.get("in") : form.dataset.site;
+        scope.value = m.sites.some(([name]) => name === own) ? own : "";
         document.querySelector("[data-scope]").hidden = false;
       }
     } catch {
@@ -298,18 +350,12 @@
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const query = new URLSearchParams({ q: input.value.trim() });
-    if (scope.value) query.set("in", scope.value);
-    if (location.protocol !== "file:") history.pushState(null, "", "?" + query);
+    if (scope.value || form.dataset.site) query.set("in", scope.value);
+    if (location.protocol !== "file:") history.replaceState(null, "", "?" + query);
     search();
   });
   scope.addEventListener("change", () => form.requestSubmit());
-  more.addEventListener("click", show);
-  window.addEventListener("popstate", () => {
-    const wanted = new URLSearchParams(location.search);
-    input.value = wanted.get("q") || "";
-    scope.value = wanted.get("in") || "";
-    search();
-  });
+  more.addEventListener("click", () => show().catch(fail));
   document.documentElement.dataset.searchReady = "";
   start();
 })();
