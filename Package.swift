@@ -67,7 +67,8 @@ let package = Package(
         .executableTarget(
             name: "SiteGen",
             dependencies: [
-                "PortalBase", "PositionedYAML", "Markdown", "Templates", "SiteModel", "Forms", "Search", "CLinux", "CZlib",
+                "PortalBase", "PositionedYAML", "Markdown", "Templates", "SiteModel", "Forms", "Search", "CLinux",
+                "CZlib",
                 "CBrotli",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "FlyingFox", package: "FlyingFox"),
