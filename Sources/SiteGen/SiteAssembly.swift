@@ -115,7 +115,8 @@ struct SiteAssembler: Sendable {
         if request.ignoresHosts { configuration.ignoreHosts() }
         let whole = try tree.adding(configuration.mounts, root: request.source, diagnostics: &diagnostics)
         return ContentLoader(
-            tree: whole, configuration: configuration, now: request.now, jobs: request.jobs, cache: cache?.pages
+            tree: whole, configuration: configuration, now: request.now, jobs: request.jobs, cache: cache?.pages,
+            configurationDigest: SHA256Digest(of: text)
         ).load(diagnostics: &diagnostics)
     }
 

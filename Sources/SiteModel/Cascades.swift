@@ -70,7 +70,8 @@ struct Cascades: Sendable {
         return VisibilityTag(tag: VisibilityTag.failClosed, position: SourcePosition(path: path))
     }
 
-    private func chain(site: Int, folder: String) -> [YAMLNode] {
+    /// The cascades that reach a folder, the nearest first.
+    func chain(site: Int, folder: String) -> [YAMLNode] {
         ContentLayout.foldersAbove(folder, includingSelf: true).compactMap { byFolder["\(site)/\($0)"] }
             + [configuration.sites[site].cascade].compactMap { $0 }
     }

@@ -9,15 +9,19 @@ package struct ContentLoader: Sendable {
     let now: Instant
     let jobs: Int
     let cache: PageCache?
+    /// Digest of the configuration's text, for the cache.
+    let configurationDigest: SHA256Digest
 
     package init(
-        tree: SourceTree, configuration: SiteConfiguration, now: Instant, jobs: Int, cache: PageCache? = nil
+        tree: SourceTree, configuration: SiteConfiguration, now: Instant, jobs: Int, cache: PageCache? = nil,
+        configurationDigest: SHA256Digest = SHA256Digest(of: [])
     ) {
         self.tree = tree
         self.configuration = configuration
         self.now = now
         self.jobs = jobs
         self.cache = cache
+        self.configurationDigest = configurationDigest
     }
 
     package func load(diagnostics: inout [Diagnostic]) -> LoadedContent {
@@ -29,7 +33,14 @@ package struct ContentLoader: Sendable {
         for page in read { diagnostics += page.diagnostics }
         let sources = read.compactMap(\.source)
         let cascades = Cascades(sources, configuration: configuration, diagnostics: &diagnostics)
-        let made = parallelMap(sources.count, jobs: jobs) { index, _ in self.page(sources[index], cascades) }
+        let made = parallelMap(sources.count, jobs: jobs) { index, _ in
+            let source = sources[index]
+            guard let cache else { return self.page(source, cascades) }
+            let key = PageCache.LoadedKey(
+                reading: source.reading, cascades: cascades.chain(site: source.place.site, folder: source.place.folder),
+                configuration: configurationDigest, now: now)
+            return cache.page(source.place.file.path, key) { self.page(source, cascades) }
+        }
         var pages: [LoadedPage] = []
         var notDue: Set<String> = []
         for (page, found) in made {

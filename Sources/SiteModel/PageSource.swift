@@ -8,6 +8,8 @@ struct PageSource: Sendable {
     /// The front matter as written.
     let head: YAMLNode
     let body: TaggedBody
+    /// Number of the reading in a `PageCache`; 0 outside one.
+    var reading = 0
 
     static func read(_ place: ContentLayout.PagePlace) -> (source: PageSource?, diagnostics: [Diagnostic]) {
         var diagnostics: [Diagnostic] = []

@@ -69,6 +69,9 @@ actor PreviewSite {
 
     private func show(_ next: SiteAssembly?, _ found: [Diagnostic]) {
         if let next {
+            // Taking an old state of ten thousand pages apart need not keep anybody waiting.
+            let old = (assembly, variants)
+            Task.detached { _ = old }
             variants = next.variants.map { Variant(site: $0) }
             assembly = next
         }

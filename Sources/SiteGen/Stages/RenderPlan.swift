@@ -162,11 +162,17 @@ struct RenderPlan: Sendable {
 
     /// A file where another output needs a folder: whichever came first would lose.
     private func checkFolders(_ diagnostics: inout [Diagnostic]) {
-        var checked: Set<Place> = []
+        // Names of files nearly always hold a dot and names of folders hardly ever: only the exceptions are looked up.
+        let dot = UInt8(ascii: ".")
+        let bare = Set(
+            outputs.lazy.filter { output in
+                !output.path.utf8.reversed().prefix { $0 != UInt8(ascii: "/") }.contains(dot)
+            }.map { Place(docroot: $0.docroot, path: $0.path) })
         for output in outputs {
+            let slash = output.path.utf8.lastIndex(of: UInt8(ascii: "/")) ?? output.path.utf8.startIndex
+            guard !bare.isEmpty || output.path.utf8[..<slash].contains(dot) else { continue }
             var folder = FileSystem.parent(output.path)
-            // Most files share their folders.
-            while folder != ".", checked.insert(Place(docroot: output.docroot, path: folder)).inserted {
+            while folder != "." {
                 if let holder = owners[Place(docroot: output.docroot, path: folder)] {
                     diagnostics.append(
                         Diagnostic(
