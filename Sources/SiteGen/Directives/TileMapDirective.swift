@@ -77,7 +77,7 @@ struct TileMapDirective {
             for (n, line) in lines.enumerated() {
                 let y = top + Self.height / 2 + 8 + (2 * n - lines.count + 1) * 12
                 out +=
-                    "<text\(n > 0 ? " class=\"minor\"" : "") x=\"\(left + Self.width / 2)\" y=\"\(y)\" text-anchor=\"middle\">\(escapedHTML(line))</text>"
+                    "<text\(lines.count > 1 ? " class=\"\(n > 0 ? "minor" : "major")\"" : "") x=\"\(left + Self.width / 2)\" y=\"\(y)\" text-anchor=\"middle\">\(escapedHTML(line))</text>"
             }
             out += "</a>"
         }
@@ -87,11 +87,14 @@ struct TileMapDirective {
     /// A tile holds five Chinese characters or one English word a line.
     private static func lines(_ name: String) -> [String] {
         if name.contains(" ") {
-            let words = name.split(separator: " ")
-            return words.count > 2
-                ? [words.dropLast().joined(separator: " "), String(words.last!)] : words.map(String.init)
+            let words = name.split(separator: " ").map(String.init)
+            // The name, then as much of what it is as a tile holds.
+            let kind = words.dropFirst().reduce(into: "") { text, word in
+                if text.utf8.count + word.utf8.count < 14 { text += (text.isEmpty ? "" : " ") + word }
+            }
+            return kind.isEmpty ? [words[0]] : [words[0], kind]
         }
-        let suffixes = ["街道办事处", "人民政府", "管理委员会", "管委会", "风景区"]
+        let suffixes = ["风景区管理委员会", "街道办事处", "人民政府", "管理委员会", "管委会", "风景区"]
         for suffix in suffixes where name.hasSuffix(suffix) && name.count > suffix.count {
             return [String(name.dropLast(suffix.count)), suffix]
         }
