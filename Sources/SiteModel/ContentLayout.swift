@@ -148,6 +148,18 @@ struct ContentLayout {
                         zh: "改成 名称.md，或从内容目录移走", en: "rename it to name.md, or move it out of the content")))
             return
         }
+        // What a browser runs as a page of the site, with the site's own rights.
+        let active = [".html", ".htm", ".xhtml", ".xht", ".xml", ".xsl", ".svgz", ".js", ".mjs", ".swf"]
+        if active.contains(where: lowered.hasSuffix) {
+            diagnostics.append(
+                Diagnostic(
+                    "active-file", SourcePosition(path: file.path),
+                    problem: Bilingual(
+                        zh: "这种文件会在浏览器里作为本站的网页运行", en: "a browser would run this file as a page of the site"),
+                    remedy: Bilingual(
+                        zh: "请改成 Markdown 页面、PDF 或压缩包", en: "make it a Markdown page, a PDF or an archive")))
+            return
+        }
         let bundleKey = bundleFolder.map { bundle -> String in
             let inside = String(decoding: bundle.utf8.dropFirst(prefix.utf8.count), as: UTF8.self).split(separator: "/")
                 .map(String.init)

@@ -72,7 +72,14 @@ import Testing
         "<svg><animate attributeName=\"href\" to=\"javascript:x\"/></svg>", "<!DOCTYPE svg [<!ENTITY x \"y\">]><svg/>",
         "<svg><use href=\"https://x/y.svg#a\"/></svg>",
         "<svg><style>@import 'x'</style></svg>", "<svg", "<?xml-stylesheet href=\"x\"?><svg/>",
-        "<svg><image href=\"data:image/svg+xml,x\"/></svg>", "<svg>\0</svg>",
+        "<svg><image href=\"data:image/svg+xml,x\"/></svg>",
+        "<!DOCTYPE svg PUBLIC \"a\" \"x><g a=' \"><svg><script>x</script><g b='/></svg>",
+        "<svg><!--><g a=\"--><script>alert(1)</script><!--\"/>--></svg>",
+        "<?xml version=\"1.0\" encoding=\"ISO-2022-JP\"?><svg/>", "<svg>\u{1B}</svg>",
+        "<svg><g style=\"fill:url( https://x)\"/></svg>",
+        "<svg><style>&#64;import 'x';</style></svg>", "<svg><style>rect{fill:u\\72l(x)}</style></svg>",
+        "<svg xmlns:svg=\"http://x/\"/>",
+        "<svg>\0</svg>",
     ])
     func anActiveDrawingIsRefused(_ text: String) {
         #expect(DrawingCheck.problem(Array(text.utf8)) != nil)
@@ -81,6 +88,7 @@ import Testing
 
     @Test(arguments: [
         "<?xml version=\"1.0\"?><!-- c --><svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 1 1\"><g id='a'><path d=\"M0\"/></g><use xlink:href=\"#a\"/><style>path{fill:url(#b)}</style></svg>",
+        "<!DOCTYPE svg PUBLIC \"-//W3C//DTD SVG 1.1//EN\" \"http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd\">\n<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:svg=\"http://www.w3.org/2000/svg\"><svg:g aria-label=\"a&#10;b\"/><filter><feTurbulence/></filter><image xlink:href=\"data:image/png;base64,AA==\"/></svg>",
         "<svg xmlns:inkscape=\"http://www.inkscape.org/\" inkscape:version=\"1\"><sodipodi:namedview/><text x=\"1\">甲 &amp; 乙</text></svg>",
     ])
     func aPlainDrawingPasses(_ text: String) {

@@ -161,6 +161,29 @@ import Testing
         #expect(try site.folder.text("out/public/search-index/zh/t0.js").contains("还没发"))
     }
 
+    @Test func aPartDoesNotAnnounceWhatWaitsInAnotherSite() throws {
+        let site = try site(["portal/news/_index.md": page("新闻"), "town/news/_index.md": page("新闻")])
+        try site.build()
+        try site.folder.write(["Content/town/news/n.md": page("未发", "sites: [portal]")])
+        #expect(
+            try site.build(sites: ["portal"]).diagnostics.filter { $0.severity == .error }.map(\.rule) == [
+                "not-published-yet"
+            ])
+        #expect(try site.build(sites: ["portal", "town"]).diagnostics == [])
+    }
+
+    @Test func aSiteThatBeginsALanguageHoldsNobodyUp() throws {
+        let site = try site(["town/b.md": page("乙")])
+        try site.build()
+        try site.folder.write(["Content/town/b.en.md": page("B")])
+        #expect(try site.build(sites: ["portal"]).diagnostics == [])
+    }
+
+    @Test(arguments: ["a.html", "A.XHTML", "x.svgz", "x.js"])
+    func aFileThatABrowserRunsIsRefused(_ name: String) throws {
+        #expect(try site(["portal/" + name: "x"]).findings() == ["active-file portal/\(name):1"])
+    }
+
     @Test func aSiteThatMovedIsPublishedWithTheRest() throws {
         let hosted = SmallSite.sites.replacing(
             "name: {zh: 镇, en: Town}", with: "name: 镇, address: {mode: host, host: t.example.cn}")

@@ -1,3 +1,4 @@
+import Foundation
 import PortalBase
 
 /// Whether an SVG drawing is only a drawing.
@@ -12,16 +13,20 @@ enum DrawingCheck {
         "desc", "metadata", "style", "switch", "view", "filter", "feBlend", "feColorMatrix", "feComponentTransfer",
         "feComposite", "feDropShadow", "feFlood", "feFuncA", "feFuncB", "feFuncG", "feFuncR", "feGaussianBlur",
         "feMerge",
-        "feMergeNode", "feMorphology", "feOffset",
+        "feMergeNode", "feMorphology", "feOffset", "feTile", "feTurbulence", "feConvolveMatrix", "feDisplacementMap",
+        "feDiffuseLighting", "feSpecularLighting", "feDistantLight", "fePointLight", "feSpotLight", "image",
     ]
+    private static let embedded = ["data:image/png;base64,", "data:image/jpeg;base64,", "data:image/webp;base64,"]
+    private static let svgNamespace = "http://www.w3.org/2000/svg"
     static let limit = 4 << 20
 
     /// - Returns: what is wrong, in English and Chinese; nil for a plain drawing.
     static func problem(_ bytes: [UInt8]) -> Bilingual? {
         guard bytes.count <= limit else { return Bilingual(zh: "大于 4 MiB", en: "larger than 4 MiB") }
-        guard String(validating: bytes, as: UTF8.self) != nil, !bytes.contains(0) else {
-            return Bilingual(zh: "不是 UTF-8", en: "not UTF-8")
-        }
+        // Control characters are white space to one reader and part of an encoding to another.
+        guard String(validating: bytes, as: UTF8.self) != nil,
+            bytes.allSatisfy({ $0 >= 0x20 || $0 == 0x09 || $0 == 0x0A || $0 == 0x0D })
+        else { return Bilingual(zh: "不是 UTF-8 文本", en: "not UTF-8 text") }
         var reader = Reader(bytes: bytes)
         return reader.problem()
     }
@@ -29,34 +34,79 @@ enum DrawingCheck {
     private struct Reader {
         let bytes: [UInt8]
         var i = 0
+        /// Whether text is style rules just now.
+        var inStyle = false
 
         mutating func problem() -> Bilingual? {
             while let open = bytes[i...].firstIndex(of: UInt8(ascii: "<")) {
+                if let found = styleProblem(bytes[i..<open]) { return found }
                 i = open
                 if starts("<!--") {
+                    i += 4
+                    let start = i
                     guard skip(past: "-->") else { return broken }
-                } else if starts("<?xml ") {
+                    // A comment that one reader ends sooner than another hides what stands between.
+                    if contains("--", in: start..<(i - 3)) || bytes[start] == UInt8(ascii: ">") { return named("<!--") }
+                } else if starts("<?xml "), i == 0 || (i == 3 && bytes.starts(with: [0xEF, 0xBB, 0xBF])) {
+                    let start = i
+                    i += 6
                     guard skip(past: "?>") else { return broken }
+                    let text = String(decoding: bytes[start..<i], as: UTF8.self).lowercased()
+                    if text.contains("encoding"), !text.contains("\"utf-8\""), !text.contains("'utf-8'") {
+                        return named("encoding")
+                    }
                 } else if starts("<![CDATA[") {
+                    i += 9
+                    let start = i
                     guard skip(past: "]]>") else { return broken }
+                    if let found = styleProblem(bytes[start..<i]) { return found }
+                } else if starts("<!DOCTYPE svg PUBLIC ") {
+                    // The public name of SVG 1.1, as drawing programs write it: no declarations of its own.
+                    let start = i
+                    guard skip(past: ">") else { return broken }
+                    // An odd quotation mark: the name goes on behind what looks like its end.
+                    let quotes = bytes[start..<i].count { $0 == UInt8(ascii: "\"") }
+                    if quotes % 2 == 1 || ["[", "'"].contains(where: { contains($0, in: start..<i) })
+                        || contains("<", in: (start + 1)..<i)
+                    {
+                        return named("<!DOCTYPE")
+                    }
                 } else if starts("<!") || starts("<?") {
                     return named("<" + String(UnicodeScalar(bytes[i + 1])))
                 } else if starts("</") {
+                    inStyle = false
                     guard skip(past: ">") else { return broken }
                 } else if let found = tag() {
                     return found
                 }
             }
-            // Style rules lie in text: they may fetch too.
-            let text = String(decoding: bytes, as: UTF8.self).lowercased()
-            for word in [
-                "@import", "expression(", "javascript:", "url(http", "url(//", "url(\"http", "url('http",
-                "url(data:text",
-            ]
-            where text.contains(word) {
+            return nil
+        }
+
+        /// Text between tags may be style rules: nothing in it may fetch, and nothing may be spelt in another way.
+        private func styleProblem(_ part: ArraySlice<UInt8>) -> Bilingual? {
+            let text = String(decoding: part, as: UTF8.self).lowercased()
+            for word in ["@import", "image-set(", "expression(", "javascript:"] where text.contains(word) {
                 return named(word)
             }
+            if inStyle, text.contains("\\") || text.contains("&#") { return named("<style> \\") }
+            return outsideURL(text)
+        }
+
+        /// `url(` may name a part of the drawing only.
+        private func outsideURL(_ text: String) -> Bilingual? {
+            var rest = text[...]
+            while let found = rest.range(of: "url(") {
+                rest = rest[found.upperBound...]
+                let target = rest.drop { $0 == " " || $0 == "\"" || $0 == "'" || $0 == "\n" || $0 == "\t" }
+                if !target.hasPrefix("#"), !target.hasPrefix("&quot;#") { return named("url(" + target.prefix(30)) }
+            }
             return nil
+        }
+
+        private func contains(_ text: String, in range: Range<Int>) -> Bool {
+            guard range.lowerBound < range.upperBound else { return false }
+            return String(decoding: bytes[range], as: UTF8.self).contains(text)
         }
 
         private var broken: Bilingual { Bilingual(zh: "标签没有结束", en: "a tag is not closed") }
@@ -68,8 +118,10 @@ enum DrawingCheck {
             i += 1
             let name = word()
             guard !name.isEmpty else { return broken }
-            // A prefix is another vocabulary (editors' own data), which no browser acts on.
-            if !name.contains(":"), !DrawingCheck.elements.contains(name) { return named("<\(name)>") }
+            // A prefix is another vocabulary (editors' own data), which no browser acts on; `svg:` alone is this one.
+            let local = name.hasPrefix("svg:") ? String(name.dropFirst(4)) : name
+            if !local.contains(":"), !DrawingCheck.elements.contains(local) { return named("<\(name)>") }
+            inStyle = local == "style"
             while true {
                 skipSpace()
                 guard i < bytes.count else { return broken }
@@ -98,15 +150,23 @@ enum DrawingCheck {
         private func check(_ attribute: String, _ value: String) -> Bilingual? {
             let local = attribute.split(separator: ":").last.map { $0.lowercased() } ?? ""
             if local.hasPrefix("on") { return named(attribute) }
-            // References to characters could spell anything.
-            if value.contains("&#") { return named("&#") }
-            if attribute.hasPrefix("xmlns:"), value.contains("/svg") || value.contains("/xhtml") {
-                return named(attribute)
+            // References to characters could spell anything but white space.
+            let plain = ["&#9;", "&#10;", "&#13;", "&#x9;", "&#xA;", "&#xa;", "&#xD;", "&#xd;"]
+                .reduce(value) { $0.replacing($1, with: " ") }
+            if plain.contains("&#") { return named("&#") }
+            if attribute == "xmlns" || attribute.hasPrefix("xmlns:") {
+                // The one vocabulary that is checked has its usual names; no other prefix may stand for it.
+                let isOwn = value == DrawingCheck.svgNamespace
+                let mayBeOwn = attribute == "xmlns" || attribute == "xmlns:svg"
+                let isActive = value.contains("/svg") || value.contains("xhtml")
+                return mayBeOwn == isOwn && (isOwn || !isActive) ? nil : named(attribute)
             }
-            if local == "href" || local == "src", !value.hasPrefix("#") {
-                return named("\(attribute)=\"\(value.prefix(40))\"")
+            if local == "href" || local == "src" {
+                let isEmbedded = DrawingCheck.embedded.contains(where: value.hasPrefix)
+                if !value.hasPrefix("#"), !isEmbedded { return named("\(attribute)=\"\(value.prefix(40))\"") }
             }
-            return nil
+            if local == "style", value.contains("\\") { return named("\\") }
+            return outsideURL(value.lowercased())
         }
 
         private mutating func word() -> String {

@@ -144,6 +144,7 @@ struct VariantWriter {
         let configuration = site.graph.configuration
         let published = Set(site.graph.docroots.indices.filter(hasSelectedSite).map { site.graph.docroots[$0].site })
         checkMoved(previous)
+        checkAnnounced(previous)
         for (place, entry) in previous.files {
             if entry.site != nil, !selection.contains(slug: entry.site, configuration) {
                 if let taken = manifest.files[place], taken != entry {
@@ -164,7 +165,8 @@ struct VariantWriter {
     /// A site whose address changed would be left half at the old place and half at the new one.
     private mutating func checkMoved(_ previous: Manifest) {
         let graph = site.graph
-        for edition in graph.editions where !selection.contains(edition.site) {
+        let main = graph.configuration.group.defaultLanguage
+        for edition in graph.editions where !selection.contains(edition.site) && edition.language == main {
             let slug = graph.configuration.sites[edition.site].slug
             let home = Manifest.Place(
                 host: graph.docroots[edition.docroot].site, path: String(edition.path.dropFirst()) + "index.html")
@@ -174,6 +176,28 @@ struct VariantWriter {
             report(
                 "site-moved", zh: "站点“\(slug)”的地址改了，还没有发布",
                 en: "the address of the site `\(slug)` changed and is not published yet",
+                remedyZh: "请一起构建：--site \(request.sites.joined(separator: " ")) \(slug)",
+                remedyEn: "build it too: --site \(request.sites.joined(separator: " ")) \(slug)")
+        }
+    }
+
+    /// A page that waits in another site must not be announced by a list here.
+    private mutating func checkAnnounced(_ previous: Manifest) {
+        let graph = site.graph
+        var waiting: Set<String> = []
+        for node in graph.nodes where selection.contains(graph.editions[node.edition].site) {
+            for child in node.children where !selection.contains(graph.editions[graph.nodes[child].edition].site) {
+                let edition = graph.editions[graph.nodes[child].edition]
+                let place = Manifest.Place(
+                    host: graph.docroots[edition.docroot].site,
+                    path: String(graph.nodes[child].path.dropFirst()) + "index.html")
+                if previous.files[place] == nil { waiting.insert(graph.configuration.sites[edition.site].slug) }
+            }
+        }
+        for slug in waiting.sorted() {
+            report(
+                "not-published-yet", zh: "这里的栏目列出了站点“\(slug)”还没有发布的页面",
+                en: "lists here show pages of the site `\(slug)` that are not published yet",
                 remedyZh: "请一起构建：--site \(request.sites.joined(separator: " ")) \(slug)",
                 remedyEn: "build it too: --site \(request.sites.joined(separator: " ")) \(slug)")
         }
