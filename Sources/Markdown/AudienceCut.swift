@@ -1,7 +1,7 @@
 package import PortalBase
 
 /// A Markdown body as one audience may see it, and the original line of each of its lines.
-package struct CutBody: Sendable, Hashable {
+package struct CutBody: Sendable, Equatable {
     package let bytes: [UInt8]
     /// Original line number of each line; empty when nothing was cut and lines just count on from `firstLine`.
     let lines: [Int]

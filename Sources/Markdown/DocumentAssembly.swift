@@ -352,7 +352,7 @@ func countCharacters(_ text: String) -> Int {
     var inWord = false
     for scalar in text.unicodeScalars {
         switch scalar.value {
-        case 0x3005, 0x3007, 0x3400...0x4DBF, 0x4E00...0x9FFF, 0xF900...0xFAFF, 0x20000...0x3FFFD:
+        case let value where isHan(value):
             count += 1
             inWord = false
         case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0xC0...0x1FFF:

@@ -189,6 +189,11 @@ package enum FileSystem {
         return found.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }
 
+    /// What follows a path's last dot, in lower case; the whole path where there is none.
+    package static func suffix(_ path: String) -> String {
+        path.split(separator: ".").last.map { $0.lowercased() } ?? ""
+    }
+
     /// The folder part of a path; `.` for a bare name.
     package static func parent(_ path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }

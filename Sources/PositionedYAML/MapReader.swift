@@ -121,7 +121,7 @@ package struct MapReader {
                 Diagnostic(
                     "unknown-key", pair.keyPosition, severity: severity,
                     problem: Bilingual(zh: "不认识的键“\(pair.key)”", en: "unknown key `\(pair.key)`"),
-                    remedy: hint.map { Bilingual(zh: "是不是“\($0)”？", en: "did you mean `\($0)`?") }
+                    remedy: didYouMean(hint)
                         ?? Bilingual(
                             zh: "可用：\(known.sorted().joined(separator: "、"))",
                             en: "known here: \(known.sorted().joined(separator: ", "))")))

@@ -21,7 +21,7 @@ package struct SearchDocument: Sendable {
 
 /// A static full-text index: positional postings in shards by first character, and page texts in chunks.
 ///
-/// Every file is a script that calls `xinmiSearch(kind, number, value)`: scripts load where `fetch` may not, so the index
+/// Every file is a script that calls `xinmiSearch(kind, number, value, version)`, one version an index: scripts load where `fetch` may not, so the index
 /// works from a disk or a stick too, and under a policy of `script-src 'self'`.
 package struct SearchIndex: Sendable {
     package static let format = "xinmi-search/1"

@@ -1,12 +1,14 @@
 import Foundation
+import PortalBase
 
 /// Text to tokens with positions; `Themes/xinmi/assets/search.js` holds the same rules in JavaScript, and
 /// `Tests/Fixtures/search-tokens.json` is read by the tests of both.
 ///
 /// NFKC, lower case. Spaces beside a Han character are dropped: people write `2026 年` and `2026年`, and a line that was
-/// wrapped in the source is one line. A run of Han characters gives overlapping bigrams and its last character alone, so that a prefix
-/// look-up of one character finds every place of it; a run of other letters and digits is one word. Each Han character,
-/// each word and each gap between runs takes one position, so that neighbours in the text are neighbours by number.
+/// wrapped in the source is one line. A run of Han characters gives overlapping bigrams and its last character alone, so
+/// that a prefix look-up of one character finds every place of it; a run of other letters and digits is one word. Each
+/// Han character, each word and each gap between runs takes one position, so that neighbours in the text are neighbours
+/// by number.
 package enum SearchTokenizer {
     package struct Token: Sendable, Equatable {
         package let text: String
@@ -122,7 +124,7 @@ package enum SearchTokenizer {
         switch scalar.value {
         case 0x30...0x39, 0x61...0x7A: .word
         case 0..<0x80: .gap
-        case 0x3005, 0x3007, 0x3400...0x4DBF, 0x4E00...0x9FFF, 0xF900...0xFAFF, 0x20000...0x3FFFD: .han
+        case let value where isHan(value): .han
         case 0x2010...0x206F, 0x3000...0x3004, 0x3008...0x3020, 0xFF00...0xFF0F: .gap
         default: isLetterOrNumber(scalar) ? .word : .gap
         }

@@ -146,21 +146,6 @@ struct SiteAssembler: Sendable {
         let forms = FormPages(graph, diagnostics: &diagnostics)
         let images = ImagePlan(graph, diagnostics: &diagnostics)
         let plan = RenderPlan(graph, themes: themes, images: images, diagnostics: &diagnostics)
-        for edition in graph.editions {
-            for item in edition.menu {
-                guard case .address(let path) = item.target, path.hasPrefix("/"),
-                    !plan.serves(path, docroot: edition.docroot, forms: graph.variant.forms)
-                else { continue }
-                diagnostics.append(
-                    Diagnostic(
-                        "menu", item.position,
-                        problem: Bilingual(
-                            zh: "“\(graph.variant.name)”版本里没有菜单指向的“\(path)”",
-                            en: "`\(graph.variant.name)` has nothing at the menu's `\(path)`"),
-                        remedy: Bilingual(
-                            zh: "请改正路径，或写 visibility", en: "correct the path, or give the entry a `visibility`")))
-            }
-        }
         let assembler = BodyAssembler(
             graph: graph, documents: documents, plan: plan, images: images, loaded: loaded, forms: forms)
         let maker = request.output.map {

@@ -26,11 +26,7 @@ struct ContentLayout {
 
     init(tree: SourceTree, configuration: SiteConfiguration, diagnostics: inout [Diagnostic]) {
         let languages = configuration.group.languages
-        // Longest folder first, so that a site inside another site's folder owns its files.
-        let sites = configuration.sites.enumerated().map {
-            (index: $0, prefix: $1.folder.isEmpty ? "Content/" : "Content/\($1.folder)/")
-        }
-        .sorted { $0.prefix.utf8.count > $1.prefix.utf8.count }
+        let sites = configuration.sitesByPrefix
         var bundles: Set<String> = []
         for file in tree.files where file.path.hasSuffix("/index.md") {
             bundles.insert(FileSystem.parent(file.path))
@@ -56,8 +52,8 @@ struct ContentLayout {
                             en: "move it below a site's folder, or list the site in sites.yaml")))
                 continue
             }
-            seenSites.insert(site.index)
-            place(file, site: site.index, prefix: site.prefix, languages, bundles, &diagnostics)
+            seenSites.insert(site.site)
+            place(file, site: site.site, prefix: site.prefix, languages, bundles, &diagnostics)
         }
         checkIdentities(&diagnostics)
         for (index, site) in configuration.sites.enumerated() where !seenSites.contains(index) {

@@ -293,7 +293,7 @@ func checkTag(
         Diagnostic(
             "unknown-visibility", position,
             problem: Bilingual(zh: "没有哪个版本接受“\(tag)”", en: "no variant admits `\(tag)`"),
-            remedy: hint.map { Bilingual(zh: "是不是“\($0)”？", en: "did you mean `\($0)`?") }
+            remedy: didYouMean(hint)
                 ?? Bilingual(
                     zh: "可用：\(known.sorted().joined(separator: "、"))",
                     en: "known here: \(known.sorted().joined(separator: ", "))")))

@@ -143,13 +143,7 @@ struct GraphBuilder {
             for slug in page.front.sites {
                 let position = page.places.sites ?? SourcePosition(path: page.path)
                 guard let site = content.configuration.sites.firstIndex(where: { $0.slug == slug }) else {
-                    let hint = nearestName(to: slug, among: content.configuration.sites.map(\.slug))
-                    diagnostics.append(
-                        Diagnostic(
-                            "unknown-site", position,
-                            problem: Bilingual(zh: "没有站点“\(slug)”", en: "there is no site `\(slug)`"),
-                            remedy: hint.map { Bilingual(zh: "是不是“\($0)”？", en: "did you mean `\($0)`?") }
-                                ?? Bilingual(zh: "请对照 sites.yaml", en: "compare with sites.yaml")))
+                    diagnostics.append(content.configuration.unknownSite(slug, position))
                     continue
                 }
                 guard site != page.site,

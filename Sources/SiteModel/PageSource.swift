@@ -1,5 +1,5 @@
 import Markdown
-import PortalBase
+package import PortalBase
 import PositionedYAML
 
 /// One page file, read and split into head and body.
@@ -61,7 +61,7 @@ struct PageSource: Sendable {
     }
 }
 
-func unreadable(_ path: String, _ error: FileError) -> Diagnostic {
+package func unreadable(_ path: String, _ error: FileError) -> Diagnostic {
     Diagnostic(
         "unreadable", SourcePosition(path: path),
         problem: Bilingual(zh: "文件读不出来：\(error)", en: "the file cannot be read: \(error)"),

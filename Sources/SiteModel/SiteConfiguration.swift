@@ -33,6 +33,21 @@ package struct SiteConfiguration: Sendable {
     package let unknownKeys: Diagnostic.Severity
     package let rawHTML: RawHTMLPolicy
 
+    /// Sites with what their files' paths start with, the longest first: a site inside another's folder owns its files.
+    package var sitesByPrefix: [(prefix: String, site: Int)] {
+        sites.enumerated().map { ($1.prefix, $0) }.sorted { $0.prefix.utf8.count > $1.prefix.utf8.count }
+    }
+
+    /// A slug that names no site, with the nearest one that does.
+    package func unknownSite(_ slug: String, _ position: SourcePosition) -> Diagnostic {
+        let hint = nearestName(to: slug, among: sites.map(\.slug))
+        return Diagnostic(
+            "unknown-site", position,
+            problem: Bilingual(zh: "没有站点“\(slug)”", en: "there is no site `\(slug)`"),
+            remedy: didYouMean(hint)
+                ?? Bilingual(zh: "请对照 sites.yaml", en: "compare with sites.yaml"))
+    }
+
     /// Puts every site into the shared tree.
     package mutating func ignoreHosts() {
         for index in sites.indices { sites[index].address = Address(path: sites[index].address.path, hosts: [:]) }
@@ -89,9 +104,11 @@ package struct SiteConfiguration: Sendable {
 
         /// The source path of a file named from the site's folder.
         func source(_ relative: String) -> String {
-            if relative.hasPrefix("/") { return "Content" + relative }
-            return (folder.isEmpty ? "Content/" : "Content/\(folder)/") + relative
+            relative.hasPrefix("/") ? "Content" + relative : prefix + relative
         }
+
+        /// What the source path of every file of the site starts with.
+        package var prefix: String { folder.isEmpty ? "Content/" : "Content/\(folder)/" }
     }
 
     /// Where a site is served.

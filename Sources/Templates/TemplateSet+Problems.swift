@@ -31,7 +31,7 @@ extension TemplateSet {
                 problem: Bilingual(
                     zh: "“\(parent)”没有区块“\(block)”，这部分内容不会显示",
                     en: "`\(parent)` has no block `\(block)`, so this is never drawn"),
-                remedy: hint.map { Bilingual(zh: "是不是“\($0)”？", en: "did you mean `\($0)`?") }
+                remedy: didYouMean(hint)
                     ?? Bilingual(
                         zh: "可用：\(slots.sorted().joined(separator: "、"))",
                         en: "known here: \(slots.sorted().joined(separator: ", "))"))

@@ -63,7 +63,7 @@ struct DirectiveContext {
                 "directive-attribute", directive.position,
                 problem: Bilingual(
                     zh: "“\(directive.name)”没有属性“\(key)”", en: "`\(directive.name)` has no attribute `\(key)`"),
-                remedy: hint.map { Bilingual(zh: "是不是“\($0)”？", en: "did you mean `\($0)`?") }
+                remedy: didYouMean(hint)
                     ?? Bilingual(
                         zh: "可用：\(known.joined(separator: "、"))", en: "known here: \(known.joined(separator: ", "))"))
         }

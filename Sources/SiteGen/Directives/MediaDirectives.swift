@@ -15,7 +15,7 @@ struct VideoDirective {
             let captions = context.file("captions", of: directive, &diagnostics)
         else { return [] }
         let path = context.graph.files[source].path
-        guard let type = Self.types[path.split(separator: ".").last.map { $0.lowercased() } ?? ""] else {
+        guard let type = Self.types[FileSystem.suffix(path)] else {
             diagnostics.append(
                 Diagnostic(
                     "video-type", directive.position,

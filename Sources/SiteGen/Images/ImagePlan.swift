@@ -26,7 +26,7 @@ struct ImagePlan: Sendable {
 
     /// Whether a file is one that this stage makes sizes of, by its name.
     static func isPicture(_ path: String) -> Bool {
-        extensions.contains(path.split(separator: ".").last.map { $0.lowercased() } ?? "")
+        extensions.contains(FileSystem.suffix(path))
     }
 
     init(_ graph: SiteGraph, diagnostics: inout [Diagnostic]) {

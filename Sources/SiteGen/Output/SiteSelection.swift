@@ -28,18 +28,10 @@ struct SiteSelection: Sendable {
                 chosen.insert(index)
                 continue
             }
-            let hint = nearestName(to: slug, among: configuration.sites.map(\.slug))
-            diagnostics.append(
-                Diagnostic(
-                    "unknown-site", SourcePosition(path: SiteConfiguration.path),
-                    problem: Bilingual(zh: "没有站点“\(slug)”", en: "there is no site `\(slug)`"),
-                    remedy: hint.map { Bilingual(zh: "是不是“\($0)”？", en: "did you mean `\($0)`?") }
-                        ?? Bilingual(zh: "请对照 sites.yaml", en: "compare with sites.yaml")))
+            diagnostics.append(configuration.unknownSite(slug, SourcePosition(path: SiteConfiguration.path)))
         }
         self.chosen = chosen
-        folders = configuration.sites.enumerated().map { index, site in
-            (site.folder.isEmpty ? "Content/" : "Content/\(site.folder)/", index)
-        }.sorted { $0.prefix.utf8.count > $1.prefix.utf8.count }
+        folders = configuration.sitesByPrefix
     }
 
     var isPartial: Bool { chosen != nil }

@@ -83,7 +83,7 @@ struct VariantWriter {
             for (place, entry) in result.entries { manifest.files[place] = entry }
             if case .node(let node, _, _) = output.job, let content = result.content { contents[node] = content }
         }
-        guard !outputs.allSatisfy({ !isSearchPage($0.job) }) else { return }
+        guard outputs.contains(where: { isSearchPage($0.job) }) else { return }
         let files = SearchStage(graph: site.graph, jobs: request.jobs).run(contents)
         let staged = parallelMap(files.count, jobs: request.jobs) { index, _ -> Result in
             var result = Result()
@@ -103,8 +103,12 @@ struct VariantWriter {
     /// Whether visitors see a page as it was drawn now: what waits in a site that is not published is not found either.
     private func isPublished(_ output: RenderPlan.Output, _ bytes: [UInt8]) -> Bool {
         if selection.contains(output.site) { return true }
-        let place = Manifest.Place(host: site.graph.docroots[output.docroot].site, path: output.path)
+        let place = place(output.docroot, output.path)
         return previous?.files[place]?.digest == SHA256Digest(of: bytes)
+    }
+
+    private func place(_ docroot: Int, _ path: String) -> Manifest.Place {
+        Manifest.Place(host: site.graph.docroots[docroot].site, path: path)
     }
 
     private func isSearchPage(_ job: RenderPlan.Job) -> Bool { if case .searchPage = job { true } else { false } }
@@ -131,7 +135,7 @@ struct VariantWriter {
             try transaction?.put(site.folder(docroot) + "/" + path, bytes)
             entries.append(
                 (
-                    Manifest.Place(host: site.graph.docroots[docroot].site, path: path),
+                    place(docroot, path),
                     Manifest.Entry(digest: SHA256Digest(of: bytes), bytes: bytes.count, site: slug)
                 ))
         }
@@ -168,16 +172,13 @@ struct VariantWriter {
         let main = graph.configuration.group.defaultLanguage
         for edition in graph.editions where !selection.contains(edition.site) && edition.language == main {
             let slug = graph.configuration.sites[edition.site].slug
-            let home = Manifest.Place(
-                host: graph.docroots[edition.docroot].site, path: String(edition.path.dropFirst()) + "index.html")
+            let home = place(edition.docroot, edition.path.dropFirst() + "index.html")
             guard previous.files[home]?.site != slug, previous.files.values.contains(where: { $0.site == slug }) else {
                 continue
             }
             report(
                 "site-moved", zh: "站点“\(slug)”的地址改了，还没有发布",
-                en: "the address of the site `\(slug)` changed and is not published yet",
-                remedyZh: "请一起构建：--site \(request.sites.joined(separator: " ")) \(slug)",
-                remedyEn: "build it too: --site \(request.sites.joined(separator: " ")) \(slug)")
+                en: "the address of the site `\(slug)` changed and is not published yet", buildingToo: slug)
         }
     }
 
@@ -188,18 +189,14 @@ struct VariantWriter {
         for node in graph.nodes where selection.contains(graph.editions[node.edition].site) {
             for child in node.children where !selection.contains(graph.editions[graph.nodes[child].edition].site) {
                 let edition = graph.editions[graph.nodes[child].edition]
-                let place = Manifest.Place(
-                    host: graph.docroots[edition.docroot].site,
-                    path: String(graph.nodes[child].path.dropFirst()) + "index.html")
+                let place = place(edition.docroot, graph.nodes[child].path.dropFirst() + "index.html")
                 if previous.files[place] == nil { waiting.insert(graph.configuration.sites[edition.site].slug) }
             }
         }
         for slug in waiting.sorted() {
             report(
                 "not-published-yet", zh: "这里的栏目列出了站点“\(slug)”还没有发布的页面",
-                en: "lists here show pages of the site `\(slug)` that are not published yet",
-                remedyZh: "请一起构建：--site \(request.sites.joined(separator: " ")) \(slug)",
-                remedyEn: "build it too: --site \(request.sites.joined(separator: " ")) \(slug)")
+                en: "lists here show pages of the site `\(slug)` that are not published yet", buildingToo: slug)
         }
     }
 
@@ -258,9 +255,7 @@ struct VariantWriter {
             let list = addresses.sorted().prefix(3).joined(separator: " ")
             report(
                 "still-shown", zh: "站点“\(slug)”还在显示要撤下的 \(list)",
-                en: "the site `\(slug)` still shows what this withdraws: \(list)",
-                remedyZh: "请一起构建：--site \(request.sites.joined(separator: " ")) \(slug)",
-                remedyEn: "build it too: --site \(request.sites.joined(separator: " ")) \(slug)")
+                en: "the site `\(slug)` still shows what this withdraws: \(list)", buildingToo: slug)
         }
     }
 
@@ -272,6 +267,12 @@ struct VariantWriter {
             start = first + 1
         }
         return false
+    }
+
+    private mutating func report(_ rule: String, zh: String, en: String, buildingToo slug: String) {
+        let sites = (request.sites + [slug]).joined(separator: " ")
+        report(
+            rule, zh: zh, en: en, remedyZh: "请一起构建：--site \(sites)", remedyEn: "build it too: --site \(sites)")
     }
 
     private mutating func report(_ rule: String, zh: String, en: String, remedyZh: String, remedyEn: String) {

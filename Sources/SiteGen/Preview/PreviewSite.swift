@@ -58,11 +58,7 @@ actor PreviewSite {
         do throws(FileError) {
             next = try assembler.assemble(&found)
         } catch {
-            found.append(
-                Diagnostic(
-                    "unreadable", SourcePosition(path: error.path),
-                    problem: Bilingual(zh: "读不出来：\(error)", en: "this cannot be read: \(error)"),
-                    remedy: Bilingual(zh: "请检查文件和权限", en: "check the file and its permissions")))
+            found.append(unreadable(error.path, error))
         }
         show(next, found.uniqueInOrder())
     }
@@ -96,8 +92,7 @@ actor PreviewSite {
                 generation: generation)
         }
         let relative = String(path.drop { $0 == "/" })
-        for candidate in [relative, relative + (relative.isEmpty || relative.hasSuffix("/") ? "" : "/") + "index.html"]
-        {
+        for candidate in Self.candidates(relative) {
             if let output = variants[index].site.plan.owner(candidate, docroot: 0) {
                 return Answer(path: candidate, bytes: draw(output, index).bytes, isFound: true, generation: generation)
             }
@@ -137,10 +132,7 @@ actor PreviewSite {
             rendered = try variants[index].site.renderer.render(variants[index].site.plan.outputs[output])
         } catch {
             rendered.diagnostics.append(
-                Diagnostic(
-                    "unreadable", variants[index].site.plan.outputs[output].owner,
-                    problem: Bilingual(zh: "读不出来：\(error)", en: "this cannot be read: \(error)"),
-                    remedy: Bilingual(zh: "请检查文件和权限", en: "check the file and its permissions")))
+                unreadable(variants[index].site.plan.outputs[output].owner.path, error))
         }
         if !rendered.diagnostics.isEmpty { report(rendered.diagnostics.uniqueInOrder()) }
         variants[index].drawn[output] = rendered

@@ -31,7 +31,7 @@ struct FormPages: Sendable {
                     Diagnostic(
                         "unknown-form", page.places.form ?? SourcePosition(path: page.path),
                         problem: Bilingual(zh: "没有表单“\(form)”，或这个版本看不到", en: "there is no form `\(form)` here"),
-                        remedy: hint.map { Bilingual(zh: "是不是“\($0)”？", en: "did you mean `\($0)`?") }
+                        remedy: didYouMean(hint)
                             ?? Bilingual(
                                 zh: "请检查 Content/forms 和表单的 visibility",
                                 en: "check Content/forms and the form's `visibility`")))

@@ -86,6 +86,26 @@ struct RenderPlan: Sendable {
             }
         }
         checkFolders(&diagnostics)
+        checkMenus(graph, &diagnostics)
+    }
+
+    /// A written menu may name a path: it must be there for this audience.
+    private func checkMenus(_ graph: SiteGraph, _ diagnostics: inout [Diagnostic]) {
+        for edition in graph.editions {
+            for item in edition.menu {
+                guard case .address(let path) = item.target, path.hasPrefix("/"),
+                    !serves(path, docroot: edition.docroot, forms: graph.variant.forms)
+                else { continue }
+                diagnostics.append(
+                    Diagnostic(
+                        "menu", item.position,
+                        problem: Bilingual(
+                            zh: "“\(graph.variant.name)”版本里没有菜单指向的“\(path)”",
+                            en: "`\(graph.variant.name)` has nothing at the menu's `\(path)`"),
+                        remedy: Bilingual(
+                            zh: "请改正路径，或写 visibility", en: "correct the path, or give the entry a `visibility`")))
+            }
+        }
     }
 
     /// Whether an address of a docroot will be answered: formsapi's prefix, a file, or a folder with a page.
