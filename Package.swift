@@ -139,7 +139,13 @@ let package = Package(
         // Tests: one folder a target, and what crosses targets in IntegrationTests.
         .target(name: "TestSupport", dependencies: ["PortalBase"], path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(name: "PortalBaseTests", dependencies: ["PortalBase"], swiftSettings: strict),
-        .testTarget(name: "MarkdownTests", dependencies: ["PortalBase", "Markdown"], swiftSettings: strict),
+        .testTarget(
+            name: "PositionedYAMLTests", dependencies: ["PortalBase", "PositionedYAML", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "SiteModelTests", dependencies: ["PortalBase", "SiteModel"], swiftSettings: strict),
+        .testTarget(
+            name: "MarkdownTests", dependencies: ["PortalBase", "CCMarkGFM", "Markdown"], swiftSettings: strict),
         .testTarget(
             name: "TemplatesTests", dependencies: ["PortalBase", "Templates", "TestSupport"], swiftSettings: strict),
         .testTarget(

@@ -45,10 +45,18 @@ package struct TaggedBody: Sendable {
     /// The tags used in the body, with their places.
     package var tags: [(tag: String, position: SourcePosition)] { parts.map { ($0.tag, $0.position) } }
 
+    /// False where there is nothing that could be a directive.
+    package let mayHoldDirectives: Bool
+
     /// Finds the tagged parts. Mistakes (unclosed, no tag) are added to `diagnostics`, once for all audiences.
-    package init(_ body: [UInt8], path: String, firstLine: Int, diagnostics: inout [Diagnostic]) {
+    ///
+    /// - Parameter isPlain: whether the same bytes were looked through before, and held nothing that could be a directive.
+    package init(
+        _ body: [UInt8], path: String, firstLine: Int, isPlain: Bool = false, diagnostics: inout [Diagnostic]
+    ) {
         self.path = path
-        guard DirectiveScanner.mayContainDirectives(body) else {
+        mayHoldDirectives = !isPlain && DirectiveScanner.mayContainDirectives(body)
+        guard mayHoldDirectives else {
             source = CutBody(uncut: body, firstLine: firstLine)
             parts = []
             return

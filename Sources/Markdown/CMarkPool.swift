@@ -16,6 +16,16 @@ final class CMarkPool: Sendable {
     /// holds it alone: that is what makes handing it between threads sound.
     private struct Copy: @unchecked Sendable {
         let table: UnsafePointer<xm_cmark>
+        let arena: OpaquePointer
+
+        init(_ table: UnsafePointer<xm_cmark>) {
+            self.table = table
+            arena = xm_arena_new()
+        }
+
+        /// Lends the copy to the calling thread, with memory that lasts until `leave`.
+        func enter() -> CMark { CMark(table: table, memory: xm_arena_enter(arena)) }
+        func leave() { xm_arena_leave(arena) }
     }
 
     private struct State {
@@ -28,20 +38,24 @@ final class CMarkPool: Sendable {
     private let sharedCopy: Copy?
 
     private init() {
-        sharedCopy = xm_cmark_open(0, nil).map { Copy(table: $0) }
+        sharedCopy = xm_cmark_open(0, nil).map { Copy($0) }
     }
 
     /// Runs `body` with a copy that no other thread uses meanwhile.
-    func withCopy<T>(_ body: (UnsafePointer<xm_cmark>) -> T) -> T {
+    func withCopy<T>(_ body: (CMark) -> T) -> T {
         if let copy = take() {
             defer { state.withLock { $0.idle.append(copy) } }
-            return body(copy.table)
+            defer { copy.leave() }
+            return body(copy.enter())
         }
         guard let sharedCopy else {
             // The loader named the library when this program started to link: without it nothing can be rendered.
             fatalError("libcmark-gfm-extensions.so.0.29.0.gfm.6 cannot be loaded; install libcmark-gfm-extensions-dev")
         }
-        return sharedLock.withLock { _ in body(sharedCopy.table) }
+        return sharedLock.withLock { _ in
+            defer { sharedCopy.leave() }
+            return body(sharedCopy.enter())
+        }
     }
 
     private func take() -> Copy? {
@@ -52,27 +66,38 @@ final class CMarkPool: Sendable {
                 return nil
             }
             state.opened += 1
-            return Copy(table: table)
+            return Copy(table)
         }
     }
 }
 
-/// One parsed document: owns the tree and the parser whose extensions render it.
+/// A copy in use: its functions, and memory that is gone when the use ends.
+struct CMark {
+    let table: UnsafePointer<xm_cmark>
+    let memory: UnsafeMutablePointer<cmark_mem>
+
+    var pointee: xm_cmark { table.pointee }
+
+    func newNode(_ type: cmark_node_type) -> OpaquePointer? { table.pointee.node_new(type, memory) }
+}
+
+/// One parsed document. Its nodes lie in the memory of the copy's use and are not freed one by one.
 struct CMarkTree: ~Copyable {
-    let cmark: UnsafePointer<xm_cmark>
+    let cmark: CMark
     let root: OpaquePointer
     private let parser: OpaquePointer
     private let options: Int32
 
-    static let extensionNames = ["table", "strikethrough", "autolink", "tagfilter", "tasklist"]
-
-    init(_ source: [UInt8], with cmark: UnsafePointer<xm_cmark>, options: Int32, extensions: [String] = extensionNames)
-    {
+    init(
+        _ source: [UInt8], with cmark: CMark, options: Int32,
+        extensions: [MarkdownSource.Extension] = MarkdownSource.Extension.allCases
+    ) {
         self.cmark = cmark
         self.options = options
-        let parser = cmark.pointee.parser_new(options)!
-        for name in extensions {
-            _ = cmark.pointee.parser_attach_syntax_extension(parser, cmark.pointee.find_syntax_extension(name))
+        let parser = cmark.pointee.parser_new(options, cmark.memory)!
+        for one in extensions {
+            _ = cmark.pointee.parser_attach_syntax_extension(
+                parser, cmark.pointee.find_syntax_extension(one.rawValue))
         }
         source.withUnsafeBytes { buffer in
             cmark.pointee.parser_feed(parser, buffer.baseAddress?.assumingMemoryBound(to: CChar.self), buffer.count)
@@ -82,30 +107,15 @@ struct CMarkTree: ~Copyable {
         root = cmark.pointee.parser_finish(parser)!
     }
 
-    deinit {
-        cmark.pointee.node_free(root)
-        cmark.pointee.parser_free(parser)
-    }
-
-    func html() -> [UInt8] {
-        guard let text = cmark.pointee.render_html(root, options, cmark.pointee.parser_get_syntax_extensions(parser))
-        else {
-            return []
+    /// Hands the rendered HTML to `body`, which must not keep it.
+    func withHTML<T>(_ body: (UnsafeBufferPointer<UInt8>) -> T) -> T {
+        guard
+            let text = cmark.pointee.render_html(
+                root, options, cmark.pointee.parser_get_syntax_extensions(parser), cmark.memory)
+        else { return body(UnsafeBufferPointer(start: nil, count: 0)) }
+        let count = strlen(text)
+        return text.withMemoryRebound(to: UInt8.self, capacity: count) {
+            body(UnsafeBufferPointer(start: $0, count: count))
         }
-        defer { xm_cmark_free(cmark, text) }
-        return Array(UnsafeRawBufferPointer(start: text, count: strlen(text)))
-    }
-
-    /// Every node once, in document order.
-    func nodes() -> [OpaquePointer] {
-        var found: [OpaquePointer] = []
-        guard let iterator = cmark.pointee.iter_new(root) else { return [] }
-        while true {
-            let event = cmark.pointee.iter_next(iterator)
-            if event == CMARK_EVENT_DONE { break }
-            if event == CMARK_EVENT_ENTER, let node = cmark.pointee.iter_get_node(iterator) { found.append(node) }
-        }
-        cmark.pointee.iter_free(iterator)
-        return found
     }
 }

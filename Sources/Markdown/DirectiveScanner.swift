@@ -35,16 +35,22 @@ struct DirectiveScanner {
 
     /// False for sources that cannot hold a directive, which is most of them.
     static func mayContainDirectives(_ source: [UInt8]) -> Bool {
-        var previous: UInt8 = 0x0A
-        for (i, byte) in source.enumerated() {
-            if byte == UInt8(ascii: ":"), i + 1 < source.count {
-                let next = source[i + 1]
-                if next == UInt8(ascii: ":") { return true }
-                if next >= 0x61, next <= 0x7A, !isAlphanumeric(previous) { return true }
+        source.withUnsafeBufferPointer { bytes in
+            var i = 0
+            while i < bytes.count {
+                if bytes[i] == UInt8(ascii: ":"), mayBegin(bytes, i) { return true }
+                i += 1
             }
-            previous = byte
+            return false
         }
-        return false
+    }
+
+    /// Whether the colon at `i` may begin a directive.
+    static func mayBegin(_ bytes: UnsafeBufferPointer<UInt8>, _ i: Int) -> Bool {
+        guard i + 1 < bytes.count else { return false }
+        let next = bytes[i + 1]
+        if next == UInt8(ascii: ":") { return true }
+        return next >= 0x61 && next <= 0x7A && !isAlphanumeric(i > 0 ? bytes[i - 1] : 0x0A)
     }
 
     mutating func scan() {

@@ -8,7 +8,9 @@ enum FullWidthEmphasis {
     static let mark: [UInt8] = [0xEF, 0xB7, 0x90]
 
     /// - Returns: nil where nothing needs a mark, which is most pages.
-    static func marked(_ source: [UInt8]) -> [UInt8]? {
+    static func marked(_ bytes: [UInt8]) -> [UInt8]? { bytes.withUnsafeBufferPointer(marked) }
+
+    private static func marked(_ source: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
         var out: [UInt8]?
         var copied = 0
         var i = 0
@@ -85,7 +87,7 @@ enum FullWidthEmphasis {
         }
     }
 
-    private static func scalarAfter(_ source: [UInt8], _ i: Int) -> UInt32 {
+    private static func scalarAfter(_ source: UnsafeBufferPointer<UInt8>, _ i: Int) -> UInt32 {
         guard i < source.count else { return 0x20 }
         let lead = source[i]
         let length = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4
@@ -96,7 +98,7 @@ enum FullWidthEmphasis {
         return value
     }
 
-    private static func scalarBefore(_ source: [UInt8], _ i: Int) -> UInt32 {
+    private static func scalarBefore(_ source: UnsafeBufferPointer<UInt8>, _ i: Int) -> UInt32 {
         var start = i - 1
         while start >= 0, source[start] & 0xC0 == 0x80 { start -= 1 }
         return start < 0 ? 0x20 : scalarAfter(source, start)

@@ -11,8 +11,6 @@ package struct MarkdownEngine: Sendable, Equatable {
 
     /// Bounds that keep one document from taking the machine: cmark needs 31 s for one table of 1,000 columns.
     package static let maxBytes = 4 << 20
-    static let maxTableColumns = 100
-    static let maxQuoteDepth = 60
 
     package init(containers: Set<String>, leaves: Set<String>, rawHTML: RawHTMLPolicy = .error) {
         self.containers = containers
@@ -23,36 +21,40 @@ package struct MarkdownEngine: Sendable, Equatable {
     /// Bare GFM with raw HTML passed through, as the GFM specification's suite expects it.
     package static func gfm(_ source: [UInt8]) -> [UInt8] {
         CMarkPool.shared.withCopy { cmark in
-            CMarkTree(source, with: cmark, options: CMARK_OPT_UNSAFE).html()
+            CMarkTree(source, with: cmark, options: CMARK_OPT_UNSAFE).withHTML { Array($0) }
         }
     }
 
     /// Renders one body. Findings go to `diagnostics`; the document is whole in any case.
     package func render(_ body: CutBody, path: String, diagnostics: inout [Diagnostic]) -> MarkdownDocument {
-        if let refusal = refusal(body, path) {
+        let scanned = MarkdownSource(body.bytes)
+        if let refusal = refusal(scanned, body, path) {
             diagnostics.append(refusal)
             return .empty
         }
         let before = diagnostics.count
-        let (source, directives) = substituteDirectives(body, path, &diagnostics)
+        let (source, directives) =
+            scanned.has(.directive) ? substituteDirectives(body, path, &diagnostics) : (body.bytes, [])
         // Directives that were refused stay in the source and would be reported a second time.
         let isWhole = body.isWellFormed && diagnostics.count == before
         let (document, found) = CMarkPool.shared.withCopy { cmark in
             let tree = CMarkTree(
-                FullWidthEmphasis.marked(source) ?? source, with: cmark,
-                options: CMARK_OPT_FOOTNOTES | CMARK_OPT_VALIDATE_UTF8)
+                scanned.has(.delimiters) ? FullWidthEmphasis.marked(source) ?? source : source, with: cmark,
+                options: CMARK_OPT_FOOTNOTES, extensions: scanned.extensions)
             var assembly = DocumentAssembly(
                 cmark: cmark, body: body, path: path, directives: directives, rawHTML: rawHTML)
-            assembly.prepare(tree.nodes())
-            if isWhole { assembly.compareLiteralMarks(source) }
-            let document = assembly.document(tree.html())
+            if scanned.has(.brackets) || !directives.isEmpty || scanned.extensions.contains(.autolink) {
+                assembly.prepare(tree)
+            }
+            if isWhole, scanned.has(.visibilityMark) { assembly.compareLiteralMarks(source, tree) }
+            let document = tree.withHTML { assembly.document($0) }
             return (document, assembly.diagnostics)
         }
         diagnostics += found
         return document
     }
 
-    private func refusal(_ body: CutBody, _ path: String) -> Diagnostic? {
+    private func refusal(_ source: MarkdownSource, _ body: CutBody, _ path: String) -> Diagnostic? {
         func make(_ rule: String, _ line: Int, zh: String, en: String) -> Diagnostic {
             Diagnostic(
                 rule, SourcePosition(path: path, line: body.originalLine(line)),
@@ -62,40 +64,19 @@ package struct MarkdownEngine: Sendable, Equatable {
         if body.bytes.count > Self.maxBytes {
             return make("too-large", 0, zh: "正文超过 4 MiB", en: "the body is larger than 4 MiB")
         }
-        var line = 0
-        var pipes = 0
-        var quotes = 0
-        var delimiterRow = true
-        for byte in body.bytes {
-            switch byte {
-            case 0x0A:
-                if delimiterRow, pipes > Self.maxTableColumns {
-                    return make("table-too-wide", line, zh: "表格超过 100 列", en: "a table has more than 100 columns")
-                }
-                line += 1
-                pipes = 0
-                quotes = 0
-                delimiterRow = true
-            case UInt8(ascii: "|"): pipes += 1
-            case UInt8(ascii: ">"):
-                quotes += 1
-                if delimiterRow, quotes > Self.maxQuoteDepth {
-                    return make("nested-too-deep", line, zh: "引用嵌套过深", en: "quotes are nested too deeply")
-                }
-            case UInt8(ascii: "-"), UInt8(ascii: ":"), 0x20, 0x09, 0x0D: break
-            case 0..<0x20:
-                return make("control-character", line, zh: "正文里有控制字符", en: "the body holds a control character")
-            default: delimiterRow = false
-            }
+        return switch source.refusal {
+        case nil: nil
+        case .tooWide(let line): make("table-too-wide", line, zh: "表格超过 100 列", en: "a table has more than 100 columns")
+        case .tooDeep(let line): make("nested-too-deep", line, zh: "引用嵌套过深", en: "quotes are nested too deeply")
+        case .control(let line):
+            make("control-character", line, zh: "正文里有控制字符", en: "the body holds a control character")
         }
-        return nil
     }
 
     /// Replaces block directives by comment lines that cmark keeps as blocks of their own, and `:ref` by a link.
     private func substituteDirectives(
         _ body: CutBody, _ path: String, _ diagnostics: inout [Diagnostic]
     ) -> ([UInt8], [MarkdownDocument.Slot]) {
-        guard DirectiveScanner.mayContainDirectives(body.bytes) else { return (body.bytes, []) }
         var scanner = DirectiveScanner(source: body.bytes, path: path) { body.originalLine($0) }
         scanner.scan()
         // Mistakes in the syntax were reported when the tagged parts were found.

@@ -15,12 +15,9 @@ package enum VisibilityMarks {
     static func find(in text: [UInt8]) -> [Int] {
         var found: [Int] = []
         var i = 0
-        while i < text.count {
+        while let colon = nextColon(text, from: i) {
+            i = colon
             let width = colonWidth(text, i)
-            if width == 0 {
-                i += 1
-                continue
-            }
             var run = 1
             var end = i + width
             while true {
@@ -35,6 +32,30 @@ package enum VisibilityMarks {
             i = end
         }
         return found
+    }
+
+    /// Whether what stands behind a colon could make it one of them: another colon, or the first letter of a name.
+    static func mayFollow(_ bytes: UnsafeBufferPointer<UInt8>, _ start: Int) -> Bool {
+        var i = start
+        while i < bytes.count, bytes[i] == 0x20 || bytes[i] == 0x09 { i += 1 }
+        guard i < bytes.count else { return false }
+        switch bytes[i] | 0x20 {
+        case UInt8(ascii: "i"), UInt8(ascii: "o"), UInt8(ascii: ":") | 0x20: return true
+        default: return bytes[i] == 0xEF && i + 2 < bytes.count && bytes[i + 1] == 0xBC && bytes[i + 2] == 0x9A
+        }
+    }
+
+    /// A colon of either width.
+    private static func nextColon(_ text: [UInt8], from start: Int) -> Int? {
+        text.withUnsafeBufferPointer { bytes in
+            var i = start
+            while i < bytes.count {
+                if bytes[i] == UInt8(ascii: ":") { return i }
+                if bytes[i] == 0xEF, i + 2 < bytes.count, bytes[i + 1] == 0xBC, bytes[i + 2] == 0x9A { return i }
+                i += 1
+            }
+            return nil
+        }
     }
 
     private static func colonWidth(_ text: [UInt8], _ i: Int) -> Int {

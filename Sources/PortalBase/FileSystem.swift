@@ -49,6 +49,13 @@ package enum FileSystem {
     /// The whole regular file. `limit` refuses larger files before they are read (EFBIG); a pipe that lies where a file
     /// should be is refused without waiting for its writer.
     package static func read(_ path: String, limit: Int = .max) throws(FileError) -> [UInt8] {
+        try readMarked(path, limit: limit).bytes
+    }
+
+    /// The same, with the state that the file was in.
+    package static func readMarked(
+        _ path: String, limit: Int = .max
+    ) throws(FileError) -> (bytes: [UInt8], mark: FileMark) {
         let fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
         guard fd >= 0 else { throw FileError("open", path) }
         defer { close(fd) }
@@ -69,7 +76,7 @@ package enum FileSystem {
         }
         guard failure == 0 else { throw FileError("read", path, code: failure) }
         if bytes.count > limit { bytes.removeSubrange(limit...) }
-        return bytes
+        return (bytes, FileMark(info))
     }
 
     /// Names in a folder, without `.` and `..`, in byte order.
@@ -196,9 +203,20 @@ package enum FileSystem {
 
     /// The folder part of a path; `.` for a bare name.
     package static func parent(_ path: String) -> String {
-        guard let slash = path.lastIndex(of: "/") else { return "." }
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
+}
+
+/// Whether a text comes before another by its bytes: the one order that no locale changes.
+package func bytesPrecede(_ a: String, _ b: String) -> Bool {
+    let fast = a.utf8.withContiguousStorageIfAvailable { a in
+        b.utf8.withContiguousStorageIfAvailable { b in
+            let difference = memcmp(a.baseAddress!, b.baseAddress!, min(a.count, b.count))
+            return difference != 0 ? difference < 0 : a.count < b.count
+        }
+    }
+    return (fast ?? nil) ?? a.utf8.lexicographicallyPrecedes(b.utf8)
 }
 
 /// What tells one state of a file from another without reading it.
@@ -219,6 +237,10 @@ package struct FileMark: Sendable, Equatable {
     package init?(_ path: String) {
         var info = stat()
         guard stat(path, &info) == 0 else { return nil }
+        self.init(info)
+    }
+
+    init(_ info: stat) {
         device = UInt(info.st_dev)
         inode = UInt(info.st_ino)
         size = Int(info.st_size)

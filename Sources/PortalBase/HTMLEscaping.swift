@@ -12,26 +12,67 @@ package func appendEscapedHTML(_ text: some Sequence<UInt8>, to out: inout [UInt
     }
 }
 
+/// The same for a string, whose pieces between such characters are copied whole.
+package func appendEscapedHTML(_ text: String, to out: inout [UInt8]) {
+    var text = text
+    text.withUTF8 { bytes in
+        var start = 0
+        var i = 0
+        while i < bytes.count {
+            let byte = bytes[i]
+            // The five lie between 0x22 and 0x3E.
+            if byte &- 0x22 > 0x1C {
+                i += 1
+                continue
+            }
+            let reference: StaticString
+            switch byte {
+            case UInt8(ascii: "&"): reference = "&amp;"
+            case UInt8(ascii: "<"): reference = "&lt;"
+            case UInt8(ascii: ">"): reference = "&gt;"
+            case UInt8(ascii: "\""): reference = "&quot;"
+            case UInt8(ascii: "'"): reference = "&#39;"
+            default:
+                i += 1
+                continue
+            }
+            out.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[start..<i]))
+            out.append(contentsOf: UnsafeBufferPointer(start: reference.utf8Start, count: reference.utf8CodeUnitCount))
+            i += 1
+            start = i
+        }
+        out.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[start...]))
+    }
+}
+
 package func escapedHTML(_ text: String) -> String {
     var out: [UInt8] = []
-    appendEscapedHTML(text.utf8, to: &out)
+    appendEscapedHTML(text, to: &out)
     return String(decoding: out, as: UTF8.self)
 }
 
 /// A path for a URL: everything outside unreserved characters, `/` and a few sub-delims is percent-encoded (RFC 3986).
 package func percentEncodedPath(_ path: String) -> String {
+    if path.utf8.allSatisfy(isPathByte) { return path }
     var out: [UInt8] = []
     for byte in path.utf8 {
-        switch byte {
-        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-            UInt8(ascii: "~"), UInt8(ascii: "/"), UInt8(ascii: "@"), UInt8(ascii: ","):
+        if isPathByte(byte) {
             out.append(byte)
-        default:
+        } else {
             out.append(UInt8(ascii: "%"))
-            out += Array(hexText([byte]).uppercased().utf8)
+            for digit in [hexDigit(byte >> 4), hexDigit(byte & 15)] { out.append(digit >= 0x61 ? digit - 32 : digit) }
         }
     }
     return String(decoding: out, as: UTF8.self)
+}
+
+private func isPathByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+        UInt8(ascii: "~"), UInt8(ascii: "/"), UInt8(ascii: "@"), UInt8(ascii: ","):
+        true
+    default: false
+    }
 }
 
 /// Undoes percent-encoding; nil for a broken escape or for bytes that are not UTF-8.

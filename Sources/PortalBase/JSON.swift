@@ -43,7 +43,7 @@ package enum JSON: Sendable, Equatable {
             out.append(UInt8(ascii: "]"))
         case .object(let fields):
             out.append(UInt8(ascii: "{"))
-            for (i, key) in fields.keys.sorted(by: { $0.utf16.lexicographicallyPrecedes($1.utf16) }).enumerated() {
+            for (i, key) in fields.keys.sorted(by: JSON.keyPrecedes).enumerated() {
                 if i > 0 { out.append(UInt8(ascii: ",")) }
                 JSON.quote(key, to: &out)
                 out.append(UInt8(ascii: ":"))
@@ -53,20 +53,44 @@ package enum JSON: Sendable, Equatable {
         }
     }
 
-    private static func quote(_ text: String, to out: inout [UInt8]) {
-        out.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""): out += [UInt8(ascii: "\\"), byte]
-            case UInt8(ascii: "\\"): out += [UInt8(ascii: "\\"), byte]
-            case 0x08: out += "\\b".utf8
-            case 0x09: out += "\\t".utf8
-            case 0x0A: out += "\\n".utf8
-            case 0x0C: out += "\\f".utf8
-            case 0x0D: out += "\\r".utf8
-            case 0..<0x20: out += "\\u00".utf8 + [hexDigit(byte >> 4), hexDigit(byte & 15)]
-            default: out.append(byte)
+    /// Order of keys by RFC 8785: by UTF-16 code units, which is byte order but for what lies beyond the basic plane.
+    package static func keyPrecedes(_ a: String, _ b: String) -> Bool {
+        let fast = a.utf8.withContiguousStorageIfAvailable { a in
+            b.utf8.withContiguousStorageIfAvailable { b in
+                let count = min(a.count, b.count)
+                var i = 0
+                while i < count, a[i] == b[i] { i += 1 }
+                if i == count { return a.count < b.count }
+                // Four-byte sequences are surrogates in UTF-16, which come before U+E000.
+                let isHigh = (a[i] >= 0xF0) != (b[i] >= 0xF0) && min(a[i], b[i]) >= 0xEE
+                return isHigh ? a[i] > b[i] : a[i] < b[i]
             }
+        }
+        return (fast ?? nil) ?? a.utf16.lexicographicallyPrecedes(b.utf16)
+    }
+
+    /// Appends a string literal: runs without anything to escape are copied whole.
+    package static func quote(_ text: String, to out: inout [UInt8]) {
+        out.append(UInt8(ascii: "\""))
+        var text = text
+        text.withUTF8 { bytes in
+            var start = 0
+            for i in bytes.indices {
+                let byte = bytes[i]
+                guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else { continue }
+                out.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[start..<i]))
+                start = i + 1
+                switch byte {
+                case UInt8(ascii: "\""), UInt8(ascii: "\\"): out += [UInt8(ascii: "\\"), byte]
+                case 0x08: out += "\\b".utf8
+                case 0x09: out += "\\t".utf8
+                case 0x0A: out += "\\n".utf8
+                case 0x0C: out += "\\f".utf8
+                case 0x0D: out += "\\r".utf8
+                default: out += "\\u00".utf8 + [hexDigit(byte >> 4), hexDigit(byte & 15)]
+                }
+            }
+            out.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[start...]))
         }
         out.append(UInt8(ascii: "\""))
     }

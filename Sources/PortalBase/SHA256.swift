@@ -1,26 +1,60 @@
 import CLibCrypto
 
-/// SHA-256 (FIPS 180-4) by libcrypto.
+/// SHA-256 (FIPS 180-4) by libcrypto. Four words, so that ten thousands of them lie side by side in memory.
 package struct SHA256Digest: Sendable, Hashable, CustomStringConvertible {
     package static let byteCount = 32
 
-    package let bytes: [UInt8]
+    private let words: (UInt64, UInt64, UInt64, UInt64)
 
-    package init(of data: [UInt8]) {
-        var out = [UInt8](repeating: 0, count: Self.byteCount)
-        _ = SHA256(data, data.count, &out)
-        bytes = out
+    package init(of data: [UInt8]) { self.init(of: data[...]) }
+
+    package init(of data: ArraySlice<UInt8>) {
+        var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+        data.withUnsafeBytes { input in
+            withUnsafeMutableBytes(of: &words) { out in
+                _ = SHA256(
+                    input.baseAddress?.assumingMemoryBound(to: UInt8.self), input.count,
+                    out.baseAddress!.assumingMemoryBound(to: UInt8.self))
+            }
+        }
+        self.words = words
+    }
+
+    /// Of exactly 32 bytes.
+    package init(bytes: some Collection<UInt8>) {
+        precondition(bytes.count == Self.byteCount)
+        var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+        withUnsafeMutableBytes(of: &words) { $0.copyBytes(from: bytes) }
+        self.words = words
     }
 
     package init?(hex: String) {
         guard let decoded = bytesFromHex(hex), decoded.count == Self.byteCount else { return nil }
-        bytes = decoded
+        self.init(bytes: decoded)
     }
+
+    package var bytes: [UInt8] { withUnsafeBytes(of: words) { Array($0) } }
+
+    /// The first eight bytes, as a short name within one process or file of a cache.
+    package var prefix: UInt64 { words.0 }
 
     /// Lower-case hexadecimal, 64 digits.
     package var hex: String { hexText(bytes) }
 
+    package func appendHex(to out: inout [UInt8]) {
+        withUnsafeBytes(of: words) { bytes in
+            for byte in bytes {
+                out.append(hexDigit(byte >> 4))
+                out.append(hexDigit(byte & 15))
+            }
+        }
+    }
+
     package var description: String { hex }
+
+    package static func == (a: Self, b: Self) -> Bool { a.words == b.words }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(words.0) }
 }
 
 /// Lower-case hexadecimal text of bytes.

@@ -6,7 +6,8 @@ package import PortalBase
 package struct MapReader {
     package let node: YAMLNode
     package var diagnostics: [Diagnostic] = []
-    private var known: Set<String> = []
+    /// What was asked for; a list, since it is looked through only where a key is unknown.
+    private var known: [String] = []
 
     package init(_ node: YAMLNode) {
         self.node = node
@@ -16,7 +17,7 @@ package struct MapReader {
     }
 
     package mutating func raw(_ key: String) -> YAMLNode? {
-        known.insert(key)
+        known.append(key)
         guard let value = node[key], !value.isNull else { return nil }
         return value
     }

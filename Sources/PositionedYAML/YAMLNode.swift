@@ -95,6 +95,15 @@ package struct YAMLNode: Sendable, Equatable {
 }
 
 extension YAMLNode {
+    /// Reads a page's head: quickly where it is flat, which is nearly always, else as any YAML document.
+    package static func parse(
+        head bytes: ArraySlice<UInt8>, path: String, firstLine: Int, diagnostics: inout [Diagnostic]
+    ) -> YAMLNode? {
+        FlatYAML.parse(bytes, path: path, firstLine: firstLine)
+            ?? parse(
+                String(decoding: bytes, as: UTF8.self), path: path, firstLine: firstLine, diagnostics: &diagnostics)
+    }
+
     /// Reads one YAML document.
     ///
     /// - Parameters:
@@ -116,7 +125,8 @@ extension YAMLNode {
             return nil
         }
         do {
-            guard let node = try Yams.compose(yaml: text) else { return nil }
+            // The encoding is said, since the parser would look it up in the environment for every text.
+            guard let node = try Yams.Parser(yaml: text, encoding: .utf8).singleRoot() else { return nil }
             var reader = NodeReader(path: path, firstLine: firstLine)
             let result = reader.read(node, depth: 0)
             diagnostics += reader.diagnostics

@@ -17,18 +17,14 @@ struct SiteAssembly: Sendable {
         guard let index = loaded.pages.firstIndex(where: { $0.path == path }),
             let (page, found) = ContentLoader.rereading(loaded.pages[index], in: loaded)
         else { return nil }
-        var diagnostics = found
         let content = loaded.replacing(index, with: page)
-        let engine = DocumentStage.engine(configuration: content.configuration, themes: themes)
         let changed = variants.map { variant -> VariantSite in
             guard let node = variant.graph.nodeIndex(ofSource: path),
-                let visible = AudienceFilter.page(
-                    index, of: content, for: variant.graph.variant, diagnostics: &diagnostics)
+                let visible = AudienceFilter.page(index, of: content, for: variant.graph.variant)
             else { return variant }
-            let document = engine.render(visible.body, path: path, diagnostics: &diagnostics)
-            return variant.replacing(node, with: visible, document, content)
+            return variant.replacing(node, with: visible, content)
         }
-        return (SiteAssembly(loaded: content, themes: themes, variants: changed), diagnostics)
+        return (SiteAssembly(loaded: content, themes: themes, variants: changed), found)
     }
 }
 
@@ -40,12 +36,9 @@ struct VariantSite: Sendable {
     let forms: FormPages
 
     /// The same site with one page's body in another state.
-    func replacing(
-        _ node: Int, with page: VisiblePage, _ document: MarkdownDocument, _ loaded: LoadedContent
-    ) -> VariantSite {
+    func replacing(_ node: Int, with page: VisiblePage, _ loaded: LoadedContent) -> VariantSite {
         let graph = graph.replacing(node, with: page)
-        return VariantSite(
-            graph: graph, plan: plan, renderer: renderer.replacing(node, with: document, graph, loaded), forms: forms)
+        return VariantSite(graph: graph, plan: plan, renderer: renderer.replacing(node, graph, loaded), forms: forms)
     }
 
     /// Folder of a docroot below the output folder.
@@ -58,14 +51,14 @@ struct VariantSite: Sendable {
 /// for.
 struct SiteAssembler: Sendable {
     let request: BuildRequest
-    let progress: Progress
+    let clock: BuildClock
     /// Kept from one assembly to the next in a process that goes on; nil reads everything anew.
-    var cache: AssemblyCache?
+    var cache: PageCache?
     var metrics: TemplateMetrics?
 
     /// - Returns: nil when too little could be read to go on; `diagnostics` says why.
     func assemble(_ diagnostics: inout [Diagnostic]) throws(FileError) -> SiteAssembly? {
-        progress.stage("load")
+        clock.stage("scan")
         let tree = try SourceTree(root: request.source, overlays: request.overlays, diagnostics: &diagnostics)
         guard let loaded = try load(tree, &diagnostics) else { return nil }
         let variants = chosenVariants(loaded.configuration, &diagnostics)
@@ -85,16 +78,13 @@ struct SiteAssembler: Sendable {
                         remedy: Bilingual(zh: "请添加 i18n/\(language).yaml", en: "add i18n/\(language).yaml")))
             }
         }
-        progress.stage("parse")
-        let contents = variants.map { AudienceFilter.apply($0, to: loaded, diagnostics: &diagnostics) }
-        let documents = DocumentStage(
-            engine: DocumentStage.engine(configuration: loaded.configuration, themes: themes), jobs: request.jobs,
-            cache: cache?.documents
-        ).run(contents, diagnostics: &diagnostics)
+        clock.stage("graph")
+        let contents = variants.map { AudienceFilter.apply($0, to: loaded) }
+        let engine = PageBodies.engine(configuration: loaded.configuration, themes: themes)
         let known = themes
         let sites = parallelMap(contents.count, jobs: request.jobs) { index, _ -> (VariantSite, [Diagnostic]) in
             var found: [Diagnostic] = []
-            return (site(contents[index], documents[index], loaded, known, &found), found)
+            return (site(contents[index], engine, loaded, known, &found), found)
         }
         for site in sites { diagnostics += site.1 }
         return SiteAssembly(loaded: loaded, themes: themes, variants: sites.map(\.0))
@@ -113,9 +103,10 @@ struct SiteAssembler: Sendable {
             var configuration = SiteConfiguration(String(decoding: text, as: UTF8.self), diagnostics: &diagnostics)
         else { return nil }
         if request.ignoresHosts { configuration.ignoreHosts() }
+        clock.stage("load")
         let whole = try tree.adding(configuration.mounts, root: request.source, diagnostics: &diagnostics)
         return ContentLoader(
-            tree: whole, configuration: configuration, now: request.now, jobs: request.jobs, cache: cache?.pages,
+            tree: whole, configuration: configuration, now: request.now, jobs: request.jobs, cache: cache,
             configurationDigest: SHA256Digest(of: text)
         ).load(diagnostics: &diagnostics)
     }
@@ -137,29 +128,22 @@ struct SiteAssembler: Sendable {
     }
 
     private func site(
-        _ content: VisibleContent, _ parsed: [MarkdownDocument], _ loaded: LoadedContent, _ themes: [String: Theme],
+        _ content: VisibleContent, _ engine: MarkdownEngine, _ loaded: LoadedContent, _ themes: [String: Theme],
         _ diagnostics: inout [Diagnostic]
     ) -> VariantSite {
         let graph = SiteGraph(content, diagnostics: &diagnostics)
-        let bySource = Dictionary(zip(content.pages.map(\.path), parsed)) { first, _ in first }
-        let documents = graph.nodes.map { node in node.page.flatMap { bySource[$0.path] } }
+        let bodies = PageBodies(engine: engine, graph: graph)
         let forms = FormPages(graph, diagnostics: &diagnostics)
         let images = ImagePlan(graph, diagnostics: &diagnostics)
         let plan = RenderPlan(graph, themes: themes, images: images, diagnostics: &diagnostics)
         let assembler = BodyAssembler(
-            graph: graph, documents: documents, plan: plan, images: images, loaded: loaded, forms: forms)
+            graph: graph, bodies: bodies, plan: plan, images: images, loaded: loaded, forms: forms)
         let maker = request.output.map {
             ImageMaker(cache: $0 + "/.cache/images", quality: graph.configuration.images.quality)
         }
         let renderer = VariantRenderer(
-            graph: graph, themes: themes, documents: documents, assembler: assembler, forms: forms, images: images,
+            graph: graph, themes: themes, bodies: bodies, assembler: assembler, forms: forms, images: images,
             imageMaker: maker, diagnostics: &diagnostics)
         return VariantSite(graph: graph, plan: plan, renderer: renderer, forms: forms)
     }
-}
-
-/// What a long-lived process keeps: pages by file and mark, documents by body.
-struct AssemblyCache: Sendable {
-    let pages = PageCache()
-    let documents = DocumentCache()
 }

@@ -1,4 +1,3 @@
-import Glibc
 import PortalBase
 import SiteModel
 import Templates
@@ -22,6 +21,8 @@ struct BuildRequest: Sendable {
 
 /// What a build found and did.
 struct BuildReport: Sendable {
+    /// Kept to the end of the process: taking ten thousand pages apart would only cost time.
+    fileprivate(set) var assembly: SiteAssembly?
     var diagnostics: [Diagnostic] = []
     var sourcePages = 0
     /// What each variant's trees hold, and what formsapi gets of it.
@@ -40,7 +41,7 @@ struct BuildReport: Sendable {
 /// the content writes nothing; findings of all stages that could run are reported together.
 struct SiteBuilder: Sendable {
     let request: BuildRequest
-    let progress: Progress
+    let clock: BuildClock
     var metrics: TemplateMetrics?
 
     func run() throws(FileError) -> BuildReport {
@@ -52,24 +53,30 @@ struct SiteBuilder: Sendable {
     }
 
     private func build(_ report: inout BuildReport, _ diagnostics: inout [Diagnostic]) throws(FileError) {
-        let assembler = SiteAssembler(request: request, progress: progress, metrics: metrics)
+        let assembler = SiteAssembler(request: request, clock: clock, metrics: metrics)
         guard let assembly = try assembler.assemble(&diagnostics) else { return }
+        report.assembly = assembly
         report.sourcePages = assembly.loaded.pages.count
-        report.externalLinks = assembly.variants.flatMap { $0.renderer.externalLinks }
         let selection = SiteSelection(request.sites, assembly.loaded.configuration, diagnostics: &diagnostics)
         guard !selection.isEmpty else { return }
         let transaction: OutputTransaction? =
             if let output = request.output { try OutputTransaction(root: output) } else { nil }
         do {
-            for variant in assembly.variants {
-                progress.stage("render \(variant.graph.variant.name)")
-                // Nothing is staged for a tree that will not be published.
-                let isPublished = !selection.relevant(diagnostics).hasErrors
-                var writer = VariantWriter(
+            // Nothing is staged for a tree that will not be published.
+            let isPublished = !selection.relevant(diagnostics).hasErrors
+            var writers = assembly.variants.map { variant in
+                VariantWriter(
                     site: variant, selection: selection, transaction: isPublished ? transaction : nil, request: request)
-                try writer.write()
-                diagnostics += writer.diagnostics
-                report.variants.append((writer.manifest, writer.runtime))
+            }
+            for index in writers.indices { writers[index].begin() }
+            clock.stage("render")
+            let results = RenderPass(writers: writers, jobs: request.jobs, clock: clock).run()
+            clock.stage("collect")
+            for (index, results) in results.enumerated() {
+                try writers[index].finish(results)
+                diagnostics += writers[index].diagnostics
+                report.externalLinks += writers[index].externalLinks
+                report.variants.append((writers[index].manifest, writers[index].runtime))
             }
         } catch {
             try transaction?.abandon()
@@ -81,7 +88,7 @@ struct SiteBuilder: Sendable {
             try transaction.abandon()
             return
         }
-        progress.stage("write")
+        clock.stage("write")
         try transaction.commit()
         (report.changed, report.deleted, report.unchanged) = transaction.counts
     }
@@ -112,24 +119,5 @@ extension Array where Element == Diagnostic {
     func uniqueInOrder() -> [Diagnostic] {
         var seen: Set<String> = []
         return inOrder().filter { seen.insert($0.line(language: "en")).inserted }
-    }
-}
-
-/// Progress for a person at a terminal; silent in a pipe.
-struct Progress: Sendable {
-    let isOn: Bool
-
-    static let silent = Progress(isOn: false)
-    static func terminal() -> Progress { Progress(isOn: isatty(2) == 1) }
-
-    func stage(_ name: String) {
-        guard isOn else { return }
-        let line = "\r\u{1B}[K\(name)…"
-        _ = line.withCString { write(2, $0, strlen($0)) }
-    }
-
-    func done() {
-        guard isOn else { return }
-        _ = write(2, "\r\u{1B}[K", 4)
     }
 }

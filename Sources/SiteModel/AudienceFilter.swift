@@ -44,12 +44,15 @@ package final class VisiblePage: Sendable {
     package let folder: String
     package let stem: String
     package let form: LoadedPage.Form
-    package let front: FrontMatter
-    package let places: FrontMatter.Places
+    /// Heads are large values: they are lent, not copied.
+    package var front: FrontMatter { _read { yield source.front } }
+    package var places: FrontMatter.Places { _read { yield source.places } }
     package let pairKey: String
-    package let body: CutBody
+    /// What the page was made from, for the filter alone.
+    fileprivate let source: LoadedPage
 
-    fileprivate init(_ page: LoadedPage, index: Int, body: CutBody) {
+    fileprivate init(_ page: LoadedPage, index: Int) {
+        source = page
         loadedIndex = index
         path = page.path
         site = page.site
@@ -57,10 +60,7 @@ package final class VisiblePage: Sendable {
         folder = page.folder
         stem = page.stem
         form = page.form
-        front = page.front
-        places = page.places
         pairKey = page.pairKey
-        self.body = body
     }
 }
 
@@ -81,28 +81,58 @@ package struct VisibleForm: Sendable {
 }
 
 package enum AudienceFilter {
-    /// One page as `variant` sees it, cut anew; nil where it may not see it.
+    /// One page as `variant` sees it; nil where it may not see it.
     package static func page(
-        _ index: Int, of loaded: LoadedContent, for variant: SiteConfiguration.Variant,
-        diagnostics: inout [Diagnostic]
+        _ index: Int, of loaded: LoadedContent, for variant: SiteConfiguration.Variant
     ) -> VisiblePage? {
         let page = loaded.pages[index]
-        guard variant.admits.contains(page.visibility.tag) else { return nil }
-        return VisiblePage(
-            page, index: index,
-            body: page.body.cut(admits: { variant.admits.contains($0) }, diagnostics: &diagnostics))
+        return variant.admits.contains(page.visibility.tag) ? VisiblePage(page, index: index) : nil
+    }
+
+    /// The body of a page, for all audiences together: only `cut` lets anybody look inside.
+    package struct UncutBody: Sendable {
+        fileprivate let tagged: TaggedBody
+    }
+
+    /// Reads the body of a page again.
+    ///
+    /// - Returns: nil after adding a diagnostic, above all where the file is not what it was when its head was read: what
+    ///   is hidden now might not have been hidden then.
+    package static func body(of page: VisiblePage, diagnostics: inout [Diagnostic]) -> UncutBody? {
+        let place = page.source.place
+        guard let file = SourceFile.read(place.file, known: page.source.known, diagnostics: &diagnostics) else {
+            return nil
+        }
+        guard file.digest == page.source.digest else {
+            diagnostics.append(
+                Diagnostic(
+                    "changed-meanwhile", SourcePosition(path: place.file.path),
+                    problem: Bilingual(zh: "构建期间文件有改动", en: "the file changed while the site was being built"),
+                    remedy: Bilingual(zh: "请再构建一次", en: "build once more")))
+            return nil
+        }
+        // Mistakes in the marks were reported when the head was read.
+        var known: [Diagnostic] = []
+        return UncutBody(
+            tagged: file.body(place.file.path, isPlain: page.source.known.isPlain, diagnostics: &known))
+    }
+
+    /// What `variant` sees of a body.
+    package static func cut(
+        _ body: UncutBody, for variant: SiteConfiguration.Variant, diagnostics: inout [Diagnostic]
+    ) -> CutBody {
+        body.tagged.cut(admits: { variant.admits.contains($0) }, diagnostics: &diagnostics)
     }
 
     /// Holds back everything that `variant` does not admit: pages, parts of pages, files, rows, forms, and sites that
     /// have no page left.
     package static func apply(
-        _ variant: SiteConfiguration.Variant, to loaded: LoadedContent, diagnostics: inout [Diagnostic]
+        _ variant: SiteConfiguration.Variant, to loaded: LoadedContent
     ) -> VisibleContent {
         func admits(_ tag: String) -> Bool { variant.admits.contains(tag) }
         var pages: [VisiblePage] = []
         for (index, page) in loaded.pages.enumerated() where admits(page.visibility.tag) {
-            pages.append(
-                VisiblePage(page, index: index, body: page.body.cut(admits: admits, diagnostics: &diagnostics)))
+            pages.append(VisiblePage(page, index: index))
         }
         let files = loaded.files.filter { admits($0.visibility.tag) }.map {
             VisibleFile(
@@ -115,8 +145,9 @@ package enum AudienceFilter {
             VisibleForm(path: $0.path, id: $0.id, node: $0.node)
         }
         var configuration = loaded.configuration
-        let shown = Set(pages.map(\.path))
-        let known = Set(loaded.pages.map(\.path))
+        let hasMenus = configuration.sites.contains { $0.menu != nil }
+        let shown = hasMenus ? Set(pages.map(\.path)) : []
+        let known = hasMenus ? Set(loaded.pages.map(\.path)) : []
         let menus = configuration.sites.map { site in
             site.menu?.filter { entry in
                 if let tag = entry.visibility { return admits(tag.tag) }

@@ -32,6 +32,7 @@ struct ContentLayout {
             bundles.insert(FileSystem.parent(file.path))
         }
         var seenSites: Set<Int> = []
+        var folder: Folder?
         for file in tree.files {
             if file.path == SiteConfiguration.path { continue }
             if file.path.hasPrefix("Content/data/") {
@@ -42,7 +43,13 @@ struct ContentLayout {
                 forms.append(file)
                 continue
             }
-            guard let site = sites.first(where: { file.path.hasPrefix($0.prefix) }) else {
+            let directory = FileSystem.parent(file.path)
+            if folder?.directory != directory {
+                folder = sites.first { file.path.hasPrefix($0.prefix) }.map {
+                    Folder(directory, site: $0.site, prefix: $0.prefix, bundles)
+                }
+            }
+            guard let folder else {
                 diagnostics.append(
                     Diagnostic(
                         "no-site", SourcePosition(path: file.path), severity: .warning,
@@ -52,8 +59,8 @@ struct ContentLayout {
                             en: "move it below a site's folder, or list the site in sites.yaml")))
                 continue
             }
-            seenSites.insert(site.site)
-            place(file, site: site.site, prefix: site.prefix, languages, bundles, &diagnostics)
+            seenSites.insert(folder.site)
+            place(file, folder, languages, &diagnostics)
         }
         checkIdentities(&diagnostics)
         for (index, site) in configuration.sites.enumerated() where !seenSites.contains(index) {
@@ -67,12 +74,38 @@ struct ContentLayout {
         }
     }
 
+    /// What the files of one directory have in common.
+    private struct Folder {
+        /// As in paths, such as `Content/portal/news`.
+        let directory: String
+        let site: Int
+        let prefix: String
+        /// Below the site's folder.
+        let path: String
+        /// The directory of the bundle that it is, or lies in.
+        let bundle: String?
+
+        init(_ directory: String, site: Int, prefix: String, _ bundles: Set<String>) {
+            self.directory = directory
+            self.site = site
+            self.prefix = prefix
+            path =
+                directory.utf8.count < prefix.utf8.count
+                ? "" : String(decoding: directory.utf8.dropFirst(prefix.utf8.count), as: UTF8.self)
+            bundle = bundles.isEmpty ? nil : ContentLayout.bundle(containing: directory, bundles, prefix: prefix)
+        }
+    }
+
     /// One file a page and language: `a.md` beside `a/index.md` or `a.zh.md` would be a matter of chance.
     private func checkIdentities(_ diagnostics: inout [Diagnostic]) {
-        var seen: [String: SourceTree.File] = [:]
+        struct Identity: Hashable { let site: Int, folder: String, stem: String, language: String }
+        var seen: [Identity: SourceTree.File] = [:]
+        seen.reserveCapacity(pages.count)
         for page in pages {
-            let key = "\(page.site)/\(page.folder)/\(page.form == .section ? "_index" : page.stem) \(page.language)"
-            if let first = seen[key] {
+            let key = Identity(
+                site: page.site, folder: page.folder, stem: page.form == .section ? "_index" : page.stem,
+                language: page.language)
+            if let first = seen.updateValue(page.file, forKey: key) {
                 diagnostics.append(
                     Diagnostic(
                         "duplicate-page", SourcePosition(path: page.file.path),
@@ -81,36 +114,30 @@ struct ContentLayout {
                         remedy: Bilingual(zh: "请合并，或改其中一个的文件名", en: "merge them, or rename one"),
                         related: SourcePosition(path: first.path)))
             }
-            seen[key] = page.file
         }
     }
 
     private mutating func place(
-        _ file: SourceTree.File, site: Int, prefix: String, _ languages: [String], _ bundles: Set<String>,
-        _ diagnostics: inout [Diagnostic]
+        _ file: SourceTree.File, _ place: Folder, _ languages: [String], _ diagnostics: inout [Diagnostic]
     ) {
-        let relative = String(decoding: file.path.utf8.dropFirst(prefix.utf8.count), as: UTF8.self)
-        let parts = relative.split(separator: "/").map(String.init)
-        let name = parts.last!
-        let folder = parts.dropLast().joined(separator: "/")
-        let directory = FileSystem.parent(file.path)
-        let bundleFolder = Self.bundle(containing: directory, bundles, prefix: prefix)
+        let (site, prefix, folder, bundleFolder) = (place.site, place.prefix, place.path, place.bundle)
+        let name = String(decoding: file.path.utf8.dropFirst(place.directory.utf8.count + 1), as: UTF8.self)
         if name.hasSuffix(".md") {
-            var stem = String(name.dropLast(3))
+            var stem = String(decoding: name.utf8.dropLast(3), as: UTF8.self)
             var language = languages[0]
-            if let dot = stem.lastIndex(of: "."), dot > stem.startIndex {
+            if let dot = stem.utf8.lastIndex(of: UInt8(ascii: ".")), dot > stem.startIndex {
                 let suffix = LanguageCode.canonical(String(stem[stem.index(after: dot)...]))
                 if languages.contains(suffix) {
                     stem = String(stem[..<dot])
                     language = suffix
                 }
             }
-            if bundleFolder == directory, stem == "index", !folder.isEmpty {
-                let bundleName = parts[parts.count - 2]
+            if bundleFolder == place.directory, stem == "index", !folder.isEmpty {
+                let parent = FileSystem.parent(folder)
                 pages.append(
                     PagePlace(
-                        file: file, site: site, language: language, folder: parts.dropLast(2).joined(separator: "/"),
-                        stem: bundleName, form: .bundle))
+                        file: file, site: site, language: language, folder: parent == "." ? "" : parent,
+                        stem: folder.split(separator: "/").last.map(String.init) ?? "", form: .bundle))
                 return
             }
             if stem == "_index", bundleFolder == nil {

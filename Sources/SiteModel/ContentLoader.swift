@@ -30,7 +30,7 @@ package struct ContentLoader: Sendable {
         let read = parallelMap(places.count, jobs: jobs) { index, _ in
             cache?.read(places[index]) ?? PageSource.read(places[index])
         }
-        for page in read { diagnostics += page.diagnostics }
+        for page in read where !page.diagnostics.isEmpty { diagnostics += page.diagnostics }
         let sources = read.compactMap(\.source)
         let cascades = Cascades(sources, configuration: configuration, diagnostics: &diagnostics)
         let made = parallelMap(sources.count, jobs: jobs) { index, _ in
@@ -55,14 +55,19 @@ package struct ContentLoader: Sendable {
         // The original's dates hold for its translations and, in a section, for what lies below; a translation's own
         // dates hold for itself.
         let main = configuration.group.defaultLanguage
-        let withheld = pages.filter { $0.form == .section && notDue.contains("\($0.pairKey) \(main)") }
-            .map { (site: $0.site, folder: $0.folder) }
-        let kept = pages.filter { page in
-            !notDue.contains("\(page.pairKey) \(main)") && !notDue.contains("\(page.pairKey) \(page.language)")
-                && !withheld.contains { Self.isBelow(page, $0) }
+        var kept = pages
+        var withheld: [(site: Int, folder: String)] = []
+        var gone: Set<String> = []
+        if !notDue.isEmpty {
+            withheld = pages.filter { $0.form == .section && notDue.contains("\($0.pairKey) \(main)") }
+                .map { (site: $0.site, folder: $0.folder) }
+            kept = pages.filter { page in
+                !notDue.contains("\(page.pairKey) \(main)") && !notDue.contains("\(page.pairKey) \(page.language)")
+                    && !withheld.contains { Self.isBelow(page, $0) }
+            }
+            gone = Set(pages.map(\.pairKey)).subtracting(kept.map(\.pairKey))
         }
         checkNesting(kept, &diagnostics)
-        let gone = Set(pages.map(\.pairKey)).subtracting(kept.map(\.pairKey))
         let files = layout.files.filter { file in
             !(file.bundle.map(gone.contains) ?? false)
                 && !withheld.contains { $0.site == file.site && Self.isFolder(file.folder, atOrBelow: $0.folder) }
@@ -94,7 +99,7 @@ package struct ContentLoader: Sendable {
         let page = LoadedPage(
             source, front: front, places: places,
             visibility: VisibilityTag(tag: tag ?? VisibilityTag.failClosed, position: position))
-        checkTags(page, &diagnostics)
+        checkTags(page, source.tags, &diagnostics)
         // A draft may still lack its record of review: it is in no tree.
         if isDue(front) { checkDisclosure(page, &diagnostics) }
         checkHeadMarks(source.head, &diagnostics)
@@ -107,8 +112,8 @@ package struct ContentLoader: Sendable {
     package static func rereading(
         _ old: LoadedPage, in content: LoadedContent
     ) -> (page: LoadedPage, diagnostics: [Diagnostic])? {
-        let (source, found) = PageSource.read(old.source.place)
-        guard let source, source.head == old.source.head else { return nil }
+        let (source, found) = PageSource.read(old.place)
+        guard let source, source.headDigest == old.headDigest else { return nil }
         let loader = ContentLoader(
             tree: .empty, configuration: content.configuration, now: content.now, jobs: 1)
         let (page, more) = loader.page(source, content.cascades)
@@ -130,10 +135,12 @@ package struct ContentLoader: Sendable {
         outer.isEmpty || folder == outer || folder.hasPrefix(outer + "/")
     }
 
-    private func checkTags(_ page: LoadedPage, _ diagnostics: inout [Diagnostic]) {
+    private func checkTags(
+        _ page: LoadedPage, _ tags: [(tag: String, position: SourcePosition)], _ diagnostics: inout [Diagnostic]
+    ) {
         checkTag(page.visibility.tag, page.visibility.position, configuration, &diagnostics)
         // A part without a tag was reported when it was found.
-        for (tag, position) in page.body.tags where !tag.isEmpty {
+        for (tag, position) in tags where !tag.isEmpty {
             checkTag(tag, position, configuration, &diagnostics)
         }
     }
@@ -176,9 +183,11 @@ package struct ContentLoader: Sendable {
 
     private func checkTwins(_ pages: [LoadedPage], _ diagnostics: inout [Diagnostic]) {
         let main = configuration.group.defaultLanguage
-        let originals = Dictionary(grouping: pages.filter { $0.language == main }, by: \.pairKey)
+        let originals = Dictionary(pages.lazy.filter { $0.language == main }.map { ($0.pairKey, $0) }) { first, _ in
+            first
+        }
         for page in pages where page.language != main {
-            guard let original = originals[page.pairKey]?.first else {
+            guard let original = originals[page.pairKey] else {
                 let wanted = page.path.replacing(".\(page.language).md", with: ".md")
                 diagnostics.append(
                     Diagnostic(
@@ -226,17 +235,27 @@ package struct ContentLoader: Sendable {
     /// Nothing may be shown more widely than the section it lies in.
     private func checkNesting(_ pages: [LoadedPage], _ diagnostics: inout [Diagnostic]) {
         let sections = originalSections(pages)
+        // Pages of a folder stand side by side and have the same sections above them.
+        var known: (site: Int, folder: String, above: [LoadedPage])?
         for page in pages {
-            let folders = ContentLayout.foldersAbove(page.folder, includingSelf: page.form != .section)
-            checkNesting(page.visibility, site: page.site, folders, sections, &diagnostics)
+            if page.form == .section || known?.site != page.site || known?.folder != page.folder {
+                let folders = ContentLayout.foldersAbove(page.folder, includingSelf: page.form != .section)
+                let above = folders.compactMap { sections["\(page.site)/\($0)"] }
+                known = page.form == .section ? nil : (page.site, page.folder, above)
+                checkNesting(page.visibility, above, &diagnostics)
+            } else if let known {
+                checkNesting(page.visibility, known.above, &diagnostics)
+            }
         }
     }
 
     private func checkNesting(_ files: [LoadedFile], below pages: [LoadedPage], _ diagnostics: inout [Diagnostic]) {
         let sections = originalSections(pages)
         for file in files where file.bundle == nil {
-            let folders = ContentLayout.foldersAbove(file.folder, includingSelf: true)
-            checkNesting(file.visibility, site: file.site, folders, sections, &diagnostics, file: file.path)
+            let above = ContentLayout.foldersAbove(file.folder, includingSelf: true).compactMap {
+                sections["\(file.site)/\($0)"]
+            }
+            checkNesting(file.visibility, above, &diagnostics, file: file.path)
         }
     }
 
@@ -248,11 +267,10 @@ package struct ContentLoader: Sendable {
     }
 
     private func checkNesting(
-        _ visibility: VisibilityTag, site: Int, _ folders: [String], _ sections: [String: LoadedPage],
-        _ diagnostics: inout [Diagnostic], file: String? = nil
+        _ visibility: VisibilityTag, _ above: [LoadedPage], _ diagnostics: inout [Diagnostic], file: String? = nil
     ) {
-        for folder in folders {
-            guard let section = sections["\(site)/\(folder)"],
+        for section in above {
+            guard section.visibility.tag != visibility.tag,
                 let variant = configuration.variants.first(where: {
                     $0.admits.contains(visibility.tag) && !$0.admits.contains(section.visibility.tag)
                 })
@@ -286,8 +304,8 @@ func misplacedMark(_ position: SourcePosition) -> Diagnostic {
 func checkTag(
     _ tag: String, _ position: SourcePosition, _ configuration: SiteConfiguration, _ diagnostics: inout [Diagnostic]
 ) {
+    guard !configuration.variants.contains(where: { $0.admits.contains(tag) }) else { return }
     let known = Set(configuration.variants.flatMap(\.admits))
-    guard !known.contains(tag) else { return }
     let hint = nearestName(to: tag, among: known.sorted())
     diagnostics.append(
         Diagnostic(

@@ -4,11 +4,32 @@ import PortalBase
 enum GraphOrder {
     /// Weighted first by weight, then newest first, then by path: a total order without chance.
     static func precedes(_ left: SiteGraph.Node, _ right: SiteGraph.Node) -> Bool {
-        let (wa, wb) = (left.page?.front.weight ?? 0, right.page?.front.weight ?? 0)
-        if wa != wb { return wa == 0 ? false : wb == 0 ? true : wa < wb }
-        let (da, db) = (left.page?.front.date?.seconds ?? .min, right.page?.front.date?.seconds ?? .min)
-        if da != db { return da > db }
-        return left.path.utf8.lexicographicallyPrecedes(right.path.utf8)
+        Rank(left.page, left.path).precedes(Rank(right.page, right.path))
+    }
+
+    static func precedes(_ left: GraphBuilder.Draft, _ right: GraphBuilder.Draft) -> Bool {
+        Rank(left.page, left.path).precedes(Rank(right.page, right.path))
+    }
+
+    /// What an order goes by, taken out once for a sort.
+    struct Rank {
+        let weight: Int
+        let seconds: Int
+        let path: String
+
+        init(_ page: VisiblePage?, _ path: String) {
+            weight = page?.front.weight ?? 0
+            seconds = page?.front.date?.seconds ?? .min
+            self.path = path
+        }
+
+        func precedes(_ other: Rank) -> Bool {
+            if weight != other.weight {
+                return weight == 0 ? false : other.weight == 0 ? true : weight < other.weight
+            }
+            if seconds != other.seconds { return seconds > other.seconds }
+            return bytesPrecede(path, other.path)
+        }
     }
 }
 
@@ -17,11 +38,28 @@ struct GraphBuilder {
     let content: VisibleContent
     private(set) var docroots: [SiteGraph.Docroot] = []
     private(set) var editions: [SiteGraph.Edition] = []
-    private(set) var nodes: [SiteGraph.Node] = []
+    private(set) var nodes: [Draft] = []
     private(set) var files: [SiteGraph.PublishedFile] = []
     private(set) var nodeBySource: [String: Int] = [:]
     private(set) var diagnostics: [Diagnostic] = []
     private var sectionByFolder: [String: Int] = [:]
+
+    /// A node while its relations are being found.
+    struct Draft {
+        let kind: SiteGraph.Node.Kind
+        let edition: Int
+        let page: VisiblePage?
+        let title: String
+        let path: String
+        let parent: Int?
+        var children: [Int] = []
+        var sections: [Int] = []
+        var twins: [(language: String, node: Int)] = []
+        var previous: Int?
+        var next: Int?
+        var attachments: [Int] = []
+        var relations = SiteGraph.DocumentRelations()
+    }
 
     init(_ content: VisibleContent) {
         self.content = content
@@ -30,13 +68,15 @@ struct GraphBuilder {
 
     mutating func build() {
         let languages = content.configuration.group.languages
-        let grouped = Dictionary(grouping: content.pages.indices) {
-            "\(content.pages[$0].site) \(content.pages[$0].language)"
+        var grouped = [[VisiblePage]](repeating: [], count: content.configuration.sites.count * languages.count)
+        for page in content.pages {
+            grouped[page.site * languages.count + languages.firstIndex(of: page.language)!].append(page)
         }
+        nodes.reserveCapacity(content.pages.count + 64)
         for site in content.configuration.sites.indices {
-            for language in languages {
-                guard let pages = grouped["\(site) \(language)"], !pages.isEmpty else { continue }
-                addEdition(site, language, pages.map { content.pages[$0] })
+            for (number, language) in languages.enumerated() {
+                let pages = grouped[site * languages.count + number]
+                if !pages.isEmpty { addEdition(site, language, pages) }
             }
         }
         linkTwins()
@@ -77,15 +117,23 @@ struct GraphBuilder {
         if let home { nodeBySource[home.path] = nodes.count - 1 }
         // Shorter folders first, so that every parent exists; pages come in source order, which is byte order.
         var folders: Set<String> = []
-        for folder in Set(pages.map(\.folder)) {
+        var known: String?
+        for folder in pages.lazy.map(\.folder) where folder != known {
+            known = folder
             folders.formUnion(ContentLayout.foldersAbove(folder, includingSelf: true))
         }
         folders.remove("")
         for folder in folders.sorted(by: { ($0.utf8.count, $0) < ($1.utf8.count, $1) }) {
             addSection(folder, edition, sectionPages[folder])
         }
+        // Pages of a folder stand side by side.
+        var folder = ""
+        var parent = sectionByFolder["\(edition)/"]!
         for page in pages where page.form != .section {
-            let parent = sectionByFolder["\(edition)/\(page.folder)"]!
+            if page.folder != folder {
+                folder = page.folder
+                parent = sectionByFolder["\(edition)/\(folder)"]!
+            }
             nodes.append(
                 .init(
                     kind: .page, edition: edition, page: page, title: page.front.title,
@@ -111,6 +159,7 @@ struct GraphBuilder {
 
     private mutating func linkTwins() {
         var byPair: [String: [Int]] = [:]
+        byPair.reserveCapacity(nodes.count)
         for (index, node) in nodes.enumerated() {
             let site = editions[node.edition].site
             // Homes and sections without a page of their own pair up by folder.
@@ -177,9 +226,9 @@ struct GraphBuilder {
     }
 
     private mutating func order(_ index: Int) {
-        let children = nodes[index].children.sorted { GraphOrder.precedes(nodes[$0], nodes[$1]) }
+        let children = ordered(nodes[index].children)
         nodes[index].children = children
-        let sections = nodes[index].sections.sorted { GraphOrder.precedes(nodes[$0], nodes[$1]) }
+        let sections = ordered(nodes[index].sections)
         nodes[index].sections = sections
         let own = children.filter { nodes[$0].parent == index }
         for (newer, older) in zip(own, own.dropFirst()) {
@@ -188,8 +237,15 @@ struct GraphBuilder {
         }
     }
 
+    private func ordered(_ indices: [Int]) -> [Int] {
+        indices.map { (rank: GraphOrder.Rank(nodes[$0].page, nodes[$0].path), node: $0) }
+            .sorted { $0.rank.precedes($1.rank) }.map(\.node)
+    }
+
     private func taxonomies(_ edition: Int) -> [SiteGraph.Taxonomy] {
-        let pages = nodes.indices.filter { nodes[$0].edition == edition && nodes[$0].kind == .page }
+        // The nodes of an edition lie side by side.
+        let end = edition + 1 < editions.count ? editions[edition + 1].home : nodes.count
+        let pages = (editions[edition].home..<end).filter { nodes[$0].kind == .page }
         return content.configuration.taxonomies.compactMap { taxonomy in
             var byName: [String: [Int]] = [:]
             for index in pages {
@@ -199,7 +255,7 @@ struct GraphBuilder {
             }
             guard !byName.isEmpty else { return nil }
             var taken: Set<String> = []
-            let terms = byName.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { name in
+            let terms = byName.keys.sorted(by: bytesPrecede).map { name in
                 var address = URLSegment.make(name)
                 // 市 and 是 read alike: the later one in byte order gets a mark of its own that never changes.
                 if !taken.insert(address).inserted {
@@ -208,10 +264,10 @@ struct GraphBuilder {
                 }
                 return SiteGraph.Term(
                     name: name, slug: address,
-                    nodes: byName[name]!.sorted { GraphOrder.precedes(nodes[$0], nodes[$1]) })
+                    nodes: ordered(byName[name]!))
             }
             // Reading order of the terms is that of their addresses: alphabetical for people, pinyin for Chinese.
-            let sorted = terms.sorted { $0.slug.utf8.lexicographicallyPrecedes($1.slug.utf8) }
+            let sorted = terms.sorted { bytesPrecede($0.slug, $1.slug) }
             return SiteGraph.Taxonomy(
                 key: taxonomy.key, terms: sorted,
                 index: Dictionary(uniqueKeysWithValues: sorted.enumerated().map { ($1.name, $0) }))

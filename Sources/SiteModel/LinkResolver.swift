@@ -33,13 +33,13 @@ extension SiteGraph {
             }
         }
         if destination.hasPrefix("//") { return .forbidden(scheme: "//") }
-        let hash = destination.firstIndex(of: "#")
+        let hash = destination.utf8.firstIndex(of: UInt8(ascii: "#"))
         let beforeHash = String(destination[..<(hash ?? destination.endIndex)])
         let fragment = hash.map { String(destination[destination.index(after: $0)...]) }.map {
             percentDecoded($0) ?? $0
         }
-        let path = percentDecoded(beforeHash) ?? beforeHash
-        if path.hasPrefix("/"), !path.hasSuffix(".md") { return .path(destination) }
+        let path = beforeHash.utf8.contains(UInt8(ascii: "%")) ? percentDecoded(beforeHash) ?? beforeHash : beforeHash
+        if path.utf8.first == UInt8(ascii: "/"), !path.hasSuffix(".md") { return .path(destination) }
         let source = Self.sourcePath(path, from: page)
         if let source {
             if let node = nodeBySource[inLanguage(of: page, source)] ?? nodeBySource[source] {
@@ -56,7 +56,7 @@ extension SiteGraph {
         return .notShown(source: source ?? path)
     }
 
-    package func docroot(of node: Int) -> Int { editions[nodes[node].edition].docroot }
+    package func docroot(of node: Int) -> Int { nodes[node].docroot }
 
     private func nodeAt(_ path: String, _ docroot: Int) -> Int? {
         nodes.firstIndex { $0.path == path && editions[$0.edition].docroot == docroot }
@@ -77,6 +77,7 @@ extension SiteGraph {
 
     /// `/portal/a.md` counts from `Content/`, anything else from the page's folder; nil when it climbs out.
     static func sourcePath(_ path: String, from page: VisiblePage) -> String? {
+        if let plain = plainSourcePath(path, from: page) { return plain }
         var parts =
             path.hasPrefix("/") ? ["Content"] : FileSystem.parent(page.path).split(separator: "/").map(String.init)
         for part in path.split(separator: "/") {
@@ -91,11 +92,37 @@ extension SiteGraph {
         return parts.joined(separator: "/")
     }
 
+    /// The same for what nearly every link is: `../` some times, then names; nil for all others.
+    private static func plainSourcePath(_ path: String, from page: VisiblePage) -> String? {
+        let dot = UInt8(ascii: ".")
+        let slash = UInt8(ascii: "/")
+        var rest = path.utf8[...]
+        guard let first = rest.first, first != slash else { return nil }
+        var folder = page.path.utf8[...]
+        func climb() -> Bool {
+            guard let end = folder.lastIndex(of: slash) else { return false }
+            folder = folder[..<end]
+            return true
+        }
+        guard climb() else { return nil }
+        while rest.starts(with: [dot, dot, slash]) {
+            rest = rest.dropFirst(3)
+            guard climb() else { return nil }
+        }
+        var previous = slash
+        for byte in rest {
+            if previous == slash, byte == dot || byte == slash { return nil }
+            previous = byte
+        }
+        guard previous != slash, !rest.isEmpty else { return nil }
+        return String(Substring(folder)) + "/" + Substring(rest)
+    }
+
     private func inLanguage(of page: VisiblePage, _ source: String) -> String {
         guard page.language != configuration.group.defaultLanguage, source.hasSuffix(".md"),
             !source.hasSuffix(".\(page.language).md")
         else { return source }
-        return String(source.dropLast(3)) + ".\(page.language).md"
+        return String(decoding: source.utf8.dropLast(3), as: UTF8.self) + ".\(page.language).md"
     }
 }
 

@@ -1,4 +1,3 @@
-package import Markdown
 package import PortalBase
 package import PositionedYAML
 
@@ -54,14 +53,20 @@ package final class LoadedPage: Sendable {
     package let front: FrontMatter
     package let places: FrontMatter.Places
     package let visibility: VisibilityTag
-    package let body: TaggedBody
     /// What translations of one page share.
     package let pairKey: String
-    let source: PageSource
+    let place: ContentLayout.PagePlace
+    /// Of the written head, and of the whole file.
+    package let headDigest: SHA256Digest
+    package let digest: SHA256Digest
+    /// What reading the file told about its bytes.
+    let known: SourceFile.Known
 
     init(_ source: PageSource, front: FrontMatter, places: FrontMatter.Places, visibility: VisibilityTag) {
-        let place = source.place
-        self.source = source
+        place = source.place
+        headDigest = source.headDigest
+        digest = source.digest
+        known = source.known
         path = place.file.path
         site = place.site
         language = place.language
@@ -71,7 +76,6 @@ package final class LoadedPage: Sendable {
         self.front = front
         self.places = places
         self.visibility = visibility
-        body = source.body
         pairKey = "\(site)/\(folder)/\(form == .section ? "_index" : stem)"
     }
 }

@@ -2,15 +2,16 @@ package import PortalBase
 
 /// The sites as one audience sees them: editions (a site in a language), sections, pages, terms, and their URLs.
 ///
-/// Made from a `VisibleContent` only. Relations are indices, so the graph is one value that can be read from any thread.
-package struct SiteGraph: Sendable {
+/// Made from a `VisibleContent` only. Relations are indices; all of it is immutable, so that any thread may read it, and
+/// nodes and graph are classes, so that passing one on costs one count.
+package final class SiteGraph: Sendable {
     package let variant: SiteConfiguration.Variant
     package let configuration: SiteConfiguration
     package let now: Instant
     /// Trees that are served apart. The first is the shared one; sites with a host name of their own have one each.
     package let docroots: [Docroot]
     package let editions: [Edition]
-    package private(set) var nodes: [Node]
+    package let nodes: [Node]
     package let files: [PublishedFile]
     package let tables: [DataTable]
     package let forms: [VisibleForm]
@@ -49,28 +50,67 @@ package struct SiteGraph: Sendable {
         package let position: SourcePosition
     }
 
-    package struct Node: Sendable {
+    package final class Node: Sendable {
         package enum Kind: Sendable { case home, section, page }
 
         package let kind: Kind
         package let edition: Int
+        package let docroot: Int
         /// Nil for a section without a page of its own.
-        package internal(set) var page: VisiblePage?
+        package let page: VisiblePage?
         package let title: String
         /// URL path; always ends with a slash.
         package let path: String
+        /// The path as links write it within its docroot: percent-encoded.
+        package let href: String
         package let parent: Int?
         /// Pages of a section in reading order, pages shown here by reference and untranslated ones included.
-        package internal(set) var children: [Int] = []
+        package let children: [Int]
         /// Subsections in menu order.
-        package internal(set) var sections: [Int] = []
+        package let sections: [Int]
         /// The same page in other languages.
-        package internal(set) var twins: [(language: String, node: Int)] = []
-        package internal(set) var previous: Int?
-        package internal(set) var next: Int?
+        package let twins: [(language: String, node: Int)]
+        package let previous: Int?
+        package let next: Int?
         /// Files beside a bundle's page, in byte order of their names.
-        package internal(set) var attachments: [Int] = []
-        package internal(set) var relations = DocumentRelations()
+        package let attachments: [Int]
+        package let relations: DocumentRelations
+
+        init(_ draft: GraphBuilder.Draft, docroot: Int) {
+            kind = draft.kind
+            edition = draft.edition
+            self.docroot = docroot
+            page = draft.page
+            title = draft.title
+            path = draft.path
+            href = percentEncodedPath(draft.path)
+            parent = draft.parent
+            children = draft.children
+            sections = draft.sections
+            twins = draft.twins
+            previous = draft.previous
+            next = draft.next
+            attachments = draft.attachments
+            relations = draft.relations
+        }
+
+        init(_ node: Node, with page: VisiblePage) {
+            kind = node.kind
+            edition = node.edition
+            docroot = node.docroot
+            self.page = page
+            title = node.title
+            path = node.path
+            href = node.href
+            parent = node.parent
+            children = node.children
+            sections = node.sections
+            twins = node.twins
+            previous = node.previous
+            next = node.next
+            attachments = node.attachments
+            relations = node.relations
+        }
     }
 
     /// How an official document hangs together with others, both ways.
@@ -106,10 +146,40 @@ package struct SiteGraph: Sendable {
     }
 
     /// The same graph with a page whose body changed and whose head did not.
-    package func replacing(_ node: Int, with page: VisiblePage) -> SiteGraph {
-        var copy = self
-        copy.nodes[node].page = page
-        return copy
+    package func replacing(_ node: Int, with page: VisiblePage) -> SiteGraph { SiteGraph(self, node, page) }
+
+    private init(_ graph: SiteGraph, _ node: Int, _ page: VisiblePage) {
+        variant = graph.variant
+        configuration = graph.configuration
+        now = graph.now
+        docroots = graph.docroots
+        editions = graph.editions
+        var nodes = graph.nodes
+        nodes[node] = Node(nodes[node], with: page)
+        self.nodes = nodes
+        files = graph.files
+        tables = graph.tables
+        forms = graph.forms
+        nodeBySource = graph.nodeBySource
+        fileBySource = graph.fileBySource
+    }
+
+    package init(_ content: VisibleContent, diagnostics: inout [Diagnostic]) {
+        var builder = GraphBuilder(content)
+        builder.build()
+        variant = content.variant
+        configuration = content.configuration
+        now = content.now
+        docroots = builder.docroots
+        let editions = builder.editions
+        nodes = builder.nodes.map { Node($0, docroot: editions[$0.edition].docroot) }
+        files = builder.files
+        tables = content.tables
+        forms = content.forms
+        nodeBySource = builder.nodeBySource
+        fileBySource = Dictionary(uniqueKeysWithValues: builder.files.enumerated().map { ($1.source, $0) })
+        self.editions = editions
+        diagnostics += builder.diagnostics
     }
 
     package func site(of node: Node) -> SiteConfiguration.Site { configuration.sites[editions[node.edition].site] }
@@ -129,30 +199,12 @@ package struct SiteGraph: Sendable {
 
     /// The link that a page of docroot `from` writes to a node.
     package func href(_ node: Int, from docroot: Int) -> String {
-        href(nodes[node].path, in: editions[nodes[node].edition].docroot, from: docroot)
+        let target = nodes[node]
+        return target.docroot == docroot ? target.href : docroots[target.docroot].origin + target.href
     }
 
     /// The node's one canonical URL.
     package func canonical(_ node: Int) -> String { href(node, from: -1) }
-}
-
-extension SiteGraph {
-    package init(_ content: VisibleContent, diagnostics: inout [Diagnostic]) {
-        var builder = GraphBuilder(content)
-        builder.build()
-        variant = content.variant
-        configuration = content.configuration
-        now = content.now
-        docroots = builder.docroots
-        nodes = builder.nodes
-        files = builder.files
-        tables = content.tables
-        forms = content.forms
-        nodeBySource = builder.nodeBySource
-        fileBySource = Dictionary(uniqueKeysWithValues: builder.files.enumerated().map { ($1.source, $0) })
-        editions = builder.editions
-        diagnostics += builder.diagnostics
-    }
 }
 
 // MARK: - Derived relations

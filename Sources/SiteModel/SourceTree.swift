@@ -27,7 +27,7 @@ package struct SourceTree: Sendable {
     static let empty = SourceTree([:])
 
     private init(_ found: [String: File]) {
-        files = found.values.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
+        files = found.values.sorted { bytesPrecede($0.path, $1.path) }
         index = Dictionary(uniqueKeysWithValues: files.enumerated().map { ($1.path, $0) })
     }
 
@@ -116,6 +116,7 @@ package struct SourceTree: Sendable {
 ///
 /// - Returns: nil after adding a diagnostic for bytes that are no UTF-8 text.
 package func decodeSource(_ bytes: [UInt8], path: String, diagnostics: inout [Diagnostic]) -> [UInt8]? {
+    if isPlainSource(bytes) { return bytes }
     var text = bytes
     if text.starts(with: [0xEF, 0xBB, 0xBF]) { text.removeFirst(3) }
     if text.contains(0x0D) {
@@ -158,8 +159,47 @@ package func decodeSource(_ bytes: [UInt8], path: String, diagnostics: inout [Di
     return text
 }
 
+/// Whether a text is as it should be: UTF-8 without byte-order mark, control characters and foreign line ends. One pass,
+/// since every page goes through it.
+private func isPlainSource(_ bytes: [UInt8]) -> Bool {
+    bytes.withUnsafeBufferPointer { bytes in
+        var i = 0
+        while i < bytes.count {
+            let byte = bytes[i]
+            if byte < 0x80 {
+                guard byte >= 0x20 && byte != 0x7F || byte == 0x0A || byte == 0x09 else { return false }
+                i += 1
+                continue
+            }
+            // Table 3-7 of the Unicode standard.
+            let (length, low, high): (Int, UInt8, UInt8) =
+                switch byte {
+                case 0xC2...0xDF: (2, 0x80, 0xBF)
+                case 0xE0: (3, 0xA0, 0xBF)
+                case 0xE1...0xEC, 0xEE: (3, 0x80, 0xBF)
+                case 0xED: (3, 0x80, 0x9F)
+                // U+FDD0, U+FEFF and their neighbours are looked at in the slow way.
+                case 0xEF: (3, 0xBC, 0xBE)
+                case 0xF0: (4, 0x90, 0xBF)
+                case 0xF1...0xF3: (4, 0x80, 0xBF)
+                case 0xF4: (4, 0x80, 0x8F)
+                default: (5, 0, 0)
+                }
+            guard i + length <= bytes.count, bytes[i + 1] >= low, bytes[i + 1] <= high else { return false }
+            var k = 2
+            while k < length {
+                guard bytes[i + k] & 0xC0 == 0x80 else { return false }
+                k += 1
+            }
+            i += length
+        }
+        return true
+    }
+}
+
 /// Whether a combining mark or joiner stands at the start of a name or after one of its dots.
 private func joinsWhatStandsBefore(_ name: String) -> Bool {
+    if name.utf8.allSatisfy({ $0 < 0x80 }) { return false }
     let text = "/" + name
     let marks = text.unicodeScalars.count { $0 == "/" || $0 == "." }
     return text.count { $0 == "/" || $0 == "." } != marks

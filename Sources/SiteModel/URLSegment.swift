@@ -4,22 +4,57 @@ import Synchronization
 
 /// Pieces of addresses made from titles and file names.
 package enum URLSegment {
-    /// Chinese characters as toneless pinyin, one word a character, by ICU's `Han-Latin`; other scripts as they are.
-    /// ICU gives each character its commonest reading: an editor who wants another writes `slug:`.
+    /// Chinese characters as toneless pinyin, one word a character in its commonest reading: an editor who wants another
+    /// writes `slug:`. Other scripts by ICU.
     package static func pinyin(_ text: String) -> String {
         guard text.utf8.contains(where: { $0 >= 0x80 }) else { return text }
-        return text.applyingTransform(StringTransform("Han-Latin; Latin-ASCII; Lower"), reverse: false) ?? text
+        var latin = ""
+        // Words part between letters only: `2026年` is `2026nian`.
+        var afterLetter = false
+        var afterSyllable = false
+        for scalar in text.unicodeScalars {
+            if let syllable = PinyinTable.syllable(scalar) {
+                if afterLetter { latin += " " }
+                latin += syllable
+                (afterLetter, afterSyllable) = (true, true)
+            } else if scalar.value < 0x80 || isChinesePunctuation(scalar) {
+                let isLetter = scalar.value | 0x20 >= 0x61 && scalar.value | 0x20 <= 0x7A
+                if isLetter, afterSyllable { latin += " " }
+                latin.unicodeScalars.append(scalar)
+                (afterLetter, afterSyllable) = (isLetter, false)
+            } else {
+                return text.applyingTransform(StringTransform(icuRules), reverse: false) ?? text
+            }
+        }
+        return latin
+    }
+
+    /// What the table stands for, and what transliterates everything else.
+    static let icuRules = "Han-Latin; Latin-ASCII; Lower"
+
+    /// Marks that part words: no letter comes of them.
+    private static func isChinesePunctuation(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0x2010...0x2027, 0x3001...0x3003, 0x3008...0x3011, 0x3014...0x301F, 0xFF01, 0xFF08, 0xFF09, 0xFF0C, 0xFF1A,
+            0xFF1B, 0xFF1F:
+            true
+        default: false
+        }
     }
 
     /// What was made before, by bytes, since Swift calls two spellings of й one text: ICU takes some microseconds a character, and tags come again for every audience.
     private static let made = Mutex<[[UInt8]: String]>([:])
 
+    private static func segment(_ text: String, _ pinyin: String) -> String {
+        let latin = slug(of: pinyin)
+        return latin.isEmpty ? "x" + SHA256Digest(of: Array(text.utf8)).hex.prefix(8) : latin
+    }
+
     /// Lower-case Latin letters, digits and hyphens where ICU knows how; never empty.
     package static func make(_ text: String) -> String {
         let key = Array(text.utf8)
         if let known = made.withLock({ $0[key] }) { return known }
-        let latin = slug(of: pinyin(text))
-        let segment = latin.isEmpty ? "x" + SHA256Digest(of: Array(text.utf8)).hex.prefix(8) : latin
+        let segment = segment(text, pinyin(text))
         made.withLock { $0[key] = segment }
         return segment
     }

@@ -95,10 +95,10 @@ private struct Renderer {
         for node in nodes {
             switch node {
             case .text(let bytes): write(bytes)
-            case .variable(let path, let escaped, let place):
-                if let value = lookup(path, place) { write(value, escaped: escaped) }
-            case .section(let path, let inverted, let children, let place):
-                try section(lookup(path, place) ?? .nothing, inverted: inverted, children)
+            case .variable(let path, let escaped):
+                if let value = lookup(path) { write(value, escaped: escaped) }
+            case .section(let path, let inverted, let children):
+                try section(lookup(path) ?? .nothing, inverted: inverted, children)
             case .partial(let name, let indent, let place):
                 try include(name, overriding: nil, indent: indent, place)
             case .parent(let name, let blocks, let indent, _, let place):
@@ -148,7 +148,7 @@ private struct Renderer {
         switch name {
         case .fixed(let text): fixed = text
         case .dynamic(let path):
-            guard case .text(let text)? = lookup(path, place) else { return }
+            guard case .text(let text)? = lookup(path) else { return }
             fixed = text
         }
         guard let template = set[fixed] else {
@@ -214,26 +214,26 @@ private struct Renderer {
         case .number(let number): out += String(number).utf8
         case .html(let bytes): out += bytes
         case .text(let text):
-            if escaped { appendEscapedHTML(text.utf8, to: &out) } else { out += text.utf8 }
+            if escaped { appendEscapedHTML(text, to: &out) } else { out += text.utf8 }
         }
     }
 
     /// The first part is looked up from the innermost scope outwards, the rest strictly inside it.
-    mutating func lookup(_ path: [String], _ place: Template.Place) -> Value? {
-        if path[0] == "." { return stack.last }
+    mutating func lookup(_ path: Template.Path) -> Value? {
+        if path.isDot { return stack.last }
         var found: Value?
-        for scope in stack.reversed() {
-            if let value = scope.member(path[0]) {
-                found = value
-                break
-            }
+        let first = path.keys[0]
+        var level = stack.count
+        while level > 0, found == nil {
+            level -= 1
+            found = stack[level].member(first)
         }
-        for part in path.dropFirst() {
+        for key in path.keys.dropFirst() {
             guard let outer = found else { break }
             if case .nothing = outer { return .nothing }
-            found = outer.member(part)
+            found = outer.member(key)
         }
-        if found == nil { unknown.insert(UnknownName(place: place, name: path.joined(separator: "."), chain: chain)) }
+        if found == nil { unknown.insert(UnknownName(place: path.place, name: path.text, chain: chain)) }
         return found
     }
 }

@@ -15,8 +15,8 @@ package struct Template: Sendable {
 
     indirect enum Node: Sendable {
         case text([UInt8])
-        case variable(path: [String], escaped: Bool, Place)
-        case section(path: [String], inverted: Bool, [Node], Place)
+        case variable(Path, escaped: Bool)
+        case section(Path, inverted: Bool, [Node])
         /// `indent` is put before every line of a standalone partial.
         case partial(PartialName, indent: [UInt8], Place)
         /// A slot with a default. What fills it is indented by `indent`.
@@ -28,7 +28,30 @@ package struct Template: Sendable {
     enum PartialName: Sendable, Equatable {
         case fixed(String)
         /// `{{>*path}}`: the value of `path` names the partial.
-        case dynamic([String])
+        case dynamic(Path)
+
+        static func == (a: Self, b: Self) -> Bool {
+            switch (a, b) {
+            case (.fixed(let a), .fixed(let b)): a == b
+            case (.dynamic(let a), .dynamic(let b)): a.keys == b.keys
+            default: false
+            }
+        }
+    }
+
+    /// Names parted by dots, and where they stand. Shared, so that rendering passes on one reference.
+    final class Path: Sendable {
+        let keys: [Key]
+        let isDot: Bool
+        let place: Place
+
+        init(_ text: String, _ place: Place) {
+            isDot = text == "."
+            keys = isDot ? [] : text.split(separator: ".").map { Key(String($0)) }
+            self.place = place
+        }
+
+        var text: String { isDot ? "." : keys.map(\.name).joined(separator: ".") }
     }
 
     /// Compiles a template's source. Throws the first mistake, with its place.

@@ -14,7 +14,7 @@ struct TemplateCompiler {
     private struct Frame {
         enum Kind {
             case root
-            case section([String], inverted: Bool)
+            case section(Template.Path, inverted: Bool)
             case block(String, indent: [UInt8])
             case parent(Template.PartialName, indent: [UInt8])
         }
@@ -84,7 +84,8 @@ struct TemplateCompiler {
         guard isNamed else { throw error(.emptyName, place, content) }
         switch sigil {
         case UInt8(ascii: "#"), UInt8(ascii: "^"):
-            push(.section(name(content), inverted: sigil == UInt8(ascii: "^")), place, closer: content)
+            push(
+                .section(Template.Path(content, place), inverted: sigil == UInt8(ascii: "^")), place, closer: content)
         case UInt8(ascii: "$"):
             push(.block(content, indent: indent), place, closer: content)
             // Content that starts on a line of its own: its first line says how far it is indented.
@@ -95,11 +96,11 @@ struct TemplateCompiler {
                     kind: .block(content, indent: Array(source[own].dropFirst(outer))), place: place, dedent: own.count,
                     closer: content)
             }
-        case UInt8(ascii: "<"): push(.parent(partialName(content), indent: indent), place, closer: content)
-        case UInt8(ascii: ">"): append(.partial(partialName(content), indent: indent, place))
+        case UInt8(ascii: "<"): push(.parent(partialName(content, place), indent: indent), place, closer: content)
+        case UInt8(ascii: ">"): append(.partial(partialName(content, place), indent: indent, place))
         case UInt8(ascii: "/"): try closeFrame(content, place)
         default:
-            append(.variable(path: name(content), escaped: !triple && sigil != UInt8(ascii: "&"), place))
+            append(.variable(Template.Path(content, place), escaped: !triple && sigil != UInt8(ascii: "&")))
         }
     }
 
@@ -113,7 +114,7 @@ struct TemplateCompiler {
         switch frame.kind {
         case .root: throw error(.strayClose, place, content)
         case .section(let path, let inverted):
-            append(.section(path: path, inverted: inverted, frame.nodes, frame.place))
+            append(.section(path, inverted: inverted, frame.nodes))
         case .block(let name, let indent):
             // Directly inside a parent tag a block is an override, anywhere else a slot with a default.
             if case .parent = stack.last!.kind {
@@ -213,13 +214,9 @@ struct TemplateCompiler {
         return nil
     }
 
-    private func name(_ text: String) -> [String] {
-        text == "." ? ["."] : text.split(separator: ".").map(String.init)
-    }
-
-    private func partialName(_ text: String) -> Template.PartialName {
+    private func partialName(_ text: String, _ place: Template.Place) -> Template.PartialName {
         guard text.hasPrefix("*") else { return .fixed(text) }
-        return .dynamic(name(String(text.dropFirst().drop { $0 == " " })))
+        return .dynamic(Template.Path(String(text.dropFirst().drop { $0 == " " }), place))
     }
 
     private func trimmed(_ range: Range<Int>) -> String {

@@ -11,7 +11,7 @@ extension TemplateSet {
         nodes.flatMap { node -> [Diagnostic] in
             switch node {
             case .text, .variable, .partial: return []
-            case .section(_, _, let children, _), .block(_, let children, _): return findings(children)
+            case .section(_, _, let children), .block(_, let children, _): return findings(children)
             case .parent(let name, let overrides, _, let hasStrays, let place):
                 let inside = overrides.sorted { $0.key < $1.key }.flatMap { findings($0.value) }
                 return inside + (hasStrays ? [stray(place)] : []) + unfilled(name, overrides.keys.sorted(), place)
@@ -54,7 +54,7 @@ extension TemplateSet {
             for node in nodes {
                 switch node {
                 case .text, .variable, .partial: continue
-                case .section(_, _, let children, _): if !walk(children) { return false }
+                case .section(_, _, let children): if !walk(children) { return false }
                 case .block(let name, let children, _):
                     found.insert(name)
                     if !walk(children) { return false }

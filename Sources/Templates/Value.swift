@@ -23,24 +23,29 @@ package enum Value: Sendable {
     }
 }
 
-/// Something with named members.
-package protocol Scope: Sendable {
+/// Something with named members. A class, so that a value is two words and passing it on costs one count.
+package protocol Scope: AnyObject, Sendable {
     /// The member's value; nil when this scope has no such name, so that an outer scope is asked.
     /// A member that exists but is empty answers `.nothing`.
-    func value(_ name: String) -> Value?
+    func value(_ key: Key) -> Value?
 }
 
-extension Dictionary: Scope where Key == String, Value == Templates.Value {
-    package func value(_ name: String) -> Templates.Value? { self[name] }
+/// Members by name.
+package final class Fields: Scope {
+    package let members: [String: Value]
+
+    package init(_ members: [String: Value]) { self.members = members }
+
+    package func value(_ key: Key) -> Value? { members[key.name] }
 }
 
 extension Value {
-    package static func fields(_ fields: [String: Value]) -> Value { .scope(fields) }
+    package static func fields(_ fields: [String: Value]) -> Value { .scope(Fields(fields)) }
 
     /// Text, or nothing where there is none.
     package static func optional(_ text: String?) -> Value { text.map(Value.text) ?? .nothing }
 
-    func member(_ name: String) -> Value? {
-        if case .scope(let scope) = self { scope.value(name) } else { nil }
+    func member(_ key: Key) -> Value? {
+        if case .scope(let scope) = self { scope.value(key) } else { nil }
     }
 }

@@ -18,7 +18,7 @@ import Testing
 
     private func check(_ folder: TemporaryFolder) throws -> [String] {
         let request = BuildRequest(source: folder.path, output: nil, now: SmallSite.now, jobs: 2)
-        return try SiteBuilder(request: request, progress: .silent).run().diagnostics.map { $0.line(language: "en") }
+        return try SiteBuilder(request: request, clock: .silent).run().diagnostics.map { $0.line(language: "en") }
     }
 
     private func make(_ folder: TemporaryFolder, _ slug: String, name: String = "某某局", host: String? = nil) throws

@@ -64,7 +64,7 @@ struct SmallSite {
         let request = BuildRequest(
             source: folder.path, output: output.map { folder.path + "/" + $0 }, variants: variants, sites: sites,
             overlays: overlays.map { folder.path + "/" + $0 }, now: now, jobs: jobs)
-        return try SiteBuilder(request: request, progress: .silent).run()
+        return try SiteBuilder(request: request, clock: .silent).run()
     }
 
     /// `rule path:line` of every finding.

@@ -16,37 +16,31 @@ typedef struct xm_cmark {
     // Nonzero when this table has a copy of its own; zero when it shares the process's
     // copy, in which case the caller serialises every use.
     int is_private;
-    cmark_mem *(*get_default_mem_allocator)(void);
     void (*core_extensions_ensure_registered)(void);
-    cmark_parser *(*parser_new)(int options);
-    void (*parser_free)(cmark_parser *);
+    cmark_parser *(*parser_new)(int options, cmark_mem *);
     void (*parser_feed)(cmark_parser *, const char *, size_t);
     cmark_node *(*parser_finish)(cmark_parser *);
     int (*parser_attach_syntax_extension)(cmark_parser *, cmark_syntax_extension *);
     cmark_llist *(*parser_get_syntax_extensions)(cmark_parser *);
     cmark_syntax_extension *(*find_syntax_extension)(const char *);
-    char *(*render_html)(cmark_node *, int options, cmark_llist *);
+    char *(*render_html)(cmark_node *, int options, cmark_llist *, cmark_mem *);
     cmark_iter *(*iter_new)(cmark_node *);
-    void (*iter_free)(cmark_iter *);
     cmark_event_type (*iter_next)(cmark_iter *);
     cmark_node *(*iter_get_node)(cmark_iter *);
-    cmark_node *(*node_new)(cmark_node_type);
-    void (*node_free)(cmark_node *);
+    cmark_node *(*node_new)(cmark_node_type, cmark_mem *);
     cmark_node_type (*node_get_type)(cmark_node *);
-    const char *(*node_get_type_string)(cmark_node *);
     const char *(*node_get_literal)(cmark_node *);
     int (*node_set_literal)(cmark_node *, const char *);
     const char *(*node_get_url)(cmark_node *);
+    int (*node_set_url)(cmark_node *, const char *);
     const char *(*node_get_title)(cmark_node *);
-    int (*node_get_heading_level)(cmark_node *);
     int (*node_get_start_line)(cmark_node *);
     int (*node_get_start_column)(cmark_node *);
     int (*node_set_on_enter)(cmark_node *, const char *);
-    int (*node_replace)(cmark_node *, cmark_node *);
     int (*node_insert_before)(cmark_node *, cmark_node *);
+    int (*node_insert_after)(cmark_node *, cmark_node *);
     void (*node_unlink)(cmark_node *);
     cmark_node *(*node_first_child)(cmark_node *);
-    cmark_node *(*node_parent)(cmark_node *);
 } xm_cmark;
 
 // Opens one copy. `private_copy` nonzero asks for a namespace of its own and returns NULL
@@ -55,7 +49,12 @@ typedef struct xm_cmark {
 // number of namespaces a process can ever open is small (about 15), so callers pool them.
 const xm_cmark *xm_cmark_open(int private_copy, const char **error);
 
-// Frees memory that this copy allocated (rendered text).
-void xm_cmark_free(const xm_cmark *copy, void *memory);
+// Memory for one document at a time. Between `enter` and `leave` the calling thread's documents take their memory from it;
+// `leave` gives all of it back, so nothing made in between may be used later, and nothing needs freeing.
+typedef struct xm_arena xm_arena;
+
+xm_arena *xm_arena_new(void);
+cmark_mem *xm_arena_enter(xm_arena *arena);
+void xm_arena_leave(xm_arena *arena);
 
 #endif

@@ -27,31 +27,66 @@ struct Manifest: Sendable {
 
     let variant: String
     let now: String
-    var files: [Place: Entry] = [:]
+    /// In the order they were made.
+    private(set) var files: [(place: Place, entry: Entry)] = []
 
     init(variant: String, now: Instant, zone: ZoneOffset) {
         self.variant = variant
         self.now = now.rfc3339(in: zone)
     }
 
+    mutating func add(_ place: Place, _ entry: Entry) { files.append((place, entry)) }
+
+    /// Entries by place, for looking up.
+    var byPlace: [Place: Entry] { Dictionary(files.map { ($0.place, $0.entry) }) { first, _ in first } }
+
+    /// Canonical JSON (RFC 8785), written without building a value of it.
     var bytes: [UInt8] {
-        func entries(_ host: String?) -> JSON {
-            var object: [String: JSON] = [:]
-            for (place, entry) in files where place.host == host {
-                var fields: [String: JSON] = ["bytes": .integer(entry.bytes), "sha256": .string(entry.digest.hex)]
-                if let site = entry.site { fields["site"] = .string(site) }
-                object[place.text] = .object(fields)
+        var out: [UInt8] = []
+        out.reserveCapacity(files.count * 160 + 256)
+        func string(_ text: String) { JSON.quote(text, to: &out) }
+        func entries(_ host: String?) {
+            out.append(UInt8(ascii: "{"))
+            let own = files.indices.filter { files[$0].place.host == host }
+            let paths = own.map { (path: files[$0].place.text, index: $0) }
+            for (i, file) in paths.sorted(by: { JSON.keyPrecedes($0.path, $1.path) }).enumerated() {
+                let entry = files[file.index].entry
+                if i > 0 { out.append(UInt8(ascii: ",")) }
+                string(file.path)
+                out += ":{\"bytes\":".utf8
+                out += String(entry.bytes).utf8
+                out += ",\"sha256\":\"".utf8
+                entry.digest.appendHex(to: &out)
+                out.append(UInt8(ascii: "\""))
+                if let site = entry.site {
+                    out += ",\"site\":".utf8
+                    string(site)
+                }
+                out.append(UInt8(ascii: "}"))
             }
-            return .object(object)
+            out.append(UInt8(ascii: "}"))
         }
-        var fields: [String: JSON] = [
-            "fmt": .string(Self.format), "variant": .string(variant), "now": .string(now), "files": entries(nil),
-        ]
-        let hosts = Set(files.keys.compactMap(\.host))
+        out += "{\"files\":".utf8
+        entries(nil)
+        out += ",\"fmt\":".utf8
+        string(Self.format)
+        let hosts = Set(files.compactMap(\.place.host))
         if !hosts.isEmpty {
-            fields["hosts"] = .object(Dictionary(uniqueKeysWithValues: hosts.map { ($0, entries($0)) }))
+            out += ",\"hosts\":{".utf8
+            for (i, host) in hosts.sorted(by: JSON.keyPrecedes).enumerated() {
+                if i > 0 { out.append(UInt8(ascii: ",")) }
+                string(host)
+                out.append(UInt8(ascii: ":"))
+                entries(host)
+            }
+            out.append(UInt8(ascii: "}"))
         }
-        return JSON.object(fields).canonicalBytes + [0x0A]
+        out += ",\"now\":".utf8
+        string(now)
+        out += ",\"variant\":".utf8
+        string(variant)
+        out += "}\n".utf8
+        return out
     }
 
     /// Reads a manifest back; nil for what is none.
@@ -66,8 +101,9 @@ struct Manifest: Sendable {
                 guard let digest = entry["sha256"]?.string.flatMap(SHA256Digest.init(hex:)),
                     let size = entry["bytes"]?.integer
                 else { return false }
-                files[Place(host: host, path: path)] = Entry(
-                    digest: digest, bytes: size, site: entry["site"]?.string)
+                add(
+                    Place(host: host, path: path),
+                    Entry(digest: digest, bytes: size, site: entry["site"]?.string))
             }
             return true
         }

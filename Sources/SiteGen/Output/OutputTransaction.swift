@@ -15,8 +15,13 @@ final class OutputTransaction: Sendable {
     private let lock: FileLock
 
     private struct State {
+        /// Trees and files at the root before anything was staged.
+        var existing: Set<String> = []
+        /// Trees that were not there: what is staged for them is renamed into place as a whole.
+        var newTrees: Set<String> = []
         var puts: [String] = []
         var deletes: [String] = []
+        var changed = 0
         var unchanged = 0
     }
     private let state = Mutex(State())
@@ -31,19 +36,48 @@ final class OutputTransaction: Sendable {
         try FileSystem.makeDirectories(root)
         lock = try FileLock(root + "/.lock")
         try recover()
+        let existing = Set(try FileSystem.list(root).map(\.name))
+        state.withLock { $0.existing = existing }
     }
+
+    /// Whether the tree that a path lies in was not there before.
+    func isNew(_ path: String) -> Bool {
+        guard let slash = path.utf8.firstIndex(of: UInt8(ascii: "/")) else { return false }
+        let tree = String(path[..<slash])
+        return state.withLock { state in
+            if state.newTrees.contains(tree) { return true }
+            guard !state.existing.contains(tree) else { return false }
+            state.newTrees.insert(tree)
+            return true
+        }
+    }
+
+    /// Declares that a file is as it shall be, as the caller knows.
+    func keep() { state.withLock { $0.unchanged += 1 } }
 
     /// Declares that `path` (below the root) shall hold `bytes`; staged only if it does not already.
     func put(_ path: String, _ bytes: [UInt8]) throws(FileError) {
         let target = root + "/" + path
-        if FileSystem.kind(target) == .file, try FileSystem.read(target) == bytes {
-            state.withLock { $0.unchanged += 1 }
-            return
-        }
+        let isNew = isNew(path)
+        if !isNew, FileSystem.kind(target) == .file, try FileSystem.read(target) == bytes { return keep() }
         let staged = stage + "/" + path
-        try FileSystem.makeDirectories(FileSystem.parent(staged))
-        try FileSystem.write(bytes, to: staged)
-        state.withLock { $0.puts.append(path) }
+        if path.hasSuffix("/index.html") {
+            // A page has a folder to itself.
+            try FileSystem.makeDirectories(FileSystem.parent(staged))
+            try FileSystem.write(bytes, to: staged)
+        } else {
+            do {
+                try FileSystem.write(bytes, to: staged)
+            } catch {
+                guard error.code == ENOENT else { throw error }
+                try FileSystem.makeDirectories(FileSystem.parent(staged))
+                try FileSystem.write(bytes, to: staged)
+            }
+        }
+        state.withLock { state in
+            state.changed += 1
+            if !isNew { state.puts.append(path) }
+        }
     }
 
     /// Declares that nothing shall be at `path`.
@@ -52,7 +86,7 @@ final class OutputTransaction: Sendable {
     }
 
     var counts: (changed: Int, deleted: Int, unchanged: Int) {
-        state.withLock { ($0.puts.count, $0.deletes.count, $0.unchanged) }
+        state.withLock { ($0.changed, $0.deletes.count, $0.unchanged) }
     }
 
     /// Drops everything staged: the build failed.
@@ -63,7 +97,9 @@ final class OutputTransaction: Sendable {
     /// Applies everything. Withdrawn pages go first; assets come before the pages that need them, and old assets go
     /// after the pages that needed them.
     func commit() throws(FileError) {
-        let (puts, deletes) = state.withLock { ($0.puts, $0.deletes) }
+        let (puts, deletes) = state.withLock { state in
+            (state.puts + state.newTrees.filter { FileSystem.kind(stage + "/" + $0) == .directory }, state.deletes)
+        }
         guard !puts.isEmpty || !deletes.isEmpty else {
             try FileSystem.removeTree(stage)
             return
@@ -107,7 +143,7 @@ final class OutputTransaction: Sendable {
                 // Done already where the path has become a folder, or lies below what has become a file.
                 if [.file, .symlink].contains(FileSystem.kind(target)) { try FileSystem.remove(target) }
                 emptied.insert(FileSystem.parent(path))
-            } else if FileSystem.kind(stage + "/" + path) == .file {
+            } else if FileSystem.kind(stage + "/" + path) != nil {
                 try makeRoom(for: path)
                 try FileSystem.rename(stage + "/" + path, target)
             }

@@ -1,4 +1,5 @@
 import PortalBase
+import Search
 import SiteModel
 
 /// Renders one audience's outputs and stages them: pages, pictures, search index, manifest, and what formsapi reads.
@@ -7,19 +8,22 @@ struct VariantWriter {
     let selection: SiteSelection
     let transaction: OutputTransaction?
     let request: BuildRequest
+    private let hasSearch: Bool
 
     private(set) var diagnostics: [Diagnostic] = []
     private(set) var manifest: Manifest
+    private(set) var externalLinks: [(url: String, position: SourcePosition)] = []
     /// Digests of what formsapi reads, by name below the runtime folder.
     private(set) var runtime: [String: SHA256Digest] = [:]
     /// What lies there from the last build; only looked at when a part of the sites is published.
-    private var previous: Manifest?
+    private var previous: [Manifest.Place: Manifest.Entry]?
 
     init(site: VariantSite, selection: SiteSelection, transaction: OutputTransaction?, request: BuildRequest) {
         self.site = site
         self.selection = selection
         self.transaction = transaction
         self.request = request
+        hasSearch = site.plan.outputs.contains { if case .searchPage = $0.job { true } else { false } }
         manifest = Manifest(
             variant: site.graph.variant.name, now: request.now, zone: site.graph.configuration.group.zone)
     }
@@ -27,16 +31,30 @@ struct VariantWriter {
     private var name: String { site.graph.variant.name }
     private var manifestPath: String { "\(name).manifest.json" }
 
-    mutating func write() throws(FileError) {
-        if selection.isPartial, let transaction {
-            previous = (try? FileSystem.read(transaction.root + "/" + manifestPath)).flatMap { Manifest($0) }
-            if previous == nil {
-                report(
-                    "partial-first", zh: "还没有完整构建过", en: "there is no whole build to change a part of",
-                    remedyZh: "请先不带 --site 构建一次", remedyEn: "build once without --site")
+    /// Before anything is rendered: what lies there, where only a part of it is published.
+    mutating func begin() {
+        guard selection.isPartial, let transaction else { return }
+        previous = (try? FileSystem.read(transaction.root + "/" + manifestPath)).flatMap { Manifest($0) }?.byPlace
+        if previous == nil {
+            report(
+                "partial-first", zh: "还没有完整构建过", en: "there is no whole build to change a part of",
+                remedyZh: "请先不带 --site 构建一次", remedyEn: "build once without --site")
+        }
+    }
+
+    /// Takes in what was rendered and stages what follows from all of it: search, manifest, what formsapi reads.
+    mutating func finish(_ results: [Result]) throws(FileError) {
+        var documents: [Int: SearchDocument] = [:]
+        for (output, result) in zip(site.plan.outputs, results) {
+            diagnostics += result.diagnostics
+            externalLinks += result.externalLinks
+            if let failure = result.failure { throw failure }
+            for (place, entry) in result.entries { manifest.add(place, entry) }
+            if case .node(let node, _, _) = output.job, let document = result.searchDocument {
+                documents[node] = document
             }
         }
-        try writeOutputs()
+        if hasSearch { try writeSearch(documents) }
         let runtimeFiles = runtimeFiles()
         runtime = Dictionary(runtimeFiles.map { ($0.name, SHA256Digest(of: $0.bytes)) }) { first, _ in first }
         guard let transaction else { return }
@@ -51,40 +69,46 @@ struct VariantWriter {
 
     // MARK: Files
 
-    private struct Result: Sendable {
+    /// What became of one output.
+    struct Result: Sendable {
         var entries: [(place: Manifest.Place, entry: Manifest.Entry)] = []
         var diagnostics: [Diagnostic] = []
-        var content: [UInt8]?
+        var externalLinks: [(url: String, position: SourcePosition)] = []
+        var searchDocument: SearchDocument?
         var failure: FileError?
     }
 
-    private mutating func writeOutputs() throws(FileError) {
-        let outputs = site.plan.outputs
-        let (this, transaction) = (self, transaction)
-        let results = parallelMap(outputs.count, jobs: request.jobs) { index, _ -> Result in
-            let output = outputs[index]
-            var result = Result()
-            do throws(FileError) {
-                // Without a place to put them, pictures are not made.
-                if transaction == nil, case .picture = output.job { return result }
-                let rendered = try this.site.renderer.render(output)
-                result.diagnostics = rendered.diagnostics
-                result.content = this.isPublished(output, rendered.bytes) ? rendered.content : nil
-                result.entries = try this.stage(output.docroot, output.path, output.site, rendered.bytes)
-            } catch {
-                result.failure = error
+    /// Renders and stages one output. Threads may do this side by side.
+    ///
+    /// - Parameter parsed: the page's document, where the caller has it already.
+    func write(_ index: Int, _ parsed: VariantRenderer.Parsed?, _ clock: BuildClock, thread: Int) -> Result {
+        let output = site.plan.outputs[index]
+        var result = Result()
+        do throws(FileError) {
+            // Without a place to put them, pictures are not made.
+            if transaction == nil, case .picture = output.job { return result }
+            let rendered = try clock.measure(.render, output.path, thread: thread) { () throws(FileError) in
+                try site.renderer.render(output, parsed)
             }
-            return result
+            result.diagnostics = rendered.diagnostics
+            result.externalLinks = rendered.externalLinks
+            try clock.measure(.write, output.path, thread: thread) { () throws(FileError) in
+                result.entries = try stage(output.docroot, output.path, output.site, rendered.bytes)
+            }
+            if hasSearch, case .node(let node, _, _) = output.job, let content = rendered.content,
+                isPublished(output, rendered.bytes)
+            {
+                result.searchDocument = SearchStage.document(node, content, site.graph)
+            }
+        } catch {
+            result.failure = error
         }
-        var contents: [Int: [UInt8]] = [:]
-        for (output, result) in zip(outputs, results) {
-            diagnostics += result.diagnostics
-            if let failure = result.failure { throw failure }
-            for (place, entry) in result.entries { manifest.files[place] = entry }
-            if case .node(let node, _, _) = output.job, let content = result.content { contents[node] = content }
-        }
-        guard outputs.contains(where: { isSearchPage($0.job) }) else { return }
-        let files = SearchStage(graph: site.graph, jobs: request.jobs).run(contents)
+        return result
+    }
+
+    private mutating func writeSearch(_ documents: [Int: SearchDocument]) throws(FileError) {
+        let files = SearchStage(graph: site.graph, jobs: request.jobs).run(documents)
+        let this = self
         let staged = parallelMap(files.count, jobs: request.jobs) { index, _ -> Result in
             var result = Result()
             do throws(FileError) {
@@ -96,7 +120,7 @@ struct VariantWriter {
         }
         for result in staged {
             if let failure = result.failure { throw failure }
-            for (place, entry) in result.entries { manifest.files[place] = entry }
+            for (place, entry) in result.entries { manifest.add(place, entry) }
         }
     }
 
@@ -104,14 +128,12 @@ struct VariantWriter {
     private func isPublished(_ output: RenderPlan.Output, _ bytes: [UInt8]) -> Bool {
         if selection.contains(output.site) { return true }
         let place = place(output.docroot, output.path)
-        return previous?.files[place]?.digest == SHA256Digest(of: bytes)
+        return previous?[place]?.digest == SHA256Digest(of: bytes)
     }
 
     private func place(_ docroot: Int, _ path: String) -> Manifest.Place {
         Manifest.Place(host: site.graph.docroots[docroot].site, path: path)
     }
-
-    private func isSearchPage(_ job: RenderPlan.Job) -> Bool { if case .searchPage = job { true } else { false } }
 
     /// Stages a file and its compressed copies, unless it belongs to a site that is not published now.
     private func stage(
@@ -144,36 +166,37 @@ struct VariantWriter {
 
     /// The files of sites that are not published now stay as they are, and so do shared ones that their pages may still
     /// need, such as an older style sheet.
-    private mutating func keepWhatStays(_ previous: Manifest) {
+    private mutating func keepWhatStays(_ previous: [Manifest.Place: Manifest.Entry]) {
         let configuration = site.graph.configuration
         let published = Set(site.graph.docroots.indices.filter(hasSelectedSite).map { site.graph.docroots[$0].site })
         checkMoved(previous)
         checkAnnounced(previous)
-        for (place, entry) in previous.files {
+        let made = manifest.byPlace
+        for (place, entry) in previous {
             if entry.site != nil, !selection.contains(slug: entry.site, configuration) {
-                if let taken = manifest.files[place], taken != entry {
+                if let taken = made[place], taken != entry {
                     report(
                         "other-sites-path", zh: "/\(place.text) 现在属于站点“\(entry.site!)”",
                         en: "/\(place.text) belongs to the site `\(entry.site!)` now", remedyZh: "请一起构建那个站点",
                         remedyEn: "build that site too")
                 }
-                manifest.files[place] = entry
-            } else if entry.site == nil, manifest.files[place] == nil,
+                manifest.add(place, entry)
+            } else if entry.site == nil, made[place] == nil,
                 !published.contains(place.host) || place.text.hasPrefix("assets/")
             {
-                manifest.files[place] = entry
+                manifest.add(place, entry)
             }
         }
     }
 
     /// A site whose address changed would be left half at the old place and half at the new one.
-    private mutating func checkMoved(_ previous: Manifest) {
+    private mutating func checkMoved(_ previous: [Manifest.Place: Manifest.Entry]) {
         let graph = site.graph
         let main = graph.configuration.group.defaultLanguage
         for edition in graph.editions where !selection.contains(edition.site) && edition.language == main {
             let slug = graph.configuration.sites[edition.site].slug
             let home = place(edition.docroot, edition.path.dropFirst() + "index.html")
-            guard previous.files[home]?.site != slug, previous.files.values.contains(where: { $0.site == slug }) else {
+            guard previous[home]?.site != slug, previous.values.contains(where: { $0.site == slug }) else {
                 continue
             }
             report(
@@ -183,14 +206,14 @@ struct VariantWriter {
     }
 
     /// A page that waits in another site must not be announced by a list here.
-    private mutating func checkAnnounced(_ previous: Manifest) {
+    private mutating func checkAnnounced(_ previous: [Manifest.Place: Manifest.Entry]) {
         let graph = site.graph
         var waiting: Set<String> = []
         for node in graph.nodes where selection.contains(graph.editions[node.edition].site) {
             for child in node.children where !selection.contains(graph.editions[graph.nodes[child].edition].site) {
                 let edition = graph.editions[graph.nodes[child].edition]
                 let place = place(edition.docroot, graph.nodes[child].path.dropFirst() + "index.html")
-                if previous.files[place] == nil { waiting.insert(graph.configuration.sites[edition.site].slug) }
+                if previous[place] == nil { waiting.insert(graph.configuration.sites[edition.site].slug) }
             }
         }
         for slug in waiting.sorted() {
@@ -207,7 +230,8 @@ struct VariantWriter {
 
     /// Whatever lies in the docroots and is not in the manifest goes: a withdrawn page must not stay behind.
     private func deleteStrays(_ transaction: OutputTransaction) throws(FileError) {
-        for (folder, host) in [(name, false), (name + ".hosts", true)] {
+        let made = Set(manifest.files.map(\.place))
+        for (folder, host) in [(name, false), (name + ".hosts", true)] where !transaction.isNew(folder + "/") {
             let location = transaction.root + "/" + folder
             guard FileSystem.kind(location) == .directory else { continue }
             for path in try FileSystem.filesBelow(location) {
@@ -215,17 +239,19 @@ struct VariantWriter {
                 let place = Manifest.Place(
                     host: slash.map { String(path[..<$0]) },
                     path: slash.map { String(path[path.index(after: $0)...]) } ?? path)
-                if manifest.files[place] != nil { continue }
+                if made.contains(place) { continue }
                 transaction.delete(folder + "/" + path)
             }
         }
     }
 
     /// A page that goes must not live on in a list or link of a site that stays as it is.
-    private mutating func checkWithdrawn(_ previous: Manifest, _ transaction: OutputTransaction) {
+    private mutating func checkWithdrawn(_ previous: [Manifest.Place: Manifest.Entry], _ transaction: OutputTransaction)
+    {
         let configuration = site.graph.configuration
-        let gone = previous.files.filter { place, entry in
-            entry.site != nil && selection.contains(slug: entry.site, configuration) && manifest.files[place] == nil
+        let made = manifest.byPlace
+        let gone = previous.filter { place, entry in
+            entry.site != nil && selection.contains(slug: entry.site, configuration) && made[place] == nil
         }
         guard !gone.isEmpty else { return }
         let addresses = gone.keys.map { place -> (host: String?, path: String) in
@@ -234,7 +260,7 @@ struct VariantWriter {
         }.sorted { $0.path < $1.path }
         let origins = Dictionary(site.graph.docroots.map { ($0.site ?? "", $0.origin) }) { first, _ in first }
         var showing: [String: Set<String>] = [:]
-        for (place, entry) in previous.files {
+        for (place, entry) in previous {
             guard let slug = entry.site, !selection.contains(slug: slug, configuration),
                 place.text.hasSuffix(".html") || place.text.hasSuffix(".xml")
             else { continue }

@@ -1,4 +1,5 @@
 import PortalBase
+import Search
 import SiteModel
 
 /// The sites as they are right now, in memory: pages are drawn when somebody asks for them, so that a change costs the
@@ -32,7 +33,7 @@ actor PreviewSite {
     init(request: BuildRequest, report: @escaping @Sendable ([Diagnostic]) -> Void) {
         self.request = request
         self.report = report
-        assembler = SiteAssembler(request: request, progress: .silent, cache: AssemblyCache())
+        assembler = SiteAssembler(request: request, clock: .silent, cache: PageCache())
     }
 
     var variantNames: [String] { variants.map(\.site.graph.variant.name) }
@@ -144,15 +145,16 @@ actor PreviewSite {
         if variants[index].searchFiles == nil {
             let site = variants[index].site
             let outputs = site.plan.outputs
-            let bodies = parallelMap(outputs.count, jobs: request.jobs) { number, _ -> (Int, [UInt8])? in
+            let found = parallelMap(outputs.count, jobs: request.jobs) { number, _ -> (Int, SearchDocument)? in
                 // A page that cannot be drawn is not found either; its errors show where it is opened.
                 guard case .node(let node, 1, _) = outputs[number].job,
-                    let content = (try? site.renderer.render(outputs[number]))?.content
+                    let content = (try? site.renderer.render(outputs[number]))?.content,
+                    let document = SearchStage.document(node, content, site.graph)
                 else { return nil }
-                return (node, content)
+                return (node, document)
             }
-            let contents = Dictionary(bodies.compactMap { $0 }) { first, _ in first }
-            let files = SearchStage(graph: site.graph, jobs: request.jobs).run(contents)
+            let documents = Dictionary(found.compactMap { $0 }) { first, _ in first }
+            let files = SearchStage(graph: site.graph, jobs: request.jobs).run(documents)
             variants[index].searchFiles = Dictionary(files.map { ($0.path, $0.bytes) }) { first, _ in first }
         }
         return variants[index].searchFiles?[path]

@@ -6,15 +6,14 @@ import Templates
 /// Fills a document's slots for one audience: links resolved, images, directives drawn by the theme.
 struct BodyAssembler: Sendable {
     let graph: SiteGraph
-    /// Documents by node, nil for nodes without a page.
-    let documents: [MarkdownDocument?]
+    let bodies: PageBodies
     let plan: RenderPlan
     let images: ImagePlan
     let loaded: LoadedContent
     let forms: FormPages
 
-    func replacing(_ graph: SiteGraph, _ documents: [MarkdownDocument?], _ loaded: LoadedContent) -> BodyAssembler {
-        BodyAssembler(graph: graph, documents: documents, plan: plan, images: images, loaded: loaded, forms: forms)
+    func replacing(_ graph: SiteGraph, _ bodies: PageBodies, _ loaded: LoadedContent) -> BodyAssembler {
+        BodyAssembler(graph: graph, bodies: bodies, plan: plan, images: images, loaded: loaded, forms: forms)
     }
 
     /// What is still open while a body is put together.
@@ -26,8 +25,10 @@ struct BodyAssembler: Sendable {
     }
 
     /// - Returns: the body's HTML; findings go to `diagnostics`.
-    func html(of node: Int, theme: Theme, diagnostics: inout [Diagnostic]) -> [UInt8] {
-        guard let page = graph.nodes[node].page, let document = documents[node] else { return [] }
+    func html(
+        of node: Int, _ document: MarkdownDocument, theme: Theme, diagnostics: inout [Diagnostic]
+    ) -> [UInt8] {
+        guard let page = graph.nodes[node].page else { return [] }
         guard !document.slots.isEmpty else { return document.html }
         var out: [UInt8] = []
         out.reserveCapacity(document.html.count + document.slots.count * 48)
@@ -75,7 +76,7 @@ struct BodyAssembler: Sendable {
             href = url
             external = url.lowercased().hasPrefix("http")
         case .fragment(let name):
-            checkAnchor(name, in: graph.nodeIndex(ofSource: page.path), position, &diagnostics)
+            checkAnchor(name, in: node, position, &diagnostics)
             href = destination
         case .page(let node, let fragment):
             if let fragment { checkAnchor(fragment, in: node, position, &diagnostics) }
@@ -107,11 +108,11 @@ struct BodyAssembler: Sendable {
             return .none
         }
         out += "<a href=\"".utf8
-        appendEscapedHTML(href.utf8, to: &out)
+        appendEscapedHTML(href, to: &out)
         out += "\"".utf8
         if !title.isEmpty {
             out += " title=\"".utf8
-            appendEscapedHTML(title.utf8, to: &out)
+            appendEscapedHTML(title, to: &out)
             out += "\"".utf8
         }
         if external { out += " rel=\"noopener external\" class=\"external\"".utf8 }
@@ -137,11 +138,13 @@ struct BodyAssembler: Sendable {
     }
 
     private func checkAnchor(
-        _ name: String, in node: Int?, _ position: SourcePosition, _ diagnostics: inout [Diagnostic]
+        _ name: String, in node: Int, _ position: SourcePosition, _ diagnostics: inout [Diagnostic]
     ) {
-        guard let node, let document = documents[node], !name.isEmpty, !name.hasPrefix("fn") else { return }
-        guard !document.headings.contains(where: { $0.anchor == name }) else { return }
-        let hint = nearestName(to: name, among: document.headings.map(\.anchor))
+        guard let page = graph.nodes[node].page, !name.isEmpty, !name.hasPrefix("fn"),
+            !bodies.facts(of: node, page).has(anchor: name)
+        else { return }
+        var known: [Diagnostic] = []
+        let hint = nearestName(to: name, among: bodies.document(of: page, &known).headings.map(\.anchor))
         diagnostics.append(
             Diagnostic(
                 "dead-anchor", position,
@@ -209,12 +212,12 @@ struct BodyAssembler: Sendable {
             return
         }
         out += "<img src=\"".utf8
-        appendEscapedHTML(path.utf8, to: &out)
+        appendEscapedHTML(path, to: &out)
         out += "\" alt=\"".utf8
-        appendEscapedHTML(alternative.utf8, to: &out)
+        appendEscapedHTML(alternative, to: &out)
         if !title.isEmpty {
             out += "\" title=\"".utf8
-            appendEscapedHTML(title.utf8, to: &out)
+            appendEscapedHTML(title, to: &out)
         }
         out += "\" loading=\"lazy\">".utf8
     }

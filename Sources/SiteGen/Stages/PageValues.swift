@@ -6,32 +6,45 @@ import Templates
 
 /// Builds the values that templates see, from the point of view of one edition: addresses are as its pages write them,
 /// dates as its language does. This file is the contract of the theme language's names.
-struct PageValues: Sendable {
+final class PageValues: Sendable {
     let graph: SiteGraph
-    let documents: [MarkdownDocument?]
+    let bodies: PageBodies
     let theme: Theme
     /// The edition whose pages are drawn.
     let edition: Int
-    private let local: LocalText
+    fileprivate let local: LocalText
 
-    init(graph: SiteGraph, documents: [MarkdownDocument?], theme: Theme, edition: Int) {
+    init(graph: SiteGraph, bodies: PageBodies, theme: Theme, edition: Int) {
         self.graph = graph
-        self.documents = documents
+        self.bodies = bodies
         self.theme = theme
         self.edition = edition
         local = LocalText(theme: theme, language: graph.editions[edition].language)
     }
 
-    private var zone: ZoneOffset { graph.configuration.group.zone }
-    private var language: String { graph.editions[edition].language }
+    // Keys of the small scopes that every page makes.
+    private static let title = Key("title")
+    private static let path = Key("path")
+    private static let text = Key("text")
+    private static let anchor = Key("anchor")
+    private static let isSub = Key("isSub")
+    private static let name = Key("name")
+    private static let count = Key("count")
+    private static let tag = Key("tag")
+    private static let url = Key("url")
+    private static let language = Key("language")
+    private static let isTranslation = Key("isTranslation")
+
+    fileprivate var zone: ZoneOffset { graph.configuration.group.zone }
+    fileprivate var language: String { graph.editions[edition].language }
     private var docroot: Int { graph.editions[edition].docroot }
 
     /// The absolute URL of a path of this edition's docroot.
     func absolute(_ path: String) -> String { graph.href(path, in: docroot, from: -1) }
 
-    private func own(_ path: String) -> Value { .text(percentEncodedPath(graph.editions[edition].path + path)) }
+    fileprivate func own(_ path: String) -> Value { .text(percentEncodedPath(graph.editions[edition].path + path)) }
 
-    private func href(_ node: Int) -> Value { .text(graph.href(node, from: docroot)) }
+    fileprivate func href(_ node: Int) -> Value { .text(graph.href(node, from: docroot)) }
 
     // MARK: Site and chrome
 
@@ -123,21 +136,7 @@ struct PageValues: Sendable {
     // MARK: Lists
 
     /// What a list shows of a page.
-    func card(_ index: Int) -> Value {
-        let node = graph.nodes[index]
-        let front = node.page?.front
-        let date = front?.date?.date(in: zone)
-        let other = graph.editions[node.edition].language
-        return .fields([
-            "title": .text(node.title), "path": href(index), "summary": .optional(summary(index)),
-            "date": .optional(date.map(local.date)), "isoDate": .optional(date?.text),
-            "sample": .flag(front?.sample ?? false), "weight": .flag((front?.weight ?? 0) != 0),
-            // Set where the page has no version in this language.
-            "foreign": other == language
-                ? .nothing
-                : .fields(["tag": .text(LanguageCode.tag(other)), "name": .text(languageName(other))]),
-        ])
-    }
+    func card(_ index: Int) -> Value { .scope(CardScope(values: self, index: index)) }
 
     private func link(_ index: Int) -> Value {
         .fields(["title": .text(graph.nodes[index].title), "path": href(index)])
@@ -146,8 +145,9 @@ struct PageValues: Sendable {
     /// The written summary, or the first words of the page.
     func summary(_ index: Int) -> String? {
         if let written = graph.nodes[index].page?.front.summary { return written }
-        guard let excerpt = documents[index]?.excerpt, !excerpt.isEmpty else { return nil }
-        return excerpt
+        guard let page = graph.nodes[index].page else { return nil }
+        let excerpt = bodies.facts(of: index, page).excerpt
+        return excerpt.isEmpty ? nil : excerpt
     }
 
     /// A subsection with its newest pages.
@@ -169,94 +169,31 @@ struct PageValues: Sendable {
 
     // MARK: Pages
 
-    /// Every name of `page` with nothing in it: what pages without a source file start from.
-    func blankPage(title: String, path: String) -> [String: Value] {
-        let home = graph.editions[edition].home
-        var fields: [String: Value] = [
-            "title": .text(title), "path": .text(percentEncodedPath(path)), "canonical": .text(absolute(path)),
-            "isHome": .flag(false), "isSection": .flag(true), "isArticle": .flag(false), "sample": .flag(false),
-            "hasTerms": .flag(false), "twins": .list(twins(home)), "column": column(home),
-            "trail": .list([crumb(home)]),
-            "content": .html([]),
-        ]
-        for name in [
-            "summary", "type", "date", "isoDate", "pubDate", "updated", "isoUpdated", "source", "author", "reviewedBy",
-            "reviewedAt", "legalBasis", "disclosure", "keywords", "neighbours", "toc", "document", "extra",
-            "characters", "minutes", "mapReviewNo", "archive", "related", "attachments",
-        ] { fields[name] = .nothing }
-        for name in ["tags", "taxonomies", "alternates"] { fields[name] = .list([]) }
-        return fields
+    /// `page` for what no source file stands for: a title and a place.
+    func blankPage(title: String, path: String) -> Value {
+        .scope(BlankScope(values: self, title: title, path: path))
     }
 
-    /// `page`: everything about the page itself.
-    func page(_ index: Int, path: String, content: [UInt8]) -> Value {
-        let node = graph.nodes[index]
-        let front = node.page?.front ?? FrontMatter()
-        var fields = blankPage(title: node.title, path: path)
-        fields["summary"] = .optional(summary(index))
-        fields["content"] = .html(content)
-        fields["isHome"] = .flag(node.kind == .home)
-        fields["isSection"] = .flag(node.kind == .section)
-        fields["isArticle"] = .flag(node.kind == .page)
-        fields["type"] = .optional(front.type)
-        fields["sample"] = .flag(front.sample)
-        let date = front.date?.date(in: zone)
-        let updated = front.updated?.date(in: zone)
-        fields["date"] = .optional(date.map(local.date))
-        fields["isoDate"] = .optional(date?.text)
-        fields["pubDate"] = .optional((front.date ?? front.updated)?.minuteText(in: zone))
-        fields["updated"] = .optional(updated.map(local.date))
-        fields["isoUpdated"] = .optional(updated?.text)
-        fields["source"] = .optional(front.source)
-        fields["author"] = .optional(front.author)
-        fields["reviewedBy"] = .optional(front.reviewedBy)
-        fields["reviewedAt"] = .optional(front.reviewedAt)
-        fields["legalBasis"] = .optional(front.legalBasis)
-        fields["disclosure"] = .optional(front.disclosure?.rawValue)
-        fields["mapReviewNo"] = .optional(front.mapReviewNo)
-        fields["tags"] = .list(terms("tags", front))
-        fields["taxonomies"] = .list(taxonomies(front))
-        fields["hasTerms"] = .flag(!front.terms.isEmpty)
-        let tags = front.terms["tags"] ?? []
-        fields["keywords"] = .optional(tags.isEmpty ? nil : tags.joined(separator: ","))
-        fields["trail"] = .list(graph.trail(index).dropLast().map(crumb))
-        fields["twins"] = .list(twins(index))
-        fields["alternates"] = .list(alternates(index))
-        if node.previous != nil || node.next != nil {
-            fields["neighbours"] = .fields([
-                "previous": node.previous.map(card) ?? .nothing, "next": node.next.map(card) ?? .nothing,
-            ])
-        }
-        fields["related"] = Self.items(node.kind == .page ? graph.related(index).map(card) : [])
-        fields["attachments"] = Self.items(attachments(node))
-        fields["toc"] = tableOfContents(index)
-        if let characters = documents[index]?.characters, characters > 0 {
-            fields["characters"] = .text(local.number(characters))
-            // People read about 400 Chinese characters a minute.
-            fields["minutes"] = .text(local.number(max(1, (characters + 200) / 400)))
-        }
-        fields["document"] = document(node, front)
-        fields["column"] = column(index)
-        fields["archive"] = archive(index)
-        fields["extra"] = front.extra.map(Self.plain) ?? .nothing
-        return .fields(fields)
+    /// `page`: everything about the page itself, made as a template asks for it.
+    func page(_ index: Int, path: String, content: [UInt8], document: MarkdownDocument?) -> Value {
+        .scope(PageScope(values: self, index: index, path: path, content: content, document: document))
     }
 
     /// A list that is written with a frame round it: nothing where it is empty, so that the frame goes too.
-    private static func items(_ values: [Value]) -> Value {
+    fileprivate static func items(_ values: [Value]) -> Value {
         values.isEmpty ? .nothing : .fields(["items": .list(values)])
     }
 
-    private func terms(_ key: String, _ front: FrontMatter) -> [Value] {
+    fileprivate func terms(_ key: String, _ terms: [String: [String]]) -> [Value] {
         guard let taxonomy = graph.editions[edition].taxonomies.first(where: { $0.key == key }) else { return [] }
-        return (front.terms[key] ?? []).compactMap { name in
+        return (terms[key] ?? []).compactMap { name in
             taxonomy.index[name].map { term(taxonomy, taxonomy.terms[$0]) }
         }
     }
 
-    private func taxonomies(_ front: FrontMatter) -> [Value] {
+    fileprivate func taxonomies(_ own: [String: [String]]) -> [Value] {
         graph.configuration.taxonomies.compactMap { taxonomy in
-            let terms = terms(taxonomy.key, front)
+            let terms = terms(taxonomy.key, own)
             guard !terms.isEmpty else { return nil }
             return .fields([
                 "key": .text(taxonomy.key), "name": .text(taxonomy.name.text(language)), "terms": .list(terms),
@@ -265,13 +202,14 @@ struct PageValues: Sendable {
     }
 
     func term(_ taxonomy: SiteGraph.Taxonomy, _ term: SiteGraph.Term) -> Value {
-        .fields([
-            "name": .text(term.name), "path": own("\(taxonomy.key)/\(term.slug)/"),
-            "count": .text(local.number(term.nodes.count)),
-        ])
+        .scope(
+            FewFields([
+                (Self.name, .text(term.name)), (Self.path, own("\(taxonomy.key)/\(term.slug)/")),
+                (Self.count, .text(local.number(term.nodes.count))),
+            ]))
     }
 
-    private func attachments(_ node: SiteGraph.Node) -> [Value] {
+    fileprivate func attachments(_ node: SiteGraph.Node) -> [Value] {
         node.attachments.map { graph.files[$0] }
             .filter { !FileFacts($0).isShownInPages }
             .map { file in
@@ -283,66 +221,74 @@ struct PageValues: Sendable {
             }
     }
 
-    private func crumb(_ index: Int) -> Value {
+    fileprivate func crumb(_ index: Int) -> Value {
         let node = graph.nodes[index]
         let title = node.kind == .home ? graph.site(of: node).name.text(language) : node.title
-        return .fields(["title": .text(title), "path": href(index)])
+        return .scope(FewFields([(Self.title, .text(title)), (Self.path, href(index))]))
     }
 
     /// Headings of levels 2 and 3, where there are enough to be worth a list.
-    private func tableOfContents(_ index: Int) -> Value {
-        let headings = (documents[index]?.headings ?? []).filter { $0.level == 2 || $0.level == 3 }
+    fileprivate func tableOfContents(_ document: MarkdownDocument) -> Value {
+        let headings = document.headings.filter { $0.level == 2 || $0.level == 3 }
         guard headings.count >= 3 else { return .nothing }
         return Self.items(
-            headings.map {
-                .fields(["text": .text($0.text), "anchor": .text($0.anchor), "isSub": .flag($0.level == 3)])
+            headings.map { heading in
+                .scope(
+                    FewFields([
+                        (Self.text, .text(heading.text)), (Self.anchor, .text(heading.anchor)),
+                        (Self.isSub, .flag(heading.level == 3)),
+                    ]))
             })
     }
 
-    private func languageName(_ language: String) -> String {
+    fileprivate func languageName(_ language: String) -> String {
         theme.strings[language]?["languageName"] ?? LanguageCode.tag(language)
     }
 
     /// The same page in other languages; the other languages' home pages where there is no translation.
-    private func twins(_ index: Int) -> [Value] {
+    fileprivate func twins(_ index: Int) -> [Value] {
         let node = graph.nodes[index]
         let edition = graph.editions[node.edition]
         return graph.editions.filter { $0.site == edition.site && $0.language != edition.language }.map { other in
             let twin = node.twins.first { $0.language == other.language }?.node
-            return .fields([
-                "language": .text(other.language), "tag": .text(LanguageCode.tag(other.language)),
-                "name": .text(languageName(other.language)), "path": href(twin ?? other.home),
-                "isTranslation": .flag(twin != nil),
-            ])
+            return .scope(
+                FewFields([
+                    (Self.language, .text(other.language)), (Self.tag, .text(LanguageCode.tag(other.language))),
+                    (Self.name, .text(languageName(other.language))), (Self.path, href(twin ?? other.home)),
+                    (Self.isTranslation, .flag(twin != nil)),
+                ]))
         }
     }
 
     /// `hreflang` links: only where a real translation exists, itself included, so that they are reciprocal.
-    private func alternates(_ index: Int) -> [Value] {
+    fileprivate func alternates(_ index: Int) -> [Value] {
         let node = graph.nodes[index]
         guard !node.twins.isEmpty else { return [] }
         let all: [(language: String, node: Int)] = node.twins + [(graph.editions[node.edition].language, index)]
         return all.sorted { $0.language < $1.language }.map { version -> Value in
-            .fields(["tag": .text(LanguageCode.tag(version.language)), "url": .text(graph.canonical(version.node))])
+            .scope(
+                FewFields([
+                    (Self.tag, .text(LanguageCode.tag(version.language))),
+                    (Self.url, .text(graph.canonical(version.node))),
+                ]))
         }
     }
 
     /// The column (栏目) that the page tags name: the nearest section, or the site's home.
-    private func column(_ index: Int) -> Value {
+    fileprivate func column(_ index: Int) -> Value {
         let section = graph.nodes[index].kind == .page ? graph.nodes[index].parent ?? index : index
         let node = graph.nodes[section]
-        let front = node.page?.front
         let name = node.kind == .home ? graph.site(of: node).name.text(language) : node.title
-        let tags = front?.terms["tags"] ?? []
+        let tags = node.page?.front.terms["tags"] ?? []
         return .fields([
             "name": .text(name), "description": .text(summary(section) ?? name),
             "keywords": .text(tags.isEmpty ? name : tags.joined(separator: ",")),
-            "type": .text(front?.extra?["column_type"]?.scalar ?? name),
+            "type": .text(node.page?.front.extra?["column_type"]?.scalar ?? name),
         ])
     }
 
-    private func document(_ node: SiteGraph.Node, _ front: FrontMatter) -> Value {
-        guard let document = front.document else { return .nothing }
+    fileprivate func document(_ node: SiteGraph.Node) -> Value {
+        guard let document = node.page?.front.document else { return .nothing }
         let isValid = (document.status == nil || document.status == "有效") && node.relations.replacedBy == nil
         var fields: [String: Value] = [
             "number": .optional(document.number), "issuer": .optional(document.issuer),
@@ -363,7 +309,7 @@ struct PageValues: Sendable {
     }
 
     /// A section's years and months with their counts.
-    private func archive(_ index: Int) -> Value {
+    fileprivate func archive(_ index: Int) -> Value {
         let periods = graph.archive(of: index)
         guard !periods.isEmpty else { return .nothing }
         return .fields([
@@ -383,11 +329,171 @@ struct PageValues: Sendable {
     }
 
     /// Free front matter as template values.
-    private static func plain(_ node: YAMLNode) -> Value {
+    fileprivate static func plain(_ node: YAMLNode) -> Value {
         switch node.value {
         case .scalar(let text, _): node.isNull ? .nothing : .text(text)
         case .list(let items): .list(items.map(plain))
         case .map(let pairs): .fields(Dictionary(pairs.map { ($0.key, plain($0.value)) }) { first, _ in first })
+        }
+    }
+}
+
+/// What a list shows of a page.
+private final class CardScope: Scope {
+    private enum Field: String, CaseIterable { case title, path, summary, date, isoDate, sample, weight, foreign }
+    private static let table = KeyTable<Field>()
+
+    private let values: PageValues
+    private let index: Int
+
+    init(values: PageValues, index: Int) {
+        self.values = values
+        self.index = index
+    }
+
+    func value(_ key: Key) -> Value? {
+        guard let field = Self.table[key] else { return nil }
+        let node = values.graph.nodes[index]
+        switch field {
+        case .title: return .text(node.title)
+        case .path: return values.href(index)
+        case .summary: return .optional(values.summary(index))
+        case .date: return .optional(node.page?.front.date.map { values.local.date($0.date(in: values.zone)) })
+        case .isoDate: return .optional(node.page?.front.date.map { $0.date(in: values.zone).text })
+        case .sample: return .flag(node.page?.front.sample ?? false)
+        case .weight: return .flag((node.page?.front.weight ?? 0) != 0)
+        // Set where the page has no version in this language.
+        case .foreign:
+            let other = values.graph.editions[node.edition].language
+            return other == values.language
+                ? .nothing
+                : .fields(["tag": .text(LanguageCode.tag(other)), "name": .text(values.languageName(other))])
+        }
+    }
+}
+
+/// The names of `page`.
+private enum PageField: String, CaseIterable {
+    case title, path, canonical, isHome, isSection, isArticle, sample, hasTerms, twins, column, trail, content, summary
+    case type, date, isoDate, pubDate, updated, isoUpdated, source, author, reviewedBy, reviewedAt, legalBasis
+    case disclosure, keywords, neighbours, toc, document, extra, characters, minutes, mapReviewNo, archive, related
+    case attachments, tags, taxonomies, alternates
+
+    static let table = KeyTable<PageField>()
+}
+
+/// `page` where no source file stands for it: the home page's place, and nothing of an article.
+private final class BlankScope: Scope {
+    private let values: PageValues
+    private let title: String
+    private let path: String
+
+    init(values: PageValues, title: String, path: String) {
+        self.values = values
+        self.title = title
+        self.path = path
+    }
+
+    func value(_ key: Key) -> Value? {
+        guard let field = PageField.table[key] else { return nil }
+        let home = values.graph.editions[values.edition].home
+        switch field {
+        case .title: return .text(title)
+        case .path: return .text(percentEncodedPath(path))
+        case .canonical: return .text(values.absolute(path))
+        case .isSection: return .flag(true)
+        case .isHome, .isArticle, .sample, .hasTerms: return .flag(false)
+        case .twins: return .list(values.twins(home))
+        case .column: return values.column(home)
+        case .trail: return .list([values.crumb(home)])
+        case .content: return .html([])
+        case .tags, .taxonomies, .alternates: return .list([])
+        default: return .nothing
+        }
+    }
+}
+
+/// `page` of a node.
+private final class PageScope: Scope {
+    private static let noTerms: [String: [String]] = [:]
+
+    private let values: PageValues
+    private let index: Int
+    private let path: String
+    private let content: [UInt8]
+    private let document: MarkdownDocument?
+
+    init(values: PageValues, index: Int, path: String, content: [UInt8], document: MarkdownDocument?) {
+        self.values = values
+        self.index = index
+        self.path = path
+        self.content = content
+        self.document = document
+    }
+
+    /// The page's own body; pages of a list after the first read it when a theme asks.
+    private var body: MarkdownDocument {
+        if let document { return document }
+        var ignored: [Diagnostic] = []
+        return values.graph.nodes[index].page.map { values.bodies.document(of: $0, &ignored) } ?? .empty
+    }
+
+    func value(_ key: Key) -> Value? {
+        guard let field = PageField.table[key] else { return nil }
+        let node = values.graph.nodes[index]
+        // Asked member by member: copying a whole head for each name would cost more than the rest.
+        let page = node.page
+        let zone = values.zone
+        switch field {
+        case .title: return .text(node.title)
+        case .path: return .text(percentEncodedPath(path))
+        case .canonical: return .text(values.absolute(path))
+        case .summary: return .optional(values.summary(index))
+        case .content: return .html(content)
+        case .isHome: return .flag(node.kind == .home)
+        case .isSection: return .flag(node.kind == .section)
+        case .isArticle: return .flag(node.kind == .page)
+        case .type: return .optional(page?.front.type)
+        case .sample: return .flag(page?.front.sample ?? false)
+        case .date: return .optional(page?.front.date.map { values.local.date($0.date(in: zone)) })
+        case .isoDate: return .optional(page?.front.date?.date(in: zone).text)
+        case .pubDate: return .optional((page?.front.date ?? page?.front.updated)?.minuteText(in: zone))
+        case .updated: return .optional(page?.front.updated.map { values.local.date($0.date(in: zone)) })
+        case .isoUpdated: return .optional(page?.front.updated?.date(in: zone).text)
+        case .source: return .optional(page?.front.source)
+        case .author: return .optional(page?.front.author)
+        case .reviewedBy: return .optional(page?.front.reviewedBy)
+        case .reviewedAt: return .optional(page?.front.reviewedAt)
+        case .legalBasis: return .optional(page?.front.legalBasis)
+        case .disclosure: return .optional(page?.front.disclosure?.rawValue)
+        case .mapReviewNo: return .optional(page?.front.mapReviewNo)
+        case .tags: return .list(values.terms("tags", page?.front.terms ?? Self.noTerms))
+        case .taxonomies: return .list(values.taxonomies(page?.front.terms ?? Self.noTerms))
+        case .hasTerms: return .flag(!(page?.front.terms.isEmpty ?? true))
+        case .keywords:
+            let tags = page?.front.terms["tags"] ?? []
+            return .optional(tags.isEmpty ? nil : tags.joined(separator: ","))
+        case .trail: return .list(values.graph.trail(index).dropLast().map(values.crumb))
+        case .twins: return .list(values.twins(index))
+        case .alternates: return .list(values.alternates(index))
+        case .neighbours:
+            guard node.previous != nil || node.next != nil else { return .nothing }
+            return .fields([
+                "previous": node.previous.map(values.card) ?? .nothing, "next": node.next.map(values.card) ?? .nothing,
+            ])
+        case .related:
+            return PageValues.items(node.kind == .page ? values.graph.related(index).map(values.card) : [])
+        case .attachments: return PageValues.items(values.attachments(node))
+        case .toc: return values.tableOfContents(body)
+        case .characters, .minutes:
+            let characters = body.characters
+            guard characters > 0 else { return .nothing }
+            // People read about 400 Chinese characters a minute.
+            return .text(values.local.number(field == .characters ? characters : max(1, (characters + 200) / 400)))
+        case .document: return values.document(node)
+        case .column: return values.column(index)
+        case .archive: return values.archive(index)
+        case .extra: return page?.front.extra.map(PageValues.plain) ?? .nothing
         }
     }
 }

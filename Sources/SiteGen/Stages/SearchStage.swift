@@ -7,10 +7,21 @@ struct SearchStage {
     let graph: SiteGraph
     let jobs: Int
 
-    /// - Parameter contents: the body of each node that was rendered.
+    /// One page as the index sees it, of its drawn body.
+    static func document(_ index: Int, _ content: [UInt8], _ graph: SiteGraph) -> SearchDocument? {
+        let node = graph.nodes[index]
+        guard let front = node.page?.front, front.inSearch else { return nil }
+        return SearchDocument(
+            title: node.title, identifiers: [front.document?.number, front.document?.index].compactMap { $0 },
+            text: PlainText.of(content), url: percentEncodedPath(node.path),
+            date: front.date?.date(in: graph.configuration.group.zone).text)
+    }
+
+    /// - Parameter documents: of each node that is to be found.
     /// - Returns: files of each docroot, their paths below it.
-    func run(_ contents: [Int: [UInt8]]) -> [(docroot: Int, path: String, bytes: [UInt8])] {
+    func run(_ documents: [Int: SearchDocument]) -> [(docroot: Int, path: String, bytes: [UInt8])] {
         var files: [(docroot: Int, path: String, bytes: [UInt8])] = []
+        let ordered = ordered(documents)
         for docroot in graph.docroots.indices {
             for language in graph.configuration.group.languages {
                 let editions = graph.editions.indices.filter {
@@ -20,7 +31,7 @@ struct SearchStage {
                 let groups = editions.map { edition in
                     (
                         graph.configuration.sites[graph.editions[edition].site].name.text(language),
-                        documents(edition, contents)
+                        ordered[edition]!
                     )
                 }
                 let index = SearchIndex(groups: groups, synonyms: synonyms(language), jobs: jobs)
@@ -32,25 +43,16 @@ struct SearchStage {
         return files
     }
 
-    /// Newest first, so that equally good results come in that order.
-    private func documents(_ edition: Int, _ contents: [Int: [UInt8]]) -> [SearchDocument] {
-        let nodes = contents.keys.filter {
-            graph.nodes[$0].edition == edition && (graph.nodes[$0].page?.front.inSearch ?? false)
-        }
-        let sorted = nodes.sorted { a, b in
-            let (x, y) = (graph.nodes[a].page?.front.date, graph.nodes[b].page?.front.date)
-            if x != y { return (x?.seconds ?? .min) > (y?.seconds ?? .min) }
-            return graph.nodes[a].path.utf8.lexicographicallyPrecedes(graph.nodes[b].path.utf8)
-        }
-        let zone = graph.configuration.group.zone
-        return parallelMap(sorted.count, jobs: jobs) { position, _ in
-            let index = sorted[position]
-            let node = graph.nodes[index]
-            let document = node.page?.front.document
-            return SearchDocument(
-                title: node.title, identifiers: [document?.number, document?.index].compactMap { $0 },
-                text: PlainText.of(contents[index] ?? []), url: percentEncodedPath(node.path),
-                date: node.page?.front.date?.date(in: zone).text)
+    /// Documents of each edition, the newest first, so that equally good results come in that order.
+    private func ordered(_ documents: [Int: SearchDocument]) -> [Int: [SearchDocument]] {
+        var nodes: [Int: [Int]] = Dictionary(uniqueKeysWithValues: graph.editions.indices.map { ($0, []) })
+        for index in documents.keys.sorted() { nodes[graph.nodes[index].edition]!.append(index) }
+        return nodes.mapValues { nodes in
+            nodes.sorted { a, b in
+                let (x, y) = (graph.nodes[a].page?.front.date, graph.nodes[b].page?.front.date)
+                if x != y { return (x?.seconds ?? .min) > (y?.seconds ?? .min) }
+                return graph.nodes[a].path.utf8.lexicographicallyPrecedes(graph.nodes[b].path.utf8)
+            }.map { documents[$0]! }
         }
     }
 

@@ -8,7 +8,7 @@ import Templates
 struct VariantRenderer: Sendable {
     private(set) var graph: SiteGraph
     let themes: [String: Theme]
-    private(set) var documents: [MarkdownDocument?]
+    private(set) var bodies: PageBodies
     private(set) var assembler: BodyAssembler
     let forms: FormPages
     private let images: ImagePlan
@@ -27,20 +27,22 @@ struct VariantRenderer: Sendable {
         var diagnostics: [Diagnostic] = []
         /// The page's own content, for the search index.
         var content: [UInt8]?
+        /// Addresses of other servers that the page links to.
+        var externalLinks: [(url: String, position: SourcePosition)] = []
     }
 
     init(
-        graph: SiteGraph, themes: [String: Theme], documents: [MarkdownDocument?], assembler: BodyAssembler,
+        graph: SiteGraph, themes: [String: Theme], bodies: PageBodies, assembler: BodyAssembler,
         forms: FormPages, images: ImagePlan, imageMaker: ImageMaker?, diagnostics: inout [Diagnostic]
     ) {
         self.graph = graph
         self.themes = themes
-        self.documents = documents
+        self.bodies = bodies
         self.assembler = assembler
         self.forms = forms
         self.images = images
         self.imageMaker = imageMaker
-        let values = Self.values(graph, documents, themes)
+        let values = Self.values(graph, bodies, themes)
         self.values = values
         let data = PageValues.data(graph.tables)
         var frames: [Value] = []
@@ -66,24 +68,22 @@ struct VariantRenderer: Sendable {
     }
 
     private static func values(
-        _ graph: SiteGraph, _ documents: [MarkdownDocument?], _ themes: [String: Theme]
+        _ graph: SiteGraph, _ bodies: PageBodies, _ themes: [String: Theme]
     ) -> [PageValues?] {
         graph.editions.indices.map { edition in
             themes[graph.configuration.sites[graph.editions[edition].site].theme].map {
-                PageValues(graph: graph, documents: documents, theme: $0, edition: edition)
+                PageValues(graph: graph, bodies: bodies, theme: $0, edition: edition)
             }
         }
     }
 
     /// The same renderer over a page whose body changed; what pages share stays as it was drawn.
-    func replacing(
-        _ node: Int, with document: MarkdownDocument, _ graph: SiteGraph, _ loaded: LoadedContent
-    ) -> VariantRenderer {
+    func replacing(_ node: Int, _ graph: SiteGraph, _ loaded: LoadedContent) -> VariantRenderer {
         var copy = self
         copy.graph = graph
-        copy.documents[node] = document
-        copy.assembler = assembler.replacing(graph, copy.documents, loaded)
-        copy.values = Self.values(graph, copy.documents, themes)
+        copy.bodies = bodies.forgetting(node)
+        copy.assembler = assembler.replacing(graph, copy.bodies, loaded)
+        copy.values = Self.values(graph, copy.bodies, themes)
         return copy
     }
 
@@ -100,23 +100,16 @@ struct VariantRenderer: Sendable {
         }
     }
 
-    /// Every address of another server that a page links to.
-    var externalLinks: [(url: String, position: SourcePosition)] {
-        documents.flatMap { document in
-            (document?.slots ?? []).compactMap { slot in
-                guard case .linkOpen(let destination, _, _, let position) = slot.slot,
-                    destination.hasPrefix("https://") || destination.hasPrefix("http://")
-                else { return nil }
-                return (destination, position)
-            }
-        }
-    }
+    /// A page's body as a document, with what was found in it.
+    typealias Parsed = (document: MarkdownDocument, diagnostics: [Diagnostic])
 
     /// The bytes of one output. Throws where a file of the source cannot be read or a picture not be made.
-    func render(_ output: RenderPlan.Output) throws(FileError) -> Rendered {
+    ///
+    /// - Parameter parsed: the page's document, where the caller has it already.
+    func render(_ output: RenderPlan.Output, _ parsed: Parsed? = nil) throws(FileError) -> Rendered {
         var rendered = Rendered()
         switch output.job {
-        case .node(let node, let listPage, let listPages): renderNode(node, listPage, listPages, &rendered)
+        case .node(let node, let listPage, let listPages): renderNode(node, listPage, listPages, parsed, &rendered)
         case .archive(let node, let period): rendered.bytes = renderArchive(node, period, &rendered.diagnostics)
         case .terms(let edition, let taxonomy):
             rendered.bytes = renderTerms(edition, taxonomy, &rendered.diagnostics)
@@ -157,20 +150,28 @@ struct VariantRenderer: Sendable {
         return rendered
     }
 
-    private func renderNode(_ index: Int, _ listPage: Int, _ listPages: Int, _ rendered: inout Rendered) {
+    private func renderNode(
+        _ index: Int, _ listPage: Int, _ listPages: Int, _ parsed: Parsed?, _ rendered: inout Rendered
+    ) {
         let node = graph.nodes[index]
         guard let values = values[node.edition] else { return }
         let theme = values.theme
         var content: [UInt8] = []
-        if listPage == 1 {
-            content = assembler.html(of: index, theme: theme, diagnostics: &rendered.diagnostics)
-            if let form = node.page?.front.form {
+        var document: MarkdownDocument?
+        if listPage == 1, let page = node.page {
+            let (own, found) = parsed ?? parse(page)
+            document = own
+            rendered.diagnostics += found
+            bodies.remember(PageBodies.Facts(own, of: page), of: index)
+            content = assembler.html(of: index, own, theme: theme, diagnostics: &rendered.diagnostics)
+            if let form = page.front.form {
                 content += forms.html(form, graph: graph, language: graph.editions[node.edition].language)
             }
-            if node.page != nil { rendered.content = content }
+            rendered.content = content
+            rendered.externalLinks = Self.externalLinks(own)
         }
         let path = listPage == 1 ? node.path : "\(node.path)page/\(listPage)/"
-        var fields: [String: Value] = ["page": values.page(index, path: path, content: content)]
+        var fields: [String: Value] = ["page": values.page(index, path: path, content: content, document: document)]
         switch node.kind {
         case .home, .section:
             let slice =
@@ -189,6 +190,21 @@ struct VariantRenderer: Sendable {
         rendered.bytes = Self.render(
             theme, layout(of: node, theme, &rendered.diagnostics), [frames[node.edition], .fields(fields)],
             &rendered.diagnostics)
+    }
+
+    private func parse(_ page: VisiblePage) -> Parsed {
+        var diagnostics: [Diagnostic] = []
+        let document = bodies.document(of: page, &diagnostics)
+        return (document, diagnostics)
+    }
+
+    private static func externalLinks(_ document: MarkdownDocument) -> [(url: String, position: SourcePosition)] {
+        document.slots.compactMap { slot in
+            guard case .linkOpen(let destination, _, _, let position) = slot.slot,
+                destination.hasPrefix("https://") || destination.hasPrefix("http://")
+            else { return nil }
+            return (destination, position)
+        }
     }
 
     /// The template that a page asks for, or its kind's. With `unknownKeys: warn` a layout of another generator's theme
@@ -224,7 +240,7 @@ struct VariantRenderer: Sendable {
         guard let values = values[edition] else { return [] }
         let title = titleText ?? values.theme.string(key, graph.editions[edition].language)
         var fields = more
-        fields["page"] = .fields(values.blankPage(title: title, path: graph.editions[edition].path + path))
+        fields["page"] = values.blankPage(title: title, path: graph.editions[edition].path + path)
         return Self.render(values.theme, template, [frames[edition], .fields(fields)], &diagnostics)
     }
 

@@ -1,0 +1,92 @@
+import Markdown
+import PortalBase
+import SiteModel
+import Synchronization
+
+/// The bodies of one audience's pages: read, cut and parsed when somebody draws them, and not kept. What other pages ask
+/// of a page is remembered.
+final class PageBodies: Sendable {
+    /// What lists and links of other pages need of a body.
+    struct Facts: Sendable, Equatable {
+        /// The first words; empty where the head has a summary, which stands in their place.
+        let excerpt: String
+        /// Hashes of the headings' anchors.
+        let anchors: [UInt64]
+
+        static let none = Facts(excerpt: "", anchors: [])
+
+        init(excerpt: String, anchors: [UInt64]) {
+            self.excerpt = excerpt
+            self.anchors = anchors
+        }
+
+        init(_ document: MarkdownDocument, of page: VisiblePage) {
+            excerpt = page.front.summary == nil ? document.excerpt : ""
+            anchors = document.headings.map { Facts.hash($0.anchor) }
+        }
+
+        func has(anchor: String) -> Bool { anchors.contains(Facts.hash(anchor)) }
+
+        /// FNV-1a: it only tells a dead anchor from a living one.
+        private static func hash(_ text: String) -> UInt64 {
+            text.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+        }
+    }
+
+    let engine: MarkdownEngine
+    private let variant: SiteConfiguration.Variant
+    /// By node.
+    private let known: Mutex<[Facts?]>
+
+    /// Directives that sitegen itself draws, besides the theme's.
+    static let ownLeaves: Set<String> = ["table", "form", "figure", "video", "live", "map"]
+
+    static func engine(configuration: SiteConfiguration, themes: [String: Theme]) -> MarkdownEngine {
+        let directives = themes.values.reduce(into: Set<String>()) { $0.formUnion($1.directives.keys) }
+        return MarkdownEngine(
+            containers: directives, leaves: ownLeaves.union(directives), rawHTML: configuration.rawHTML)
+    }
+
+    convenience init(engine: MarkdownEngine, graph: SiteGraph) {
+        self.init(engine: engine, variant: graph.variant, known: [Facts?](repeating: nil, count: graph.nodes.count))
+    }
+
+    private init(engine: MarkdownEngine, variant: SiteConfiguration.Variant, known: [Facts?]) {
+        self.engine = engine
+        self.variant = variant
+        self.known = Mutex(known)
+    }
+
+    /// The same without what was known of one node, whose body changed.
+    func forgetting(_ node: Int) -> PageBodies {
+        var facts = known.withLock { $0 }
+        facts[node] = nil
+        return PageBodies(engine: engine, variant: variant, known: facts)
+    }
+
+    /// Reads and parses a page's body.
+    func document(of page: VisiblePage, _ diagnostics: inout [Diagnostic]) -> MarkdownDocument {
+        guard let body = AudienceFilter.body(of: page, diagnostics: &diagnostics) else { return .empty }
+        return parse(cut(body, &diagnostics), of: page, &diagnostics)
+    }
+
+    /// What this audience sees of a body that was read for several at once.
+    func cut(_ body: AudienceFilter.UncutBody, _ diagnostics: inout [Diagnostic]) -> CutBody {
+        AudienceFilter.cut(body, for: variant, diagnostics: &diagnostics)
+    }
+
+    func parse(_ body: CutBody, of page: VisiblePage, _ diagnostics: inout [Diagnostic]) -> MarkdownDocument {
+        engine.render(body, path: page.path, diagnostics: &diagnostics)
+    }
+
+    /// Its findings are told when the page itself is drawn.
+    func facts(of node: Int, _ page: VisiblePage) -> Facts {
+        if let known = known.withLock({ $0[node] }) { return known }
+        var ignored: [Diagnostic] = []
+        let facts = Facts(document(of: page, &ignored), of: page)
+        remember(facts, of: node)
+        return facts
+    }
+
+    func remember(_ facts: Facts, of node: Int) { known.withLock { $0[node] = facts } }
+}
