@@ -233,6 +233,18 @@ package struct FileMark: Sendable, Equatable {
         (a.device, a.inode, a.size, a.modified, a.changed) == (b.device, b.inode, b.size, b.modified, b.changed)
     }
 
+    static let wordCount = 5
+
+    /// The mark as numbers, for a record.
+    package var words: [Int] { [Int(bitPattern: device), Int(bitPattern: inode), size, modified, changed] }
+
+    /// A mark out of a record, which keeps settled ones only.
+    init(words: [Int]) {
+        (device, inode) = (UInt(bitPattern: words[0]), UInt(bitPattern: words[1]))
+        (size, modified, changed) = (words[2], words[3], words[4])
+        isSettled = true
+    }
+
     /// Nil where there is no such file.
     package init?(_ path: String) {
         var info = stat()

@@ -41,6 +41,8 @@ package struct SHA256Digest: Sendable, Hashable, CustomStringConvertible {
     /// Lower-case hexadecimal, 64 digits.
     package var hex: String { hexText(bytes) }
 
+    package func append(to out: inout [UInt8]) { withUnsafeBytes(of: words) { out.append(contentsOf: $0) } }
+
     package func appendHex(to out: inout [UInt8]) {
         withUnsafeBytes(of: words) { bytes in
             for byte in bytes {

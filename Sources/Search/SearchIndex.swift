@@ -1,4 +1,4 @@
-import PortalBase
+package import PortalBase
 
 /// One page as the index sees it.
 package struct SearchDocument: Sendable {
@@ -16,6 +16,30 @@ package struct SearchDocument: Sendable {
         self.text = text
         self.url = url
         self.date = date
+    }
+
+    /// For a record of the page as it was indexed.
+    package func write(to writer: inout RecordWriter) {
+        writer.put(title)
+        writer.put(identifiers) { $0.put($1) }
+        writer.put(text)
+        writer.put(url)
+        writer.put(date ?? "")
+    }
+
+    package init(from reader: inout RecordReader) {
+        title = reader.text()
+        identifiers = reader.values { $0.text() }
+        text = reader.text()
+        url = reader.text()
+        let date = reader.text()
+        self.date = date.isEmpty ? nil : date
+    }
+
+    package var digest: SHA256Digest {
+        var writer = RecordWriter("")
+        write(to: &writer)
+        return SHA256Digest(of: writer.bytes)
     }
 }
 

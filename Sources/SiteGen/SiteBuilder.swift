@@ -17,6 +17,10 @@ struct BuildRequest: Sendable {
     var ignoresHosts = false
     var now: Instant
     var jobs: Int
+    /// Whether records of the last build may spare work.
+    var usesCache = true
+    /// Reads and compares everything, instead of trusting that files whose state is the same are the same.
+    var comparesContent = false
 }
 
 /// What a build found and did.
@@ -25,7 +29,9 @@ struct BuildReport: Sendable {
     fileprivate(set) var assembly: SiteAssembly?
     var diagnostics: [Diagnostic] = []
     var sourcePages = 0
-    /// What each variant's trees hold, and what formsapi gets of it.
+    /// How many files each variant's trees hold.
+    var trees: [(variant: String, files: Int)] = []
+    /// What each variant's trees hold, and what formsapi gets of it; empty where nothing had to be looked at.
     var variants: [(manifest: Manifest, runtime: [String: SHA256Digest])] = []
     var changed = 0
     var deleted = 0
@@ -53,22 +59,33 @@ struct SiteBuilder: Sendable {
     }
 
     private func build(_ report: inout BuildReport, _ diagnostics: inout [Diagnostic]) throws(FileError) {
-        let assembler = SiteAssembler(request: request, clock: clock, metrics: metrics)
+        clock.stage("look")
+        let transaction: OutputTransaction? =
+            if let output = request.output { try OutputTransaction(root: output) } else { nil }
+        if let transaction, let known = BuildCache.unchanged(request),
+            try refresh(known, transaction, &report)
+        {
+            return
+        }
+        let cache = BuildCache(request)
+        let assembler = SiteAssembler(request: request, clock: clock, cache: cache?.pages, metrics: metrics)
         guard let assembly = try assembler.assemble(&diagnostics) else { return }
         report.assembly = assembly
         report.sourcePages = assembly.loaded.pages.count
         let selection = SiteSelection(request.sites, assembly.loaded.configuration, diagnostics: &diagnostics)
         guard !selection.isEmpty else { return }
-        let transaction: OutputTransaction? =
-            if let output = request.output { try OutputTransaction(root: output) } else { nil }
         do {
             // Nothing is staged for a tree that will not be published.
             let isPublished = !selection.relevant(diagnostics).hasErrors
-            var writers = assembly.variants.map { variant in
-                VariantWriter(
-                    site: variant, selection: selection, transaction: isPublished ? transaction : nil, request: request)
+            clock.stage("compare")
+            var writers: [VariantWriter] = []
+            for variant in assembly.variants {
+                var writer = VariantWriter(
+                    site: variant, selection: selection, transaction: isPublished ? transaction : nil, request: request,
+                    cache: isPublished ? cache : nil)
+                try writer.begin()
+                writers.append(writer)
             }
-            for index in writers.indices { writers[index].begin() }
             clock.stage("render")
             let results = RenderPass(writers: writers, jobs: request.jobs, clock: clock).run()
             clock.stage("collect")
@@ -78,19 +95,77 @@ struct SiteBuilder: Sendable {
                 report.externalLinks += writers[index].externalLinks
                 report.variants.append((writers[index].manifest, writers[index].runtime))
             }
+            report.trees = report.variants.map { ($0.manifest.variant, $0.manifest.files.count) }
+            diagnostics = selection.relevant(diagnostics).located(assembly.loaded.configuration.mounts)
+            guard let transaction else { return }
+            if diagnostics.hasErrors {
+                try transaction.abandon()
+                return
+            }
+            clock.stage("write")
+            try cache?.invalidate()
+            try transaction.commit()
+            (report.changed, report.deleted, report.unchanged) = transaction.counts
+            guard let cache else { return }
+            clock.stage("record")
+            try record(&writers, assembly, diagnostics, cache)
         } catch {
             try transaction?.abandon()
             throw error
         }
-        diagnostics = selection.relevant(diagnostics).located(assembly.loaded.configuration.mounts)
-        guard let transaction else { return }
-        if diagnostics.hasErrors {
-            try transaction.abandon()
-            return
+    }
+
+    /// Nothing changed: only the instant in the manifests is new. False where a manifest is not what it was.
+    private func refresh(
+        _ known: TreeRecord, _ transaction: OutputTransaction, _ report: inout BuildReport
+    ) throws(FileError) -> Bool {
+        var manifests: [(path: String, bytes: [UInt8])] = []
+        for tree in known.trees {
+            let path = "\(tree.variant).manifest.json"
+            guard let bytes = try? FileSystem.read(transaction.root + "/" + path),
+                let dated = Manifest.dated(bytes, request.now), dated.undated == tree.manifest
+            else { return false }
+            manifests.append((path, dated.bytes))
         }
-        clock.stage("write")
+        for manifest in manifests { try transaction.put(manifest.path, manifest.bytes) }
         try transaction.commit()
+        report.sourcePages = known.sourcePages
+        report.trees = known.trees.map { ($0.variant, $0.files) }
         (report.changed, report.deleted, report.unchanged) = transaction.counts
+        report.unchanged += known.written.count
+        return true
+    }
+
+    /// Leaves what the next build can start from.
+    private func record(
+        _ writers: inout [VariantWriter], _ assembly: SiteAssembly, _ diagnostics: [Diagnostic], _ cache: BuildCache
+    ) throws(FileError) {
+        var written: [(path: String, mark: FileMark)] = []
+        var isSettled = diagnostics.isEmpty
+        for index in writers.indices {
+            guard let files = try writers[index].leaveRecord() else {
+                isSettled = false
+                continue
+            }
+            written += files
+        }
+        try cache.save("pages", cache.pages.record)
+        // Findings must be told again, so a tree with any is looked at again.
+        guard isSettled else { return }
+        let others = assembly.loaded.configuration.mounts.map { request.source + "/" + $0.from }
+        guard let sources = TreeRecord.look(request, others: others) else { return }
+        let trees = writers.map { writer in
+            (
+                variant: writer.manifest.variant, files: writer.manifest.files.count,
+                manifest: Manifest.dated(writer.manifest.bytes, request.now)!.undated
+            )
+        }
+        try cache.save(
+            "tree",
+            TreeRecord(
+                sources: sources, others: others, builtAt: request.now, nextChange: assembly.loaded.nextChange,
+                sourcePages: assembly.loaded.pages.count, trees: trees, written: written
+            ).bytes)
     }
 }
 

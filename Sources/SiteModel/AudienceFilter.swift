@@ -48,6 +48,9 @@ package final class VisiblePage: Sendable {
     package var front: FrontMatter { _read { yield source.front } }
     package var places: FrontMatter.Places { _read { yield source.places } }
     package let pairKey: String
+    /// Of the whole file, and of what the typed head is made from.
+    package var digest: SHA256Digest { source.digest }
+    package var identity: SHA256Digest { source.identity }
     /// What the page was made from, for the filter alone.
     fileprivate let source: LoadedPage
 

@@ -5,10 +5,13 @@ import PositionedYAML
 struct Cascades: Sendable {
     private let configuration: SiteConfiguration
     private let byFolder: [String: YAMLNode]
+    /// Digests of the heads that the cascades stand in.
+    private let digests: [String: SHA256Digest]
 
     init(_ sources: [PageSource], configuration: SiteConfiguration, diagnostics: inout [Diagnostic]) {
         self.configuration = configuration
         var byFolder: [String: YAMLNode] = [:]
+        var digests: [String: SHA256Digest] = [:]
         for source in sources {
             guard let cascade = source.head["cascade"] else { continue }
             guard source.place.form == .section, source.place.language == configuration.group.defaultLanguage else {
@@ -43,8 +46,10 @@ struct Cascades: Sendable {
                 }
             }
             byFolder["\(source.place.site)/\(source.place.folder)"] = cascade
+            digests["\(source.place.site)/\(source.place.folder)"] = source.headDigest
         }
         self.byFolder = byFolder
+        self.digests = digests
     }
 
     /// The page's own keys, then those of the nearest cascade, and so on outwards to the site's.
@@ -57,6 +62,17 @@ struct Cascades: Sendable {
         if case .scalar = source.head.value, !source.head.isNull { return source.head }
         if case .list = source.head.value { return source.head }
         return YAMLNode(value: .map(pairs), position: source.head.position)
+    }
+
+    /// What a page's effective head is made from.
+    func identity(of source: PageSource) -> SHA256Digest {
+        guard !digests.isEmpty else { return source.headDigest }
+        var bytes: [UInt8] = []
+        source.headDigest.append(to: &bytes)
+        for folder in ContentLayout.foldersAbove(source.place.folder, includingSelf: true) {
+            digests["\(source.place.site)/\(folder)"]?.append(to: &bytes)
+        }
+        return bytes.count == SHA256Digest.byteCount ? source.headDigest : SHA256Digest(of: bytes)
     }
 
     /// The audience of a file that lies in a folder without being a page.

@@ -35,7 +35,7 @@ package struct ContentLoader: Sendable {
         let cascades = Cascades(sources, configuration: configuration, diagnostics: &diagnostics)
         let made = parallelMap(sources.count, jobs: jobs) { index, _ in
             let source = sources[index]
-            guard let cache else { return self.page(source, cascades) }
+            guard let cache, cache.isLongLived, source.reading > 0 else { return self.page(source, cascades) }
             let key = PageCache.LoadedKey(
                 reading: source.reading, cascades: cascades.chain(site: source.place.site, folder: source.place.folder),
                 configuration: configurationDigest, now: now)
@@ -85,8 +85,9 @@ package struct ContentLoader: Sendable {
         let tables = data.tables(layout.data)
         let forms = data.forms(layout.forms)
         diagnostics += data.diagnostics
+        let changes = made.flatMap { [$0.0.front.date, $0.0.front.notBefore, $0.0.front.expires].compactMap { $0 } }
         return LoadedContent(
-            configuration: configuration, now: now, pages: kept, files: files, tables: tables, forms: forms,
+            configuration: configuration, now: now, nextChange: changes.filter { $0 > now }.min(), pages: kept, files: files, tables: tables, forms: forms,
             cascades: cascades)
     }
 
@@ -97,7 +98,7 @@ package struct ContentLoader: Sendable {
             cascades.effective(source), configuration: configuration, diagnostics: &diagnostics)
         let position = places.visibility ?? SourcePosition(path: source.place.file.path)
         let page = LoadedPage(
-            source, front: front, places: places,
+            source, identity: cascades.identity(of: source), front: front, places: places,
             visibility: VisibilityTag(tag: tag ?? VisibilityTag.failClosed, position: position))
         checkTags(page, source.tags, &diagnostics)
         // A draft may still lack its record of review: it is in no tree.

@@ -6,6 +6,8 @@ package import PositionedYAML
 package struct LoadedContent: Sendable {
     package let configuration: SiteConfiguration
     package let now: Instant
+    /// The first instant after `now` at which a page becomes due or ends by its own dates; nil where none does.
+    package let nextChange: Instant?
     package internal(set) var pages: [LoadedPage]
     package let files: [LoadedFile]
     package let tables: [LoadedTable]
@@ -59,12 +61,15 @@ package final class LoadedPage: Sendable {
     /// Of the written head, and of the whole file.
     package let headDigest: SHA256Digest
     package let digest: SHA256Digest
+    /// Of everything that the typed head is made from: the written head and those whose cascades reach it.
+    package let identity: SHA256Digest
     /// What reading the file told about its bytes.
     let known: SourceFile.Known
 
-    init(_ source: PageSource, front: FrontMatter, places: FrontMatter.Places, visibility: VisibilityTag) {
+    init(_ source: PageSource, identity: SHA256Digest, front: FrontMatter, places: FrontMatter.Places, visibility: VisibilityTag) {
         place = source.place
         headDigest = source.headDigest
+        self.identity = identity
         digest = source.digest
         known = source.known
         path = place.file.path

@@ -1,18 +1,41 @@
-import PortalBase
+package import PortalBase
 import PositionedYAML
 import Synchronization
 
-/// Page files that were read before, for a process that reads the same tree again and again.
+/// Page files that were read before, in this process or, by a record on the disk, in an earlier one.
 ///
 /// A file counts as unchanged while device, inode, size and both times are equal. Its change time must also lie some way
-/// back when it was read: two writes within one tick of the file system's clock look alike.
+/// back when it was read: two writes within one tick of the file system's clock look alike. Files with findings are
+/// read again every time.
 package final class PageCache: Sendable {
+    /// What was read of a page's file.
     private struct Entry {
-        let mark: FileMark
-        let result: (source: PageSource?, diagnostics: [Diagnostic])
+        let head: [UInt8]
+        let headDigest: SHA256Digest
+        let tags: [(tag: String, position: SourcePosition)]
+        let known: SourceFile.Known
+        /// The reading with its head parsed, in a process that goes on.
+        var source: PageSource?
     }
-    private let entries = Mutex<[String: Entry]>([:])
+
+    private struct State {
+        /// By location and path.
+        var entries: [String: Entry] = [:]
+        /// Digests of files that are not pages, by location.
+        var files: [String: (mark: FileMark, digest: SHA256Digest)] = [:]
+        /// Keys of entries that were asked for: what is gone from the tree leaves the record.
+        var used: Set<String> = []
+        var usedFiles: Set<String> = []
+    }
+
+    private let state = Mutex(State())
     private let readings = Atomic<Int>(0)
+    /// Whether heads stay parsed and pages made, for a process that reads the same tree again and again.
+    let isLongLived: Bool
+    /// Whether equal marks mean equal bytes; else everything is read and its digest taken.
+    private let trustsMarks: Bool
+
+    private static let format = "xinmi-pages/1"
 
     /// Everything that a page's typed head and its findings are made from.
     struct LoadedKey: Equatable {
@@ -23,25 +46,124 @@ package final class PageCache: Sendable {
     }
     private let loaded = Mutex<[String: (key: LoadedKey, result: (LoadedPage, [Diagnostic]))]>([:])
 
-    package init() {}
+    package init(isLongLived: Bool, trustsMarks: Bool = true, record: [UInt8] = []) {
+        self.isLongLived = isLongLived
+        self.trustsMarks = trustsMarks
+        guard trustsMarks, var reader = RecordReader(record, format: Self.format) else { return }
+        let pages = reader.values { reader -> (String, Entry) in
+            let key = reader.text()
+            let path = String(key.utf8.split(separator: 0).last.map { Substring($0) } ?? "")
+            let head = reader.blob()
+            let headDigest = reader.digest()
+            let tags = reader.values { reader in
+                (tag: reader.text(), position: SourcePosition(path: path, line: reader.number(), column: reader.number()))
+            }
+            let known = SourceFile.Known(
+                digest: reader.digest(), mark: reader.mark(), isText: reader.flag(), isPlain: reader.flag())
+            return (key, Entry(head: head, headDigest: headDigest, tags: tags, known: known))
+        }
+        let files = reader.values { reader in (reader.text(), (mark: reader.mark(), digest: reader.digest())) }
+        state.withLock { state in
+            state.entries = Dictionary(pages) { first, _ in first }
+            state.files = Dictionary(files) { first, _ in first }
+        }
+    }
+
+    /// What a later process can start from.
+    package var record: [UInt8] {
+        state.withLock { state in
+            var writer = RecordWriter(Self.format)
+            let keys = state.used.filter { state.entries[$0] != nil }.sorted(by: bytesPrecede)
+            writer.put(keys) { writer, key in
+                let entry = state.entries[key]!
+                writer.put(key)
+                writer.put(entry.head)
+                writer.put(entry.headDigest)
+                writer.put(entry.tags) { writer, tag in
+                    writer.put(tag.tag)
+                    writer.put(tag.position.line)
+                    writer.put(tag.position.column)
+                }
+                writer.put(entry.known.digest)
+                writer.put(entry.known.mark)
+                writer.put(entry.known.isText)
+                writer.put(entry.known.isPlain)
+            }
+            writer.put(state.usedFiles.filter { state.files[$0] != nil }.sorted(by: bytesPrecede)) { writer, key in
+                writer.put(key)
+                writer.put(state.files[key]!.mark)
+                writer.put(state.files[key]!.digest)
+            }
+            return writer.finished()
+        }
+    }
 
     func read(_ place: ContentLayout.PagePlace) -> (source: PageSource?, diagnostics: [Diagnostic]) {
-        guard let mark = FileMark(place.file.location) else { return PageSource.read(place) }
-        let key = place.file.location + " " + place.file.path
-        if let known = entries.withLock({ $0[key] }), known.mark == mark, known.result.source?.place == place {
-            return known.result
+        let key = place.file.location + "\0" + place.file.path
+        if trustsMarks, let mark = FileMark(place.file.location),
+            let entry = state.withLock({ state in
+                state.used.insert(key)
+                return state.entries[key]
+            }), entry.known.mark == mark
+        {
+            if let source = entry.source, source.place == place { return (source, []) }
+            if let source = source(place, entry) {
+                keep(source, key)
+                return (source, [])
+            }
         }
         var result = PageSource.read(place)
-        result.source?.reading = readings.add(1, ordering: .relaxed).newValue
-        entries.withLock { $0[key] = mark.isSettled ? Entry(mark: mark, result: result) : nil }
+        if isLongLived { result.source?.reading = readings.add(1, ordering: .relaxed).newValue }
+        guard let source = result.source, source.known.mark.isSettled, result.diagnostics.isEmpty else {
+            state.withLock { $0.entries[key] = nil }
+            return result
+        }
+        state.withLock { state in
+            state.used.insert(key)
+            state.entries[key] = Entry(
+                head: source.headBytes, headDigest: source.headDigest, tags: source.tags, known: source.known,
+                source: isLongLived ? source : nil)
+        }
         return result
+    }
+
+    private func keep(_ source: PageSource, _ key: String) {
+        if isLongLived { state.withLock { $0.entries[key]?.source = source } }
+    }
+
+    private func source(_ place: ContentLayout.PagePlace, _ entry: Entry) -> PageSource? {
+        var found: [Diagnostic] = []
+        let head = YAMLNode.parse(head: entry.head[...], path: place.file.path, firstLine: 2, diagnostics: &found)
+        guard found.isEmpty else { return nil }
+        return PageSource(
+            place: place, head: head ?? YAMLNode(value: .map([]), position: SourcePosition(path: place.file.path)),
+            headDigest: entry.headDigest, headBytes: entry.head, tags: entry.tags, digest: entry.known.digest,
+            known: entry.known, reading: isLongLived ? readings.add(1, ordering: .relaxed).newValue : 0)
+    }
+
+    /// The digest of a file that is not a page.
+    package func digest(of location: String) throws(FileError) -> SHA256Digest {
+        if trustsMarks, let mark = FileMark(location),
+            let entry = state.withLock({ state in
+                state.usedFiles.insert(location)
+                return state.files[location]
+            }), entry.mark == mark
+        {
+            return entry.digest
+        }
+        let (bytes, mark) = try FileSystem.readMarked(location)
+        let digest = SHA256Digest(of: bytes)
+        state.withLock { state in
+            state.usedFiles.insert(location)
+            state.files[location] = mark.isSettled ? (mark, digest) : nil
+        }
+        return digest
     }
 
     /// A page made before from the same reading under the same cascades, or what `make` makes of it.
     func page(
         _ path: String, _ key: LoadedKey, _ make: () -> (LoadedPage, [Diagnostic])
     ) -> (LoadedPage, [Diagnostic]) {
-        guard key.reading > 0 else { return make() }
         if let known = loaded.withLock({ $0[path] }), known.key == key { return known.result }
         let result = make()
         loaded.withLock { $0[path] = (key, result) }

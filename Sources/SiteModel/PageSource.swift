@@ -9,6 +9,7 @@ struct PageSource: Sendable {
     /// The front matter as written.
     let head: YAMLNode
     let headDigest: SHA256Digest
+    let headBytes: [UInt8]
     /// Tags of the parts of the body that have their own audience, with their places.
     let tags: [(tag: String, position: SourcePosition)]
     /// Of the file's bytes.
@@ -29,7 +30,8 @@ struct PageSource: Sendable {
         let empty = YAMLNode(value: .map([]), position: SourcePosition(path: place.file.path))
         return (
             PageSource(
-                place: place, head: head ?? empty, headDigest: SHA256Digest(of: file.text[file.head]), tags: body.tags,
+                place: place, head: head ?? empty, headDigest: SHA256Digest(of: file.text[file.head]),
+                headBytes: Array(file.text[file.head]), tags: body.tags,
                 digest: file.digest,
                 known: .init(
                     digest: file.digest, mark: file.mark, isText: file.isText, isPlain: !body.mayHoldDirectives)),

@@ -32,6 +32,8 @@ package struct SiteConfiguration: Sendable {
     package let mounts: [Mount]
     package let unknownKeys: Diagnostic.Severity
     package let rawHTML: RawHTMLPolicy
+    /// Of everything written in it but the menus.
+    package let settings: SHA256Digest
 
     /// Sites with what their files' paths start with, the longest first: a site inside another's folder owns its files.
     package var sitesByPrefix: [(prefix: String, site: Int)] {

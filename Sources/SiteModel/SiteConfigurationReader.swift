@@ -55,7 +55,22 @@ extension SiteConfiguration {
         guard let group, !variants.isEmpty, !sites.isEmpty else { return nil }
         self.init(
             group: group, variants: variants, sites: sites, taxonomies: taxonomies, images: images,
-            mediaOrigins: mediaOrigins, output: output, mounts: mounts, unknownKeys: unknownKeys, rawHTML: rawHTML)
+            mediaOrigins: mediaOrigins, output: output, mounts: mounts, unknownKeys: unknownKeys, rawHTML: rawHTML,
+            settings: Self.settings(node))
+    }
+
+    /// Menus are left out: what each edition's menu shows counts where it is drawn.
+    private static func settings(_ node: YAMLNode) -> SHA256Digest {
+        guard case .object(var fields) = node.json else { return SHA256Digest(of: []) }
+        if let sites = fields["sites"]?.array {
+            fields["sites"] = .array(
+                sites.map { site in
+                    guard case .object(var own) = site else { return site }
+                    own["menu"] = nil
+                    return .object(own)
+                })
+        }
+        return SHA256Digest(of: JSON.object(fields).canonicalBytes)
     }
 
     /// Two sites must not share a place in any variant.

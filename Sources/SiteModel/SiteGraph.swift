@@ -211,7 +211,7 @@ package final class SiteGraph: Sendable {
 
 extension SiteGraph {
     /// How far round a page its terms' lists are searched for related pages.
-    private static let relatedWindow = 24
+    package static let relatedWindow = 24
     private static let relatedLimit = 5
 
     /// Pages that share terms with a page, the rarest terms counting most; ties go to the newer page.

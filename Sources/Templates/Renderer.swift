@@ -11,6 +11,9 @@ package struct TemplateSet: Sendable {
 
     package func contains(_ name: String) -> Bool { templates[name] != nil }
 
+    /// In byte order.
+    package var names: [String] { templates.keys.sorted(by: bytesPrecede) }
+
     subscript(name: String) -> Template? { templates[name] }
 
     var all: [Template] { templates.values.sorted { $0.name < $1.name } }

@@ -5,6 +5,8 @@ package struct Template: Sendable {
     /// Name by which partials and parents refer to it, such as `layouts/page`.
     package let name: String
     let nodes: [Node]
+    /// Of the source.
+    let digest: SHA256Digest
 
     /// A place in a template's source, for messages.
     struct Place: Sendable, Hashable {
@@ -57,6 +59,7 @@ package struct Template: Sendable {
     /// Compiles a template's source. Throws the first mistake, with its place.
     package init(name: String, path: String, source: [UInt8]) throws(TemplateError) {
         self.name = name
+        digest = SHA256Digest(of: source)
         var compiler = TemplateCompiler(path: path, source: source)
         nodes = try compiler.compile()
     }

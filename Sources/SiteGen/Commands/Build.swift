@@ -14,6 +14,12 @@ struct Build: ParsableCommand {
         parsing: .upToNextOption, help: "Sites to publish by their slugs; all when not given. Others keep every byte.")
     var site: [String] = []
 
+    @Flag(help: "Reads and compares every file, instead of trusting that one whose state is the same is the same.")
+    var checksum = false
+
+    @Flag(help: "Makes everything anew, without records of the last build.")
+    var fresh = false
+
     @Flag(help: "Prints the stages with their wall and processor time.")
     var timings = false
 
@@ -23,6 +29,8 @@ struct Build: ParsableCommand {
     func run() throws {
         var request = try options.request(output: output)
         request.sites = site
+        request.comparesContent = checksum
+        request.usesCache = !fresh
         let clock = BuildClock.terminal(isMeasured: timings, isTraced: trace != nil)
         let report = try SiteBuilder(request: request, clock: clock).run()
         clock.done()
@@ -37,8 +45,7 @@ struct Build: ParsableCommand {
             throw ExitCode(1)
         }
         if options.format == "text" {
-            let trees = report.variants.map { "\($0.manifest.variant) \($0.manifest.files.count)" }.joined(
-                separator: ", ")
+            let trees = report.trees.map { "\($0.variant) \($0.files)" }.joined(separator: ", ")
             print(
                 "\(report.sourcePages) source pages; files: \(trees); \(report.changed) written, \(report.deleted) removed, \(report.unchanged) unchanged"
             )

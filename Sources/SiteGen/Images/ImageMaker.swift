@@ -20,6 +20,13 @@ final class ImageMaker: Sendable {
         self.quality = quality
     }
 
+    /// What pictures are made with: quality, and the state of the tool.
+    var inputs: String {
+        let folders = (environmentVariable("PATH") ?? "").split(separator: ":")
+        let mark = folders.lazy.compactMap { FileMark($0 + "/" + Self.tool) }.first
+        return "\(quality) \(mark?.words.description ?? "")"
+    }
+
     func make(_ rendition: ImagePlan.Rendition, of header: ImageHeader, from location: String) throws(FileError)
         -> [UInt8]
     {

@@ -35,6 +35,22 @@ struct Manifest: Sendable {
         self.now = now.rfc3339(in: zone)
     }
 
+    /// A manifest's bytes with another instant in the same zone, and the digest of what stands round it; nil for bytes
+    /// that hold none.
+    static func dated(_ bytes: [UInt8], _ now: Instant) -> (bytes: [UInt8], undated: SHA256Digest)? {
+        let lead = Array(",\"now\":\"".utf8)
+        // The instant stands near the end: only the name of the variant follows.
+        var start = bytes.count - lead.count
+        while start > 0, bytes.count - start < 1024, !bytes[start...].starts(with: lead) { start -= 1 }
+        guard start > 0, bytes[start...].starts(with: lead) else { return nil }
+        let from = start + lead.count
+        guard let end = bytes[from...].firstIndex(of: UInt8(ascii: "\"")), end - from >= 25,
+            let zone = ZoneOffset(name: String(decoding: bytes[(end - 6)..<end], as: UTF8.self))
+        else { return nil }
+        let undated = Array(bytes[..<from]) + bytes[end...]
+        return (Array(bytes[..<from]) + now.rfc3339(in: zone).utf8 + bytes[end...], SHA256Digest(of: undated))
+    }
+
     mutating func add(_ place: Place, _ entry: Entry) { files.append((place, entry)) }
 
     /// Entries by place, for looking up.

@@ -2,7 +2,7 @@ import Markdown
 import PortalBase
 import SiteModel
 
-/// Draws and stages all outputs of all audiences, a page at a time: its body is read once, parsed once for every
+/// Draws and stages the outputs of all audiences that are not kept as they are, a page at a time: its body is read once, parsed once for every
 /// different cut, and drawn for each audience before the next page is taken up, so that no body stays in memory.
 struct RenderPass: Sendable {
     let writers: [VariantWriter]
@@ -19,7 +19,7 @@ struct RenderPass: Sendable {
         let done = parallelMap(units.count, jobs: jobs) { index, thread in
             index < pages.count ? page(units[index], thread) : [write(units[index][0], nil, thread)]
         }
-        var results = writers.map { [VariantWriter.Result](repeating: .init(), count: $0.site.plan.outputs.count) }
+        var results = writers.map(\.results)
         for (unit, made) in zip(units, done) {
             for (target, result) in zip(unit, made) { results[target.writer][target.output] = result }
         }
@@ -32,7 +32,7 @@ struct RenderPass: Sendable {
         var place: [Int: Int] = [:]
         var others: [Target] = []
         for (number, writer) in writers.enumerated() {
-            for (index, output) in writer.site.plan.outputs.enumerated() {
+            for (index, output) in writer.site.plan.outputs.enumerated() where !writer.isKept(index) {
                 guard case .node(let node, 1, _) = output.job, let page = writer.site.graph.nodes[node].page else {
                     others.append((number, index))
                     continue

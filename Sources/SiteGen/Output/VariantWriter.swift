@@ -9,6 +9,15 @@ struct VariantWriter {
     let transaction: OutputTransaction?
     let request: BuildRequest
     private let hasSearch: Bool
+    private let cache: BuildCache?
+    private var records: VariantCache?
+    /// Outputs that stay as they are on the disk.
+    private var kept: [Int: Result] = [:]
+    /// What became of all outputs, and of the search index.
+    private(set) var results: [Result] = []
+    private var search: (inputs: SHA256Digest, files: [(docroot: Int, file: BuildRecord.Written)]) = (
+        SHA256Digest(of: []), []
+    )
 
     private(set) var diagnostics: [Diagnostic] = []
     private(set) var manifest: Manifest
@@ -18,7 +27,11 @@ struct VariantWriter {
     /// What lies there from the last build; only looked at when a part of the sites is published.
     private var previous: [Manifest.Place: Manifest.Entry]?
 
-    init(site: VariantSite, selection: SiteSelection, transaction: OutputTransaction?, request: BuildRequest) {
+    init(
+        site: VariantSite, selection: SiteSelection, transaction: OutputTransaction?, request: BuildRequest,
+        cache: BuildCache?
+    ) {
+        self.cache = cache
         self.site = site
         self.selection = selection
         self.transaction = transaction
@@ -32,8 +45,18 @@ struct VariantWriter {
     private var manifestPath: String { "\(name).manifest.json" }
 
     /// Before anything is rendered: what lies there, where only a part of it is published.
-    mutating func begin() {
-        guard selection.isPartial, let transaction else { return }
+    mutating func begin() throws(FileError) {
+        results = Array(repeating: Result(), count: site.plan.outputs.count)
+        guard let transaction else { return }
+        if var records = cache?.variant(site) {
+            kept = try records.reusable()
+            self.records = records
+            for (index, result) in kept {
+                results[index] = result
+                for _ in result.entries { transaction.keep() }
+            }
+        }
+        guard selection.isPartial else { return }
         previous = (try? FileSystem.read(transaction.root + "/" + manifestPath)).flatMap { Manifest($0) }?.byPlace
         if previous == nil {
             report(
@@ -42,8 +65,12 @@ struct VariantWriter {
         }
     }
 
+    /// Whether an output stays as it is on the disk.
+    func isKept(_ output: Int) -> Bool { kept[output] != nil }
+
     /// Takes in what was rendered and stages what follows from all of it: search, manifest, what formsapi reads.
     mutating func finish(_ results: [Result]) throws(FileError) {
+        self.results = results
         var documents: [Int: SearchDocument] = [:]
         for (output, result) in zip(site.plan.outputs, results) {
             diagnostics += result.diagnostics
@@ -75,6 +102,10 @@ struct VariantWriter {
         var diagnostics: [Diagnostic] = []
         var externalLinks: [(url: String, position: SourcePosition)] = []
         var searchDocument: SearchDocument?
+        /// State of the files, where it is known.
+        var written: [BuildRecord.Written]?
+        /// Of the page in the search index.
+        var searchDigest: SHA256Digest?
         var failure: FileError?
     }
 
@@ -99,6 +130,7 @@ struct VariantWriter {
                 isPublished(output, rendered.bytes)
             {
                 result.searchDocument = SearchStage.document(node, content, site.graph)
+                result.searchDigest = result.searchDocument?.digest
             }
         } catch {
             result.failure = error
@@ -106,7 +138,29 @@ struct VariantWriter {
         return result
     }
 
-    private mutating func writeSearch(_ documents: [Int: SearchDocument]) throws(FileError) {
+    private mutating func writeSearch(_ drawn: [Int: SearchDocument]) throws(FileError) {
+        var inputs: [UInt8] = []
+        OutputInputs.common(site).append(to: &inputs)
+        site.renderer.dataInputs.append(to: &inputs)
+        for (output, result) in zip(site.plan.outputs, results) {
+            guard let digest = result.searchDigest else { continue }
+            inputs += output.path.utf8
+            digest.append(to: &inputs)
+        }
+        search.inputs = SHA256Digest(of: inputs)
+        if let record = records?.record, record.searchInputs == search.inputs, let records {
+            let checked = record.searchFiles.map { (docroot: $0.docroot, file: records.check($0.file, $0.docroot)) }
+            if checked.allSatisfy({ $0.file != nil }) {
+                search.files = checked.map { ($0.docroot, $0.file!) }
+                for (docroot, file) in search.files {
+                    manifest.add(
+                        place(docroot, file.path), Manifest.Entry(digest: file.digest, bytes: file.bytes, site: nil))
+                    transaction?.keep()
+                }
+                return
+            }
+        }
+        let documents = try allDocuments(drawn)
         let files = SearchStage(graph: site.graph, jobs: request.jobs).run(documents)
         let this = self
         let staged = parallelMap(files.count, jobs: request.jobs) { index, _ -> Result in
@@ -118,10 +172,92 @@ struct VariantWriter {
             }
             return result
         }
-        for result in staged {
+        for (file, result) in zip(files, staged) {
             if let failure = result.failure { throw failure }
-            for (place, entry) in result.entries { manifest.add(place, entry) }
+            for (place, entry) in result.entries {
+                manifest.add(place, entry)
+                search.files.append(
+                    (
+                        file.docroot,
+                        BuildRecord.Written(path: place.text, digest: entry.digest, bytes: entry.bytes, mark: nil)
+                    ))
+            }
         }
+        guard let cache else { return }
+        var writer = RecordWriter(Self.searchFormat)
+        writer.put(documents.sorted { $0.key < $1.key }) { writer, entry in
+            writer.put(site.graph.nodes[entry.key].page?.path ?? "")
+            entry.value.write(to: &writer)
+        }
+        try cache.save("\(name).search", writer.finished())
+    }
+
+    private static let searchFormat = "xinmi-search-texts/1"
+
+    /// The pages that were drawn now, and of the others what they were when the index was built last.
+    private func allDocuments(_ drawn: [Int: SearchDocument]) throws(FileError) -> [Int: SearchDocument] {
+        let missing = zip(site.plan.outputs, results).compactMap { output, result -> (node: Int, digest: SHA256Digest)? in
+            guard case .node(let node, 1, _) = output.job, drawn[node] == nil, let digest = result.searchDigest else {
+                return nil
+            }
+            return (node, digest)
+        }
+        guard !missing.isEmpty else { return drawn }
+        var texts: [String: SearchDocument] = [:]
+        if let cache, var reader = RecordReader(cache.searchTexts(name), format: Self.searchFormat) {
+            texts = Dictionary(reader.values { ($0.text(), SearchDocument(from: &$0)) }) { first, _ in first }
+        }
+        var documents = drawn
+        for (node, digest) in missing {
+            if let known = texts[site.graph.nodes[node].page?.path ?? ""], known.digest == digest {
+                documents[node] = known
+                continue
+            }
+            guard let output = site.plan.outputs.first(where: { if case .node(node, 1, _) = $0.job { true } else { false } })
+            else { continue }
+            documents[node] = try site.renderer.render(output).content.flatMap {
+                SearchStage.document(node, $0, site.graph)
+            }
+        }
+        return documents
+    }
+
+    /// Leaves what the next build can start from.
+    ///
+    /// - Returns: files with their state; nil where some are too new, or had findings.
+    mutating func leaveRecord() throws(FileError) -> [(path: String, mark: FileMark)]? {
+        guard let cache, var records else { return [] }
+        if let written = search.files.first, written.file.mark == nil {
+            search.files = search.files.map { docroot, file in (docroot, state(of: file, docroot)) }
+        }
+        let record = try records.after(results, search: search)
+        self.records = nil
+        try cache.save(name, record.bytes)
+        guard record.outputs.count == results.count else { return nil }
+        var files: [(path: String, mark: FileMark)] = []
+        for output in site.plan.outputs {
+            for file in record.outputs[BuildRecord.key(output.docroot, output.path)]?.files ?? [] {
+                guard let mark = file.mark else { return nil }
+                files.append((site.folder(output.docroot) + "/" + file.path, mark))
+            }
+        }
+        for (docroot, file) in search.files {
+            guard let mark = file.mark else { return nil }
+            files.append((site.folder(docroot) + "/" + file.path, mark))
+        }
+        for file in runtime.keys.sorted() {
+            let path = "\(name).runtime/\(file)"
+            guard let mark = FileMark(request.output! + "/" + path), mark.isSettled else { return nil }
+            files.append((path, mark))
+        }
+        return files
+    }
+
+    private func state(of file: BuildRecord.Written, _ docroot: Int) -> BuildRecord.Written {
+        var file = file
+        let mark = FileMark(request.output! + "/" + site.folder(docroot) + "/" + file.path)
+        file.mark = mark.flatMap { $0.isSettled ? $0 : nil }
+        return file
     }
 
     /// Whether visitors see a page as it was drawn now: what waits in a site that is not published is not found either.
@@ -230,6 +366,10 @@ struct VariantWriter {
 
     /// Whatever lies in the docroots and is not in the manifest goes: a withdrawn page must not stay behind.
     private func deleteStrays(_ transaction: OutputTransaction) throws(FileError) {
+        if let withdrawn = records?.withdrawn(keeping: manifest) {
+            for path in withdrawn { transaction.delete(path) }
+            return
+        }
         let made = Set(manifest.files.map(\.place))
         for (folder, host) in [(name, false), (name + ".hosts", true)] where !transaction.isNew(folder + "/") {
             let location = transaction.root + "/" + folder

@@ -33,7 +33,7 @@ actor PreviewSite {
     init(request: BuildRequest, report: @escaping @Sendable ([Diagnostic]) -> Void) {
         self.request = request
         self.report = report
-        assembler = SiteAssembler(request: request, clock: .silent, cache: PageCache())
+        assembler = SiteAssembler(request: request, clock: .silent, cache: PageCache(isLongLived: true))
     }
 
     var variantNames: [String] { variants.map(\.site.graph.variant.name) }

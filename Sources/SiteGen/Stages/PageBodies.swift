@@ -6,24 +6,44 @@ import Synchronization
 /// The bodies of one audience's pages: read, cut and parsed when somebody draws them, and not kept. What other pages ask
 /// of a page is remembered.
 final class PageBodies: Sendable {
-    /// What lists and links of other pages need of a body.
+    /// What lists and links of other pages need of a body, and what the body needs of others.
     struct Facts: Sendable, Equatable {
         /// The first words; empty where the head has a summary, which stands in their place.
         let excerpt: String
         /// Hashes of the headings' anchors.
         let anchors: [UInt64]
+        /// Destinations of links and pictures within the sites.
+        let links: [String]
+        /// Whether directives stand in it, which may show any file, row or form.
+        let usesShelf: Bool
 
-        static let none = Facts(excerpt: "", anchors: [])
-
-        init(excerpt: String, anchors: [UInt64]) {
+        init(excerpt: String, anchors: [UInt64], links: [String], usesShelf: Bool) {
             self.excerpt = excerpt
             self.anchors = anchors
+            self.links = links
+            self.usesShelf = usesShelf
         }
 
         init(_ document: MarkdownDocument, of page: VisiblePage) {
             excerpt = page.front.summary == nil ? document.excerpt : ""
             anchors = document.headings.map { Facts.hash($0.anchor) }
+            var links: [String] = []
+            var usesShelf = false
+            for (_, slot) in document.slots {
+                switch slot {
+                case .linkOpen(let destination, _, _, _):
+                    if !destination.hasPrefix("https://"), !destination.hasPrefix("http://") { links.append(destination) }
+                case .image(let source, _, _, _): links.append(source)
+                case .directiveOpen, .directiveLeaf: usesShelf = true
+                case .linkClose, .directiveClose: continue
+                }
+            }
+            self.links = links
+            self.usesShelf = usesShelf
         }
+
+        /// Whether a link leads to a heading: what it shows depends on another page's body.
+        var hasFragments: Bool { links.contains { $0.utf8.contains(UInt8(ascii: "#")) } }
 
         func has(anchor: String) -> Bool { anchors.contains(Facts.hash(anchor)) }
 
@@ -87,6 +107,9 @@ final class PageBodies: Sendable {
         remember(facts, of: node)
         return facts
     }
+
+    /// Facts that are known; for a node that was not drawn and not asked for, nil.
+    func known(_ node: Int) -> Facts? { known.withLock { $0[node] } }
 
     func remember(_ facts: Facts, of node: Int) { known.withLock { $0[node] = facts } }
 }

@@ -17,6 +17,8 @@ struct VariantRenderer: Sendable {
     private var values: [PageValues?]
     /// What every page of an edition shares: strings, site, menu, and header and footer already drawn.
     private let frames: [Value]
+    /// Of all rows of data files.
+    let dataInputs: SHA256Digest
 
     /// Marks in `shell.<site>.<lang>.html` where formsapi puts its title and content.
     static let titleSlot = "<!--slot:title-->"
@@ -45,6 +47,9 @@ struct VariantRenderer: Sendable {
         let values = Self.values(graph, bodies, themes)
         self.values = values
         let data = PageValues.data(graph.tables)
+        var rows: [UInt8] = []
+        data.append(to: &rows)
+        dataInputs = SHA256Digest(of: rows)
         var frames: [Value] = []
         for (index, edition) in graph.editions.enumerated() {
             guard let values = values[index] else {
@@ -75,6 +80,19 @@ struct VariantRenderer: Sendable {
                 PageValues(graph: graph, bodies: bodies, theme: $0, edition: edition)
             }
         }
+    }
+
+    /// Appends everything that the frame of an edition's pages shows, data files apart.
+    func frameInputs(_ edition: Int, to out: inout [UInt8]) {
+        dataInputs.append(to: &out)
+        guard case .scope(let scope) = frames[edition], let frame = scope as? Fields else { return }
+        Value.fields(frame.members.filter { $0.key != "data" }).append(to: &out)
+    }
+
+    /// What a size of a picture is made by, besides the file.
+    func pictureInputs(_ file: Int, _ rendition: Int) -> String {
+        guard let picture = images.picture(file), let imageMaker else { return "" }
+        return "\(picture.renditions[rendition]) \(imageMaker.inputs)"
     }
 
     /// The same renderer over a page whose body changed; what pages share stays as it was drawn.

@@ -1,0 +1,200 @@
+import PortalBase
+import SiteModel
+
+/// What the record of an earlier build spares one audience's tree, and the record that this build leaves.
+struct VariantCache: Sendable {
+    private let site: VariantSite
+    private let request: BuildRequest
+    private let pages: PageCache
+    /// Of the earlier build; nil where there is none that counts.
+    let record: BuildRecord?
+    private var inputs: OutputInputs?
+    /// By output, as far as they are known.
+    private var digests: [SHA256Digest?]
+    private var links: [SHA256Digest?]
+
+    init(site: VariantSite, request: BuildRequest, pages: PageCache, record: BuildRecord?) {
+        self.site = site
+        self.request = request
+        self.pages = pages
+        self.record = record.flatMap { $0.common == OutputInputs.common(site) ? $0 : nil }
+        digests = Array(repeating: nil, count: site.plan.outputs.count)
+        links = digests
+    }
+
+    private func folder(_ docroot: Int) -> String { request.output! + "/" + site.folder(docroot) + "/" }
+
+    /// The page whose body an output shows.
+    private func page(_ output: RenderPlan.Output) -> (node: Int, page: VisiblePage)? {
+        guard case .node(let node, 1, _) = output.job, let page = site.graph.nodes[node].page else { return nil }
+        return (node, page)
+    }
+
+    private func makeInputs() throws(FileError) -> OutputInputs {
+        let pages = pages
+        return try OutputInputs(site: site, jobs: request.jobs) { location throws(FileError) in
+            try pages.digest(of: location)
+        }
+    }
+
+    // MARK: Before rendering
+
+    /// Outputs that are on the disk as they would be made.
+    mutating func reusable() throws(FileError) -> [Int: VariantWriter.Result] {
+        guard let record else { return [:] }
+        let outputs = site.plan.outputs
+        let bodies = site.renderer.bodies
+        let recorded = outputs.map { record.outputs[BuildRecord.key($0.docroot, $0.path)] }
+        for (output, entry) in zip(outputs, recorded) {
+            if let (node, page) = page(output), let body = entry?.body, body.source == page.digest {
+                bodies.remember(body.facts, of: node)
+            }
+        }
+        let inputs = try makeInputs()
+        self.inputs = inputs
+        let isSettled = inputs.addresses == record.addresses
+        let this = self
+        let decided = parallelMap(outputs.count, jobs: request.jobs) { index, _ -> Decision in
+            do throws(FileError) {
+                return try this.decide(outputs[index], recorded[index], inputs, addressesAreSame: isSettled)
+            } catch {
+                return Decision(failure: error)
+            }
+        }
+        var known: [Int: VariantWriter.Result] = [:]
+        for (index, decision) in decided.enumerated() {
+            if let failure = decision.failure { throw failure }
+            digests[index] = decision.inputs
+            links[index] = decision.links
+            known[index] = decision.result
+        }
+        return known
+    }
+
+    private struct Decision: Sendable {
+        var inputs: SHA256Digest?
+        var links: SHA256Digest?
+        var result: VariantWriter.Result?
+        var failure: FileError?
+    }
+
+    private func decide(
+        _ output: RenderPlan.Output, _ recorded: BuildRecord.Output?, _ inputs: OutputInputs, addressesAreSame: Bool
+    ) throws(FileError) -> Decision {
+        var decision = Decision()
+        if let (node, page) = page(output) {
+            // What changed is drawn in any case, and its inputs are known after that.
+            guard let body = recorded?.body, body.source == page.digest else { return decision }
+            let isLinkedAsBefore = addressesAreSame && !body.facts.hasFragments && !body.facts.usesShelf
+            decision.links = isLinkedAsBefore ? body.links : inputs.links(of: node, body.facts)
+        }
+        let digest = try inputs.digest(of: output, links: decision.links)
+        decision.inputs = digest
+        guard let recorded, recorded.inputs == digest else { return decision }
+        var files: [BuildRecord.Written] = []
+        for file in recorded.files {
+            guard let checked = check(file, output.docroot) else { return decision }
+            files.append(checked)
+        }
+        decision.result = VariantWriter.Result(
+            entries: entries(files, output), written: files, searchDigest: recorded.body?.search)
+        return decision
+    }
+
+    private func entries(
+        _ files: [BuildRecord.Written], _ output: RenderPlan.Output
+    ) -> [(place: Manifest.Place, entry: Manifest.Entry)] {
+        let host = site.graph.docroots[output.docroot].site
+        let slug = output.site.map { site.graph.configuration.sites[$0].slug }
+        return files.map { file in
+            (
+                Manifest.Place(host: host, path: file.path),
+                Manifest.Entry(digest: file.digest, bytes: file.bytes, site: slug)
+            )
+        }
+    }
+
+    /// The file with its present state, if it holds what was written; nil where it must be written again.
+    func check(_ file: BuildRecord.Written, _ docroot: Int) -> BuildRecord.Written? {
+        let location = folder(docroot) + file.path
+        if !request.comparesContent, let mark = file.mark, FileMark(location) == mark { return file }
+        guard FileSystem.kind(location) == .file, let (bytes, mark) = try? FileSystem.readMarked(location),
+            SHA256Digest(of: bytes) == file.digest
+        else { return nil }
+        var checked = file
+        checked.mark = mark.isSettled ? mark : nil
+        return checked
+    }
+
+    /// Files of the earlier build that this one does not have, below the output folder.
+    func withdrawn(keeping manifest: Manifest) -> [String]? {
+        guard let record, !request.comparesContent else { return nil }
+        let made = Set(manifest.files.map(\.place))
+        var gone: [String] = []
+        func look(_ docroot: Int, _ path: String) {
+            guard site.graph.docroots.indices.contains(docroot) else { return }
+            let place = Manifest.Place(host: site.graph.docroots[docroot].site, path: path)
+            if !made.contains(place) { gone.append(site.folder(docroot) + "/" + path) }
+        }
+        for (key, output) in record.outputs {
+            guard let docroot = Int(key.prefix { $0 != "/" }) else { continue }
+            for file in output.files { look(docroot, file.path) }
+        }
+        for (docroot, file) in record.searchFiles { look(docroot, file.path) }
+        return gone
+    }
+
+    // MARK: Afterwards
+
+    /// The record that this build leaves. Outputs with findings are left out: they are made and reported again.
+    mutating func after(
+        _ results: [VariantWriter.Result], search: (inputs: SHA256Digest, files: [(docroot: Int, file: BuildRecord.Written)])
+    ) throws(FileError) -> BuildRecord {
+        let inputs: OutputInputs
+        if let known = self.inputs { inputs = known } else { inputs = try makeInputs() }
+        let outputs = site.plan.outputs
+        let bodies = site.renderer.bodies
+        let (this, digests, links) = (self, digests, links)
+        let made = parallelMap(outputs.count, jobs: request.jobs) { index, _ -> (BuildRecord.Output?, FileError?) in
+            let (output, result) = (outputs[index], results[index])
+            guard result.diagnostics.isEmpty, result.failure == nil, !result.entries.isEmpty else { return (nil, nil) }
+            var body: BuildRecord.Body?
+            if let (node, page) = this.page(output) {
+                guard let facts = bodies.known(node) else { return (nil, nil) }
+                body = BuildRecord.Body(
+                    source: page.digest, facts: facts, links: links[index] ?? inputs.links(of: node, facts),
+                    search: result.searchDigest)
+            }
+            do throws(FileError) {
+                var digest = digests[index]
+                if digest == nil { digest = try inputs.digest(of: output, links: body?.links) }
+                let files = result.written ?? this.written(result.entries, output.docroot)
+                return (BuildRecord.Output(inputs: digest!, files: files, body: body), nil)
+            } catch {
+                return (nil, error)
+            }
+        }
+        var record = BuildRecord()
+        record.common = inputs.common
+        record.addresses = inputs.addresses
+        record.outputs.reserveCapacity(outputs.count)
+        for (output, made) in zip(outputs, made) {
+            if let failure = made.1 { throw failure }
+            if let entry = made.0 { record.outputs[BuildRecord.key(output.docroot, output.path)] = entry }
+        }
+        record.searchInputs = search.inputs
+        record.searchFiles = search.files
+        return record
+    }
+
+    func written(
+        _ entries: [(place: Manifest.Place, entry: Manifest.Entry)], _ docroot: Int
+    ) -> [BuildRecord.Written] {
+        entries.map { place, entry in
+            let path = place.text
+            let mark = FileMark(folder(docroot) + path)
+            return BuildRecord.Written(
+                path: path, digest: entry.digest, bytes: entry.bytes, mark: mark.flatMap { $0.isSettled ? $0 : nil })
+        }
+    }
+}

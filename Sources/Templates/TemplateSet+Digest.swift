@@ -1,0 +1,78 @@
+package import PortalBase
+
+extension TemplateSet {
+    /// Of a template and everything that it can include; of all templates where a page chooses what is included.
+    package func digest(of root: String) -> SHA256Digest {
+        var reached: Set<String> = [root]
+        var open = [root]
+        var isDynamic = false
+        while let name = open.popLast() {
+            for next in self[name].map({ Self.included($0.nodes, &isDynamic) }) ?? [] where reached.insert(next).inserted {
+                open.append(next)
+            }
+        }
+        var bytes: [UInt8] = []
+        for name in isDynamic ? all.map(\.name) : reached.sorted() {
+            bytes += name.utf8
+            bytes.append(0)
+            self[name]?.digest.append(to: &bytes)
+        }
+        return SHA256Digest(of: bytes)
+    }
+
+    private static func included(_ nodes: [Template.Node], _ isDynamic: inout Bool) -> [String] {
+        var found: [String] = []
+        for node in nodes {
+            switch node {
+            case .text, .variable: continue
+            case .section(_, _, let children), .block(_, let children, _): found += included(children, &isDynamic)
+            case .partial(let name, _, _), .parent(let name, _, _, _, _):
+                if case .fixed(let fixed) = name { found.append(fixed) } else { isDynamic = true }
+            }
+            if case .parent(_, let overrides, _, _, _) = node {
+                for children in overrides.values { found += included(children, &isDynamic) }
+            }
+        }
+        return found
+    }
+}
+
+extension Value {
+    /// Appends a form of the value that equal values share. Only for values made of plain scopes.
+    package func append(to out: inout [UInt8]) {
+        func text(_ text: String) {
+            out += text.utf8
+            out.append(0)
+        }
+        switch self {
+        case .nothing: out.append(UInt8(ascii: "-"))
+        case .flag(let flag): out.append(UInt8(ascii: flag ? "t" : "f"))
+        case .number(let number): text("n\(number)")
+        case .text(let string): text("s" + string)
+        case .html(let bytes):
+            out.append(UInt8(ascii: "h"))
+            out += bytes
+            out.append(0)
+        case .list(let values):
+            out.append(UInt8(ascii: "["))
+            for value in values { value.append(to: &out) }
+            out.append(UInt8(ascii: "]"))
+        case .scope(let scope):
+            out.append(UInt8(ascii: "{"))
+            if let fields = scope as? Fields {
+                for name in fields.members.keys.sorted() {
+                    text(name)
+                    fields.members[name]!.append(to: &out)
+                }
+            } else if let fields = scope as? FewFields {
+                for field in fields.fields {
+                    text(field.key.name)
+                    field.value.append(to: &out)
+                }
+            } else {
+                preconditionFailure("this scope makes its members as they are asked for")
+            }
+            out.append(UInt8(ascii: "}"))
+        }
+    }
+}
