@@ -141,6 +141,20 @@ package enum FileSystem {
         guard close(fd) == 0 else { throw FileError("close", path) }
     }
 
+    /// Adds to the end of a file that is there.
+    package static func append(_ bytes: [UInt8], to path: String) throws(FileError) {
+        let fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC)
+        guard fd >= 0 else { throw FileError("open", path) }
+        defer { close(fd) }
+        var offset = 0
+        while offset < bytes.count {
+            let n = bytes.withUnsafeBytes { Glibc.write(fd, $0.baseAddress! + offset, bytes.count - offset) }
+            if n < 0, errno == EINTR { continue }
+            guard n >= 0 else { throw FileError("write", path) }
+            offset += n
+        }
+    }
+
     /// Replaces a file so that a reader, or a restart after power loss, sees the old bytes or the new ones.
     package static func replaceDurably(_ path: String, with bytes: [UInt8], mode: UInt32 = 0o644) throws(FileError) {
         let temporary = path + ".tmp"
@@ -237,6 +251,10 @@ package struct FileMark: Sendable, Equatable {
 
     /// The mark as numbers, for a record.
     package var words: [Int] { [Int(bitPattern: device), Int(bitPattern: inode), size, modified, changed] }
+
+    package func append(to out: inout [UInt8]) {
+        withUnsafeBytes(of: (device, inode, size, modified, changed)) { out.append(contentsOf: $0) }
+    }
 
     /// A mark out of a record, which keeps settled ones only.
     init(words: [Int]) {

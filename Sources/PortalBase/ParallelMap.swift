@@ -13,15 +13,23 @@ package func parallelMap<T: Sendable>(
     // Small chunks keep the threads busy to the end without fighting over the counter.
     let chunk = max(1, min(64, count / (workers * 8)))
     let next = Atomic<Int>(0)
-    let pieces = Mutex<[(start: Int, values: [T])]>([])
-    DispatchQueue.concurrentPerform(iterations: workers) { worker in
-        var mine: [(start: Int, values: [T])] = []
-        while true {
-            let start = next.add(chunk, ordering: .relaxed).oldValue
-            if start >= count { break }
-            mine.append((start, (start..<min(start + chunk, count)).map { body($0, worker) }))
+    return Array(unsafeUninitializedCapacity: count) { buffer, initialized in
+        let slots = Slots(start: buffer.baseAddress!)
+        DispatchQueue.concurrentPerform(iterations: workers) { worker in
+            while true {
+                let start = next.add(chunk, ordering: .relaxed).oldValue
+                if start >= count { break }
+                for index in start..<min(start + chunk, count) {
+                    (slots.start + index).initialize(to: body(index, worker))
+                }
+            }
         }
-        pieces.withLock { $0 += mine }
+        initialized = count
     }
-    return pieces.withLock { all in all.sorted { $0.start < $1.start }.flatMap(\.values) }
+}
+
+/// Where the threads put their results. Every index is taken by one thread, and read after all have ended: that is what
+/// makes sharing it sound.
+private struct Slots<T>: @unchecked Sendable {
+    let start: UnsafeMutablePointer<T>
 }

@@ -103,3 +103,34 @@ package struct RecordReader {
         return values
     }
 }
+
+/// A record that grows: a first block, and after it blocks of changes. Each block has its length before it.
+package struct RecordLog: Sendable {
+    package private(set) var blocks: [[UInt8]] = []
+    /// Whether nothing was cut off: only then may more be appended.
+    package private(set) var isWhole = false
+
+    /// What can be read; a block that was cut off ends the log.
+    package init(_ bytes: [UInt8]) {
+        var offset = 0
+        while offset + 8 <= bytes.count {
+            let count = bytes.withUnsafeBytes {
+                Int(UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: UInt64.self)))
+            }
+            guard count >= 0, count <= bytes.count - offset - 8 else { return }
+            blocks.append(Array(bytes[(offset + 8)..<(offset + 8 + count)]))
+            offset += 8 + count
+        }
+        isWhole = offset == bytes.count
+    }
+
+    /// Whether changes have grown so large that writing all anew is better.
+    package var isWorn: Bool {
+        blocks.count > 64 || blocks.dropFirst().reduce(0) { $0 + $1.count } * 4 > (blocks.first?.count ?? 0)
+    }
+
+    /// A block as it lies in the log.
+    package static func framed(_ block: [UInt8]) -> [UInt8] {
+        withUnsafeBytes(of: UInt64(block.count).littleEndian) { Array($0) } + block
+    }
+}

@@ -56,10 +56,18 @@ struct SiteAssembler: Sendable {
     var cache: PageCache?
     var metrics: TemplateMetrics?
 
+    func scan(_ diagnostics: inout [Diagnostic]) throws(FileError) -> SourceTree {
+        clock.stage("scan")
+        return try SourceTree(
+            root: request.source, overlays: request.overlays, jobs: request.jobs, diagnostics: &diagnostics)
+    }
+
     /// - Returns: nil when too little could be read to go on; `diagnostics` says why.
     func assemble(_ diagnostics: inout [Diagnostic]) throws(FileError) -> SiteAssembly? {
-        clock.stage("scan")
-        let tree = try SourceTree(root: request.source, overlays: request.overlays, diagnostics: &diagnostics)
+        try assemble(scan(&diagnostics), &diagnostics)
+    }
+
+    func assemble(_ tree: SourceTree, _ diagnostics: inout [Diagnostic]) throws(FileError) -> SiteAssembly? {
         guard let loaded = try load(tree, &diagnostics) else { return nil }
         let variants = chosenVariants(loaded.configuration, &diagnostics)
         let loader = ThemeLoader(root: request.source, minify: loaded.configuration.output.minify)
@@ -134,7 +142,7 @@ struct SiteAssembler: Sendable {
         let graph = SiteGraph(content, diagnostics: &diagnostics)
         let bodies = PageBodies(engine: engine, graph: graph)
         let forms = FormPages(graph, diagnostics: &diagnostics)
-        let images = ImagePlan(graph, diagnostics: &diagnostics)
+        let images = ImagePlan(graph, jobs: request.jobs, diagnostics: &diagnostics)
         let plan = RenderPlan(graph, themes: themes, images: images, diagnostics: &diagnostics)
         let assembler = BodyAssembler(
             graph: graph, bodies: bodies, plan: plan, images: images, loaded: loaded, forms: forms)

@@ -59,17 +59,16 @@ struct SiteBuilder: Sendable {
     }
 
     private func build(_ report: inout BuildReport, _ diagnostics: inout [Diagnostic]) throws(FileError) {
-        clock.stage("look")
         let transaction: OutputTransaction? =
             if let output = request.output { try OutputTransaction(root: output) } else { nil }
-        if let transaction, let known = BuildCache.unchanged(request),
-            try refresh(known, transaction, &report)
-        {
-            return
-        }
         let cache = BuildCache(request)
         let assembler = SiteAssembler(request: request, clock: clock, cache: cache?.pages, metrics: metrics)
-        guard let assembly = try assembler.assemble(&diagnostics) else { return }
+        let tree = try assembler.scan(&diagnostics)
+        if let transaction, let cache, diagnostics.isEmpty {
+            clock.stage("look")
+            if let known = cache.unchanged(tree), try refresh(known, transaction, cache, &report) { return }
+        }
+        guard let assembly = try assembler.assemble(tree, &diagnostics) else { return }
         report.assembly = assembly
         report.sourcePages = assembly.loaded.pages.count
         let selection = SiteSelection(request.sites, assembly.loaded.configuration, diagnostics: &diagnostics)
@@ -108,22 +107,24 @@ struct SiteBuilder: Sendable {
             (report.changed, report.deleted, report.unchanged) = transaction.counts
             guard let cache else { return }
             clock.stage("record")
-            try record(&writers, assembly, diagnostics, cache)
+            try record(&writers, assembly, tree, diagnostics, cache)
         } catch {
             try transaction?.abandon()
             throw error
         }
     }
 
-    /// Nothing changed: only the instant in the manifests is new. False where a manifest is not what it was.
+    /// Nothing changed: only the instant in the manifests is new. False where something that was written is not there
+    /// as it was.
     private func refresh(
-        _ known: TreeRecord, _ transaction: OutputTransaction, _ report: inout BuildReport
+        _ known: TreeRecord, _ transaction: OutputTransaction, _ cache: BuildCache, _ report: inout BuildReport
     ) throws(FileError) -> Bool {
         var manifests: [(path: String, bytes: [UInt8])] = []
         for tree in known.trees {
             let path = "\(tree.variant).manifest.json"
             guard let bytes = try? FileSystem.read(transaction.root + "/" + path),
-                let dated = Manifest.dated(bytes, request.now), dated.undated == tree.manifest
+                let dated = Manifest.dated(bytes, request.now), dated.undated == tree.manifest,
+                isIntact(tree, transaction.root, cache)
             else { return false }
             manifests.append((path, dated.bytes))
         }
@@ -132,39 +133,54 @@ struct SiteBuilder: Sendable {
         report.sourcePages = known.sourcePages
         report.trees = known.trees.map { ($0.variant, $0.files) }
         (report.changed, report.deleted, report.unchanged) = transaction.counts
-        report.unchanged += known.written.count
+        report.unchanged += known.trees.reduce(0) { $0 + $1.files + $1.runtime.count }
         return true
+    }
+
+    private func isIntact(_ tree: TreeRecord.Tree, _ root: String, _ cache: BuildCache) -> Bool {
+        guard let record = cache.record(tree.variant).record else { return false }
+        let files = record.outputs.flatMap { key, output in
+            output.files.map { (docroot: Int(key.prefix { $0 != "/" }) ?? 0, file: $0) }
+        }
+        // Docroots have names only where sites have hosts of their own, and then the tree is looked at in full.
+        let all = files + record.searchFiles
+        guard all.allSatisfy({ $0.docroot == 0 }) else { return false }
+        let same = parallelMap(all.count, jobs: request.jobs) { index, _ in
+            let location = "\(root)/\(tree.variant)/\(all[index].file.path)"
+            if let mark = all[index].file.mark, FileMark(location) == mark { return true }
+            return VariantCache.reread(all[index].file, location) != nil
+        }
+        return !same.contains(false)
+            && tree.runtime.allSatisfy { file in
+                (try? FileSystem.read("\(root)/\(tree.variant).runtime/\(file.name)")).map { SHA256Digest(of: $0) }
+                    == file.digest
+            }
     }
 
     /// Leaves what the next build can start from.
     private func record(
-        _ writers: inout [VariantWriter], _ assembly: SiteAssembly, _ diagnostics: [Diagnostic], _ cache: BuildCache
+        _ writers: inout [VariantWriter], _ assembly: SiteAssembly, _ tree: SourceTree, _ diagnostics: [Diagnostic],
+        _ cache: BuildCache
     ) throws(FileError) {
-        var written: [(path: String, mark: FileMark)] = []
-        var isSettled = diagnostics.isEmpty
-        for index in writers.indices {
-            guard let files = try writers[index].leaveRecord() else {
-                isSettled = false
-                continue
-            }
-            written += files
-        }
-        try cache.save("pages", cache.pages.record)
         // Findings must be told again, so a tree with any is looked at again.
-        guard isSettled else { return }
+        var isComplete = diagnostics.isEmpty
+        for index in writers.indices {
+            if try !writers[index].leaveRecord() { isComplete = false }
+        }
+        try cache.savePages()
         let others = assembly.loaded.configuration.mounts.map { request.source + "/" + $0.from }
-        guard let sources = TreeRecord.look(request, others: others) else { return }
+        guard isComplete, let sources = TreeRecord.look(request, tree, others: others) else { return }
         let trees = writers.map { writer in
-            (
+            TreeRecord.Tree(
                 variant: writer.manifest.variant, files: writer.manifest.files.count,
-                manifest: Manifest.dated(writer.manifest.bytes, request.now)!.undated
-            )
+                manifest: Manifest.dated(writer.manifestBytes, request.now)!.undated,
+                runtime: writer.runtime.sorted { $0.key < $1.key }.map { (name: $0.key, digest: $0.value) })
         }
         try cache.save(
             "tree",
             TreeRecord(
                 sources: sources, others: others, builtAt: request.now, nextChange: assembly.loaded.nextChange,
-                sourcePages: assembly.loaded.pages.count, trees: trees, written: written
+                sourcePages: assembly.loaded.pages.count, trees: trees
             ).bytes)
     }
 }

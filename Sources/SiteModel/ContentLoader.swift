@@ -85,9 +85,14 @@ package struct ContentLoader: Sendable {
         let tables = data.tables(layout.data)
         let forms = data.forms(layout.forms)
         diagnostics += data.diagnostics
-        let changes = made.flatMap { [$0.0.front.date, $0.0.front.notBefore, $0.0.front.expires].compactMap { $0 } }
+        var nextChange: Instant?
+        for (page, _) in made {
+            for case let instant? in [page.front.date, page.front.notBefore, page.front.expires] where instant > now {
+                nextChange = min(nextChange ?? instant, instant)
+            }
+        }
         return LoadedContent(
-            configuration: configuration, now: now, nextChange: changes.filter { $0 > now }.min(), pages: kept, files: files, tables: tables, forms: forms,
+            configuration: configuration, now: now, nextChange: nextChange, pages: kept, files: files, tables: tables, forms: forms,
             cascades: cascades)
     }
 

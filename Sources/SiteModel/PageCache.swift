@@ -26,6 +26,9 @@ package final class PageCache: Sendable {
         /// Keys of entries that were asked for: what is gone from the tree leaves the record.
         var used: Set<String> = []
         var usedFiles: Set<String> = []
+        /// What the record does not say yet.
+        var changed: Set<String> = []
+        var changedFiles: Set<String> = []
     }
 
     private let state = Mutex(State())
@@ -35,7 +38,7 @@ package final class PageCache: Sendable {
     /// Whether equal marks mean equal bytes; else everything is read and its digest taken.
     private let trustsMarks: Bool
 
-    private static let format = "xinmi-pages/1"
+    private static let format = "xinmi-pages/2"
 
     /// Everything that a page's typed head and its findings are made from.
     struct LoadedKey: Equatable {
@@ -46,50 +49,36 @@ package final class PageCache: Sendable {
     }
     private let loaded = Mutex<[String: (key: LoadedKey, result: (LoadedPage, [Diagnostic]))]>([:])
 
-    package init(isLongLived: Bool, trustsMarks: Bool = true, record: [UInt8] = []) {
+    package init(isLongLived: Bool, trustsMarks: Bool = true, record: RecordLog = RecordLog([])) {
         self.isLongLived = isLongLived
         self.trustsMarks = trustsMarks
-        guard trustsMarks, var reader = RecordReader(record, format: Self.format) else { return }
-        let pages = reader.values { reader -> (String, Entry) in
-            let key = reader.text()
-            let path = String(key.utf8.split(separator: 0).last.map { Substring($0) } ?? "")
-            let head = reader.blob()
-            let headDigest = reader.digest()
-            let tags = reader.values { reader in
-                (tag: reader.text(), position: SourcePosition(path: path, line: reader.number(), column: reader.number()))
-            }
-            let known = SourceFile.Known(
-                digest: reader.digest(), mark: reader.mark(), isText: reader.flag(), isPlain: reader.flag())
-            return (key, Entry(head: head, headDigest: headDigest, tags: tags, known: known))
+        guard trustsMarks else { return }
+        var entries: [String: Entry] = [:]
+        var files: [String: (mark: FileMark, digest: SHA256Digest)] = [:]
+        for block in record.blocks {
+            guard var reader = RecordReader(block, format: Self.format) else { return }
+            if entries.isEmpty { entries.reserveCapacity(block.count / 300) }
+            for (key, entry) in reader.values(Self.readEntry) { entries[key] = entry }
+            for key in reader.values({ $0.text() }) { entries[key] = nil }
+            for (key, file) in reader.values({ ($0.text(), (mark: $0.mark(), digest: $0.digest())) }) { files[key] = file }
         }
-        let files = reader.values { reader in (reader.text(), (mark: reader.mark(), digest: reader.digest())) }
         state.withLock { state in
-            state.entries = Dictionary(pages) { first, _ in first }
-            state.files = Dictionary(files) { first, _ in first }
+            state.entries = entries
+            state.files = files
         }
     }
 
-    /// What a later process can start from.
-    package var record: [UInt8] {
+    /// What was read in this process and the record does not say; all of it for a new record.
+    package func block(whole: Bool) -> [UInt8] {
         state.withLock { state in
             var writer = RecordWriter(Self.format)
-            let keys = state.used.filter { state.entries[$0] != nil }.sorted(by: bytesPrecede)
-            writer.put(keys) { writer, key in
-                let entry = state.entries[key]!
-                writer.put(key)
-                writer.put(entry.head)
-                writer.put(entry.headDigest)
-                writer.put(entry.tags) { writer, tag in
-                    writer.put(tag.tag)
-                    writer.put(tag.position.line)
-                    writer.put(tag.position.column)
-                }
-                writer.put(entry.known.digest)
-                writer.put(entry.known.mark)
-                writer.put(entry.known.isText)
-                writer.put(entry.known.isPlain)
-            }
-            writer.put(state.usedFiles.filter { state.files[$0] != nil }.sorted(by: bytesPrecede)) { writer, key in
+            let keys = whole ? state.used : state.changed
+            writer.put(keys.filter { state.entries[$0] != nil }) { Self.write($1, state.entries[$1]!, &$0) }
+            // What is gone from the tree, or has findings, is read again if it comes back.
+            let gone = whole ? [] : Set(state.entries.keys).subtracting(state.used).union(keys.filter { state.entries[$0] == nil })
+            writer.put(Array(gone)) { $0.put($1) }
+            let files = whole ? state.usedFiles : state.changedFiles
+            writer.put(files.filter { state.files[$0] != nil }) { writer, key in
                 writer.put(key)
                 writer.put(state.files[key]!.mark)
                 writer.put(state.files[key]!.digest)
@@ -98,9 +87,43 @@ package final class PageCache: Sendable {
         }
     }
 
+    /// Whether the record says everything.
+    package var isRecorded: Bool {
+        state.withLock { $0.changed.isEmpty && $0.changedFiles.isEmpty && $0.entries.count == $0.used.count }
+    }
+
+    private static func readEntry(_ reader: inout RecordReader) -> (String, Entry) {
+        let key = reader.text()
+        let path = String(decoding: key.utf8.reversed().prefix { $0 != 0 }.reversed(), as: UTF8.self)
+        let head = reader.blob()
+        let headDigest = reader.digest()
+        let tags = reader.values { reader in
+            (tag: reader.text(), position: SourcePosition(path: path, line: reader.number(), column: reader.number()))
+        }
+        let known = SourceFile.Known(
+            digest: reader.digest(), mark: reader.mark(), isText: reader.flag(), isPlain: reader.flag())
+        return (key, Entry(head: head, headDigest: headDigest, tags: tags, known: known))
+    }
+
+    private static func write(_ key: String, _ entry: Entry, _ writer: inout RecordWriter) {
+        writer.put(key)
+        writer.put(entry.head)
+        writer.put(entry.headDigest)
+        writer.put(entry.tags) { writer, tag in
+            writer.put(tag.tag)
+            writer.put(tag.position.line)
+            writer.put(tag.position.column)
+        }
+        writer.put(entry.known.digest)
+        writer.put(entry.known.mark)
+        writer.put(entry.known.isText)
+        writer.put(entry.known.isPlain)
+    }
+
     func read(_ place: ContentLayout.PagePlace) -> (source: PageSource?, diagnostics: [Diagnostic]) {
         let key = place.file.location + "\0" + place.file.path
-        if trustsMarks, let mark = FileMark(place.file.location),
+        // A process that goes on walks the tree once and reads later; any other has just walked it.
+        if trustsMarks, let mark = isLongLived ? FileMark(place.file.location) : place.file.mark,
             let entry = state.withLock({ state in
                 state.used.insert(key)
                 return state.entries[key]
@@ -115,11 +138,15 @@ package final class PageCache: Sendable {
         var result = PageSource.read(place)
         if isLongLived { result.source?.reading = readings.add(1, ordering: .relaxed).newValue }
         guard let source = result.source, source.known.mark.isSettled, result.diagnostics.isEmpty else {
-            state.withLock { $0.entries[key] = nil }
+            state.withLock { state in
+                state.entries[key] = nil
+                state.used.remove(key)
+            }
             return result
         }
         state.withLock { state in
             state.used.insert(key)
+            state.changed.insert(key)
             state.entries[key] = Entry(
                 head: source.headBytes, headDigest: source.headDigest, tags: source.tags, known: source.known,
                 source: isLongLived ? source : nil)
@@ -155,6 +182,7 @@ package final class PageCache: Sendable {
         let digest = SHA256Digest(of: bytes)
         state.withLock { state in
             state.usedFiles.insert(location)
+            state.changedFiles.insert(location)
             state.files[location] = mark.isSettled ? (mark, digest) : nil
         }
         return digest

@@ -146,16 +146,20 @@ package final class SiteGraph: Sendable {
     }
 
     /// The same graph with a page whose body changed and whose head did not.
-    package func replacing(_ node: Int, with page: VisiblePage) -> SiteGraph { SiteGraph(self, node, page) }
+    package func replacing(_ node: Int, with page: VisiblePage) -> SiteGraph { SiteGraph(self) { $0[node] = Node($0[node], with: page) } }
 
-    private init(_ graph: SiteGraph, _ node: Int, _ page: VisiblePage) {
+    /// The same graph as an object of its own, for one thread: threads that count references to one object wait for each
+    /// other.
+    package func unshared() -> SiteGraph { SiteGraph(self) { $0.reserveCapacity($0.count + 1) } }
+
+    private init(_ graph: SiteGraph, _ change: (inout [Node]) -> Void) {
         variant = graph.variant
         configuration = graph.configuration
         now = graph.now
         docroots = graph.docroots
-        editions = graph.editions
+        editions = graph.editions.map { $0 }
         var nodes = graph.nodes
-        nodes[node] = Node(nodes[node], with: page)
+        change(&nodes)
         self.nodes = nodes
         files = graph.files
         tables = graph.tables

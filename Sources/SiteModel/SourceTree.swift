@@ -7,6 +7,10 @@ package struct SourceTree: Sendable {
         package let path: String
         /// Where to read it.
         package let location: String
+        /// Its state when the tree was walked; nil where that could not be told.
+        package let mark: FileMark?
+
+        package static func == (a: Self, b: Self) -> Bool { a.path == b.path && a.location == b.location }
     }
 
     /// In byte order of `path`.
@@ -16,12 +20,42 @@ package struct SourceTree: Sendable {
     /// Walks `root/Content`, then every overlay as if it were another `Content`; a later file replaces an earlier one.
     ///
     /// Symbolic links and special files are reported and left out.
-    package init(root: String, overlays: [String] = [], diagnostics: inout [Diagnostic]) throws(FileError) {
+    package init(
+        root: String, overlays: [String] = [], jobs: Int = 1, diagnostics: inout [Diagnostic]
+    ) throws(FileError) {
         var found: [String: File] = [:]
         for base in [root + "/Content"] + overlays {
-            try Self.walk(base, "Content", &found, &diagnostics)
+            // The first level side by side: a site's folder each, mostly.
+            var top = Walk()
+            let folders = top.level(base, "Content", try FileSystem.list(base))
+            let below = parallelMap(folders.count, jobs: jobs) { index, _ -> Walk in
+                var walk = Walk()
+                walk.folder(folders[index].location, folders[index].path)
+                return walk
+            }
+            for walk in [top] + below {
+                if let failure = walk.failure { throw failure }
+                diagnostics += walk.diagnostics
+                Self.merge(walk.files, into: &found, &diagnostics)
+            }
         }
         self.init(found)
+    }
+
+    private static func merge(_ files: [File], into found: inout [String: File], _ diagnostics: inout [Diagnostic]) {
+        for file in files {
+            if let known = found.updateValue(file, forKey: file.path), !known.path.utf8.elementsEqual(file.path.utf8) {
+                diagnostics.append(
+                    Diagnostic(
+                        "file-name", SourcePosition(path: file.path),
+                        problem: Bilingual(
+                            zh: "两个文件名只差在字符的编码方式", en: "two names differ only in how a character is encoded"),
+                        remedy: Bilingual(zh: "请改其中一个", en: "rename one of them")))
+                // The key keeps the first spelling otherwise.
+                found.removeValue(forKey: file.path)
+                found[file.path] = file
+            }
+        }
     }
 
     static let empty = SourceTree([:])
@@ -41,8 +75,15 @@ package struct SourceTree: Sendable {
             let location = root + "/" + mount.from
             var added: [String: File] = [:]
             switch FileSystem.kind(location) {
-            case .file: added["Content/" + mount.to] = File(path: "Content/" + mount.to, location: location)
-            case .directory: try Self.walk(location, "Content/" + mount.to, &added, &diagnostics)
+            case .file:
+                added["Content/" + mount.to] = File(
+                    path: "Content/" + mount.to, location: location, mark: FileMark(location))
+            case .directory:
+                var walk = Walk()
+                walk.folder(location, "Content/" + mount.to)
+                if let failure = walk.failure { throw failure }
+                diagnostics += walk.diagnostics
+                Self.merge(walk.files, into: &added, &diagnostics)
             default:
                 diagnostics.append(
                     Diagnostic(
@@ -70,12 +111,47 @@ package struct SourceTree: Sendable {
 
     package func file(_ path: String) -> File? { index[path].map { files[$0] } }
 
-    private static func walk(
-        _ location: String, _ path: String, _ found: inout [String: File], _ diagnostics: inout [Diagnostic]
-    ) throws(FileError) {
-        for entry in try FileSystem.list(location) {
+    /// The state of all files, so that another walk can tell whether any changed; nil where one changed so lately that
+    /// its state tells nothing yet.
+    package var state: SHA256Digest? {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(files.count * 128)
+        for file in files {
+            guard let mark = file.mark, mark.isSettled else { return nil }
+            bytes += file.path.utf8
+            bytes.append(0)
+            bytes += file.location.utf8
+            bytes.append(0)
+            mark.append(to: &bytes)
+        }
+        return SHA256Digest(of: bytes)
+    }
+}
+
+/// A walk below one folder.
+private struct Walk: Sendable {
+    var files: [SourceTree.File] = []
+    var diagnostics: [Diagnostic] = []
+    var failure: FileError?
+
+    mutating func folder(_ location: String, _ path: String) {
+        do throws(FileError) {
+            for inner in level(location, path, try FileSystem.list(location)) { folder(inner.location, inner.path) }
+        } catch {
+            failure = error
+        }
+    }
+
+    /// Takes in the files of a folder.
+    ///
+    /// - Returns: the folders in it.
+    mutating func level(
+        _ location: String, _ path: String, _ entries: [FileSystem.Entry]
+    ) -> [(location: String, path: String)] {
+        var folders: [(location: String, path: String)] = []
+        for entry in entries {
             // Hidden files are the editors' tools' business, not content.
-            if entry.name.hasPrefix(".") || entry.name.hasSuffix("~") { continue }
+            if entry.name.utf8.first == UInt8(ascii: ".") || entry.name.utf8.last == UInt8(ascii: "~") { continue }
             let childPath = path + "/" + entry.name
             // A mark that joins the slash or dot before it would hide that slash from everything that splits paths.
             if joinsWhatStandsBefore(entry.name) {
@@ -89,17 +165,9 @@ package struct SourceTree: Sendable {
             }
             let childLocation = location + "/" + entry.name
             switch entry.kind {
-            case .directory: try walk(childLocation, childPath, &found, &diagnostics)
+            case .directory: folders.append((childLocation, childPath))
             case .file:
-                if let known = found[childPath], !known.path.utf8.elementsEqual(childPath.utf8) {
-                    diagnostics.append(
-                        Diagnostic(
-                            "file-name", SourcePosition(path: childPath),
-                            problem: Bilingual(
-                                zh: "两个文件名只差在字符的编码方式", en: "two names differ only in how a character is encoded"),
-                            remedy: Bilingual(zh: "请改其中一个", en: "rename one of them")))
-                }
-                found[childPath] = File(path: childPath, location: childLocation)
+                files.append(SourceTree.File(path: childPath, location: childLocation, mark: FileMark(childLocation)))
             case .symlink, .other:
                 diagnostics.append(
                     Diagnostic(
@@ -109,6 +177,7 @@ package struct SourceTree: Sendable {
                         remedy: Bilingual(zh: "请放入真正的文件", en: "put the file itself here")))
             }
         }
+        return folders
     }
 }
 

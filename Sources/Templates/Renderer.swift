@@ -9,6 +9,14 @@ package struct TemplateSet: Sendable {
         self.templates = Dictionary(templates.map { ($0.name, $0) }) { first, _ in first }
     }
 
+    /// The same templates as objects of their own, for one thread: threads that count references to one object wait for
+    /// each other.
+    package func unshared() -> TemplateSet {
+        var copy = TemplateSet(templates.values.map { $0.unshared() })
+        copy.metrics = metrics
+        return copy
+    }
+
     package func contains(_ name: String) -> Bool { templates[name] != nil }
 
     /// In byte order.

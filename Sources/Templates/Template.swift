@@ -56,6 +56,35 @@ package struct Template: Sendable {
         var text: String { isDot ? "." : keys.map(\.name).joined(separator: ".") }
     }
 
+    /// A template like this one that shares no counted object with it.
+    func unshared() -> Template { Template(name: name, nodes: Self.unshared(nodes), digest: digest) }
+
+    private init(name: String, nodes: [Node], digest: SHA256Digest) {
+        self.name = name
+        self.nodes = nodes
+        self.digest = digest
+    }
+
+    private static func unshared(_ nodes: [Node]) -> [Node] {
+        func path(_ path: Path) -> Path { Path(path.text, path.place) }
+        func name(_ name: PartialName) -> PartialName {
+            if case .dynamic(let inner) = name { .dynamic(path(inner)) } else { name }
+        }
+        return nodes.map { node in
+            switch node {
+            case .text(let bytes): .text(bytes.withUnsafeBufferPointer { Array($0) })
+            case .variable(let inner, let escaped): .variable(path(inner), escaped: escaped)
+            case .section(let inner, let inverted, let children):
+                .section(path(inner), inverted: inverted, unshared(children))
+            case .partial(let inner, let indent, let place): .partial(name(inner), indent: indent, place)
+            case .block(let name, let children, let indent): .block(name: name, unshared(children), indent: indent)
+            case .parent(let inner, let overrides, let indent, let hasStrays, let place):
+                .parent(
+                    name(inner), overrides: overrides.mapValues(unshared), indent: indent, hasStrays: hasStrays, place)
+            }
+        }
+    }
+
     /// Compiles a template's source. Throws the first mistake, with its place.
     package init(name: String, path: String, source: [UInt8]) throws(TemplateError) {
         self.name = name

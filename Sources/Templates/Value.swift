@@ -42,6 +42,17 @@ package final class Fields: Scope {
 extension Value {
     package static func fields(_ fields: [String: Value]) -> Value { .scope(Fields(fields)) }
 
+    /// An equal value of objects of its own; scopes that make their members as they are asked for are shared.
+    package func unshared() -> Value {
+        switch self {
+        case .html(let bytes): .html(bytes.withUnsafeBufferPointer { Array($0) })
+        case .list(let values): .list(values.map { $0.unshared() })
+        case .scope(let scope):
+            (scope as? Fields).map { .fields($0.members.mapValues { $0.unshared() }) } ?? self
+        default: self
+        }
+    }
+
     /// Text, or nothing where there is none.
     package static func optional(_ text: String?) -> Value { text.map(Value.text) ?? .nothing }
 

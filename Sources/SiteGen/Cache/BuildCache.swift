@@ -1,5 +1,7 @@
+import Glibc
 import PortalBase
 import SiteModel
+import Synchronization
 
 /// The records of the last build into an output folder. They lie outside every docroot and only spare work: a build
 /// with them equals a build without, byte for byte.
@@ -7,29 +9,39 @@ struct BuildCache: Sendable {
     private let folder: String
     private let request: BuildRequest
     let pages: PageCache
+    private let pagesLog: Log
+
+    /// How a log lies on the disk.
+    private enum Log: Sendable {
+        case append, replace
+
+        init(_ log: RecordLog) { self = log.isWhole && !log.blocks.isEmpty && !log.isWorn ? .append : .replace }
+    }
 
     /// Nil where nothing is to be written, or only a part of it.
     init?(_ request: BuildRequest) {
         guard let output = request.output, request.sites.isEmpty, request.usesCache else { return nil }
         folder = output + "/.cache/build"
         self.request = request
-        let record = request.comparesContent ? [] : (try? FileSystem.read(folder + "/pages")) ?? []
-        pages = PageCache(isLongLived: false, trustsMarks: !request.comparesContent, record: record)
+        let log = RecordLog(request.comparesContent ? [] : (try? FileSystem.read(folder + "/pages")) ?? [])
+        pagesLog = Log(log)
+        pages = PageCache(isLongLived: false, trustsMarks: !request.comparesContent, record: log)
     }
 
-    /// What the last build left, if nothing that it read or wrote has changed.
-    static func unchanged(_ request: BuildRequest) -> TreeRecord? {
-        guard let output = request.output, request.sites.isEmpty, request.usesCache, !request.comparesContent,
-            let bytes = try? FileSystem.read(output + "/.cache/build/tree"), let record = TreeRecord(bytes),
-            record.holds(
-                request, sources: TreeRecord.look(request, others: record.others), output: output)
+    /// What the last build left, if it read the same tree at an instant that makes no difference.
+    func unchanged(_ tree: SourceTree) -> TreeRecord? {
+        guard !request.comparesContent, let bytes = try? FileSystem.read(folder + "/tree"),
+            let record = TreeRecord(bytes), record.isDue(request.now),
+            TreeRecord.look(request, tree, others: record.others) == record.sources
         else { return nil }
         return record
     }
 
-    func variant(_ site: VariantSite) -> VariantCache {
-        let bytes = (try? FileSystem.read(folder + "/" + site.graph.variant.name)) ?? []
-        return VariantCache(site: site, request: request, pages: pages, record: BuildRecord(bytes))
+    /// The record of a variant, and how changes to it are written.
+    func record(_ variant: String) -> (record: BuildRecord?, isWorn: Bool) {
+        let log = RecordLog((try? FileSystem.read(folder + "/" + variant)) ?? [])
+        let record = BuildRecord(log)
+        return (record, record == nil || Log(log) == .replace)
     }
 
     /// Page texts of the search index as it was built last.
@@ -38,10 +50,27 @@ struct BuildCache: Sendable {
     /// Before anything changes: a build that dies leaves no record of what is not there.
     func invalidate() throws(FileError) { try FileSystem.remove(folder + "/tree") }
 
+    func savePages() throws(FileError) {
+        if pagesLog == .append {
+            if !pages.isRecorded { try append("pages", pages.block(whole: false)) }
+        } else {
+            try save("pages", RecordLog.framed(pages.block(whole: true)))
+        }
+    }
+
+    func saveRecord(_ variant: String, _ record: BuildRecord, since earlier: BuildRecord?) throws(FileError) {
+        let block = record.block(since: earlier)
+        if earlier == nil { try save(variant, RecordLog.framed(block)) } else { try append(variant, block) }
+    }
+
     func save(_ name: String, _ bytes: [UInt8]) throws(FileError) {
         try FileSystem.makeDirectories(folder)
         let path = folder + "/" + name
         try FileSystem.write(bytes, to: path + ".tmp")
         try FileSystem.rename(path + ".tmp", path)
+    }
+
+    private func append(_ name: String, _ block: [UInt8]) throws(FileError) {
+        try FileSystem.append(RecordLog.framed(block), to: folder + "/" + name)
     }
 }

@@ -17,7 +17,7 @@ struct VariantCache: Sendable {
         self.site = site
         self.request = request
         self.pages = pages
-        self.record = record.flatMap { $0.common == OutputInputs.common(site) ? $0 : nil }
+        self.record = record
         digests = Array(repeating: nil, count: site.plan.outputs.count)
         links = digests
     }
@@ -41,7 +41,7 @@ struct VariantCache: Sendable {
 
     /// Outputs that are on the disk as they would be made.
     mutating func reusable() throws(FileError) -> [Int: VariantWriter.Result] {
-        guard let record else { return [:] }
+        guard let record, record.common == OutputInputs.common(site) else { return [:] }
         let outputs = site.plan.outputs
         let bodies = site.renderer.bodies
         let recorded = outputs.map { record.outputs[BuildRecord.key($0.docroot, $0.path)] }
@@ -96,8 +96,10 @@ struct VariantCache: Sendable {
             guard let checked = check(file, output.docroot) else { return decision }
             files.append(checked)
         }
+        let isSame = zip(files, recorded.files).allSatisfy { $0.mark == $1.mark } && recorded.body?.links == decision.links
         decision.result = VariantWriter.Result(
-            entries: entries(files, output), written: files, searchDigest: recorded.body?.search)
+            entries: entries(files, output), written: files, recorded: isSame ? recorded : nil,
+            searchDigest: recorded.body?.search)
         return decision
     }
 
@@ -118,12 +120,16 @@ struct VariantCache: Sendable {
     func check(_ file: BuildRecord.Written, _ docroot: Int) -> BuildRecord.Written? {
         let location = folder(docroot) + file.path
         if !request.comparesContent, let mark = file.mark, FileMark(location) == mark { return file }
+        return Self.reread(file, location)
+    }
+
+    /// The same by content.
+    static func reread(_ file: BuildRecord.Written, _ location: String) -> BuildRecord.Written? {
         guard FileSystem.kind(location) == .file, let (bytes, mark) = try? FileSystem.readMarked(location),
             SHA256Digest(of: bytes) == file.digest
         else { return nil }
-        var checked = file
-        checked.mark = mark.isSettled ? mark : nil
-        return checked
+        return BuildRecord.Written(
+            path: file.path, digest: file.digest, bytes: file.bytes, mark: mark.isSettled ? mark : nil)
     }
 
     /// Files of the earlier build that this one does not have, below the output folder.
@@ -157,6 +163,7 @@ struct VariantCache: Sendable {
         let (this, digests, links) = (self, digests, links)
         let made = parallelMap(outputs.count, jobs: request.jobs) { index, _ -> (BuildRecord.Output?, FileError?) in
             let (output, result) = (outputs[index], results[index])
+            if let recorded = result.recorded { return (recorded, nil) }
             guard result.diagnostics.isEmpty, result.failure == nil, !result.entries.isEmpty else { return (nil, nil) }
             var body: BuildRecord.Body?
             if let (node, page) = this.page(output) {

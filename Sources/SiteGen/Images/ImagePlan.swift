@@ -29,27 +29,36 @@ struct ImagePlan: Sendable {
         extensions.contains(FileSystem.suffix(path))
     }
 
-    init(_ graph: SiteGraph, diagnostics: inout [Diagnostic]) {
+    init(_ graph: SiteGraph, jobs: Int, diagnostics: inout [Diagnostic]) {
+        let looked = parallelMap(graph.files.count, jobs: jobs) { index, _ -> (Picture?, [Diagnostic]) in
+            var found: [Diagnostic] = []
+            return (Self.picture(graph.files[index], graph.configuration.images, &found), found)
+        }
         var pictures: [Int: Picture] = [:]
-        for (index, file) in graph.files.enumerated() {
-            if file.path.lowercased().hasSuffix(".svg") { Self.checkDrawing(file, &diagnostics) }
-            guard Self.isPicture(file.path) else { continue }
-            // A file that cannot be read is reported where it would be written.
-            guard let bytes = try? FileSystem.read(file.location, limit: 64 << 20) else { continue }
-            guard let header = ImageHeader(bytes) else {
-                diagnostics.append(
-                    Diagnostic(
-                        "image-broken", SourcePosition(path: file.source),
-                        problem: Bilingual(
-                            zh: "不是完好的 JPEG、PNG 或 WebP 图片，或大于 1 亿像素",
-                            en: "this is no sound JPEG, PNG or WebP picture, or larger than 100 megapixels"),
-                        remedy: Bilingual(zh: "请重新导出图片", en: "export the picture again")))
-                continue
-            }
-            pictures[index] = Picture(
-                header: header, renditions: Self.renditions(header, file.path, graph.configuration.images))
+        for (index, (picture, found)) in looked.enumerated() {
+            pictures[index] = picture
+            diagnostics += found
         }
         self.pictures = pictures
+    }
+
+    private static func picture(
+        _ file: SiteGraph.PublishedFile, _ policy: SiteConfiguration.ImagePolicy, _ diagnostics: inout [Diagnostic]
+    ) -> Picture? {
+        if file.path.lowercased().hasSuffix(".svg") { checkDrawing(file, &diagnostics) }
+        // A file that cannot be read is reported where it would be written.
+        guard isPicture(file.path), let bytes = try? FileSystem.read(file.location, limit: 64 << 20) else { return nil }
+        guard let header = ImageHeader(bytes) else {
+            diagnostics.append(
+                Diagnostic(
+                    "image-broken", SourcePosition(path: file.source),
+                    problem: Bilingual(
+                        zh: "不是完好的 JPEG、PNG 或 WebP 图片，或大于 1 亿像素",
+                        en: "this is no sound JPEG, PNG or WebP picture, or larger than 100 megapixels"),
+                    remedy: Bilingual(zh: "请重新导出图片", en: "export the picture again")))
+            return nil
+        }
+        return Picture(header: header, renditions: renditions(header, file.path, policy))
     }
 
     func picture(_ file: Int) -> Picture? { pictures[file] }

@@ -16,8 +16,13 @@ struct RenderPass: Sendable {
     func run() -> [[VariantWriter.Result]] {
         let (pages, others) = targets()
         let units = pages + others.map { [$0] }
+        // Copies for every thread, where there is enough to do for them.
+        let renderers = (0..<jobs).map { _ in
+            writers.map { units.count > 64 && jobs > 1 ? $0.site.renderer.unshared() : $0.site.renderer }
+        }
         let done = parallelMap(units.count, jobs: jobs) { index, thread in
-            index < pages.count ? page(units[index], thread) : [write(units[index][0], nil, thread)]
+            index < pages.count
+                ? page(units[index], renderers[thread], thread) : [write(units[index][0], nil, renderers[thread], thread)]
         }
         var results = writers.map(\.results)
         for (unit, made) in zip(units, done) {
@@ -48,13 +53,18 @@ struct RenderPass: Sendable {
         return (pages, others)
     }
 
-    private func write(_ target: Target, _ parsed: VariantRenderer.Parsed?, _ thread: Int) -> VariantWriter.Result {
-        writers[target.writer].write(target.output, parsed, clock, thread: thread)
+    private func write(
+        _ target: Target, _ parsed: VariantRenderer.Parsed?, _ renderers: [VariantRenderer], _ thread: Int
+    ) -> VariantWriter.Result {
+        writers[target.writer].write(
+            target.output, parsed, with: renderers[target.writer], clock, thread: thread)
     }
 
-    private func page(_ targets: [Target], _ thread: Int) -> [VariantWriter.Result] {
+    private func page(
+        _ targets: [Target], _ renderers: [VariantRenderer], _ thread: Int
+    ) -> [VariantWriter.Result] {
         let parsed = clock.measure(.parse, visible(targets[0])?.path ?? "", thread: thread) { parse(targets) }
-        return zip(targets, parsed).map { write($0, $1, thread) }
+        return zip(targets, parsed).map { write($0, $1, renderers, thread) }
     }
 
     private func visible(_ target: Target) -> VisiblePage? {

@@ -11,6 +11,7 @@ struct VariantWriter {
     private let hasSearch: Bool
     private let cache: BuildCache?
     private var records: VariantCache?
+    private var isRecordWorn = true
     /// Outputs that stay as they are on the disk.
     private var kept: [Int: Result] = [:]
     /// What became of all outputs, and of the search index.
@@ -21,6 +22,7 @@ struct VariantWriter {
 
     private(set) var diagnostics: [Diagnostic] = []
     private(set) var manifest: Manifest
+    private(set) var manifestBytes: [UInt8] = []
     private(set) var externalLinks: [(url: String, position: SourcePosition)] = []
     /// Digests of what formsapi reads, by name below the runtime folder.
     private(set) var runtime: [String: SHA256Digest] = [:]
@@ -48,9 +50,12 @@ struct VariantWriter {
     mutating func begin() throws(FileError) {
         results = Array(repeating: Result(), count: site.plan.outputs.count)
         guard let transaction else { return }
-        if var records = cache?.variant(site) {
+        if let cache {
+            let (record, isWorn) = cache.record(name)
+            var records = VariantCache(site: site, request: request, pages: cache.pages, record: record)
             kept = try records.reusable()
             self.records = records
+            isRecordWorn = isWorn
             for (index, result) in kept {
                 results[index] = result
                 for _ in result.entries { transaction.keep() }
@@ -89,7 +94,8 @@ struct VariantWriter {
             keepWhatStays(previous)
             checkWithdrawn(previous, transaction)
         }
-        try transaction.put(manifestPath, manifest.bytes)
+        manifestBytes = manifest.bytes
+        try transaction.put(manifestPath, manifestBytes)
         try deleteStrays(transaction)
         try putRuntime(runtimeFiles, transaction)
     }
@@ -104,6 +110,8 @@ struct VariantWriter {
         var searchDocument: SearchDocument?
         /// State of the files, where it is known.
         var written: [BuildRecord.Written]?
+        /// What the record says of it, where that still holds.
+        var recorded: BuildRecord.Output?
         /// Of the page in the search index.
         var searchDigest: SHA256Digest?
         var failure: FileError?
@@ -111,15 +119,19 @@ struct VariantWriter {
 
     /// Renders and stages one output. Threads may do this side by side.
     ///
-    /// - Parameter parsed: the page's document, where the caller has it already.
-    func write(_ index: Int, _ parsed: VariantRenderer.Parsed?, _ clock: BuildClock, thread: Int) -> Result {
+    /// - Parameters:
+    ///   - parsed: the page's document, where the caller has it already.
+    ///   - renderer: the site's, or a copy of it for the thread.
+    func write(
+        _ index: Int, _ parsed: VariantRenderer.Parsed?, with renderer: VariantRenderer, _ clock: BuildClock, thread: Int
+    ) -> Result {
         let output = site.plan.outputs[index]
         var result = Result()
         do throws(FileError) {
             // Without a place to put them, pictures are not made.
             if transaction == nil, case .picture = output.job { return result }
             let rendered = try clock.measure(.render, output.path, thread: thread) { () throws(FileError) in
-                try site.renderer.render(output, parsed)
+                try renderer.render(output, parsed)
             }
             result.diagnostics = rendered.diagnostics
             result.externalLinks = rendered.externalLinks
@@ -224,40 +236,22 @@ struct VariantWriter {
 
     /// Leaves what the next build can start from.
     ///
-    /// - Returns: files with their state; nil where some are too new, or had findings.
-    mutating func leaveRecord() throws(FileError) -> [(path: String, mark: FileMark)]? {
-        guard let cache, var records else { return [] }
+    /// - Returns: whether it says everything: outputs with findings are not in it.
+    mutating func leaveRecord() throws(FileError) -> Bool {
+        guard let cache, var records else { return false }
         if let written = search.files.first, written.file.mark == nil {
             search.files = search.files.map { docroot, file in (docroot, state(of: file, docroot)) }
         }
         let record = try records.after(results, search: search)
         self.records = nil
-        try cache.save(name, record.bytes)
-        guard record.outputs.count == results.count else { return nil }
-        var files: [(path: String, mark: FileMark)] = []
-        for output in site.plan.outputs {
-            for file in record.outputs[BuildRecord.key(output.docroot, output.path)]?.files ?? [] {
-                guard let mark = file.mark else { return nil }
-                files.append((site.folder(output.docroot) + "/" + file.path, mark))
-            }
-        }
-        for (docroot, file) in search.files {
-            guard let mark = file.mark else { return nil }
-            files.append((site.folder(docroot) + "/" + file.path, mark))
-        }
-        for file in runtime.keys.sorted() {
-            let path = "\(name).runtime/\(file)"
-            guard let mark = FileMark(request.output! + "/" + path), mark.isSettled else { return nil }
-            files.append((path, mark))
-        }
-        return files
+        try cache.saveRecord(name, record, since: isRecordWorn ? nil : records.record)
+        return record.outputs.count == results.count
     }
 
     private func state(of file: BuildRecord.Written, _ docroot: Int) -> BuildRecord.Written {
-        var file = file
         let mark = FileMark(request.output! + "/" + site.folder(docroot) + "/" + file.path)
-        file.mark = mark.flatMap { $0.isSettled ? $0 : nil }
-        return file
+        return BuildRecord.Written(
+            path: file.path, digest: file.digest, bytes: file.bytes, mark: mark.flatMap { $0.isSettled ? $0 : nil })
     }
 
     /// Whether visitors see a page as it was drawn now: what waits in a site that is not published is not found either.

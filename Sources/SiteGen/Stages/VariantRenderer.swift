@@ -7,7 +7,7 @@ import Templates
 /// Renders one audience's tree: from jobs to bytes, knowing no disk.
 struct VariantRenderer: Sendable {
     private(set) var graph: SiteGraph
-    let themes: [String: Theme]
+    private(set) var themes: [String: Theme]
     private(set) var bodies: PageBodies
     private(set) var assembler: BodyAssembler
     let forms: FormPages
@@ -16,7 +16,7 @@ struct VariantRenderer: Sendable {
     /// By edition; nil where the theme could not be loaded.
     private var values: [PageValues?]
     /// What every page of an edition shares: strings, site, menu, and header and footer already drawn.
-    private let frames: [Value]
+    private var frames: [Value]
     /// Of all rows of data files.
     let dataInputs: SHA256Digest
 
@@ -93,6 +93,17 @@ struct VariantRenderer: Sendable {
     func pictureInputs(_ file: Int, _ rendition: Int) -> String {
         guard let picture = images.picture(file), let imageMaker else { return "" }
         return "\(picture.renditions[rendition]) \(imageMaker.inputs)"
+    }
+
+    /// The same renderer over objects of its own, for one thread.
+    func unshared() -> VariantRenderer {
+        var copy = self
+        copy.graph = graph.unshared()
+        copy.themes = themes.mapValues { $0.unshared() }
+        copy.assembler = assembler.replacing(copy.graph, bodies, assembler.loaded)
+        copy.values = Self.values(copy.graph, bodies, copy.themes)
+        copy.frames = frames.map { $0.unshared() }
+        return copy
     }
 
     /// The same renderer over a page whose body changed; what pages share stays as it was drawn.
@@ -359,6 +370,19 @@ struct VariantRenderer: Sendable {
         return Self.render(theme, "redirect", [frames[node.edition], .fields(fields)], &diagnostics)
     }
 
+    /// The title's slot in the place of its mark.
+    private static func filled(_ bytes: [UInt8]) -> [UInt8] {
+        let mark = Array("\u{1}title\u{1}".utf8)
+        var out: [UInt8] = []
+        var rest = bytes[...]
+        while let start = rest.firstIndex(of: mark[0]), rest[start...].starts(with: mark) {
+            out += rest[..<start]
+            out += titleSlot.utf8
+            rest = rest[(start + mark.count)...]
+        }
+        return out + rest
+    }
+
     /// The page frame that formsapi fills, for each edition.
     func shells(_ diagnostics: inout [Diagnostic]) -> [(site: Int, name: String, bytes: [UInt8])] {
         graph.editions.indices.map { edition in
@@ -369,8 +393,7 @@ struct VariantRenderer: Sendable {
                 titleText: "\u{1}title\u{1}", &found)
             diagnostics += found
             // The title is escaped wherever the theme writes it; the slot goes in afterwards.
-            bytes = Array(
-                String(decoding: bytes, as: UTF8.self).replacing("\u{1}title\u{1}", with: Self.titleSlot).utf8)
+            bytes = Self.filled(bytes)
             return (graph.editions[edition].site, "shell.\(site.slug).\(graph.editions[edition].language).html", bytes)
         }
     }

@@ -92,6 +92,13 @@ struct Theme: Sendable {
         strings[language]?[key] ?? strings["zh"]?[key] ?? standard ?? key
     }
 
+    /// The same theme as objects of its own, for one thread.
+    func unshared() -> Theme {
+        Theme(
+            name: name, templates: templates.unshared(), assets: assets, strings: strings, pageSize: pageSize,
+            directives: directives)
+    }
+
     /// The same theme, timing its templates.
     func measuring(_ metrics: TemplateMetrics) -> Theme {
         Theme(
