@@ -9,7 +9,7 @@ now_option = $(if $(NOW),--now $(NOW))
 publish: ## Set-up, release build, all sites and variants into Output/.
 	@Scripts/setup site
 	swift build -c release --product sitegen
-	$(SITEGEN) build --output Output $(now_option)
+	$(SITEGEN) build --checksum --output Output $(now_option)
 
 serve: ## Preview with reload on http://127.0.0.1:8000/.
 	@Scripts/setup site

@@ -6,6 +6,9 @@ package struct RecordWriter {
 
     package init(_ format: String) { put(format) }
 
+    /// For a part of a record.
+    package init() {}
+
     package mutating func put(_ number: Int) {
         withUnsafeBytes(of: UInt64(bitPattern: Int64(number)).littleEndian) { bytes.append(contentsOf: $0) }
     }
@@ -59,6 +62,12 @@ package struct RecordReader {
         guard text() == format else { return nil }
     }
 
+    /// A part of a record that was whole.
+    package init(unchecked bytes: [UInt8]) {
+        self.bytes = bytes
+        end = bytes.count
+    }
+
     package mutating func number() -> Int {
         guard offset + 8 <= end else { return 0 }
         defer { offset += 8 }
@@ -81,7 +90,9 @@ package struct RecordReader {
 
     package mutating func text() -> String {
         let range = piece()
-        return bytes.withUnsafeBufferPointer { String(decoding: UnsafeBufferPointer(rebasing: $0[range]), as: UTF8.self) }
+        return bytes.withUnsafeBufferPointer {
+            String(decoding: UnsafeBufferPointer(rebasing: $0[range]), as: UTF8.self)
+        }
     }
 
     package mutating func blob() -> [UInt8] { Array(bytes[piece()]) }

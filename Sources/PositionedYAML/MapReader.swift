@@ -11,6 +11,7 @@ package struct MapReader {
 
     package init(_ node: YAMLNode) {
         self.node = node
+        known.reserveCapacity(40)
         if node.pairs == nil, !node.isNull {
             wrongType(node, zh: "键: 值 的列表", en: "a map of key: value")
         }

@@ -26,7 +26,7 @@ struct BuildRequest: Sendable {
 /// What a build found and did.
 struct BuildReport: Sendable {
     /// Kept to the end of the process: taking ten thousand pages apart would only cost time.
-    fileprivate(set) var assembly: SiteAssembly?
+    fileprivate var kept: (SiteAssembly, [VariantWriter])?
     var diagnostics: [Diagnostic] = []
     var sourcePages = 0
     /// How many files each variant's trees hold.
@@ -61,15 +61,15 @@ struct SiteBuilder: Sendable {
     private func build(_ report: inout BuildReport, _ diagnostics: inout [Diagnostic]) throws(FileError) {
         let transaction: OutputTransaction? =
             if let output = request.output { try OutputTransaction(root: output) } else { nil }
-        let cache = BuildCache(request)
-        let assembler = SiteAssembler(request: request, clock: clock, cache: cache?.pages, metrics: metrics)
+        var cache = BuildCache(request)
+        var assembler = SiteAssembler(request: request, clock: clock, metrics: metrics)
         let tree = try assembler.scan(&diagnostics)
         if let transaction, let cache, diagnostics.isEmpty {
             clock.stage("look")
             if let known = cache.unchanged(tree), try refresh(known, transaction, cache, &report) { return }
         }
+        assembler.cache = cache?.open()
         guard let assembly = try assembler.assemble(tree, &diagnostics) else { return }
-        report.assembly = assembly
         report.sourcePages = assembly.loaded.pages.count
         let selection = SiteSelection(request.sites, assembly.loaded.configuration, diagnostics: &diagnostics)
         guard !selection.isEmpty else { return }
@@ -108,6 +108,7 @@ struct SiteBuilder: Sendable {
             guard let cache else { return }
             clock.stage("record")
             try record(&writers, assembly, tree, diagnostics, cache)
+            report.kept = (assembly, writers)
         } catch {
             try transaction?.abandon()
             throw error

@@ -2,13 +2,29 @@ import PortalBase
 
 /// Which file is what: pages, bundle files, attachments, data and forms, by path alone.
 struct ContentLayout {
-    struct PagePlace: Sendable, Equatable {
+    final class PagePlace: Sendable, Equatable {
         let file: SourceTree.File
         let site: Int
         let language: String
         let folder: String
         let stem: String
         let form: LoadedPage.Form
+
+        init(
+            file: SourceTree.File, site: Int, language: String, folder: String, stem: String, form: LoadedPage.Form
+        ) {
+            self.file = file
+            self.site = site
+            self.language = language
+            self.folder = folder
+            self.stem = stem
+            self.form = form
+        }
+
+        static func == (a: PagePlace, b: PagePlace) -> Bool {
+            a.file == b.file && a.site == b.site && a.language == b.language && a.folder == b.folder && a.stem == b.stem
+                && a.form == b.form
+        }
     }
 
     struct FilePlace {

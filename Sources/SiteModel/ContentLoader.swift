@@ -92,7 +92,8 @@ package struct ContentLoader: Sendable {
             }
         }
         return LoadedContent(
-            configuration: configuration, now: now, nextChange: nextChange, pages: kept, files: files, tables: tables, forms: forms,
+            configuration: configuration, now: now, nextChange: nextChange, pages: kept, files: files, tables: tables,
+            forms: forms,
             cascades: cascades)
     }
 

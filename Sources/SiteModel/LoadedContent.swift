@@ -66,7 +66,10 @@ package final class LoadedPage: Sendable {
     /// What reading the file told about its bytes.
     let known: SourceFile.Known
 
-    init(_ source: PageSource, identity: SHA256Digest, front: FrontMatter, places: FrontMatter.Places, visibility: VisibilityTag) {
+    init(
+        _ source: PageSource, identity: SHA256Digest, front: FrontMatter, places: FrontMatter.Places,
+        visibility: VisibilityTag
+    ) {
         place = source.place
         headDigest = source.headDigest
         self.identity = identity

@@ -60,7 +60,9 @@ package final class PageCache: Sendable {
             if entries.isEmpty { entries.reserveCapacity(block.count / 300) }
             for (key, entry) in reader.values(Self.readEntry) { entries[key] = entry }
             for key in reader.values({ $0.text() }) { entries[key] = nil }
-            for (key, file) in reader.values({ ($0.text(), (mark: $0.mark(), digest: $0.digest())) }) { files[key] = file }
+            for (key, file) in reader.values({ ($0.text(), (mark: $0.mark(), digest: $0.digest())) }) {
+                files[key] = file
+            }
         }
         state.withLock { state in
             state.entries = entries
@@ -75,7 +77,9 @@ package final class PageCache: Sendable {
             let keys = whole ? state.used : state.changed
             writer.put(keys.filter { state.entries[$0] != nil }) { Self.write($1, state.entries[$1]!, &$0) }
             // What is gone from the tree, or has findings, is read again if it comes back.
-            let gone = whole ? [] : Set(state.entries.keys).subtracting(state.used).union(keys.filter { state.entries[$0] == nil })
+            let gone =
+                whole
+                ? [] : Set(state.entries.keys).subtracting(state.used).union(keys.filter { state.entries[$0] == nil })
             writer.put(Array(gone)) { $0.put($1) }
             let files = whole ? state.usedFiles : state.changedFiles
             writer.put(files.filter { state.files[$0] != nil }) { writer, key in

@@ -146,7 +146,9 @@ package final class SiteGraph: Sendable {
     }
 
     /// The same graph with a page whose body changed and whose head did not.
-    package func replacing(_ node: Int, with page: VisiblePage) -> SiteGraph { SiteGraph(self) { $0[node] = Node($0[node], with: page) } }
+    package func replacing(_ node: Int, with page: VisiblePage) -> SiteGraph {
+        SiteGraph(self) { $0[node] = Node($0[node], with: page) }
+    }
 
     /// The same graph as an object of its own, for one thread: threads that count references to one object wait for each
     /// other.

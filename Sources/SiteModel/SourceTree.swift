@@ -2,7 +2,7 @@ package import PortalBase
 
 /// The files of a content tree, overlays laid over it: which exist and where their bytes are.
 package struct SourceTree: Sendable {
-    package struct File: Sendable, Equatable {
+    package final class File: Sendable, Equatable {
         /// Path below the source folder, such as `Content/portal/news/a.md`: what users see in messages.
         package let path: String
         /// Where to read it.
@@ -10,7 +10,13 @@ package struct SourceTree: Sendable {
         /// Its state when the tree was walked; nil where that could not be told.
         package let mark: FileMark?
 
-        package static func == (a: Self, b: Self) -> Bool { a.path == b.path && a.location == b.location }
+        init(path: String, location: String, mark: FileMark?) {
+            self.path = path
+            self.location = location
+            self.mark = mark
+        }
+
+        package static func == (a: File, b: File) -> Bool { a.path == b.path && a.location == b.location }
     }
 
     /// In byte order of `path`.

@@ -7,7 +7,8 @@ extension TemplateSet {
         var open = [root]
         var isDynamic = false
         while let name = open.popLast() {
-            for next in self[name].map({ Self.included($0.nodes, &isDynamic) }) ?? [] where reached.insert(next).inserted {
+            for next in self[name].map({ Self.included($0.nodes, &isDynamic) }) ?? []
+            where reached.insert(next).inserted {
                 open.append(next)
             }
         }

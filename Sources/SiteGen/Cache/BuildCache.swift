@@ -8,8 +8,9 @@ import Synchronization
 struct BuildCache: Sendable {
     private let folder: String
     private let request: BuildRequest
-    let pages: PageCache
-    private let pagesLog: Log
+    /// What is known of page files; nil before `open`.
+    private(set) var pages: PageCache?
+    private var pagesLog = Log.replace
 
     /// How a log lies on the disk.
     private enum Log: Sendable {
@@ -23,9 +24,15 @@ struct BuildCache: Sendable {
         guard let output = request.output, request.sites.isEmpty, request.usesCache else { return nil }
         folder = output + "/.cache/build"
         self.request = request
+    }
+
+    /// Reads what is known of page files.
+    mutating func open() -> PageCache {
         let log = RecordLog(request.comparesContent ? [] : (try? FileSystem.read(folder + "/pages")) ?? [])
         pagesLog = Log(log)
-        pages = PageCache(isLongLived: false, trustsMarks: !request.comparesContent, record: log)
+        let pages = PageCache(isLongLived: false, trustsMarks: !request.comparesContent, record: log)
+        self.pages = pages
+        return pages
     }
 
     /// What the last build left, if it read the same tree at an instant that makes no difference.
@@ -51,6 +58,7 @@ struct BuildCache: Sendable {
     func invalidate() throws(FileError) { try FileSystem.remove(folder + "/tree") }
 
     func savePages() throws(FileError) {
+        guard let pages else { return }
         if pagesLog == .append {
             if !pages.isRecorded { try append("pages", pages.block(whole: false)) }
         } else {

@@ -3,7 +3,7 @@ import PortalBase
 /// What an earlier build left about one audience's tree: what each output was made from, and the state of the file that
 /// was written. A cache: where it is missing, damaged or of another program, everything is made anew.
 struct BuildRecord: Sendable {
-    private static let format = "xinmi-build/2"
+    private static let format = "xinmi-build/3"
 
     /// A file as it was written.
     struct Written: Sendable {
@@ -19,22 +19,73 @@ struct BuildRecord: Sendable {
         let inputs: SHA256Digest
         /// The output and its compressed copies; the first is the output.
         let files: [Written]
-        /// For outputs that show a body: the source it was read from, and what is known of it.
-        let body: Body?
+        /// `Body` in a record's form: most builds look at few of them.
+        private let bodyBytes: [UInt8]
 
-        init(inputs: SHA256Digest, files: [Written], body: Body?) {
+        /// For outputs that show a body.
+        var body: Body? { bodyBytes.isEmpty ? nil : Body(bodyBytes) }
+
+        init(inputs: SHA256Digest, files: [Written], bodyBytes: [UInt8]) {
             self.inputs = inputs
             self.files = files
-            self.body = body
+            self.bodyBytes = bodyBytes
+        }
+
+        convenience init(inputs: SHA256Digest, files: [Written], body: Body?) {
+            self.init(inputs: inputs, files: files, bodyBytes: body?.bytes ?? [])
+        }
+
+        /// An output with findings: it is made again, so that they are told again, and only its files are known.
+        static func withFindings(_ files: [Written]) -> Output {
+            Output(inputs: SHA256Digest(of: []), files: files, bodyBytes: [])
+        }
+
+        var hasFindings: Bool { inputs == SHA256Digest(of: []) }
+
+        fileprivate func write(to writer: inout RecordWriter) {
+            writer.put(inputs)
+            writer.put(files) { BuildRecord.write($1, &$0) }
+            writer.put(bodyBytes)
         }
     }
 
+    /// The source that a body was read from, and what is known of it.
     struct Body: Sendable {
         let source: SHA256Digest
         let facts: PageBodies.Facts
         let links: SHA256Digest
         /// Of the page in the search index, if it is in it.
         let search: SHA256Digest?
+
+        init(source: SHA256Digest, facts: PageBodies.Facts, links: SHA256Digest, search: SHA256Digest?) {
+            self.source = source
+            self.facts = facts
+            self.links = links
+            self.search = search
+        }
+
+        fileprivate init(_ bytes: [UInt8]) {
+            var reader = RecordReader(unchecked: bytes)
+            source = reader.digest()
+            facts = PageBodies.Facts(
+                excerpt: reader.text(), anchors: reader.values { UInt64(bitPattern: Int64($0.number())) },
+                links: reader.values { $0.text() }, usesShelf: reader.flag())
+            links = reader.digest()
+            search = reader.flag() ? reader.digest() : nil
+        }
+
+        fileprivate var bytes: [UInt8] {
+            var writer = RecordWriter()
+            writer.put(source)
+            writer.put(facts.excerpt)
+            writer.put(facts.anchors) { $0.put(Int(Int64(bitPattern: $1))) }
+            writer.put(facts.links) { $0.put($1) }
+            writer.put(facts.usesShelf)
+            writer.put(links)
+            writer.put(search != nil)
+            if let search { writer.put(search) }
+            return writer.bytes
+        }
     }
 
     /// Of the program and the settings: `OutputInputs.common`.
@@ -74,7 +125,10 @@ struct BuildRecord: Sendable {
         writer.put(common)
         writer.put(addresses)
         let known = earlier?.outputs ?? [:]
-        writer.put(outputs.filter { known[$0.key] !== $0.value }) { Self.write($1.key, $1.value, &$0) }
+        writer.put(outputs.filter { known[$0.key] !== $0.value }) { writer, entry in
+            writer.put(entry.key)
+            entry.value.write(to: &writer)
+        }
         writer.put(known.keys.filter { outputs[$0] == nil }) { $0.put($1) }
         let hasSearch = earlier?.searchInputs != searchInputs
         writer.put(hasSearch)
@@ -90,32 +144,7 @@ struct BuildRecord: Sendable {
 
     private static func readOutput(_ reader: inout RecordReader) -> (String, Output) {
         let key = reader.text()
-        let inputs = reader.digest()
-        let files = reader.values(Self.readFile)
-        guard reader.flag() else { return (key, Output(inputs: inputs, files: files, body: nil)) }
-        let source = reader.digest()
-        let facts = PageBodies.Facts(
-            excerpt: reader.text(), anchors: reader.values { UInt64(bitPattern: Int64($0.number())) },
-            links: reader.values { $0.text() }, usesShelf: reader.flag())
-        let body = Body(
-            source: source, facts: facts, links: reader.digest(), search: reader.flag() ? reader.digest() : nil)
-        return (key, Output(inputs: inputs, files: files, body: body))
-    }
-
-    private static func write(_ key: String, _ output: Output, _ writer: inout RecordWriter) {
-        writer.put(key)
-        writer.put(output.inputs)
-        writer.put(output.files) { Self.write($1, &$0) }
-        writer.put(output.body != nil)
-        guard let body = output.body else { return }
-        writer.put(body.source)
-        writer.put(body.facts.excerpt)
-        writer.put(body.facts.anchors) { $0.put(Int(Int64(bitPattern: $1))) }
-        writer.put(body.facts.links) { $0.put($1) }
-        writer.put(body.facts.usesShelf)
-        writer.put(body.links)
-        writer.put(body.search != nil)
-        if let search = body.search { writer.put(search) }
+        return (key, Output(inputs: reader.digest(), files: reader.values(Self.readFile), bodyBytes: reader.blob()))
     }
 
     private static func readFile(_ reader: inout RecordReader) -> Written {
@@ -124,7 +153,7 @@ struct BuildRecord: Sendable {
             mark: reader.flag() ? reader.mark() : nil)
     }
 
-    private static func write(_ file: Written, _ writer: inout RecordWriter) {
+    fileprivate static func write(_ file: Written, _ writer: inout RecordWriter) {
         writer.put(file.path)
         writer.put(file.digest)
         writer.put(file.bytes)

@@ -10,8 +10,7 @@ import Templates
 /// uses, never less: `IncrementalTests` edits trees at random and compares with builds from nothing.
 struct OutputInputs: Sendable {
     private let site: VariantSite
-    private var graph: SiteGraph { site.graph }
-    private let digestOfFile: @Sendable (String) throws(FileError) -> SHA256Digest
+    private var graph: SiteGraph
 
     /// Of the program, the settings and what all pages share.
     let common: SHA256Digest
@@ -42,8 +41,8 @@ struct OutputInputs: Sendable {
         site: VariantSite, jobs: Int, digestOfFile: @escaping @Sendable (String) throws(FileError) -> SHA256Digest
     ) throws(FileError) {
         self.site = site
-        self.digestOfFile = digestOfFile
         let graph = site.graph
+        self.graph = graph
         let renderer = site.renderer
         let common = Self.common(site)
         self.common = common
@@ -106,12 +105,21 @@ struct OutputInputs: Sendable {
                     sums.reserveCapacity(term.nodes.count + 1)
                     for node in term.nodes { sums.append(sums.last! &+ faces[node].prefix) }
                     return TermSums(
-                        label: Self.digest { $0 += "\(taxonomy.key)\0\(term.name)\0\(term.slug)\0\(term.nodes.count)".utf8 },
+                        label: Self.digest {
+                            $0 += "\(taxonomy.key)\0\(term.name)\0\(term.slug)\0\(term.nodes.count)".utf8
+                        },
                         sums: sums,
                         places: Dictionary(uniqueKeysWithValues: term.nodes.enumerated().map { ($1, $0) }))
                 }
             }
         }
+    }
+
+    /// The same over a graph of its own, for one thread.
+    func unshared() -> OutputInputs {
+        var copy = self
+        copy.graph = graph.unshared()
+        return copy
     }
 
     static func common(_ site: VariantSite) -> SHA256Digest {
@@ -188,7 +196,9 @@ struct OutputInputs: Sendable {
             terms[edition][taxonomy][term].label.append(to: &out)
             out += "\(listPage)/\(listPages)".utf8
             let size = theme(edition)?.pageSize ?? 1
-            append(graph.editions[edition].taxonomies[taxonomy].terms[term].nodes.dropFirst((listPage - 1) * size).prefix(size), &out)
+            append(
+                graph.editions[edition].taxonomies[taxonomy].terms[term].nodes.dropFirst((listPage - 1) * size).prefix(
+                    size), &out)
         case .sitemapPage(let edition):
             standalone("sitemap", edition, &out)
             tree(graph.editions[edition].home, &out)
@@ -265,9 +275,12 @@ struct OutputInputs: Sendable {
         let edition = node.edition
         frames[edition].append(to: &out)
         let standard = node.kind == .home ? "home" : node.kind == .section ? "section" : "page"
-        let layout = node.page?.front.layout
-        template(layout ?? standard, edition, &out)
         template(standard, edition, &out)
+        var hasForm = false
+        if let page = node.page {
+            if let layout = page.front.layout { template(layout, edition, &out) }
+            hasForm = page.front.form != nil
+        }
         out += "\(listPage)/\(listPages)".utf8
         node.page?.digest.append(to: &out)
         append(graph.trail(index), &out)
@@ -279,15 +292,19 @@ struct OutputInputs: Sendable {
         for file in node.attachments { files[file].append(to: &out) }
         out.append(0)
         let relations = node.relations
-        for related in [relations.replacedBy.map { [$0] } ?? [], relations.replaces, relations.interprets.map { [$0] } ?? [], relations.interpretedBy] {
+        for related in [
+            relations.replacedBy.map { [$0] } ?? [], relations.replaces, relations.interprets.map { [$0] } ?? [],
+            relations.interpretedBy,
+        ] {
             append(related, &out)
             out.append(0)
         }
-        if node.page?.front.form != nil { shelf.append(to: &out) }
+        if hasForm { shelf.append(to: &out) }
         if let page = node.page { termInputs(index, page, &out) }
         guard node.kind != .page else { return }
         let size = theme(edition)?.pageSize ?? 1
-        append(node.kind == .home ? node.children[...] : node.children.dropFirst((listPage - 1) * size).prefix(size), &out)
+        append(
+            node.kind == .home ? node.children[...] : node.children.dropFirst((listPage - 1) * size).prefix(size), &out)
         out.append(node.children.isEmpty ? 0 : 1)
         for section in node.sections {
             let inner = graph.nodes[section]

@@ -81,7 +81,9 @@ struct TreeRecord: Sendable {
         var bytes: [UInt8] = []
         OutputInputs.program.append(to: &bytes)
         content.append(to: &bytes)
-        for option in [request.source, "\(request.ignoresHosts)"] + request.overlays + request.variants.map({ "variant " + $0 }) {
+        for option in [request.source, "\(request.ignoresHosts)"] + request.overlays
+            + request.variants.map({ "variant " + $0 })
+        {
             bytes += option.utf8
             bytes.append(0)
         }

@@ -18,11 +18,13 @@ struct VariantCache: Sendable {
         self.request = request
         self.pages = pages
         self.record = record
+        folders = site.graph.docroots.indices.map { request.output! + "/" + site.folder($0) + "/" }
         digests = Array(repeating: nil, count: site.plan.outputs.count)
         links = digests
     }
 
-    private func folder(_ docroot: Int) -> String { request.output! + "/" + site.folder(docroot) + "/" }
+    /// Of each docroot on the disk, with a slash at the end.
+    private let folders: [String]
 
     /// The page whose body an output shows.
     private func page(_ output: RenderPlan.Output) -> (node: Int, page: VisiblePage)? {
@@ -54,9 +56,10 @@ struct VariantCache: Sendable {
         self.inputs = inputs
         let isSettled = inputs.addresses == record.addresses
         let this = self
-        let decided = parallelMap(outputs.count, jobs: request.jobs) { index, _ -> Decision in
+        let copies = (0..<request.jobs).map { _ in request.jobs > 1 ? inputs.unshared() : inputs }
+        let decided = parallelMap(outputs.count, jobs: request.jobs) { index, thread -> Decision in
             do throws(FileError) {
-                return try this.decide(outputs[index], recorded[index], inputs, addressesAreSame: isSettled)
+                return try this.decide(outputs[index], recorded[index], copies[thread], addressesAreSame: isSettled)
             } catch {
                 return Decision(failure: error)
             }
@@ -96,7 +99,8 @@ struct VariantCache: Sendable {
             guard let checked = check(file, output.docroot) else { return decision }
             files.append(checked)
         }
-        let isSame = zip(files, recorded.files).allSatisfy { $0.mark == $1.mark } && recorded.body?.links == decision.links
+        let isSame =
+            zip(files, recorded.files).allSatisfy { $0.mark == $1.mark } && recorded.body?.links == decision.links
         decision.result = VariantWriter.Result(
             entries: entries(files, output), written: files, recorded: isSame ? recorded : nil,
             searchDigest: recorded.body?.search)
@@ -118,7 +122,7 @@ struct VariantCache: Sendable {
 
     /// The file with its present state, if it holds what was written; nil where it must be written again.
     func check(_ file: BuildRecord.Written, _ docroot: Int) -> BuildRecord.Written? {
-        let location = folder(docroot) + file.path
+        let location = folders[docroot] + file.path
         if !request.comparesContent, let mark = file.mark, FileMark(location) == mark { return file }
         return Self.reread(file, location)
     }
@@ -132,21 +136,31 @@ struct VariantCache: Sendable {
             path: file.path, digest: file.digest, bytes: file.bytes, mark: mark.isSettled ? mark : nil)
     }
 
-    /// Files of the earlier build that this one does not have, below the output folder.
-    func withdrawn(keeping manifest: Manifest) -> [String]? {
+    /// Files of the earlier build that this one does not have, below the output folder; nil where only a look at the
+    /// disk can tell.
+    func withdrawn(
+        after results: [VariantWriter.Result], search: [(docroot: Int, file: BuildRecord.Written)]
+    ) -> [String]? {
         guard let record, !request.comparesContent else { return nil }
-        let made = Set(manifest.files.map(\.place))
         var gone: [String] = []
-        func look(_ docroot: Int, _ path: String) {
-            guard site.graph.docroots.indices.contains(docroot) else { return }
-            let place = Manifest.Place(host: site.graph.docroots[docroot].site, path: path)
-            if !made.contains(place) { gone.append(site.folder(docroot) + "/" + path) }
-        }
         for (key, output) in record.outputs {
-            guard let docroot = Int(key.prefix { $0 != "/" }) else { continue }
-            for file in output.files { look(docroot, file.path) }
+            guard let docroot = Int(key.prefix { $0 != "/" }), site.graph.docroots.indices.contains(docroot) else {
+                return nil
+            }
+            let path = String(key.drop { $0 != "/" }.dropFirst())
+            var stays: [String] = []
+            if let owner = site.plan.owner(path, docroot: docroot) {
+                if results[owner].recorded === output { continue }
+                stays = results[owner].entries.map(\.place.text)
+            }
+            for file in output.files where !stays.contains(file.path) {
+                gone.append(site.folder(docroot) + "/" + file.path)
+            }
         }
-        for (docroot, file) in record.searchFiles { look(docroot, file.path) }
+        let kept = Set(search.map { BuildRecord.key($0.docroot, $0.file.path) })
+        for (docroot, file) in record.searchFiles where !kept.contains(BuildRecord.key(docroot, file.path)) {
+            gone.append(site.folder(docroot) + "/" + file.path)
+        }
         return gone
     }
 
@@ -154,7 +168,8 @@ struct VariantCache: Sendable {
 
     /// The record that this build leaves. Outputs with findings are left out: they are made and reported again.
     mutating func after(
-        _ results: [VariantWriter.Result], search: (inputs: SHA256Digest, files: [(docroot: Int, file: BuildRecord.Written)])
+        _ results: [VariantWriter.Result],
+        search: (inputs: SHA256Digest, files: [(docroot: Int, file: BuildRecord.Written)])
     ) throws(FileError) -> BuildRecord {
         let inputs: OutputInputs
         if let known = self.inputs { inputs = known } else { inputs = try makeInputs() }
@@ -164,7 +179,10 @@ struct VariantCache: Sendable {
         let made = parallelMap(outputs.count, jobs: request.jobs) { index, _ -> (BuildRecord.Output?, FileError?) in
             let (output, result) = (outputs[index], results[index])
             if let recorded = result.recorded { return (recorded, nil) }
-            guard result.diagnostics.isEmpty, result.failure == nil, !result.entries.isEmpty else { return (nil, nil) }
+            guard result.failure == nil, !result.entries.isEmpty else { return (nil, nil) }
+            guard result.diagnostics.isEmpty else {
+                return (.withFindings(this.written(result.entries, output.docroot)), nil)
+            }
             var body: BuildRecord.Body?
             if let (node, page) = this.page(output) {
                 guard let facts = bodies.known(node) else { return (nil, nil) }
@@ -199,7 +217,7 @@ struct VariantCache: Sendable {
     ) -> [BuildRecord.Written] {
         entries.map { place, entry in
             let path = place.text
-            let mark = FileMark(folder(docroot) + path)
+            let mark = FileMark(folders[docroot] + path)
             return BuildRecord.Written(
                 path: path, digest: entry.digest, bytes: entry.bytes, mark: mark.flatMap { $0.isSettled ? $0 : nil })
         }

@@ -15,14 +15,19 @@ struct Manifest: Sendable {
     /// two spellings of é the same string, the disk does not.
     struct Place: Sendable, Hashable {
         let host: String?
-        let path: [UInt8]
+        let text: String
 
         init(host: String?, path: String) {
             self.host = host
-            self.path = Array(path.utf8)
+            text = path
         }
 
-        var text: String { String(decoding: path, as: UTF8.self) }
+        static func == (a: Place, b: Place) -> Bool { a.host == b.host && a.text.utf8.elementsEqual(b.text.utf8) }
+
+        func hash(into hasher: inout Hasher) {
+            var text = text
+            text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+        }
     }
 
     let variant: String

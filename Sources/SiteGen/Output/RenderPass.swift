@@ -22,7 +22,8 @@ struct RenderPass: Sendable {
         }
         let done = parallelMap(units.count, jobs: jobs) { index, thread in
             index < pages.count
-                ? page(units[index], renderers[thread], thread) : [write(units[index][0], nil, renderers[thread], thread)]
+                ? page(units[index], renderers[thread], thread)
+                : [write(units[index][0], nil, renderers[thread], thread)]
         }
         var results = writers.map(\.results)
         for (unit, made) in zip(units, done) {

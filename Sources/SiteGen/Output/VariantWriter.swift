@@ -50,9 +50,9 @@ struct VariantWriter {
     mutating func begin() throws(FileError) {
         results = Array(repeating: Result(), count: site.plan.outputs.count)
         guard let transaction else { return }
-        if let cache {
+        if let cache, let pages = cache.pages {
             let (record, isWorn) = cache.record(name)
-            var records = VariantCache(site: site, request: request, pages: cache.pages, record: record)
+            var records = VariantCache(site: site, request: request, pages: pages, record: record)
             kept = try records.reusable()
             self.records = records
             isRecordWorn = isWorn
@@ -123,7 +123,8 @@ struct VariantWriter {
     ///   - parsed: the page's document, where the caller has it already.
     ///   - renderer: the site's, or a copy of it for the thread.
     func write(
-        _ index: Int, _ parsed: VariantRenderer.Parsed?, with renderer: VariantRenderer, _ clock: BuildClock, thread: Int
+        _ index: Int, _ parsed: VariantRenderer.Parsed?, with renderer: VariantRenderer, _ clock: BuildClock,
+        thread: Int
     ) -> Result {
         let output = site.plan.outputs[index]
         var result = Result()
@@ -208,7 +209,8 @@ struct VariantWriter {
 
     /// The pages that were drawn now, and of the others what they were when the index was built last.
     private func allDocuments(_ drawn: [Int: SearchDocument]) throws(FileError) -> [Int: SearchDocument] {
-        let missing = zip(site.plan.outputs, results).compactMap { output, result -> (node: Int, digest: SHA256Digest)? in
+        let missing = zip(site.plan.outputs, results).compactMap {
+            output, result -> (node: Int, digest: SHA256Digest)? in
             guard case .node(let node, 1, _) = output.job, drawn[node] == nil, let digest = result.searchDigest else {
                 return nil
             }
@@ -225,7 +227,10 @@ struct VariantWriter {
                 documents[node] = known
                 continue
             }
-            guard let output = site.plan.outputs.first(where: { if case .node(node, 1, _) = $0.job { true } else { false } })
+            guard
+                let output = site.plan.outputs.first(where: {
+                    if case .node(node, 1, _) = $0.job { true } else { false }
+                })
             else { continue }
             documents[node] = try site.renderer.render(output).content.flatMap {
                 SearchStage.document(node, $0, site.graph)
@@ -243,9 +248,8 @@ struct VariantWriter {
             search.files = search.files.map { docroot, file in (docroot, state(of: file, docroot)) }
         }
         let record = try records.after(results, search: search)
-        self.records = nil
         try cache.saveRecord(name, record, since: isRecordWorn ? nil : records.record)
-        return record.outputs.count == results.count
+        return record.outputs.count == results.count && !record.outputs.values.contains { $0.hasFindings }
     }
 
     private func state(of file: BuildRecord.Written, _ docroot: Int) -> BuildRecord.Written {
@@ -360,7 +364,7 @@ struct VariantWriter {
 
     /// Whatever lies in the docroots and is not in the manifest goes: a withdrawn page must not stay behind.
     private func deleteStrays(_ transaction: OutputTransaction) throws(FileError) {
-        if let withdrawn = records?.withdrawn(keeping: manifest) {
+        if let withdrawn = records?.withdrawn(after: results, search: search.files) {
             for path in withdrawn { transaction.delete(path) }
             return
         }

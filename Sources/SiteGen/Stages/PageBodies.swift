@@ -32,7 +32,9 @@ final class PageBodies: Sendable {
             for (_, slot) in document.slots {
                 switch slot {
                 case .linkOpen(let destination, _, _, _):
-                    if !destination.hasPrefix("https://"), !destination.hasPrefix("http://") { links.append(destination) }
+                    if !destination.hasPrefix("https://"), !destination.hasPrefix("http://") {
+                        links.append(destination)
+                    }
                 case .image(let source, _, _, _): links.append(source)
                 case .directiveOpen, .directiveLeaf: usesShelf = true
                 case .linkClose, .directiveClose: continue

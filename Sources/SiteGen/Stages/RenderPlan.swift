@@ -39,6 +39,7 @@ struct RenderPlan: Sendable {
 
     /// Folder of the search index, written after everything else; nothing else may lie there.
     static let searchFolder = "search-index"
+    private static let searchPrefix = searchFolder + "/"
 
     private(set) var outputs: [Output] = []
     /// Index into `outputs` by place.
@@ -236,15 +237,15 @@ struct RenderPlan: Sendable {
         _ url: String, _ docroot: Int, _ site: Int?, _ job: Job, _ owner: SourcePosition,
         _ diagnostics: inout [Diagnostic]
     ) {
-        var path = String(url.dropFirst())
-        if path.isEmpty || path.hasSuffix("/") {
+        var path = String(decoding: url.utf8.dropFirst(), as: UTF8.self)
+        if path.isEmpty || path.utf8.last == UInt8(ascii: "/") {
             path += "index.html"
         } else if case .redirect = job, !path.hasSuffix(".html") {
             path += "/index.html"
         }
         let place = Place(docroot: docroot, path: path)
         let holder = owners[place]
-        if holder != nil || path.hasPrefix(Self.searchFolder + "/") {
+        if holder != nil || path.hasPrefix(Self.searchPrefix) {
             diagnostics.append(
                 Diagnostic(
                     "duplicate-url", owner,
