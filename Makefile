@@ -40,3 +40,10 @@ demo: build-debug ## One hotline request and one approval all the way and back, 
 RUN_FOLDER ?= Run
 run: build-debug ## The whole system on loopback until Ctrl-C.
 	@Scripts/system run $(RUN_FOLDER)
+
+.PHONY: bench
+BENCH ?=
+bench: ## Times sitegen beside Hugo and the machine's floors; BENCH="--pages 1000 10000 50000 100000 --shapes" for all.
+	@Scripts/setup bench
+	swift build -c release --product sitegen
+	python3 Benchmarks/sitegen/bench.py $(BENCH)

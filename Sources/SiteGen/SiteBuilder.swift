@@ -102,7 +102,7 @@ struct SiteBuilder: Sendable {
                 return
             }
             clock.stage("write")
-            try cache?.invalidate()
+            try BuildCache.leaveOpen(transaction.root)
             try transaction.commit()
             (report.changed, report.deleted, report.unchanged) = transaction.counts
             guard let cache else { return }
@@ -169,6 +169,7 @@ struct SiteBuilder: Sendable {
             if try !writers[index].leaveRecord() { isComplete = false }
         }
         try cache.savePages()
+        try cache.close()
         let others = assembly.loaded.configuration.mounts.map { request.source + "/" + $0.from }
         guard isComplete, let sources = TreeRecord.look(request, tree, others: others) else { return }
         let trees = writers.map { writer in

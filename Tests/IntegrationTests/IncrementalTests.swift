@@ -118,7 +118,7 @@ import Testing
     }
 
     private func trees(_ site: SmallSite, _ output: String) throws -> [String: [UInt8]] {
-        try site.folder.contents(output).filter { !$0.key.hasPrefix(".") }
+        try site.folder.contents(output)
     }
 
     @Test(arguments: [3 as UInt64, 17])
@@ -235,6 +235,29 @@ import Testing
         usleep(60_000)
         try site.build()
         #expect(try [shows("later"), shows("ends")] == [false, true])
+    }
+
+    /// Whatever left no record, the next build takes away what is withdrawn.
+    @Test(arguments: ["fresh", "part", "killed"])
+    func whatARecordDoesNotNameIsFoundOnTheDisk(_ how: String) throws {
+        let site = try SmallSite(Self.tree, sites: Self.sites(tags: "标签", menu: ""))
+        try site.build()
+        try site.folder.write(["Content/town/news/new.md": page("新来", "date: 2026-05-05")])
+        switch how {
+        case "fresh": try site.build(usesCache: false)
+        case "part": try site.build(sites: ["town"])
+        default:
+            // The state of the records when a build dies after its commit.
+            let records = try site.folder.contents("out/.cache/build")
+            try site.build()
+            for (name, bytes) in records { try site.folder.write("out/.cache/build/" + name, bytes) }
+            try BuildCache.leaveOpen(site.folder.path + "/out")
+        }
+        #expect(try trees(site, "out")["public/xz/town/news/new/index.html"] != nil)
+        try FileSystem.remove(site.folder.path + "/Content/town/news/new.md")
+        usleep(60_000)
+        try site.build()
+        #expect(try trees(site, "out")["public/xz/town/news/new/index.html"] == nil)
     }
 
     /// A file that keeps its size and time but not its words is seen by a build that compares content.

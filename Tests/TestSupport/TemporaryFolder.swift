@@ -28,11 +28,11 @@ package final class TemporaryFolder: Sendable {
         String(decoding: try FileSystem.read(path + "/" + name), as: UTF8.self)
     }
 
-    /// Every file below `folder` with its bytes.
+    /// Every file below `folder` with its bytes, but what hides behind a dot.
     package func contents(_ folder: String) throws -> [String: [UInt8]] {
         guard FileSystem.kind(path + "/" + folder) == .directory else { return [:] }
         var result: [String: [UInt8]] = [:]
-        for file in try FileSystem.filesBelow(path + "/" + folder) {
+        for file in try FileSystem.filesBelow(path + "/" + folder) where !file.hasPrefix(".") {
             result[file] = try FileSystem.read(path + "/" + folder + "/" + file)
         }
         return result

@@ -8,6 +8,9 @@ import Synchronization
 struct BuildCache: Sendable {
     private let folder: String
     private let request: BuildRequest
+    /// Whether the records name every file that lies in the trees: false after a build that died before it left its
+    /// record, or left none on purpose. What to take away can then only be told by looking at the disk.
+    let isComplete: Bool
     /// What is known of page files; nil before `open`.
     private(set) var pages: PageCache?
     private var pagesLog = Log.replace
@@ -22,9 +25,12 @@ struct BuildCache: Sendable {
     /// Nil where nothing is to be written, or only a part of it.
     init?(_ request: BuildRequest) {
         guard let output = request.output, request.sites.isEmpty, request.usesCache else { return nil }
-        folder = output + "/.cache/build"
+        folder = Self.folder(output)
         self.request = request
+        isComplete = FileSystem.kind(folder + "/open") == nil
     }
+
+    private static func folder(_ output: String) -> String { output + "/.cache/build" }
 
     /// Reads what is known of page files.
     mutating func open() -> PageCache {
@@ -37,7 +43,7 @@ struct BuildCache: Sendable {
 
     /// What the last build left, if it read the same tree at an instant that makes no difference.
     func unchanged(_ tree: SourceTree) -> TreeRecord? {
-        guard !request.comparesContent, let bytes = try? FileSystem.read(folder + "/tree"),
+        guard isComplete, !request.comparesContent, let bytes = try? FileSystem.read(folder + "/tree"),
             let record = TreeRecord(bytes), record.isDue(request.now),
             TreeRecord.look(request, tree, others: record.others) == record.sources
         else { return nil }
@@ -54,8 +60,15 @@ struct BuildCache: Sendable {
     /// Page texts of the search index as it was built last.
     func searchTexts(_ variant: String) -> [UInt8] { (try? FileSystem.read("\(folder)/\(variant).search")) ?? [] }
 
-    /// Before anything changes: a build that dies leaves no record of what is not there.
-    func invalidate() throws(FileError) { try FileSystem.remove(folder + "/tree") }
+    /// Before anything changes in an output folder: until `close`, its records do not say everything.
+    static func leaveOpen(_ output: String) throws(FileError) {
+        try FileSystem.makeDirectories(folder(output))
+        try FileSystem.write([], to: folder(output) + "/open")
+        try FileSystem.remove(folder(output) + "/tree")
+    }
+
+    /// All records are written.
+    func close() throws(FileError) { try FileSystem.remove(folder + "/open") }
 
     func savePages() throws(FileError) {
         guard let pages else { return }

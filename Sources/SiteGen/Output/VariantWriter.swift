@@ -364,7 +364,7 @@ struct VariantWriter {
 
     /// Whatever lies in the docroots and is not in the manifest goes: a withdrawn page must not stay behind.
     private func deleteStrays(_ transaction: OutputTransaction) throws(FileError) {
-        if let withdrawn = records?.withdrawn(after: results, search: search.files) {
+        if cache?.isComplete ?? false, let withdrawn = records?.withdrawn(after: results, search: search.files) {
             for path in withdrawn { transaction.delete(path) }
             return
         }

