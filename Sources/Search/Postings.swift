@@ -2,15 +2,15 @@ import PortalBase
 
 /// A document's tokens: places in the title (identifiers after it) and in the body, by key.
 struct DocumentTokens: Sendable {
-    /// Han bigrams and single characters as numbers, words as text.
+    /// Han bigrams, single characters and short words as numbers, other words as text.
     enum Key: Hashable, Sendable {
-        case han(UInt64)
+        case number(UInt64)
         case word(String)
     }
 
-    /// Places of Han tokens, sorted by token, then title before body, then place: sorting numbers is several times
-    /// quicker than a dictionary of lists for every page.
-    private(set) var han: [(token: UInt64, place: UInt32)] = []
+    /// Places of tokens that are numbers, sorted by token, then title before body, then place: sorting numbers is several
+    /// times quicker than a dictionary of lists for every page.
+    private(set) var numbers: [(token: UInt64, place: UInt32)] = []
     private(set) var words: [String: [UInt32]] = [:]
 
     /// Set in a place that lies in the body.
@@ -25,24 +25,64 @@ struct DocumentTokens: Sendable {
             words["=" + SearchTokenizer.normalized(identifier), default: []].append(0)
         }
         _ = add(document.text, from: 0, field: Self.body)
-        han.sort { ($0.token, $0.place) < ($1.token, $1.place) }
+        numbers.sort { $0.token != $1.token ? $0.token < $1.token : $0.place < $1.place }
     }
 
     /// - Returns: the last place used.
     private mutating func add(_ text: String, from start: Int, field: UInt32) -> Int {
         let scalars = SearchTokenizer.scalars(text)
-        han.reserveCapacity(han.count + scalars.count)
+        numbers.reserveCapacity(numbers.count + scalars.count)
         var last = start
         SearchTokenizer.scan(scalars) { token, position in
             last = start + position
             let place = UInt32(last) | field
             switch token {
-            case .han(let first, let second):
-                han.append((UInt64(first.value) << 32 | UInt64(second?.value ?? 0), place))
-            case .word: words[token.text, default: []].append(place)
+            case .han(let first, let second): numbers.append((UInt64(first) << 32 | UInt64(second), place))
+            case .word(let range):
+                if let packed = Self.packed(scalars[range]) {
+                    numbers.append((packed, place))
+                } else {
+                    words[SearchTokenizer.string(scalars[range]), default: []].append(place)
+                }
             }
         }
         return last
+    }
+
+    /// Set in the number of a word.
+    private static let wordMark: UInt64 = 1 << 63
+    private static let longestPacked = 10
+
+    /// A word of up to ten letters and digits as a number, six bits each; nil for others.
+    private static func packed(_ scalars: ArraySlice<UInt32>) -> UInt64? {
+        guard scalars.count <= longestPacked else { return nil }
+        var number = wordMark
+        var shift: UInt64 = 0
+        for scalar in scalars {
+            switch scalar {
+            case 0x30...0x39: number |= UInt64(scalar - 0x30 + 1) << shift
+            case 0x61...0x7A: number |= UInt64(scalar - 0x61 + 11) << shift
+            default: return nil
+            }
+            shift += 6
+        }
+        return number
+    }
+
+    /// The text of a token that is a number.
+    static func text(_ number: UInt64) -> String {
+        guard number & wordMark != 0 else {
+            let pair = [UInt32(number >> 32), UInt32(truncatingIfNeeded: number)]
+            return SearchTokenizer.string((pair[1] == 0 ? [pair[0]] : pair)[...])
+        }
+        var scalars: [UInt32] = []
+        var rest = number & ~wordMark
+        while rest != 0 {
+            let code = UInt32(rest & 63)
+            scalars.append(code <= 10 ? 0x30 + code - 1 : 0x61 + code - 11)
+            rest >>= 6
+        }
+        return SearchTokenizer.string(scalars[...])
     }
 }
 
@@ -58,12 +98,12 @@ struct Postings {
 
     mutating func add(_ tokens: DocumentTokens, document: Int) {
         var i = 0
-        while i < tokens.han.count {
-            let token = tokens.han[i].token
+        while i < tokens.numbers.count {
+            let token = tokens.numbers[i].token
             var end = i + 1
-            while end < tokens.han.count, tokens.han[end].token == token { end += 1 }
+            while end < tokens.numbers.count, tokens.numbers[end].token == token { end += 1 }
             Self.append(
-                tokens.han[i..<end].lazy.map(\.place), document, to: &lists[.han(token), default: List()])
+                tokens.numbers[i..<end].lazy.map(\.place), document, to: &lists[.number(token), default: List()])
             i = end
         }
         for (word, places) in tokens.words {
@@ -116,12 +156,7 @@ struct Postings {
     private static func name(_ key: DocumentTokens.Key) -> String {
         switch key {
         case .word(let text): return text
-        case .han(let pair):
-            var view = String.UnicodeScalarView()
-            for value in [UInt32(pair >> 32), UInt32(truncatingIfNeeded: pair)] where value != 0 {
-                if let scalar = Unicode.Scalar(value) { view.append(scalar) }
-            }
-            return String(view)
+        case .number(let number): return DocumentTokens.text(number)
         }
     }
 }
