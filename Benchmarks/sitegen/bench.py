@@ -55,7 +55,7 @@ def prepare():
     subprocess.run(["cc", "-O2", "-o", floors, os.path.join(HERE, "floors.c"), "-lcmark-gfm", "-lcmark-gfm-extensions"],
                    check=True)
     if not os.path.exists(SITEGEN):
-        raise SystemExit("build first: swift build -c release --product sitegen")
+        raise SystemExit("run `make bench`, which builds sitegen first")
     return found, floors
 
 

@@ -133,7 +133,9 @@ package enum SearchTokenizer {
             }
             let value = UInt32(byte & 0x0F) << 12 | UInt32(bytes[i + 1] & 0x3F) << 6 | UInt32(bytes[i + 2] & 0x3F)
             switch value {
-            case 0x2010...0x2016, 0x2018...0x201F, 0x3001...0x3030, 0x4E00...0x9FFF, 0x3400...0x4DBF: out.append(value)
+            // The arrow stands behind footnotes.
+            case 0x2010...0x2016, 0x2018...0x201F, 0x21A9, 0x3001...0x3030, 0x4E00...0x9FFF, 0x3400...0x4DBF:
+                out.append(value)
             case 0x2026: out += [0x2E, 0x2E, 0x2E]
             case 0xFF01...0xFF5E:
                 let narrow = value - 0xFEE0

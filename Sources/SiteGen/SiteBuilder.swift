@@ -77,22 +77,20 @@ struct SiteBuilder: Sendable {
             // Nothing is staged for a tree that will not be published.
             let isPublished = !selection.relevant(diagnostics).hasErrors
             clock.stage("compare")
-            var writers: [VariantWriter] = []
-            for variant in assembly.variants {
-                var writer = VariantWriter(
+            var writers = assembly.variants.map { variant in
+                VariantWriter(
                     site: variant, selection: selection, transaction: isPublished ? transaction : nil, request: request,
                     cache: isPublished ? cache : nil)
-                try writer.begin()
-                writers.append(writer)
             }
+            writers = try each(writers) { writer, _ throws(FileError) in try writer.begin() }
             clock.stage("render")
             let results = RenderPass(writers: writers, jobs: request.jobs, clock: clock).run()
             clock.stage("collect")
-            for (index, results) in results.enumerated() {
-                try writers[index].finish(results)
-                diagnostics += writers[index].diagnostics
-                report.externalLinks += writers[index].externalLinks
-                report.variants.append((writers[index].manifest, writers[index].runtime))
+            writers = try each(writers) { writer, index throws(FileError) in try writer.finish(results[index]) }
+            for writer in writers {
+                diagnostics += writer.diagnostics
+                report.externalLinks += writer.externalLinks
+                report.variants.append((writer.manifest, writer.runtime))
             }
             report.trees = report.variants.map { ($0.manifest.variant, $0.manifest.files.count) }
             diagnostics = selection.relevant(diagnostics).located(assembly.loaded.configuration.mounts)
@@ -113,6 +111,23 @@ struct SiteBuilder: Sendable {
             try transaction?.abandon()
             throw error
         }
+    }
+
+    /// Audiences side by side.
+    private func each(
+        _ writers: [VariantWriter], _ work: @escaping @Sendable (inout VariantWriter, Int) throws(FileError) -> Void
+    ) throws(FileError) -> [VariantWriter] {
+        let done = parallelMap(writers.count, jobs: request.jobs) { index, _ -> (VariantWriter, FileError?) in
+            var writer = writers[index]
+            do throws(FileError) {
+                try work(&writer, index)
+                return (writer, nil)
+            } catch {
+                return (writer, error)
+            }
+        }
+        for case (_, let failure?) in done { throw failure }
+        return done.map(\.0)
     }
 
     /// Nothing changed: only the instant in the manifests is new. False where something that was written is not there
@@ -164,10 +179,8 @@ struct SiteBuilder: Sendable {
         _ cache: BuildCache
     ) throws(FileError) {
         // Findings must be told again, so a tree with any is looked at again.
-        var isComplete = diagnostics.isEmpty
-        for index in writers.indices {
-            if try !writers[index].leaveRecord() { isComplete = false }
-        }
+        writers = try each(writers) { writer, _ throws(FileError) in try writer.leaveRecord() }
+        let isComplete = diagnostics.isEmpty && writers.allSatisfy(\.isRecordComplete)
         try cache.savePages()
         try cache.close()
         let others = assembly.loaded.configuration.mounts.map { request.source + "/" + $0.from }

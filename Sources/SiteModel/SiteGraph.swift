@@ -94,22 +94,14 @@ package final class SiteGraph: Sendable {
             relations = draft.relations
         }
 
-        init(_ node: Node, with page: VisiblePage) {
-            kind = node.kind
-            edition = node.edition
-            docroot = node.docroot
-            self.page = page
-            title = node.title
-            path = node.path
-            href = node.href
-            parent = node.parent
-            children = node.children
-            sections = node.sections
-            twins = node.twins
-            previous = node.previous
-            next = node.next
-            attachments = node.attachments
-            relations = node.relations
+        /// The same node with its page in another state.
+        convenience init(_ node: Node, with page: VisiblePage) {
+            self.init(
+                GraphBuilder.Draft(
+                    kind: node.kind, edition: node.edition, page: page, title: node.title, path: node.path,
+                    parent: node.parent, children: node.children, sections: node.sections, twins: node.twins,
+                    previous: node.previous, next: node.next, attachments: node.attachments, relations: node.relations),
+                docroot: node.docroot)
         }
     }
 

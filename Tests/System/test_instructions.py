@@ -26,7 +26,7 @@ class Instructions(unittest.TestCase):
                        check=True, stdout=subprocess.DEVNULL)
         shutil.copytree(os.path.join(bench, "Themes"), os.path.join(folder, "t", "Themes"))
         # An optimised program, as it is used; valgrind cannot read its debugging information.
-        subprocess.run(["swift", "build", "-c", "release", "--product", "sitegen"], cwd=support.ROOT, check=True,
+        subprocess.run(["swift", "build", "-c", "release", "--static-swift-stdlib", "--product", "sitegen"], cwd=support.ROOT, check=True,
                        stdout=subprocess.DEVNULL)
         program = os.path.join(folder, "sitegen")
         subprocess.run(["strip", "-o", program, os.path.join(support.ROOT, ".build", "release", "sitegen")], check=True)

@@ -12,6 +12,8 @@ struct VariantWriter {
     private let cache: BuildCache?
     private var records: VariantCache?
     private var isRecordWorn = true
+    /// Whether the record that was left says everything: outputs with findings must be made again.
+    private(set) var isRecordComplete = false
     /// Outputs that stay as they are on the disk.
     private var kept: [Int: Result] = [:]
     /// What became of all outputs, and of the search index.
@@ -240,16 +242,14 @@ struct VariantWriter {
     }
 
     /// Leaves what the next build can start from.
-    ///
-    /// - Returns: whether it says everything: outputs with findings are not in it.
-    mutating func leaveRecord() throws(FileError) -> Bool {
-        guard let cache, var records else { return false }
+    mutating func leaveRecord() throws(FileError) {
+        guard let cache, var records else { return }
         if let written = search.files.first, written.file.mark == nil {
             search.files = search.files.map { docroot, file in (docroot, state(of: file, docroot)) }
         }
         let record = try records.after(results, search: search)
         try cache.saveRecord(name, record, since: isRecordWorn ? nil : records.record)
-        return record.outputs.count == results.count && !record.outputs.values.contains { $0.hasFindings }
+        isRecordComplete = record.outputs.count == results.count && !record.outputs.values.contains { $0.hasFindings }
     }
 
     private func state(of file: BuildRecord.Written, _ docroot: Int) -> BuildRecord.Written {
