@@ -234,7 +234,15 @@ class Tree:
             put(f"portal/images/figure-{number:03d}.svg",
                 '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 80 60" width="80" height="60">'
                 f'<rect width="80" height="60" fill="#e8eef4"/><circle cx="{10 + number % 60}" cy="30" r="9" fill="#345"/></svg>\n')
+        sections = set()
         for number in range(self.pairs):
+            folder = os.path.dirname(self.path(number))
+            # Hugo takes a folder for a section only where it has a page of its own.
+            while folder.count("/") > 1 and folder not in sections:
+                sections.add(folder)
+                for suffix in ("", ".en"):
+                    put(f"{folder}/_index{suffix}.md", f'---\ntitle: "{os.path.basename(folder)}"\n---\n')
+                folder = os.path.dirname(folder)
             put(self.path(number) + ".md", Page(self, number, "zh").text())
             put(self.path(number) + ".en.md", Page(self, number, "en").text())
         for folder, theme in (("Content", "bench"), ("everything", "everything")):

@@ -56,6 +56,7 @@ struct SiteAssembler: Sendable {
     var cache: PageCache?
     var metrics: TemplateMetrics?
 
+    /// Lists the files.
     func scan(_ diagnostics: inout [Diagnostic]) throws(FileError) -> SourceTree {
         clock.stage("scan")
         return try SourceTree(
@@ -63,10 +64,6 @@ struct SiteAssembler: Sendable {
     }
 
     /// - Returns: nil when too little could be read to go on; `diagnostics` says why.
-    func assemble(_ diagnostics: inout [Diagnostic]) throws(FileError) -> SiteAssembly? {
-        try assemble(scan(&diagnostics), &diagnostics)
-    }
-
     func assemble(_ tree: SourceTree, _ diagnostics: inout [Diagnostic]) throws(FileError) -> SiteAssembly? {
         guard let loaded = try load(tree, &diagnostics) else { return nil }
         let variants = chosenVariants(loaded.configuration, &diagnostics)

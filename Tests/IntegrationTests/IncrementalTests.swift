@@ -203,7 +203,7 @@ import Testing
         try site.build()
         usleep(60_000)
         let whole = try trees(site, "out")
-        for name in ["pages", "public", "tree"] {
+        for name in ["pages", "public.outputs", "tree"] {
             let path = site.folder.path + "/out/.cache/build/" + name
             var bytes = try FileSystem.read(path)
             bytes[bytes.count / 2] ^= 0x40
@@ -235,6 +235,24 @@ import Testing
         usleep(60_000)
         try site.build()
         #expect(try [shows("later"), shows("ends")] == [false, true])
+    }
+
+    /// What was public when its head was read may have been hidden since: nothing of the new text is shown.
+    @Test func aFileThatChangesDuringTheBuildStopsIt() throws {
+        let site = try SmallSite(Self.tree, sites: Self.sites(tags: "标签", menu: ""))
+        let request = BuildRequest(source: site.folder.path, output: nil, now: SmallSite.now, jobs: 1)
+        var found: [Diagnostic] = []
+        let assembler = SiteAssembler(request: request, clock: .silent)
+        let tree = try assembler.scan(&found)
+        let assembly = try #require(try assembler.assemble(tree, &found))
+        try site.folder.write([
+            "Content/portal/news/n3.md": page("新闻3", "date: 2026-04-11\nvisibility: intranet", "秘密")
+        ])
+        let variant = assembly.variants[0]
+        let output = try #require(variant.plan.owner("news/n3/index.html", docroot: 0))
+        let rendered = try variant.renderer.render(variant.plan.outputs[output])
+        #expect(rendered.diagnostics.map(\.rule) == ["changed-meanwhile"])
+        #expect(!String(decoding: rendered.bytes, as: UTF8.self).contains("秘密"))
     }
 
     /// Whatever left no record, the next build takes away what is withdrawn.

@@ -1,4 +1,4 @@
-import Glibc
+import Dispatch
 import PortalBase
 import SiteModel
 import Synchronization
@@ -14,6 +14,7 @@ struct BuildCache: Sendable {
     /// What is known of page files; nil before `open`.
     private(set) var pages: PageCache?
     private var pagesLog = Log.replace
+    private let records: Records
 
     /// How a log lies on the disk.
     private enum Log: Sendable {
@@ -28,6 +29,33 @@ struct BuildCache: Sendable {
         folder = Self.folder(output)
         self.request = request
         isComplete = FileSystem.kind(folder + "/open") == nil
+        records = Records(folder)
+    }
+
+    /// What outputs were made from, by variant: read while the tree is walked.
+    private final class Records: Sendable {
+        typealias Entry = (record: BuildRecord?, isWorn: Bool)
+        static let suffix = ".outputs"
+
+        private let reading = DispatchGroup()
+        private let entries = Mutex<[String: Entry]>([:])
+
+        init(_ folder: String) {
+            // No folder, no records.
+            for file in (try? FileSystem.list(folder)) ?? [] where file.name.hasSuffix(Self.suffix) {
+                DispatchQueue.global().async(group: reading) { [self] in
+                    let log = RecordLog((try? FileSystem.read(folder + "/" + file.name)) ?? [])
+                    let record = BuildRecord(log)
+                    let entry = (record, record == nil || Log(log) == .replace)
+                    entries.withLock { $0[file.name] = entry }
+                }
+            }
+        }
+
+        subscript(variant: String) -> Entry {
+            reading.wait()
+            return entries.withLock { $0[variant + Self.suffix] } ?? (nil, true)
+        }
     }
 
     private static func folder(_ output: String) -> String { output + "/.cache/build" }
@@ -51,11 +79,7 @@ struct BuildCache: Sendable {
     }
 
     /// The record of a variant, and how changes to it are written.
-    func record(_ variant: String) -> (record: BuildRecord?, isWorn: Bool) {
-        let log = RecordLog((try? FileSystem.read(folder + "/" + variant)) ?? [])
-        let record = BuildRecord(log)
-        return (record, record == nil || Log(log) == .replace)
-    }
+    func record(_ variant: String) -> (record: BuildRecord?, isWorn: Bool) { records[variant] }
 
     /// Page texts of the search index as it was built last.
     func searchTexts(_ variant: String) -> [UInt8] { (try? FileSystem.read("\(folder)/\(variant).search")) ?? [] }
@@ -81,7 +105,8 @@ struct BuildCache: Sendable {
 
     func saveRecord(_ variant: String, _ record: BuildRecord, since earlier: BuildRecord?) throws(FileError) {
         let block = record.block(since: earlier)
-        if earlier == nil { try save(variant, RecordLog.framed(block)) } else { try append(variant, block) }
+        let name = variant + Records.suffix
+        if earlier == nil { try save(name, RecordLog.framed(block)) } else { try append(name, block) }
     }
 
     func save(_ name: String, _ bytes: [UInt8]) throws(FileError) {

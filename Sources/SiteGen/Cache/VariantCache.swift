@@ -47,31 +47,38 @@ struct VariantCache: Sendable {
         let outputs = site.plan.outputs
         let bodies = site.renderer.bodies
         let recorded = outputs.map { record.outputs[BuildRecord.key($0.docroot, $0.path)] }
-        for (output, entry) in zip(outputs, recorded) {
-            if let (node, page) = page(output), let body = entry?.body, body.source == page.digest {
-                bodies.remember(body.facts, of: node)
-            }
+        // Bodies that are as they were, with what is known of them.
+        let this = self
+        let known = parallelMap(outputs.count, jobs: request.jobs) { index, _ -> BuildRecord.Body? in
+            guard let (_, page) = this.page(outputs[index]), let body = recorded[index]?.body,
+                body.source == page.digest
+            else { return nil }
+            return body
+        }
+        for (output, body) in zip(outputs, known) {
+            if let body, let (node, _) = page(output) { bodies.remember(body.facts, of: node) }
         }
         let inputs = try makeInputs()
         self.inputs = inputs
         let isSettled = inputs.addresses == record.addresses
-        let this = self
         let copies = (0..<request.jobs).map { _ in request.jobs > 1 ? inputs.unshared() : inputs }
         let decided = parallelMap(outputs.count, jobs: request.jobs) { index, thread -> Decision in
             do throws(FileError) {
-                return try this.decide(outputs[index], recorded[index], copies[thread], addressesAreSame: isSettled)
+                return try this.decide(
+                    outputs[index], recorded[index], known[index], copies[thread], addressesAreSame: isSettled)
             } catch {
                 return Decision(failure: error)
             }
         }
-        var known: [Int: VariantWriter.Result] = [:]
+        var kept: [Int: VariantWriter.Result] = [:]
+        kept.reserveCapacity(outputs.count)
         for (index, decision) in decided.enumerated() {
             if let failure = decision.failure { throw failure }
             digests[index] = decision.inputs
             links[index] = decision.links
-            known[index] = decision.result
+            kept[index] = decision.result
         }
-        return known
+        return kept
     }
 
     private struct Decision: Sendable {
@@ -82,12 +89,13 @@ struct VariantCache: Sendable {
     }
 
     private func decide(
-        _ output: RenderPlan.Output, _ recorded: BuildRecord.Output?, _ inputs: OutputInputs, addressesAreSame: Bool
+        _ output: RenderPlan.Output, _ recorded: BuildRecord.Output?, _ body: BuildRecord.Body?,
+        _ inputs: OutputInputs, addressesAreSame: Bool
     ) throws(FileError) -> Decision {
         var decision = Decision()
-        if let (node, page) = page(output) {
+        if let (node, _) = page(output) {
             // What changed is drawn in any case, and its inputs are known after that.
-            guard let body = recorded?.body, body.source == page.digest else { return decision }
+            guard let body else { return decision }
             let isLinkedAsBefore = addressesAreSame && !body.facts.hasFragments && !body.facts.usesShelf
             decision.links = isLinkedAsBefore ? body.links : inputs.links(of: node, body.facts)
         }
@@ -100,10 +108,10 @@ struct VariantCache: Sendable {
             files.append(checked)
         }
         let isSame =
-            zip(files, recorded.files).allSatisfy { $0.mark == $1.mark } && recorded.body?.links == decision.links
+            zip(files, recorded.files).allSatisfy { $0.mark == $1.mark } && body?.links == decision.links
         decision.result = VariantWriter.Result(
             entries: entries(files, output), written: files, recorded: isSame ? recorded : nil,
-            searchDigest: recorded.body?.search)
+            searchDigest: body?.search)
         return decision
     }
 

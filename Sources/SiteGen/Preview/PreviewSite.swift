@@ -10,6 +10,9 @@ actor PreviewSite {
     private let report: @Sendable ([Diagnostic]) -> Void
 
     private var assembly: SiteAssembly?
+    /// The list of files as it was walked last, and what was found wrong with their names.
+    private var tree: SourceTree?
+    private var treeFindings: [Diagnostic] = []
     private var variants: [Variant] = []
     /// Findings of the last reading; those of pages come when the pages are drawn.
     private var findings: [Diagnostic] = []
@@ -57,7 +60,15 @@ actor PreviewSite {
         var found: [Diagnostic] = []
         var next: SiteAssembly?
         do throws(FileError) {
-            next = try assembler.assemble(&found)
+            // A file that was there and still is leaves the list of files as it was.
+            if let path, let known = tree, FileSystem.kind(known.file(path)?.location ?? "") == .file {
+                found = treeFindings
+                next = try assembler.assemble(known, &found)
+            } else {
+                let walked = try assembler.scan(&found)
+                (tree, treeFindings) = (walked, found)
+                next = try assembler.assemble(walked, &found)
+            }
         } catch {
             found.append(unreadable(error.path, error))
         }
