@@ -156,15 +156,14 @@ struct SiteBuilder: Sendable {
     private func isIntact(_ tree: TreeRecord.Tree, _ root: String, _ cache: BuildCache) -> Bool {
         guard let record = cache.record(tree.variant).record else { return false }
         let files = record.outputs.flatMap { key, output in
-            output.files.map { (docroot: Int(key.prefix { $0 != "/" }) ?? 0, file: $0) }
+            output.files.map { (docroot: BuildRecord.place(key)?.docroot, file: $0) }
         }
         // Docroots have names only where sites have hosts of their own, and then the tree is looked at in full.
-        let all = files + record.searchFiles
+        let all = files + record.searchFiles.map { (docroot: $0.docroot, file: $0.file) }
         guard all.allSatisfy({ $0.docroot == 0 }) else { return false }
         let same = parallelMap(all.count, jobs: request.jobs) { index, _ in
             let location = "\(root)/\(tree.variant)/\(all[index].file.path)"
-            if let mark = all[index].file.mark, FileMark(location) == mark { return true }
-            return VariantCache.reread(all[index].file, location) != nil
+            return VariantCache.check(all[index].file, location, comparesContent: false) != nil
         }
         return !same.contains(false)
             && tree.runtime.allSatisfy { file in

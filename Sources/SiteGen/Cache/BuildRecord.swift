@@ -100,9 +100,15 @@ struct BuildRecord: Sendable {
 
     static func key(_ docroot: Int, _ path: String) -> String { "\(docroot)/\(path)" }
 
+    /// The other way; nil for what `key` did not make.
+    static func place(_ key: String) -> (docroot: Int, path: String)? {
+        guard let slash = key.firstIndex(of: "/"), let docroot = Int(key[..<slash]) else { return nil }
+        return (docroot, String(key[key.index(after: slash)...]))
+    }
+
     init() {}
 
-    /// - Parameter blocks: a whole record and then changes to it, each a block of its own.
+    /// - Parameter log: a whole record and then changes to it, each a block of its own.
     init?(_ log: RecordLog) {
         for block in log.blocks {
             guard var reader = RecordReader(block, format: Self.format) else { return nil }

@@ -174,7 +174,7 @@ struct OutputInputs: Sendable {
     // MARK: Outputs
 
     /// - Parameter links: of the page's links, from `links(of:_:)`; nil for outputs that show no body.
-    func digest(of output: RenderPlan.Output, links: SHA256Digest?) throws(FileError) -> SHA256Digest {
+    func digest(of output: RenderPlan.Output, links: SHA256Digest?) -> SHA256Digest {
         var out: [UInt8] = []
         out.reserveCapacity(1024)
         common.append(to: &out)

@@ -6,7 +6,7 @@ struct VariantCache: Sendable {
     private let site: VariantSite
     private let request: BuildRequest
     private let pages: PageCache
-    /// Of the earlier build; nil where there is none that counts.
+    /// Of the earlier build; nil where there is none, or it cannot be read.
     let record: BuildRecord?
     private var inputs: OutputInputs?
     /// By output, as far as they are known.
@@ -63,17 +63,11 @@ struct VariantCache: Sendable {
         let isSettled = inputs.addresses == record.addresses
         let copies = (0..<request.jobs).map { _ in request.jobs > 1 ? inputs.unshared() : inputs }
         let decided = parallelMap(outputs.count, jobs: request.jobs) { index, thread -> Decision in
-            do throws(FileError) {
-                return try this.decide(
-                    outputs[index], recorded[index], known[index], copies[thread], addressesAreSame: isSettled)
-            } catch {
-                return Decision(failure: error)
-            }
+            this.decide(outputs[index], recorded[index], known[index], copies[thread], addressesAreSame: isSettled)
         }
         var kept: [Int: VariantWriter.Result] = [:]
         kept.reserveCapacity(outputs.count)
         for (index, decision) in decided.enumerated() {
-            if let failure = decision.failure { throw failure }
             digests[index] = decision.inputs
             links[index] = decision.links
             kept[index] = decision.result
@@ -85,13 +79,12 @@ struct VariantCache: Sendable {
         var inputs: SHA256Digest?
         var links: SHA256Digest?
         var result: VariantWriter.Result?
-        var failure: FileError?
     }
 
     private func decide(
         _ output: RenderPlan.Output, _ recorded: BuildRecord.Output?, _ body: BuildRecord.Body?,
         _ inputs: OutputInputs, addressesAreSame: Bool
-    ) throws(FileError) -> Decision {
+    ) -> Decision {
         var decision = Decision()
         if let (node, _) = page(output) {
             // What changed is drawn in any case, and its inputs are known after that.
@@ -99,7 +92,7 @@ struct VariantCache: Sendable {
             let isLinkedAsBefore = addressesAreSame && !body.facts.hasFragments && !body.facts.usesShelf
             decision.links = isLinkedAsBefore ? body.links : inputs.links(of: node, body.facts)
         }
-        let digest = try inputs.digest(of: output, links: decision.links)
+        let digest = inputs.digest(of: output, links: decision.links)
         decision.inputs = digest
         guard let recorded, recorded.inputs == digest else { return decision }
         var files: [BuildRecord.Written] = []
@@ -130,13 +123,18 @@ struct VariantCache: Sendable {
 
     /// The file with its present state, if it holds what was written; nil where it must be written again.
     func check(_ file: BuildRecord.Written, _ docroot: Int) -> BuildRecord.Written? {
-        let location = folders[docroot] + file.path
-        if !request.comparesContent, let mark = file.mark, FileMark(location) == mark { return file }
-        return Self.reread(file, location)
+        Self.check(file, folders[docroot] + file.path, comparesContent: request.comparesContent)
+    }
+
+    static func check(
+        _ file: BuildRecord.Written, _ location: String, comparesContent: Bool
+    ) -> BuildRecord.Written? {
+        if !comparesContent, let mark = file.mark, FileMark(location) == mark { return file }
+        return reread(file, location)
     }
 
     /// The same by content.
-    static func reread(_ file: BuildRecord.Written, _ location: String) -> BuildRecord.Written? {
+    private static func reread(_ file: BuildRecord.Written, _ location: String) -> BuildRecord.Written? {
         guard FileSystem.kind(location) == .file, let (bytes, mark) = try? FileSystem.readMarked(location),
             SHA256Digest(of: bytes) == file.digest
         else { return nil }
@@ -152,10 +150,9 @@ struct VariantCache: Sendable {
         guard let record, !request.comparesContent else { return nil }
         var gone: [String] = []
         for (key, output) in record.outputs {
-            guard let docroot = Int(key.prefix { $0 != "/" }), site.graph.docroots.indices.contains(docroot) else {
+            guard let (docroot, path) = BuildRecord.place(key), site.graph.docroots.indices.contains(docroot) else {
                 return nil
             }
-            let path = String(key.drop { $0 != "/" }.dropFirst())
             var stays: [String] = []
             if let owner = site.plan.owner(path, docroot: docroot) {
                 if results[owner].recorded === output { continue }
@@ -174,7 +171,8 @@ struct VariantCache: Sendable {
 
     // MARK: Afterwards
 
-    /// The record that this build leaves. Outputs with findings are left out: they are made and reported again.
+    /// The record that this build leaves. Of outputs with findings only the files are kept: they are made and reported
+    /// again.
     mutating func after(
         _ results: [VariantWriter.Result],
         search: (inputs: SHA256Digest, files: [(docroot: Int, file: BuildRecord.Written)])
@@ -184,36 +182,30 @@ struct VariantCache: Sendable {
         let outputs = site.plan.outputs
         let bodies = site.renderer.bodies
         let (this, digests, links) = (self, digests, links)
-        let made = parallelMap(outputs.count, jobs: request.jobs) { index, _ -> (BuildRecord.Output?, FileError?) in
+        let made = parallelMap(outputs.count, jobs: request.jobs) { index, _ -> BuildRecord.Output? in
             let (output, result) = (outputs[index], results[index])
-            if let recorded = result.recorded { return (recorded, nil) }
-            guard result.failure == nil, !result.entries.isEmpty else { return (nil, nil) }
+            if let recorded = result.recorded { return recorded }
+            guard result.failure == nil, !result.entries.isEmpty else { return nil }
             guard result.diagnostics.isEmpty else {
-                return (.withFindings(this.written(result.entries, output.docroot)), nil)
+                return .withFindings(this.written(result.entries, output.docroot))
             }
             var body: BuildRecord.Body?
             if let (node, page) = this.page(output) {
-                guard let facts = bodies.known(node) else { return (nil, nil) }
+                guard let facts = bodies.known(node) else { return nil }
                 body = BuildRecord.Body(
                     source: page.digest, facts: facts, links: links[index] ?? inputs.links(of: node, facts),
                     search: result.searchDigest)
             }
-            do throws(FileError) {
-                var digest = digests[index]
-                if digest == nil { digest = try inputs.digest(of: output, links: body?.links) }
-                let files = result.written ?? this.written(result.entries, output.docroot)
-                return (BuildRecord.Output(inputs: digest!, files: files, body: body), nil)
-            } catch {
-                return (nil, error)
-            }
+            return BuildRecord.Output(
+                inputs: digests[index] ?? inputs.digest(of: output, links: body?.links),
+                files: result.written ?? this.written(result.entries, output.docroot), body: body)
         }
         var record = BuildRecord()
         record.common = inputs.common
         record.addresses = inputs.addresses
         record.outputs.reserveCapacity(outputs.count)
         for (output, made) in zip(outputs, made) {
-            if let failure = made.1 { throw failure }
-            if let entry = made.0 { record.outputs[BuildRecord.key(output.docroot, output.path)] = entry }
+            if let made { record.outputs[BuildRecord.key(output.docroot, output.path)] = made }
         }
         record.searchInputs = search.inputs
         record.searchFiles = search.files
@@ -223,11 +215,13 @@ struct VariantCache: Sendable {
     func written(
         _ entries: [(place: Manifest.Place, entry: Manifest.Entry)], _ docroot: Int
     ) -> [BuildRecord.Written] {
-        entries.map { place, entry in
-            let path = place.text
-            let mark = FileMark(folders[docroot] + path)
-            return BuildRecord.Written(
-                path: path, digest: entry.digest, bytes: entry.bytes, mark: mark.flatMap { $0.isSettled ? $0 : nil })
-        }
+        entries.map { place, entry in written(place.text, entry.digest, entry.bytes, docroot) }
+    }
+
+    /// A file that was just written, with its state where that can be believed.
+    func written(_ path: String, _ digest: SHA256Digest, _ bytes: Int, _ docroot: Int) -> BuildRecord.Written {
+        let mark = FileMark(folders[docroot] + path)
+        return BuildRecord.Written(
+            path: path, digest: digest, bytes: bytes, mark: mark.flatMap { $0.isSettled ? $0 : nil })
     }
 }

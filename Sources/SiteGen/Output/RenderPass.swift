@@ -2,8 +2,9 @@ import Markdown
 import PortalBase
 import SiteModel
 
-/// Draws and stages the outputs of all audiences that are not kept as they are, a page at a time: its body is read once, parsed once for every
-/// different cut, and drawn for each audience before the next page is taken up, so that no body stays in memory.
+/// Draws and stages the outputs of all audiences that are not kept as they are, a page at a time: its body is read once,
+/// parsed once for every different cut, and drawn for each audience before the next page is taken up, so that no body
+/// stays in memory.
 struct RenderPass: Sendable {
     let writers: [VariantWriter]
     let jobs: Int

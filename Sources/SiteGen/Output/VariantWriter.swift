@@ -88,6 +88,7 @@ struct VariantWriter {
                 documents[node] = document
             }
         }
+        diagnostics += site.renderer.bodies.findings
         if hasSearch { try writeSearch(documents) }
         let runtimeFiles = runtimeFiles()
         runtime = Dictionary(runtimeFiles.map { ($0.name, SHA256Digest(of: $0.bytes)) }) { first, _ in first }
@@ -245,17 +246,13 @@ struct VariantWriter {
     mutating func leaveRecord() throws(FileError) {
         guard let cache, var records else { return }
         if let written = search.files.first, written.file.mark == nil {
-            search.files = search.files.map { docroot, file in (docroot, state(of: file, docroot)) }
+            search.files = search.files.map { docroot, file in
+                (docroot, records.written(file.path, file.digest, file.bytes, docroot))
+            }
         }
         let record = try records.after(results, search: search)
         try cache.saveRecord(name, record, since: isRecordWorn ? nil : records.record)
         isRecordComplete = record.outputs.count == results.count && !record.outputs.values.contains { $0.hasFindings }
-    }
-
-    private func state(of file: BuildRecord.Written, _ docroot: Int) -> BuildRecord.Written {
-        let mark = FileMark(request.output! + "/" + site.folder(docroot) + "/" + file.path)
-        return BuildRecord.Written(
-            path: file.path, digest: file.digest, bytes: file.bytes, mark: mark.flatMap { $0.isSettled ? $0 : nil })
     }
 
     /// Whether visitors see a page as it was drawn now: what waits in a site that is not published is not found either.

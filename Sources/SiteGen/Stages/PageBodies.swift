@@ -59,6 +59,7 @@ final class PageBodies: Sendable {
     private let variant: SiteConfiguration.Variant
     /// By node.
     private let known: Mutex<[Facts?]>
+    private let found = Mutex<[Diagnostic]>([])
 
     /// Directives that sitegen itself draws, besides the theme's.
     static let ownLeaves: Set<String> = ["table", "form", "figure", "video", "live", "map"]
@@ -101,14 +102,19 @@ final class PageBodies: Sendable {
         engine.render(body, path: page.path, diagnostics: &diagnostics)
     }
 
-    /// Its findings are told when the page itself is drawn.
+    /// What other pages ask of a body that may not have been drawn.
     func facts(of node: Int, _ page: VisiblePage) -> Facts {
         if let known = known.withLock({ $0[node] }) { return known }
-        var ignored: [Diagnostic] = []
-        let facts = Facts(document(of: page, &ignored), of: page)
+        var diagnostics: [Diagnostic] = []
+        let facts = Facts(document(of: page, &diagnostics), of: page)
+        if !diagnostics.isEmpty { found.withLock { $0 += diagnostics } }
         remember(facts, of: node)
         return facts
     }
+
+    /// Findings in bodies that were asked for: a body that could be read when its page was drawn, but not when another
+    /// page asked for it, must not pass for an empty one.
+    var findings: [Diagnostic] { found.withLock { $0 } }
 
     /// Facts that are known; for a node that was not drawn and not asked for, nil.
     func known(_ node: Int) -> Facts? { known.withLock { $0[node] } }
