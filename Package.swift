@@ -29,12 +29,14 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
         // C libraries from Debian. Only shims for what Swift cannot call.
         .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CCMarkGFM"),
         .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CBrotli", pkgConfig: "libbrotlienc", providers: [.apt(["libbrotli-dev"])]),
 
@@ -83,17 +85,18 @@ let package = Package(
         // state lies in the owner's database behind `LaneStore`.
         .target(name: "Ferry", dependencies: ["PortalBase", "CMS"], swiftSettings: strict),
 
-        // `LaneStore` over SQLite, for the two programs that own a lane's state.
+        // Durable transactions over SQLite or PostgreSQL, in statements that both understand, with group commit. The
+        // only user of GRDB and libpq. Knows no table.
         .target(
-            name: "LaneDatabase",
-            dependencies: ["PortalBase", "Ferry", .product(name: "GRDB", package: "GRDB.swift")], swiftSettings: strict),
+            name: "SQL", dependencies: ["CLibPQ", .product(name: "GRDB", package: "GRDB.swift")], swiftSettings: strict),
+
+        // `LaneStore` in a database, for the two programs that own a lane's state.
+        .target(name: "LaneDatabase", dependencies: ["PortalBase", "Ferry", "SQL"], swiftSettings: strict),
 
         // Sealed submissions at the edge: receipts, once-only, tickets, status boxes, retention. Sees no plaintext.
         .target(
             name: "Submissions",
-            dependencies: [
-                "PortalBase", "CMS", "Ferry", "LaneDatabase", .product(name: "GRDB", package: "GRDB.swift"),
-            ],
+            dependencies: ["PortalBase", "CMS", "Ferry", "LaneDatabase", "SQL"],
             swiftSettings: strict),
 
         // The command `formsapi`: intake in the internet buffer zone. Holds no private key while serving.
@@ -103,6 +106,7 @@ let package = Package(
                 "PortalBase", "PositionedYAML", "Forms", "CMS", "Submissions", "Ferry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -126,9 +130,8 @@ let package = Package(
         .executableTarget(
             name: "CoreDesk",
             dependencies: [
-                "PortalBase", "PositionedYAML", "Templates", "Forms", "CMS", "Ferry", "LaneDatabase", "Workflow",
+                "PortalBase", "PositionedYAML", "Templates", "Forms", "CMS", "Ferry", "LaneDatabase", "SQL", "Workflow",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
@@ -151,16 +154,15 @@ let package = Package(
         .testTarget(
             name: "SearchTests", dependencies: ["PortalBase", "Search", "TestSupport"], swiftSettings: strict),
         .testTarget(
-            name: "FormsTests", dependencies: ["PortalBase", "PositionedYAML", "Forms"], swiftSettings: strict),
+            name: "FormsTests", dependencies: ["PortalBase", "PositionedYAML", "Forms", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "FerryTests",
             dependencies: [
-                "PortalBase", "CMS", "Ferry", "LaneDatabase", "TestSupport",
-                .product(name: "GRDB", package: "GRDB.swift"),
+                "PortalBase", "CMS", "Ferry", "LaneDatabase", "SQL", "TestSupport",
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "SubmissionsTests", dependencies: ["PortalBase", "CMS", "Submissions", "TestSupport"],
+            name: "SubmissionsTests", dependencies: ["PortalBase", "CMS", "Ferry", "Submissions", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "WorkflowTests", dependencies: ["PortalBase", "Workflow", "TestSupport"], swiftSettings: strict),

@@ -22,9 +22,10 @@ enum Bag {
             let item = try load()
             for part in item.parts {
                 let name = "data/\(item.id)/\(part.name)"
-                try tar.add(name, part.bytes)
-                lines.append("\(SHA256Digest(of: part.bytes).hex)  \(name)\n")
-                total += part.bytes.count
+                let bytes = try part.bytes()
+                try tar.add(name, bytes)
+                lines.append("\(SHA256Digest(of: bytes).hex)  \(name)\n")
+                total += bytes.count
             }
         }
         let manifest = Array(lines.sorted { $0.dropFirst(66) < $1.dropFirst(66) }.joined().utf8)

@@ -117,7 +117,7 @@ package struct BatchOpener: Sendable {
         let opened = order.map { OpenedItem(id: $0, folder: staging, files: byItem[$0]!) }
         var refused: [String: RejectCode] = [:]
         for item in opened {
-            if let code = try item.load().map({ registry.refusal(of: $0) }) ?? .schema { refused[item.id] = code }
+            if let code = try item.load().map({ try registry.refusal(of: $0) }) ?? .schema { refused[item.id] = code }
         }
         if let first = refused.sorted(by: { $0.key < $1.key }).first {
             throw Rejection(code: first.value, items: refused)
@@ -133,12 +133,14 @@ package struct BatchOpener: Sendable {
 
         /// Nil when `item.json` does not name a kind.
         package func load() throws -> FerryItem? {
-            let parts = try files.sorted().map { file in
-                FerryItem.Part(
-                    name: String(file.split(separator: "/")[2]), bytes: try FileSystem.read(folder + "/" + file))
+            let parts = files.sorted().map { file in
+                let path = folder + "/" + file
+                return FerryItem.Part(
+                    name: String(file.split(separator: "/")[2]), count: FileSystem.size(path) ?? 0
+                ) { try FileSystem.read(path) }
             }
             guard let clear = parts.first(where: { $0.name == "item.json" }),
-                let json = try? JSON(parsing: clear.bytes),
+                let json = try? JSON(parsing: clear.bytes()),
                 let kind = json["kind"]?.string
             else { return nil }
             return FerryItem(kind: kind, id: id, parts: parts)

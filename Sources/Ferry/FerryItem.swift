@@ -1,16 +1,27 @@
 import PortalBase
 
 /// What crosses: a kind, an id, and named byte strings. Ferry knows nothing of what they mean.
-package struct FerryItem: Sendable, Equatable {
-    package struct Part: Sendable, Equatable {
+package struct FerryItem: Sendable {
+    /// A byte string that is read when somebody needs it, so that memory holds one part of an item and not all.
+    package struct Part: Sendable {
         /// `item.json`, `item.p7m`, `a00-00000.p7m` …
         package let name: String
-        package let bytes: [UInt8]
+        /// Length in bytes.
+        package let count: Int
+        private let load: @Sendable () throws -> [UInt8]
 
         package init(name: String, bytes: [UInt8]) {
-            self.name = name
-            self.bytes = bytes
+            self.init(name: name, count: bytes.count) { bytes }
         }
+
+        /// - Parameter load: gives the same `count` bytes each time.
+        package init(name: String, count: Int, load: @escaping @Sendable () throws -> [UInt8]) {
+            self.name = name
+            self.count = count
+            self.load = load
+        }
+
+        package func bytes() throws -> [UInt8] { try load() }
     }
 
     package let kind: String
@@ -24,7 +35,7 @@ package struct FerryItem: Sendable, Equatable {
         self.parts = parts
     }
 
-    package func part(_ name: String) -> [UInt8]? { parts.first { $0.name == name }?.bytes }
+    package func part(_ name: String) throws -> [UInt8]? { try parts.first { $0.name == name }?.bytes() }
 }
 
 /// The closed list of reasons for which a batch or an item is refused.
@@ -38,10 +49,15 @@ package struct KindRegistry: Sendable {
         /// Keys that `item.json` must have, and may have.
         let required: Set<String>
         let optional: Set<String>
-        /// Parts besides `item.json`: name to largest size.
+        /// Parts besides `item.json` that must be there: name to largest size.
         let parts: [String: Int]
+        /// Parts of attachments, `aNN-NNNNN.p7m`: how many there may be, and their size.
+        var maxAttachmentParts = 0
         let maxItemJSON: Int
     }
+
+    /// Largest sealed part of an attachment: 8 MiB and its envelope.
+    package static let maxAttachmentPart = (8 << 20) + (64 << 10)
 
     let rules: [String: Rule]
     package let maxItems: Int
@@ -51,7 +67,7 @@ package struct KindRegistry: Sendable {
 
     private static let sealedSubmission = Rule(
         required: ["id", "kind", "received", "form", "parts"], optional: [], parts: ["item.p7m": 1 << 20],
-        maxItemJSON: 64 << 10)
+        maxAttachmentParts: 400, maxItemJSON: 64 << 10)
 
     /// Edge to core: what citizens send, sealed for the core.
     package static let edgeToCore = KindRegistry(
@@ -68,15 +84,23 @@ package struct KindRegistry: Sendable {
         maxItems: 10_000, maxBatchBytes: 1 << 30, profile: "c2e-1")
 
     /// The code for which the item may not cross; nil for one that may.
-    package func refusal(of item: FerryItem) -> RejectCode? {
+    package func refusal(of item: FerryItem) throws -> RejectCode? {
         guard let rule = rules[item.kind] else { return .unknownKind }
-        guard isUUID(item.id), let clear = item.part("item.json") else { return .schema }
+        guard isUUID(item.id), let clear = try item.part("item.json") else { return .schema }
         guard clear.count <= rule.maxItemJSON else { return .limit }
+        var attachmentParts = 0
         for part in item.parts where part.name != "item.json" {
-            guard let limit = rule.parts[part.name] else { return .type }
-            guard part.bytes.count <= limit else { return .limit }
+            if let limit = rule.parts[part.name] {
+                guard part.count <= limit else { return .limit }
+            } else {
+                guard rule.maxAttachmentParts > 0, isAttachmentPart(part.name) else { return .type }
+                attachmentParts += 1
+                guard part.count <= Self.maxAttachmentPart, attachmentParts <= rule.maxAttachmentParts else {
+                    return .limit
+                }
+            }
         }
-        guard item.parts.count == rule.parts.count + 1 else { return .schema }
+        guard item.parts.count == rule.parts.count + 1 + attachmentParts else { return .schema }
         // A reader that is not strict here would let other keys ride along.
         guard let json = try? JSON(parsing: clear), let fields = json.object,
             json.canonicalBytes == clear, fields["id"]?.string == item.id, fields["kind"]?.string == item.kind,
@@ -85,7 +109,7 @@ package struct KindRegistry: Sendable {
         if let listed = fields["parts"]?.array {
             guard listed.count == item.parts.count - 1 else { return .schema }
             for entry in listed {
-                guard let name = entry["name"]?.string, let bytes = item.part(name),
+                guard let name = entry["name"]?.string, let bytes = try item.part(name),
                     entry["bytes"]?.integer == bytes.count,
                     entry["sha256"]?.string == SHA256Digest(of: bytes).hex
                 else { return .schema }
@@ -93,6 +117,20 @@ package struct KindRegistry: Sendable {
         }
         return nil
     }
+}
+
+/// The name of an attachment's part, both counted from 0.
+package func attachmentPartName(_ attachment: Int, _ part: Int) -> String {
+    "a\(padded(attachment, 2))-\(padded(part, 5)).p7m"
+}
+
+/// Whether it is a name as `attachmentPartName` makes them.
+package func isAttachmentPart(_ name: String) -> Bool {
+    let bytes = Array(name.utf8)
+    guard bytes.count == 13, bytes[0] == UInt8(ascii: "a"), bytes[3] == UInt8(ascii: "-"), name.hasSuffix(".p7m") else {
+        return false
+    }
+    return (bytes[1...2] + bytes[4...8]).allSatisfy { $0 >= 0x30 && $0 <= 0x39 }
 }
 
 /// Lower-case UUID, 8-4-4-4-12.

@@ -150,9 +150,9 @@ struct Seal: ParsableCommand {
                 FerryItem.Part(name: $0, bytes: try FileSystem.read(folder + "/" + $0))
             }
             let clear = parts.first { $0.name == "item.json" }
-            let kind = clear.flatMap { try? JSON(parsing: $0.bytes) }?["kind"]?.string ?? ""
+            let kind = clear.flatMap { try? JSON(parsing: $0.bytes()) }?["kind"]?.string ?? ""
             let item = FerryItem(kind: kind, id: String(folder.split(separator: "/").last ?? ""), parts: parts)
-            if let refusal = registry.refusal(of: item) {
+            if let refusal = try registry.refusal(of: item) {
                 throw ValidationError("\(folder) may not cross: \(refusal.rawValue)")
             }
             return item

@@ -11,6 +11,10 @@ package struct FormDefinition: Sendable, Equatable {
     package let pages: [Page]
     package let conditions: [String: Condition]
     package let process: Process?
+    /// Whether the pages are asked one after another; else they all stand on one.
+    package let steps: Bool
+    /// How an Open311 client's request becomes answers; nil where this form takes none.
+    package let open311: Open311?
     /// SHA-256 of the parsed definition as canonical JSON (RFC 8785): what a submission records.
     package let digest: String
 
@@ -31,7 +35,8 @@ package struct FormDefinition: Sendable, Equatable {
 
     package struct Field: Sendable, Equatable {
         package enum FieldType: String, Sendable, CaseIterable {
-            case text, longtext, number, date, single, multiple, phone, email, uscc, idnumber, declaration
+            case text, longtext, number, date, single, multiple, phone, email, uscc, idnumber, declaration, address,
+                attachment
         }
 
         /// How sensitive an answer is (个人信息保护法 articles 4 and 28).
@@ -42,7 +47,7 @@ package struct FormDefinition: Sendable, Equatable {
         package let label: Localized
         package let hint: Localized?
         package let required: Bool
-        /// Largest length in characters for texts, largest value for numbers.
+        /// Largest length in characters for texts, largest value for numbers, most files for attachments.
         package let max: Int?
         package let min: Int?
         package let options: [Option]
@@ -50,11 +55,35 @@ package struct FormDefinition: Sendable, Equatable {
         package let autocomplete: String?
         /// Name of the condition under which the field is asked; nil for always.
         package let when: String?
+        /// For attachments: what may be sent.
+        package let files: FileRule?
+    }
+
+    package struct FileRule: Sendable, Equatable {
+        package let types: [AttachmentType]
+        /// Largest size of one file.
+        package let maxBytes: Int
+    }
+
+    /// Fields of the form that hold what GeoReport v2 has a name for; all others are attributes of the service.
+    package struct Open311: Sendable, Equatable {
+        /// The field whose options are the services.
+        package let service: String
+        package let description: String
+        package let address: String?
+        package let phone: String?
+        package let name: String?
+        package let email: String?
+
+        package var fields: [String] { [service, description] + [address, phone, name, email].compactMap { $0 } }
     }
 
     package struct Option: Sendable, Equatable {
         package let value: String
         package let label: Localized
+
+        /// The one value of a declaration.
+        package static let yes = Option(value: "yes", label: Localized(values: ["zh": "是", "en": "Yes"]))
     }
 
     package indirect enum Condition: Sendable, Equatable {

@@ -3,7 +3,7 @@ package import PositionedYAML
 
 extension FormDefinition {
     /// Names of inputs that belong to the form itself.
-    package static let reservedNames: Set<String> = ["_form", "_lang", "_key", "_hp"]
+    package static let reservedNames: Set<String> = ["_form", "_lang", "_key", "_hp", "_page", "_step", "_proof"]
 
     /// Reads a definition; nil when it is not usable. Every mistake goes to `diagnostics` with its position.
     package init?(_ node: YAMLNode, diagnostics: inout [Diagnostic]) {
@@ -63,10 +63,15 @@ private struct DefinitionReader {
         let service: FormDefinition.ServiceItem? = if let serviceNode { readService(serviceNode) } else { nil }
         let process: FormDefinition.Process? = if let processNode { readProcess(processNode) } else { nil }
         if kind == .approval, process == nil { reader.missing("process") }
+        let steps = reader.bool("steps") ?? false
+        let open311Node = reader.raw("open311")
+        let open311: FormDefinition.Open311? =
+            if let open311Node { readOpen311(open311Node, pages.flatMap(\.fields)) } else { nil }
         guard let id, let kind, let title, !pages.isEmpty else { return nil }
         return FormDefinition(
             id: id, kind: kind, title: .init(values: title), service: service, pages: pages, conditions: conditions,
-            process: process, digest: SHA256Digest(of: reader.node.json.canonicalBytes).hex)
+            process: process, steps: steps, open311: open311,
+            digest: SHA256Digest(of: reader.node.json.canonicalBytes).hex)
     }
 
     private mutating func absorb(_ inner: MapReader) {
@@ -141,12 +146,58 @@ private struct DefinitionReader {
                 inner.wrongType(node["list"]!, zh: "lists 里的名称", en: "the name of an entry in `lists`")
             }
         }
-        if type == .single || type == .multiple, fieldOptions.isEmpty { inner.missing("list") }
+        if type == .single || type == .multiple || type == .address, fieldOptions.isEmpty { inner.missing("list") }
+        let files = type == .attachment ? fileRule(&inner) : nil
         absorb(inner)
         guard let id, let type, let label else { return nil }
         return .init(
             id: id, type: type, label: .init(values: label), hint: hint, required: required, max: max, min: min,
-            options: fieldOptions, privacy: privacy ?? .none, autocomplete: autocomplete, when: when)
+            options: fieldOptions, privacy: privacy ?? .none, autocomplete: autocomplete, when: when, files: files)
+    }
+
+    private mutating func fileRule(_ inner: inout MapReader) -> FormDefinition.FileRule {
+        let names = inner.strings("accept") ?? AttachmentType.pictures.map(\.rawValue)
+        let types = names.compactMap(AttachmentType.init(rawValue:))
+        if types.count != names.count || types.isEmpty {
+            let known = AttachmentType.allCases.map(\.rawValue).joined(separator: ", ")
+            inner.wrongType(inner.node["accept"]!, zh: "文件类型：\(known)", en: "kinds of files: \(known)")
+        }
+        let megabytes = inner.integer("megabytes") ?? 10
+        if !(1...FormDefinition.maxFileMegabytes).contains(megabytes) {
+            inner.wrongType(
+                inner.node["megabytes"]!, zh: "1 到 \(FormDefinition.maxFileMegabytes)",
+                en: "a number from 1 to \(FormDefinition.maxFileMegabytes)")
+        }
+        if let max = inner.node["max"], !(1...20).contains(inner.integer("max") ?? 0) {
+            inner.wrongType(max, zh: "1 到 20", en: "a number from 1 to 20")
+        }
+        return .init(types: types, maxBytes: megabytes << 20)
+    }
+
+    private mutating func readOpen311(
+        _ node: YAMLNode, _ fields: [FormDefinition.Field]
+    ) -> FormDefinition.Open311? {
+        var inner = MapReader(node)
+        func name(_ key: String, _ types: Set<FormDefinition.Field.FieldType>, _ inner: inout MapReader) -> String? {
+            guard let id = inner.string(key) else { return nil }
+            if !fields.contains(where: { $0.id == id && types.contains($0.type) }) {
+                let known = types.map(\.rawValue).sorted().joined(separator: ", ")
+                inner.wrongType(
+                    inner.node[key]!, zh: "本表单里类型为 \(known) 的字段", en: "a field of this form of type \(known)")
+            }
+            return id
+        }
+        let service = name("service", [.single], &inner)
+        let description = name("description", [.longtext], &inner)
+        if service == nil { inner.missing("service") }
+        if description == nil { inner.missing("description") }
+        let mapping = FormDefinition.Open311(
+            service: service ?? "", description: description ?? "",
+            address: name("address", [.address, .text], &inner),
+            phone: name("phone", [.phone], &inner), name: name("name", [.text], &inner),
+            email: name("email", [.email], &inner))
+        absorb(inner)
+        return mapping
     }
 
     private mutating func options(_ nodes: [YAMLNode]) -> [FormDefinition.Option] {

@@ -1,4 +1,4 @@
-import PortalBase
+package import PortalBase
 
 /// Draws a form as HTML that works without scripts: the static page and formsapi's answer to mistakes are the same.
 package struct FormHTML: Sendable {
@@ -6,12 +6,30 @@ package struct FormHTML: Sendable {
     package let language: String
     /// Path of formsapi on this origin, such as `/forms`.
     package let prefix: String
+    /// Villages and communities by unit, offered while an address is typed.
+    package let gazetteer: Gazetteer
 
-    package init(definition: FormDefinition, language: String, prefix: String) {
+    package init(definition: FormDefinition, language: String, prefix: String, gazetteer: Gazetteer) {
         self.definition = definition
         self.language = language
         self.prefix = prefix
+        self.gazetteer = gazetteer
     }
+
+    /// What a form shows of what was given before.
+    package struct Filled: Sendable {
+        package var values: [String: [String]] = [:]
+        /// Files that were uploaded with their claims.
+        package var files: [(claim: String, file: AttachmentDescription)] = []
+        package var errors: [FieldError] = []
+        /// Of a form in steps: the page to ask; nil for the first.
+        package var page: String?
+
+        package init() {}
+    }
+
+    /// The name of the last step of a form in steps, where everything is shown once more.
+    package static let reviewStep = "review"
 
     private func say(_ zh: String, _ en: String) -> String { language == "en" ? en : zh }
 
@@ -30,27 +48,83 @@ package struct FormHTML: Sendable {
             """
     }
 
-    /// The form. `values` keep what was typed; `errors` stand beside their fields.
-    package func form(values: [String: [String]] = [:], errors: [FieldError] = []) -> String {
-        let byField = Dictionary(errors.map { ($0.field, $0.message.text(language)) }) { first, _ in first }
-        var out = errorSummary(errors)
+    /// The form. Values keep what was typed; errors stand beside their fields.
+    ///
+    /// - Parameter proof: what a client must add before the form is taken (HTML), where the service is under pressure.
+    package func form(_ filled: Filled = Filled(), proof: String = "") -> String {
+        let byField = Dictionary(filled.errors.map { ($0.field, $0.message.text(language)) }) { first, _ in first }
+        let hasFiles = definition.fields.contains { $0.type == .attachment }
+        var out = errorSummary(filled.errors)
         out +=
-            "<form class=\"form\" method=\"post\" action=\"\(escapedHTML(prefix))/\(escapedHTML(definition.id))\" accept-charset=\"utf-8\" novalidate data-form=\"\(escapedHTML(definition.id))\">\n"
+            "<form class=\"form\" method=\"post\" action=\"\(escapedHTML(prefix))/\(escapedHTML(definition.id))\" accept-charset=\"utf-8\"\(hasFiles ? " enctype=\"multipart/form-data\"" : "") novalidate data-form=\"\(escapedHTML(definition.id))\">\n"
         out += "<input type=\"hidden\" name=\"_form\" value=\"\(definition.digest)\">\n"
         out += "<input type=\"hidden\" name=\"_lang\" value=\"\(escapedHTML(language))\">\n"
         // A field that people do not see and programs fill in.
         out +=
             "<div class=\"hp\" aria-hidden=\"true\"><label for=\"f-_hp\">\(say("请勿填写", "Leave this empty"))</label><input id=\"f-_hp\" name=\"_hp\" tabindex=\"-1\" autocomplete=\"off\"></div>\n"
-        for page in definition.pages {
-            out +=
-                "<fieldset id=\"p-\(escapedHTML(page.id))\"><legend>\(escapedHTML(page.title.text(language)))</legend>\n"
-            if let help = page.help { out += "<p class=\"help\">\(escapedHTML(help.text(language)))</p>\n" }
-            for field in page.fields { out += draw(field, values[field.id] ?? [], byField[field.id]) }
-            out += "</fieldset>\n"
+        out += definition.steps ? step(filled, byField, proof) : whole(filled, byField, proof)
+        return out + "</form>\n"
+    }
+
+    private func whole(_ filled: Filled, _ errors: [String: String], _ proof: String) -> String {
+        definition.pages.map { self.page($0, filled, errors) }.joined() + privacyNotice + proof
+            + "<p><button type=\"submit\">\(say("提交", "Submit"))</button></p>\n"
+    }
+
+    /// One page of a form in steps; the answers of all others travel with it.
+    private func step(_ filled: Filled, _ errors: [String: String], _ proof: String) -> String {
+        let name = filled.page ?? definition.pages[0].id
+        let asked = definition.pages.filter { $0.id == name }
+        let others = definition.pages.filter { $0.id != name }.flatMap(\.fields)
+        var out = "<input type=\"hidden\" name=\"_page\" value=\"\(escapedHTML(name))\">\n"
+        for input in others.flatMap(\.inputNames) {
+            for value in filled.values[input] ?? [] {
+                out += "<input type=\"hidden\" name=\"\(escapedHTML(input))\" value=\"\(escapedHTML(value))\">\n"
+            }
         }
-        out += privacyNotice
-        out += "<p><button type=\"submit\">\(say("提交", "Submit"))</button></p>\n</form>\n"
+        for (claim, file) in filled.files where others.contains(where: { $0.id == file.field }) {
+            out += "<input type=\"hidden\" name=\"\(escapedHTML(file.field))\" value=\"\(escapedHTML(claim))\">\n"
+        }
+        let place = definition.pages.firstIndex { $0.id == name }.map { $0 + 1 }
+        if let place {
+            let count = definition.pages.count
+            out += "<p class=\"step\">\(say("第 \(place) 步，共 \(count) 步", "Step \(place) of \(count)"))</p>\n"
+        }
+        // The first button is what the Enter key presses.
+        let isReview = name == Self.reviewStep
+        let next = isReview ? say("提交", "Submit") : say("继续", "Continue")
+        let back =
+            place == 1
+            ? ""
+            : " <button type=\"submit\" class=\"secondary\" name=\"_step\" value=\"back\">\(say("上一步", "Back"))</button>"
+        out += isReview ? review(filled) : asked.map { page($0, filled, errors) }.joined()
+        if place == 1 || isReview { out += privacyNotice }
+        if isReview { out += proof }
         return out
+            + "<p><button type=\"submit\" name=\"_step\" value=\"\(isReview ? "submit" : "next")\">\(next)</button>\(back)</p>\n"
+    }
+
+    private func page(_ page: FormDefinition.Page, _ filled: Filled, _ errors: [String: String]) -> String {
+        var out =
+            "<fieldset id=\"p-\(escapedHTML(page.id))\"><legend>\(escapedHTML(page.title.text(language)))</legend>\n"
+        if let help = page.help { out += "<p class=\"help\">\(escapedHTML(help.text(language)))</p>\n" }
+        for field in page.fields { out += draw(field, filled, errors[field.id]) }
+        return out + "</fieldset>\n"
+    }
+
+    /// Everything that was answered, before it is sent.
+    private func review(_ filled: Filled) -> String {
+        var out = "<h2>\(say("请核对您填写的内容", "Check your answers"))</h2>\n<dl class=\"guide\">\n"
+        if case .success(let answers) = definition.validate(filled.values, files: filled.files.map(\.file)) {
+            for field in definition.fields {
+                let files = answers.files.filter { $0.field == field.id }.map(\.name)
+                let shown = answers.values[field.id].map { field.text($0, language) } ?? files.joined(separator: "、")
+                if shown.isEmpty { continue }
+                let lines = escapedHTML(shown).replacing("\n", with: "<br>")
+                out += "<div><dt>\(escapedHTML(field.label.text(language)))</dt><dd>\(lines)</dd></div>\n"
+            }
+        }
+        return out + "</dl>\n"
     }
 
     /// What 个人信息保护法 articles 17 and 35 ask a state organ to say; a notice, not a consent.
@@ -71,7 +145,8 @@ package struct FormHTML: Sendable {
             "<aside class=\"privacy\"><h2>\(say("个人信息处理告知", "How your information is used"))</h2><p>\(escapedHTML(text + sensitiveText))</p></aside>\n"
     }
 
-    private func draw(_ field: FormDefinition.Field, _ values: [String], _ error: String?) -> String {
+    private func draw(_ field: FormDefinition.Field, _ filled: Filled, _ error: String?) -> String {
+        let values = filled.values[field.id] ?? []
         let id = "f-\(escapedHTML(field.id))"
         let name = escapedHTML(field.id)
         var described: [String] = []
@@ -79,6 +154,15 @@ package struct FormHTML: Sendable {
         if let hint = field.hint {
             notes += "<p class=\"hint\" id=\"\(id)-hint\">\(escapedHTML(hint.text(language)))</p>"
             described.append("\(id)-hint")
+        }
+        if let rule = field.files {
+            let kinds = rule.types.map { $0.rawValue.uppercased() }.joined(separator: say("、", ", "))
+            let (most, megabytes) = (field.max ?? 1, rule.maxBytes >> 20)
+            let text = say(
+                "\(kinds)；每个不超过 \(megabytes) MB，最多 \(most) 个。",
+                "\(kinds); up to \(megabytes) MB each, \(most) at most.")
+            notes += "<p class=\"hint\" id=\"\(id)-rule\">\(text)</p>"
+            described.append("\(id)-rule")
         }
         if let error {
             notes +=
@@ -115,6 +199,10 @@ package struct FormHTML: Sendable {
             let describedBy = described.isEmpty ? "" : " aria-describedby=\"\(described.joined(separator: " "))\""
             out +=
                 "<fieldset class=\"choices\"\(describedBy)><legend>\(label)</legend>\(notes)\(options.joined())</fieldset>"
+        case .attachment:
+            out += attachment(field, label, notes, filled, attributes)
+        case .address:
+            out += address(field, label, notes, filled, described)
         case .declaration:
             out +=
                 "\(notes)<div class=\"choice\"><input type=\"checkbox\" id=\"\(id)\" name=\"\(name)\" value=\"yes\"\(values.contains("yes") ? " checked" : "")\(attributes)><label for=\"\(id)\">\(escapedHTML(field.label.text(language)))</label></div>"
@@ -123,6 +211,50 @@ package struct FormHTML: Sendable {
                 "<label for=\"\(id)\">\(label)</label>\(notes)<input id=\"\(id)\" name=\"\(name)\" value=\"\(value)\" \(Self.inputKind(field))\(attributes)>"
         }
         return out + "</div>\n"
+    }
+
+    /// Files that are here already stay ticked; another may be chosen beside them.
+    private func attachment(
+        _ field: FormDefinition.Field, _ label: String, _ notes: String, _ filled: Filled, _ attributes: String
+    ) -> String {
+        let (id, name) = ("f-\(escapedHTML(field.id))", escapedHTML(field.id))
+        let known = filled.files.filter { $0.file.field == field.id }
+        let accept = (field.files?.types ?? []).flatMap { $0.endings + [$0.mediaType] }.joined(separator: ",")
+        var out = "<label for=\"\(id)\">\(label)</label>\(notes)"
+        for (index, entry) in known.enumerated() {
+            let size = "\(max(1, entry.file.bytes >> 10)) KB"
+            out +=
+                "<div class=\"choice\"><input type=\"checkbox\" id=\"\(id)-file\(index)\" name=\"\(name)\" value=\"\(escapedHTML(entry.claim))\" checked><label for=\"\(id)-file\(index)\">\(say("已上传：", "Attached: "))\(escapedHTML(entry.file.name)) (\(size))</label></div>"
+        }
+        let multiple = (field.max ?? 1) > 1 ? " multiple" : ""
+        let kept = known.isEmpty ? attributes : attributes.replacing(" required", with: "")
+        return out + "<input type=\"file\" id=\"\(id)\" name=\"\(name)\" accept=\"\(accept)\"\(multiple)\(kept)>"
+    }
+
+    private func address(
+        _ field: FormDefinition.Field, _ label: String, _ notes: String, _ filled: Filled, _ described: [String]
+    ) -> String {
+        let (id, name) = ("f-\(escapedHTML(field.id))", escapedHTML(field.id))
+        func value(_ part: String) -> String { filled.values["\(field.id).\(part)"]?.first ?? "" }
+        let units = field.options.map { option in
+            "<option value=\"\(escapedHTML(option.value))\"\(value("unit") == option.value ? " selected" : "")>\(escapedHTML(option.label.text(language)))</option>"
+        }
+        let villages = gazetteer.villages(of: field.options.map(\.value)).map { entry in
+            let unit = field.options.first { $0.value == entry.unit }?.label.text(language) ?? ""
+            return "<option value=\"\(escapedHTML(entry.village))\" label=\"\(escapedHTML(unit))\">"
+        }
+        let describedBy = described.isEmpty ? "" : " aria-describedby=\"\(described.joined(separator: " "))\""
+        var out = "<fieldset class=\"address\"\(describedBy)><legend>\(label)</legend>\(notes)"
+        out +=
+            "<label for=\"\(id)\">\(say("乡镇（街道）", "Town or subdistrict"))</label><select id=\"\(id)\" name=\"\(name).unit\"><option value=\"\">\(say("请选择", "Choose"))</option>\(units.joined())</select>"
+        out +=
+            "<label for=\"\(id)-village\">\(say("村（社区）", "Village or community"))</label><input id=\"\(id)-village\" name=\"\(name).village\" value=\"\(escapedHTML(value("village")))\" maxlength=\"40\" list=\"\(id)-villages\"><datalist id=\"\(id)-villages\">\(villages.joined())</datalist>"
+        out +=
+            "<label for=\"\(id)-rest\">\(say("路名、门牌或附近的标志", "Road, number or a landmark"))</label><input id=\"\(id)-rest\" name=\"\(name).rest\" value=\"\(escapedHTML(value("rest")))\" maxlength=\"120\">"
+        // Filled by a script where the citizen offers the device's position.
+        out +=
+            "<input type=\"hidden\" id=\"\(id)-position\" name=\"\(name).position\" value=\"\(escapedHTML(value("position")))\" data-position=\"\(say("使用手机定位|已记下位置，误差约 {m} 米|无法取得位置", "Use my position|Position noted, within about {m} m|No position available"))\">"
+        return out + "</fieldset>"
     }
 
     private static func inputKind(_ field: FormDefinition.Field) -> String {

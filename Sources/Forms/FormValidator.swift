@@ -2,11 +2,12 @@ import Foundation
 package import PortalBase
 
 /// Something about one answer that the citizen must correct.
-package struct FieldError: Sendable, Equatable {
+package struct FieldError: Error, Sendable, Equatable {
     package enum Code: String, Sendable {
         case required, tooLong, tooShort, notNumber, tooSmall, tooLarge, notDate, notListed, notPhone, notEmail,
             notUSCC,
-            notIDNumber, notDeclared, unknownField, characters
+            notIDNumber, notDeclared, unknownField, characters, tooManyFiles, fileType, fileTooLarge, fileGone,
+            fileUnsafe, fileUnchecked, fileEmpty
     }
     package let field: String
     package let code: Code
@@ -21,8 +22,10 @@ package struct FieldError: Sendable, Equatable {
 
 /// Answers that passed: canonical values by field, only for questions that were asked.
 package struct ValidAnswers: Sendable, Equatable {
-    /// Strings, or arrays of strings for `multiple`.
+    /// Strings, arrays of strings for `multiple`, objects for `address`.
     package let values: [String: JSON]
+    /// Files of the questions that were asked, in the order of the form.
+    package let files: [AttachmentDescription]
 
     package var json: JSON { .object(values) }
 }
@@ -31,42 +34,98 @@ extension FormDefinition {
     /// The text limit of a field that names none; a bound, so that no form takes a novel by accident.
     package static func defaultMax(_ type: Field.FieldType) -> Int { type == .longtext ? 2_000 : 200 }
 
+    /// The largest file that a form may ask for.
+    package static let maxFileMegabytes = 200
+
     /// Checks a whole submission again, whatever the page did before.
     ///
-    /// - Parameter input: every posted value by name, reserved names left out.
-    package func validate(_ input: [String: [String]]) -> Result<ValidAnswers, FormErrors> {
+    /// - Parameters:
+    ///   - input: every posted value by name (`inputNames`), reserved names left out.
+    ///   - files: what was uploaded, by their fields.
+    ///   - last: the page up to which is checked; nil for all.
+    package func validate(
+        _ input: [String: [String]], files: [AttachmentDescription] = [], through last: String? = nil
+    ) -> Result<ValidAnswers, FormErrors> {
         let given = input.mapValues { $0.map(Self.normalised).filter { !$0.isEmpty } }
         var errors: [FieldError] = []
         // Conditions look at what was accepted before them and at nothing else: the same answers then lead the same
         // way wherever they are checked again.
         var accepted: [String: [String]] = [:]
-        let known = Set(fields.map(\.id))
+        var values: [String: JSON] = [:]
+        var taken: [AttachmentDescription] = []
+        let known = Set(fields.flatMap(\.inputNames))
         for name in given.keys.sorted() where !known.contains(name) {
             errors.append(
                 .init(
                     field: name, code: .unknownField,
                     message: Bilingual(zh: "表单里没有这一项", en: "The form has no such field")))
         }
-        for page in pages where isAsked(page.when, accepted) {
-            for field in page.fields where isAsked(field.when, accepted) {
-                let values = given[field.id, default: []]
-                if values.isEmpty {
-                    if field.required { errors.append(Self.missing(field)) }
-                } else if let error = Self.check(field, values) {
-                    errors.append(error)
-                } else {
-                    accepted[field.id] = values
+        for page in pages {
+            let isPageAsked = isAsked(page.when, accepted)
+            for field in page.fields where isPageAsked && isAsked(field.when, accepted) {
+                switch field.type {
+                case .attachment:
+                    let own = files.filter { $0.field == field.id }
+                    if own.isEmpty {
+                        if field.required { errors.append(Self.missing(field)) }
+                    } else if let error = Self.check(field, files: own) {
+                        errors.append(error)
+                    } else {
+                        accepted[field.id] = own.map(\.name)
+                        taken += own
+                    }
+                case .address:
+                    switch Address.read(field, given) {
+                    case .failure(let error): errors.append(error)
+                    case .success(nil): if field.required { errors.append(Self.missing(field)) }
+                    case .success(let address?):
+                        accepted[field.id] = [address.unit]
+                        values[field.id] = address.json
+                    }
+                default:
+                    let own = given[field.id, default: []]
+                    if own.isEmpty {
+                        if field.required { errors.append(Self.missing(field)) }
+                    } else if let error = Self.check(field, own) {
+                        errors.append(error)
+                    } else {
+                        accepted[field.id] = own
+                        values[field.id] = field.type == .multiple ? .array(own.map { .string($0) }) : .string(own[0])
+                    }
                 }
             }
+            if page.id == last { break }
         }
         guard errors.isEmpty else { return .failure(FormErrors(errors: errors)) }
-        let multiple = Set(fields.filter { $0.type == .multiple }.map(\.id))
-        return .success(
-            ValidAnswers(
-                values: Dictionary(
-                    uniqueKeysWithValues: accepted.map { id, values in
-                        (id, multiple.contains(id) ? .array(values.map { .string($0) }) : .string(values[0]))
-                    })))
+        return .success(ValidAnswers(values: values, files: taken))
+    }
+
+    /// Answers as they would be posted: what `validate` reads back to the same values.
+    package func input(of values: [String: JSON]) -> [String: [String]] {
+        var input: [String: [String]] = [:]
+        for (id, value) in values {
+            if let parts = value.object {
+                input.merge(Address.input(id, parts)) { first, _ in first }
+            } else {
+                input[id] = value.array?.compactMap(\.string) ?? value.string.map { [$0] } ?? []
+            }
+        }
+        return input
+    }
+
+    private static func check(_ field: Field, files: [AttachmentDescription]) -> FieldError? {
+        let most = field.max ?? 1
+        if files.count > most {
+            return field.error(.tooManyFiles, "最多 \(most) 个文件", "takes \(most) file(s) at most")
+        }
+        guard let rule = field.files else { return nil }
+        for file in files {
+            guard let type = AttachmentType(mediaType: file.type), rule.types.contains(type) else {
+                return field.fileTypeError
+            }
+            if file.bytes > rule.maxBytes { return field.fileSizeError }
+        }
+        return nil
     }
 
     package func isAsked(_ condition: String?, _ answers: [String: [String]]) -> Bool {
@@ -90,26 +149,21 @@ extension FormDefinition {
             .init(
                 field: field.id, code: .required,
                 message: Bilingual(zh: "请选择“\(zh)”", en: "Choose an answer for “\(en)”"))
+        case .attachment:
+            .init(
+                field: field.id, code: .required, message: Bilingual(zh: "请上传“\(zh)”", en: "Attach “\(en)”"))
         default:
             .init(field: field.id, code: .required, message: Bilingual(zh: "请填写“\(zh)”", en: "Enter “\(en)”"))
         }
     }
 
     private static func check(_ field: Field, _ given: [String]) -> FieldError? {
-        let (zh, en) = (field.label.text("zh"), field.label.text("en"))
-        func error(_ code: FieldError.Code, _ zhText: String, _ enText: String) -> FieldError {
-            .init(field: field.id, code: code, message: Bilingual(zh: "“\(zh)”\(zhText)", en: "“\(en)” \(enText)"))
-        }
+        let error = field.error
         if field.type != .multiple, given.count > 1 { return error(.notListed, "只能填一个值", "takes one value only") }
         let text = given[0]
-        // Line breaks and tabs belong into long texts only; other control and bidirectional override characters nowhere.
-        let allowsBreaks = field.type == .longtext
-        let forbidden = given.joined().unicodeScalars.contains { scalar in
-            if scalar == "\n" || scalar == "\t" { return !allowsBreaks }
-            return scalar.properties.generalCategory == .control || (0x202A...0x202E).contains(scalar.value)
-                || (0x2066...0x2069).contains(scalar.value)
+        if hasForbiddenCharacters(given.joined(), allowsBreaks: field.type == .longtext) {
+            return error(.characters, "含有不能使用的字符", "holds characters that cannot be used")
         }
-        if forbidden { return error(.characters, "含有不能使用的字符", "holds characters that cannot be used") }
         switch field.type {
         case .text, .longtext:
             let limit = field.max ?? defaultMax(field.type)
@@ -165,8 +219,60 @@ extension FormDefinition {
             }
         case .declaration:
             if text != "yes" { return error(.notDeclared, "需要勾选", "must be ticked") }
+        case .address, .attachment: break
         }
         return nil
+    }
+}
+
+/// Line breaks and tabs belong into long texts only; other control and bidirectional override characters nowhere.
+func hasForbiddenCharacters(_ text: String, allowsBreaks: Bool) -> Bool {
+    text.unicodeScalars.contains { scalar in
+        if scalar == "\n" || scalar == "\t" { return !allowsBreaks }
+        return scalar.properties.generalCategory == .control || (0x202A...0x202E).contains(scalar.value)
+            || (0x2066...0x2069).contains(scalar.value)
+    }
+}
+
+extension FormDefinition.Field {
+    /// Names under which the answer is posted.
+    package var inputNames: [String] {
+        type == .address ? Address.parts.map { "\(id).\($0)" } : [id]
+    }
+
+    func error(_ code: FieldError.Code, _ zh: String, _ en: String) -> FieldError {
+        .init(
+            field: id, code: code,
+            message: Bilingual(zh: "“\(label.text("zh"))”\(zh)", en: "“\(label.text("en"))” \(en)"))
+    }
+
+    package var fileTypeError: FieldError {
+        let known = (files?.types ?? []).map { $0.rawValue.uppercased() }.joined(separator: "、")
+        return error(
+            .fileType, "只能上传 \(known) 文件；压缩包和办公文档请转成 PDF",
+            "takes \(known.replacing("、", with: ", ")) files only; turn documents and archives into PDF")
+    }
+
+    package var fileSizeError: FieldError {
+        let megabytes = (files?.maxBytes ?? 0) >> 20
+        return error(.fileTooLarge, "每个文件不能超过 \(megabytes) MB", "must be \(megabytes) MB or less, each file")
+    }
+
+    package var fileEmptyError: FieldError { error(.fileEmpty, "是空文件，请重新选择", "is an empty file; choose another") }
+
+    package var fileGoneError: FieldError {
+        error(.fileGone, "的文件已经过期，请重新上传", "has expired here; attach it again")
+    }
+
+    package var fileUnsafeError: FieldError {
+        error(
+            .fileUnsafe, "没有通过安全检查，没有保存；请换一个文件", "did not pass the security check and was not kept; send another file")
+    }
+
+    package var fileUncheckedError: FieldError {
+        error(
+            .fileUnchecked, "暂时无法进行安全检查，没有保存；请过几分钟再传",
+            "could not be checked just now and was not kept; try again in a few minutes")
     }
 }
 

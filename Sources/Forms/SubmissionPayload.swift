@@ -16,10 +16,32 @@ package struct SubmissionPayload: Sendable, Equatable {
     package let language: String
     package let channel: String
     package let answers: [String: JSON]
+    package let attachments: [SealedAttachment]
+
+    /// A file and the number of its sealed parts, `aNN-NNNNN.p7m` in the order of this list.
+    package struct SealedAttachment: Sendable, Equatable {
+        package let file: AttachmentDescription
+        package let parts: Int
+
+        package init(file: AttachmentDescription, parts: Int) {
+            self.file = file
+            self.parts = parts
+        }
+
+        var json: JSON { .object(file.fields.merging(["parts": .integer(parts)]) { $1 }) }
+
+        init?(_ json: JSON) {
+            guard json.object?.count == 6, let file = AttachmentDescription(json), let parts = json["parts"]?.integer,
+                parts > 0
+            else { return nil }
+            self.init(file: file, parts: parts)
+        }
+    }
 
     package init(
         id: String, kind: String, received: Instant, form: String, receipt: String, lookup: String, statusKey: String,
-        authKey: String, language: String, channel: String, answers: [String: JSON]
+        authKey: String, language: String, channel: String, answers: [String: JSON],
+        attachments: [SealedAttachment] = []
     ) {
         self.id = id
         self.kind = kind
@@ -32,6 +54,7 @@ package struct SubmissionPayload: Sendable, Equatable {
         self.language = language
         self.channel = channel
         self.answers = answers
+        self.attachments = attachments
     }
 
     package var bytes: [UInt8] {
@@ -41,7 +64,7 @@ package struct SubmissionPayload: Sendable, Equatable {
             "receipt": .string(receipt), "lookup": .string(lookup), "statusKey": .string(statusKey),
             "authKey": .string(authKey),
             "lang": .string(language), "channel": .string(channel), "answers": .object(answers),
-            "attachments": .array([]),
+            "attachments": .array(attachments.map(\.json)),
         ]).canonicalBytes
     }
 
@@ -55,25 +78,26 @@ package struct SubmissionPayload: Sendable, Equatable {
             let statusKey = json["statusKey"]?.string,
             let authKey = json["authKey"]?.string, let language = json["lang"]?.string,
             let channel = json["channel"]?.string,
-            let answers = json["answers"]?.object, json["attachments"] == .array([]),
+            let answers = json["answers"]?.object, let listed = json["attachments"]?.array,
             [lookup, statusKey, authKey].allSatisfy({ SHA256Digest(hex: $0) != nil }), receipt.utf8.count == 17,
             receipt.hasPrefix("XM")
         else { return nil }
+        let attachments = listed.compactMap(SealedAttachment.init)
+        guard attachments.count == listed.count else { return nil }
         self.init(
             id: id, kind: kind, received: received, form: form, receipt: receipt, lookup: lookup, statusKey: statusKey,
-            authKey: authKey, language: language, channel: channel, answers: answers)
+            authKey: authKey, language: language, channel: channel, answers: answers, attachments: attachments)
     }
 
     /// The clear `item.json` of this submission: nothing personal.
-    package func clearItem(parts: [(name: String, bytes: [UInt8])]) -> [UInt8] {
+    package func clearItem(parts: [(name: String, bytes: Int, digest: String)]) -> [UInt8] {
         JSON.object([
             "id": .string(id), "kind": .string(kind), "received": .string(received.rfc3339(in: .shanghai)),
             "form": .string(form),
             "parts": .array(
                 parts.map {
                     .object([
-                        "name": .string($0.name), "bytes": .integer($0.bytes.count),
-                        "sha256": .string(SHA256Digest(of: $0.bytes).hex),
+                        "name": .string($0.name), "bytes": .integer($0.bytes), "sha256": .string($0.digest),
                     ])
                 }),
         ]).canonicalBytes

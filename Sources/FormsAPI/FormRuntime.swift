@@ -2,18 +2,21 @@ import Forms
 import PortalBase
 import Synchronization
 
-/// What sitegen wrote for this program: form definitions by digest, and the site's frame by language.
+/// What sitegen wrote for this program: form definitions by digest, the gazetteer, and the site's frame by language.
 ///
-/// Read again when the files change, so that a new site bundle needs no restart.
+/// Looked at again when the files change, so that a new site bundle needs no restart.
 final class FormRuntime: Sendable {
     private let folder: String
     private let site: String
+    private let files = Mutex<[String: (mark: FileMark, bytes: [UInt8])]>([:])
     private let cache = Mutex(Cache())
 
     private struct Cache {
         var current: [UInt8] = []
         var digests: [String: String] = [:]
         var definitions: [String: FormDefinition] = [:]
+        var gazetteerBytes: [UInt8] = []
+        var gazetteer = Gazetteer.empty
     }
 
     static let titleSlot = "<!--slot:title-->"
@@ -25,32 +28,64 @@ final class FormRuntime: Sendable {
         self.site = site
     }
 
+    /// A file of the runtime folder; nil where there is none.
+    private func read(_ name: String) -> [UInt8]? {
+        let path = folder + "/" + name
+        guard let mark = FileMark(path) else { return nil }
+        if let known = files.withLock({ $0[name] }), known.mark == mark { return known.bytes }
+        guard let (bytes, mark) = try? FileSystem.readMarked(path, limit: 8 << 20) else { return nil }
+        files.withLock { $0[name] = (mark, bytes) }
+        return bytes
+    }
+
+    /// Digests of the definitions that a new submission of each form uses.
+    func current() -> [String: String] {
+        guard let bytes = read("current.json") else { return [:] }
+        return cache.withLock { cache in
+            if cache.current != bytes {
+                // An unreadable index means: no forms.
+                cache.digests = ((try? JSON(parsing: bytes))?.object ?? [:]).compactMapValues(\.string)
+                cache.current = bytes
+            }
+            return cache.digests
+        }
+    }
+
     /// The definition that `digest` names, old ones included; the form's current one without a digest.
     func definition(_ id: String, digest: String?) -> FormDefinition? {
-        guard isFormName(id), let current = try? FileSystem.read(folder + "/current.json", limit: 1 << 20) else {
-            return nil
-        }
+        guard isFormName(id), let wanted = digest ?? current()[id], SHA256Digest(hex: wanted) != nil else { return nil }
+        if let known = cache.withLock({ $0.definitions[wanted] }) { return known.id == id ? known : nil }
+        guard let bytes = try? FileSystem.read("\(folder)/forms/\(wanted).json", limit: 1 << 20),
+            let definition = FormDefinition(canonicalJSON: bytes), definition.digest == wanted
+        else { return nil }
+        cache.withLock { $0.definitions[wanted] = definition }
+        return definition.id == id ? definition : nil
+    }
+
+    /// A definition as sitegen wrote it: canonical JSON.
+    func source(_ definition: FormDefinition) -> [UInt8]? {
+        try? FileSystem.read("\(folder)/forms/\(definition.digest).json", limit: 1 << 20)
+    }
+
+    /// Forms that take submissions, by id.
+    func forms() -> [FormDefinition] {
+        current().keys.sorted().compactMap { definition($0, digest: nil) }
+    }
+
+    var gazetteer: Gazetteer {
+        guard let bytes = read("gazetteer.json") else { return .empty }
         return cache.withLock { cache in
-            if cache.current != current {
-                let fields = (try? JSON(parsing: current))?.object ?? [:]  // An unreadable index means: no forms.
-                cache.digests = fields.compactMapValues(\.string)
-                cache.current = current
+            if cache.gazetteerBytes != bytes {
+                cache.gazetteer = (try? JSON(parsing: bytes)).flatMap(Gazetteer.init) ?? .empty
+                cache.gazetteerBytes = bytes
             }
-            guard let wanted = digest ?? cache.digests[id], SHA256Digest(hex: wanted) != nil else { return nil }
-            if let known = cache.definitions[wanted] { return known.id == id ? known : nil }
-            guard let bytes = try? FileSystem.read("\(folder)/forms/\(wanted).json", limit: 1 << 20),
-                let definition = FormDefinition(canonicalJSON: bytes), definition.digest == wanted
-            else { return nil }
-            cache.definitions[wanted] = definition
-            return definition.id == id ? definition : nil
+            return cache.gazetteer
         }
     }
 
     /// A page in the site's own dress. Title and main are HTML; the title is escaped by the caller.
     func page(language: String, title: String, main: String) -> String {
-        let frame = (try? FileSystem.read("\(folder)/shell.\(site).\(language).html", limit: 1 << 20)).map {
-            String(decoding: $0, as: UTF8.self)
-        }
+        let frame = read("shell.\(site).\(language).html").map { String(decoding: $0, as: UTF8.self) }
         let plain =
             "<!doctype html><html lang=\"\(language)\"><meta charset=\"utf-8\"><title>\(Self.titleSlot)</title><main>\(Self.mainSlot)</main></html>"
         return (frame ?? plain).replacing(Self.titleSlot, with: title).replacing(Self.mainSlot, with: main)

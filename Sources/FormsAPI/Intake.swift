@@ -11,43 +11,69 @@ struct Intake: Sendable {
     let now: @Sendable () -> Instant
     let random: @Sendable (Int) -> [UInt8]
 
+    /// By which way a submission came.
+    enum Channel: String, Sendable { case web, api, open311 }
+
     enum Outcome: Sendable {
-        case accepted(SubmissionDatabase.Credentials)
+        /// - Parameter isNew: false for a repeat of what was stored before.
+        case accepted(SubmissionDatabase.Credentials, isNew: Bool)
         case keyReused
+        /// A file has expired, or was sent with another form.
+        case fileGone
     }
 
-    /// - Parameter idempotencyKey: the client's, at least 128 bits; without one a double click is told by content.
+    /// What the caller wants stored beside it.
+    struct Wishes: Sendable {
+        var language = "zh"
+        var channel = Channel.web
+        /// The client's, at least 128 bits; without one a double click is told by content.
+        var idempotencyKey: String?
+        var ticket: String?
+        var open311Token: String?
+    }
+
+    /// - Parameter files: as `answers.files`, with their parts.
     func accept(
-        _ answers: ValidAnswers, form: FormDefinition, language: String, idempotencyKey: String?
-    ) throws -> Outcome {
+        _ answers: ValidAnswers, files: [StoredAttachment], form: FormDefinition, _ wishes: Wishes
+    ) async throws -> Outcome {
         let instant = now()
         let receipt = Receipt(date: instant.date(in: .shanghai), random: random(8))
         let code = QueryCode(random: random(16))
         let keys = CitizenKeys(receipt, code)
         let payload = SubmissionPayload(
             id: makeUUID(random(16)), kind: form.kind == .hotline ? "hotline" : "application", received: instant,
-            form: form.digest,
-            receipt: receipt.text, lookup: hexText(keys.lookup), statusKey: hexText(keys.statusKey),
-            authKey: hexText(keys.authKey),
-            language: language, channel: "web", answers: answers.values)
+            form: form.digest, receipt: receipt.text, lookup: hexText(keys.lookup), statusKey: hexText(keys.statusKey),
+            authKey: hexText(keys.authKey), language: wishes.language, channel: wishes.channel.rawValue,
+            answers: answers.values,
+            attachments: files.map { .init(file: $0.description, parts: $0.parts.count) })
         let sealed = try Envelope.seal(payload.bytes, for: recipients)
-        let content = Array(form.digest.utf8) + [0] + answers.json.canonicalBytes
+        var parts = [(name: "item.p7m", bytes: sealed.count, digest: SHA256Digest(of: sealed).hex)]
+        for (position, file) in files.enumerated() {
+            parts += file.parts.map { (attachmentPartName(position, $0.number), $0.bytes, $0.digest) }
+        }
+        let content =
+            Array(form.digest.utf8) + [0] + answers.json.canonicalBytes + [0]
+            + files.flatMap { $0.description.digest.bytes }
         let onceKeys: [[UInt8]]
-        if let idempotencyKey {
-            onceKeys = [Array(("client:" + idempotencyKey).utf8)]
+        if let key = wishes.idempotencyKey {
+            onceKeys = [Array(("client:" + key).utf8)]
         } else {
             onceKeys = try store.hourKeys(at: instant).map { hmacSHA256(key: $0, content) }
         }
         let credentials = SubmissionDatabase.Credentials(receipt: receipt, code: code)
-        let outcome = try store.store(
+        let outcome = try await store.store(
             .init(
                 id: payload.id, kind: payload.kind, received: instant, lookup: keys.lookup,
-                clear: payload.clearItem(parts: [("item.p7m", sealed)]), sealed: sealed),
-            credentials: credentials, onceKeys: onceKeys, digest: SHA256Digest(of: content))
-        switch outcome {
-        case .stored: return .accepted(credentials)
-        case .repeated(let known): return .accepted(known)
-        case .keyReused: return .keyReused
+                clear: payload.clearItem(parts: parts), sealed: sealed, attachments: files),
+            credentials: credentials,
+            handles: .init(
+                onceKeys: onceKeys, digest: SHA256Digest(of: content), ticket: wishes.ticket,
+                open311Token: wishes.open311Token))
+        return switch outcome {
+        case .stored: .accepted(credentials, isNew: true)
+        case .repeated(let known): .accepted(known, isNew: false)
+        case .keyReused: .keyReused
+        case .attachmentGone: .fileGone
         }
     }
 }

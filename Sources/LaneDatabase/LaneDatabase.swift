@@ -1,15 +1,15 @@
 package import Ferry
-package import GRDB
 package import PortalBase
+package import SQL
 
-/// `LaneStore` over SQLite. The owner says how an item is loaded and what arriving means.
+/// `LaneStore` in its owner's database. The owner says how an item is loaded and what arriving means.
 package struct LaneDatabase: LaneStore {
-    private let database: DatabasePool
+    private let database: any SQLDatabase
     /// Makes the item that crosses out of the owner's row.
-    private let load: @Sendable (Database, _ lane: String, _ id: String) throws -> FerryItem
+    private let load: @Sendable (any SQLConnection, _ lane: String, _ id: String) throws -> FerryItem
     /// Puts an arrived item into the owner's tables, inside the transaction that records its batch. An item that is
     /// there already is left alone; one that breaks the owner's rules throws `RejectedItem`.
-    private let apply: @Sendable (Database, FerryItem, Instant) throws -> Void
+    private let apply: @Sendable (any SQLConnection, FerryItem, Instant) throws -> Void
 
     /// An item that the owner's rules refuse.
     package struct RejectedItem: Error, Sendable {
@@ -21,79 +21,97 @@ package struct LaneDatabase: LaneStore {
     }
 
     package init(
-        _ database: DatabasePool, load: @escaping @Sendable (Database, String, String) throws -> FerryItem,
-        apply: @escaping @Sendable (Database, FerryItem, Instant) throws -> Void
+        _ database: any SQLDatabase, load: @escaping @Sendable (any SQLConnection, String, String) throws -> FerryItem,
+        apply: @escaping @Sendable (any SQLConnection, FerryItem, Instant) throws -> Void
     ) {
         self.database = database
         self.load = load
         self.apply = apply
     }
 
-    /// Tables of this store; call from the owner's first migration.
-    package static func createTables(_ db: Database) throws {
-        try db.execute(
-            sql: """
-                CREATE TABLE lane_queue (
-                    position INTEGER PRIMARY KEY AUTOINCREMENT, lane TEXT NOT NULL, item TEXT NOT NULL, seq INTEGER,
-                    state TEXT NOT NULL CHECK (state IN ('waiting', 'batched', 'delivered', 'dead')), UNIQUE (lane, item));
-                CREATE INDEX lane_queue_waiting ON lane_queue (lane, state, position);
-                CREATE TABLE lane_outgoing (
-                    lane TEXT NOT NULL, seq INTEGER NOT NULL, prev TEXT, manifest TEXT,
-                    state TEXT NOT NULL CHECK (state IN ('frozen', 'signed', 'acked', 'rejected')), PRIMARY KEY (lane, seq));
-                CREATE TABLE lane_incoming (
-                    lane TEXT NOT NULL, seq INTEGER NOT NULL, manifest TEXT NOT NULL, prev TEXT, result TEXT NOT NULL, code TEXT,
-                    detail TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (lane, seq));
-                CREATE TABLE lane_counter (
-                    lane TEXT PRIMARY KEY, ack_counter INTEGER NOT NULL, ack_state TEXT NOT NULL, seen_counter INTEGER NOT NULL);
-                CREATE TABLE lane_alarm (
-                    lane TEXT NOT NULL, code TEXT NOT NULL, detail TEXT NOT NULL, at INTEGER NOT NULL, cleared INTEGER NOT NULL DEFAULT 0,
-                    stops INTEGER NOT NULL DEFAULT 1);
-                """)
-    }
+    /// Tables of this store; part of the owner's first migration.
+    package static let tables = [
+        """
+        CREATE TABLE lane_queue (
+            position INTEGER PRIMARY KEY AUTOINCREMENT, lane TEXT NOT NULL, item TEXT NOT NULL, seq INTEGER,
+            bytes INTEGER NOT NULL, state TEXT NOT NULL CHECK (state IN ('waiting', 'batched', 'delivered', 'dead')),
+            UNIQUE (lane, item))
+        """,
+        "CREATE INDEX lane_queue_waiting ON lane_queue (lane, state, position)",
+        """
+        CREATE TABLE lane_outgoing (
+            lane TEXT NOT NULL, seq INTEGER NOT NULL, prev TEXT, manifest TEXT,
+            state TEXT NOT NULL CHECK (state IN ('frozen', 'signed', 'acked', 'rejected')), PRIMARY KEY (lane, seq))
+        """,
+        """
+        CREATE TABLE lane_incoming (
+            lane TEXT NOT NULL, seq INTEGER NOT NULL, manifest TEXT NOT NULL, prev TEXT, result TEXT NOT NULL, code TEXT,
+            detail TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (lane, seq))
+        """,
+        """
+        CREATE TABLE lane_counter (
+            lane TEXT PRIMARY KEY, ack_counter INTEGER NOT NULL, ack_state TEXT NOT NULL, seen_counter INTEGER NOT NULL)
+        """,
+        """
+        CREATE TABLE lane_alarm (
+            lane TEXT NOT NULL, code TEXT NOT NULL, detail TEXT NOT NULL, at INTEGER NOT NULL,
+            cleared INTEGER NOT NULL DEFAULT 0, stops INTEGER NOT NULL DEFAULT 1)
+        """,
+    ]
+
+    /// So much may wait in one batch: a batch that is far larger than what the lane carries in a day helps nobody.
+    private static let maxBatchBytes = 256 << 20
 
     /// Queues an item, in the owner's transaction. Queueing it again does nothing.
-    package static func enqueue(_ db: Database, lane: String, item: String) throws {
+    ///
+    /// - Parameter bytes: its parts together.
+    package static func enqueue(_ db: any SQLConnection, lane: String, item: String, bytes: Int) throws {
         try db.execute(
-            sql: "INSERT INTO lane_queue (lane, item, state) VALUES (?, ?, 'waiting') ON CONFLICT DO NOTHING",
-            arguments: [lane, item])
+            "INSERT INTO lane_queue (lane, item, bytes, state) VALUES (?, ?, ?, 'waiting') ON CONFLICT DO NOTHING",
+            lane, item, bytes)
     }
 
     // MARK: Sending
 
     package func nextBatch(lane: String, limit: Int, at now: Instant) throws -> FrozenBatch? {
         try database.write { db in
-            if let row = try Row.fetchOne(
-                db, sql: "SELECT seq, prev FROM lane_outgoing WHERE lane = ? AND state = 'frozen'", arguments: [lane])
-            {
-                return try frozen(db, lane, row["seq"], row["prev"])
+            if let row = try db.row("SELECT seq, prev FROM lane_outgoing WHERE lane = ? AND state = 'frozen'", lane) {
+                return try frozen(db, lane, try row["seq"], try row["prev"])
             }
-            let waiting = try String.fetchAll(
-                db, sql: "SELECT item FROM lane_queue WHERE lane = ? AND state = 'waiting' ORDER BY position LIMIT ?",
-                arguments: [lane, limit])
+            var waiting: [String] = []
+            var room = Self.maxBatchBytes
+            for row in try db.rows(
+                "SELECT item, bytes FROM lane_queue WHERE lane = ? AND state = 'waiting' ORDER BY position LIMIT ?",
+                lane, limit)
+            {
+                room -= try row["bytes"]
+                if room < 0, !waiting.isEmpty { break }
+                waiting.append(try row["item"])
+            }
             guard !waiting.isEmpty else { return nil }
-            let last = try Row.fetchOne(
-                db, sql: "SELECT seq, manifest FROM lane_outgoing WHERE lane = ? ORDER BY seq DESC LIMIT 1",
-                arguments: [lane])
-            let sequence = (last?["seq"] as Int? ?? 0) + 1
-            let previous = last?["manifest"] as String?
+            let last = try db.row(
+                "SELECT seq, manifest FROM lane_outgoing WHERE lane = ? ORDER BY seq DESC LIMIT 1", lane)
+            let sequence = (try last?["seq"] as Int? ?? 0) + 1
+            let previous: String? = try last?["manifest"]
             try db.execute(
-                sql: "INSERT INTO lane_outgoing (lane, seq, prev, state) VALUES (?, ?, ?, 'frozen')",
-                arguments: [lane, sequence, previous])
+                "INSERT INTO lane_outgoing (lane, seq, prev, state) VALUES (?, ?, ?, 'frozen')", lane, sequence,
+                previous)
             for item in waiting {
                 try db.execute(
-                    sql: "UPDATE lane_queue SET state = 'batched', seq = ? WHERE lane = ? AND item = ?",
-                    arguments: [sequence, lane, item])
+                    "UPDATE lane_queue SET state = 'batched', seq = ? WHERE lane = ? AND item = ?", sequence, lane, item
+                )
             }
             return try frozen(db, lane, sequence, previous)
         }
     }
 
-    private func frozen(_ db: Database, _ lane: String, _ sequence: Int, _ previous: String?) throws -> FrozenBatch {
+    private func frozen(_ db: any SQLConnection, _ lane: String, _ sequence: Int, _ previous: String?) throws
+        -> FrozenBatch
+    {
         FrozenBatch(
             sequence: sequence, previous: previous.flatMap(SHA256Digest.init(hex:)),
-            itemIDs: try String.fetchAll(
-                db, sql: "SELECT item FROM lane_queue WHERE lane = ? AND seq = ? ORDER BY position",
-                arguments: [lane, sequence]))
+            itemIDs: try db.column(
+                "SELECT item FROM lane_queue WHERE lane = ? AND seq = ? ORDER BY position", lane, sequence))
     }
 
     package func item(lane: String, id: String) throws -> FerryItem {
@@ -103,17 +121,14 @@ package struct LaneDatabase: LaneStore {
     package func recordSigned(lane: String, sequence: Int, manifest: SHA256Digest) throws {
         try database.write { db in
             try db.execute(
-                sql:
-                    "UPDATE lane_outgoing SET state = 'signed', manifest = ? WHERE lane = ? AND seq = ? AND state = 'frozen'",
-                arguments: [manifest.hex, lane, sequence])
+                "UPDATE lane_outgoing SET state = 'signed', manifest = ? WHERE lane = ? AND seq = ? AND state = 'frozen'",
+                manifest.hex, lane, sequence)
         }
     }
 
     package func offered(lane: String) throws -> [Int] {
         try database.read { db in
-            try Int.fetchAll(
-                db, sql: "SELECT seq FROM lane_outgoing WHERE lane = ? AND state = 'signed' ORDER BY seq",
-                arguments: [lane])
+            try db.column("SELECT seq FROM lane_outgoing WHERE lane = ? AND state = 'signed' ORDER BY seq", lane)
         }
     }
 
@@ -121,20 +136,19 @@ package struct LaneDatabase: LaneStore {
         try database.write { db in
             var effect = AckEffect()
             let seen =
-                try Int.fetchOne(db, sql: "SELECT seen_counter FROM lane_counter WHERE lane = ?", arguments: [ack.lane])
+                try db.value("SELECT seen_counter FROM lane_counter WHERE lane = ?", ack.lane)
                 ?? 0
             guard ack.counter > seen else { return effect }
             try db.execute(
-                sql: """
-                    INSERT INTO lane_counter (lane, ack_counter, ack_state, seen_counter) VALUES (?, 0, '', ?)
-                    ON CONFLICT (lane) DO UPDATE SET seen_counter = excluded.seen_counter
-                    """, arguments: [ack.lane, ack.counter])
-            let open = try Row.fetchAll(
-                db, sql: "SELECT seq, manifest FROM lane_outgoing WHERE lane = ? AND state = 'signed'",
-                arguments: [ack.lane])
+                """
+                INSERT INTO lane_counter (lane, ack_counter, ack_state, seen_counter) VALUES (?, 0, '', ?)
+                ON CONFLICT (lane) DO UPDATE SET seen_counter = excluded.seen_counter
+                """, ack.lane, ack.counter)
+            let open = try db.rows(
+                "SELECT seq, manifest FROM lane_outgoing WHERE lane = ? AND state = 'signed'", ack.lane)
             for row in open {
-                let sequence: Int = row["seq"]
-                let manifest: String = row["manifest"]
+                let sequence: Int = try row["seq"]
+                let manifest: String = try row["manifest"]
                 if let entry = ack.entries.first(where: { $0.sequence == sequence }) {
                     // An answer to other bytes than ours is no answer.
                     guard entry.manifest.hex == manifest else { continue }
@@ -151,36 +165,32 @@ package struct LaneDatabase: LaneStore {
         }
     }
 
-    private func settle(_ db: Database, _ lane: String, _ sequence: Int, _ effect: inout AckEffect) throws {
-        try db.execute(
-            sql: "UPDATE lane_outgoing SET state = 'acked' WHERE lane = ? AND seq = ?", arguments: [lane, sequence])
-        try db.execute(
-            sql: "UPDATE lane_queue SET state = 'delivered' WHERE lane = ? AND seq = ?", arguments: [lane, sequence])
+    private func settle(_ db: any SQLConnection, _ lane: String, _ sequence: Int, _ effect: inout AckEffect) throws {
+        try db.execute("UPDATE lane_outgoing SET state = 'acked' WHERE lane = ? AND seq = ?", lane, sequence)
+        try db.execute("UPDATE lane_queue SET state = 'delivered' WHERE lane = ? AND seq = ?", lane, sequence)
         effect.settled.append(sequence)
     }
 
     /// A rejected batch has used its number; its good items go out again under a new one, the bad ones are put aside.
     private func giveBack(
-        _ db: Database, _ lane: String, _ sequence: Int, _ rejected: [String: RejectCode], _ effect: inout AckEffect
+        _ db: any SQLConnection, _ lane: String, _ sequence: Int, _ rejected: [String: RejectCode],
+        _ effect: inout AckEffect
     ) throws {
-        try db.execute(
-            sql: "UPDATE lane_outgoing SET state = 'rejected' WHERE lane = ? AND seq = ?", arguments: [lane, sequence])
+        try db.execute("UPDATE lane_outgoing SET state = 'rejected' WHERE lane = ? AND seq = ?", lane, sequence)
         if !rejected.isEmpty {
             // The other side refused what citizens sent: somebody must look, and the lane goes on meanwhile.
             let detail = rejected.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.rawValue)" }.joined(
                 separator: ", ")
             try db.execute(
-                sql: "INSERT INTO lane_alarm (lane, code, detail, at, stops) VALUES (?, 'dead', ?, 0, 0)",
-                arguments: [lane, detail])
+                "INSERT INTO lane_alarm (lane, code, detail, at, stops) VALUES (?, 'dead', ?, 0, 0)", lane, detail)
         }
         for item in rejected.keys.sorted() {
             try db.execute(
-                sql: "UPDATE lane_queue SET state = 'dead' WHERE lane = ? AND seq = ? AND item = ?",
-                arguments: [lane, sequence, item])
+                "UPDATE lane_queue SET state = 'dead' WHERE lane = ? AND seq = ? AND item = ?", lane, sequence, item)
         }
         try db.execute(
-            sql: "UPDATE lane_queue SET state = 'waiting', seq = NULL WHERE lane = ? AND seq = ? AND state = 'batched'",
-            arguments: [lane, sequence])
+            "UPDATE lane_queue SET state = 'waiting', seq = NULL WHERE lane = ? AND seq = ? AND state = 'batched'",
+            lane, sequence)
         effect.settled.append(sequence)
     }
 
@@ -188,9 +198,7 @@ package struct LaneDatabase: LaneStore {
 
     package func received(lane: String, sequence: Int) throws -> Acknowledgement.Entry? {
         try database.read { db in
-            try Row.fetchOne(
-                db, sql: "SELECT * FROM lane_incoming WHERE lane = ? AND seq = ?", arguments: [lane, sequence]
-            ).flatMap(entry)
+            try db.row("SELECT * FROM lane_incoming WHERE lane = ? AND seq = ?", lane, sequence).flatMap(entry)
         }
     }
 
@@ -226,40 +234,37 @@ package struct LaneDatabase: LaneStore {
 
     package func namedPredecessor(lane: String, of sequence: Int) throws -> SHA256Digest? {
         try database.read { db in
-            try String.fetchOne(
-                db, sql: "SELECT prev FROM lane_incoming WHERE lane = ? AND seq = ?", arguments: [lane, sequence]
-            ).flatMap(SHA256Digest.init(hex:))
+            let prev: String? = try db.value(
+                "SELECT prev FROM lane_incoming WHERE lane = ? AND seq = ?", lane, sequence)
+            return prev.flatMap(SHA256Digest.init(hex:))
         }
     }
 
     private func put(
-        _ db: Database, _ entry: Acknowledgement.Entry, lane: String, _ previous: SHA256Digest?, _ now: Instant
+        _ db: any SQLConnection, _ entry: Acknowledgement.Entry, lane: String, _ previous: SHA256Digest?, _ now: Instant
     ) throws {
         let detail = JSON.object([
             "missing": .array(entry.missing.map { .integer($0) }),
             "items": .object(entry.rejectedItems.mapValues { .string($0.rawValue) }),
         ])
         try db.execute(
-            sql: """
-                INSERT INTO lane_incoming (lane, seq, manifest, prev, result, code, detail, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-                ON CONFLICT (lane, seq) DO UPDATE SET result = excluded.result, code = excluded.code, detail = excluded.detail,
-                    manifest = excluded.manifest, at = excluded.at
-                """,
-            arguments: [
-                lane, entry.sequence, entry.manifest.hex, previous?.hex, entry.result.rawValue, entry.code?.rawValue,
-                detail.canonicalText, now.seconds,
-            ])
+            """
+            INSERT INTO lane_incoming (lane, seq, manifest, prev, result, code, detail, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (lane, seq) DO UPDATE SET result = excluded.result, code = excluded.code, detail = excluded.detail,
+                manifest = excluded.manifest, at = excluded.at
+            """, lane, entry.sequence, entry.manifest.hex, previous?.hex, entry.result.rawValue, entry.code?.rawValue,
+            detail.canonicalText, now.seconds)
     }
 
-    private func entry(_ row: Row) -> Acknowledgement.Entry? {
-        guard let digest = SHA256Digest(hex: row["manifest"]),
-            let result = Acknowledgement.Result(rawValue: row["result"])
+    private func entry(_ row: SQLRow) throws -> Acknowledgement.Entry? {
+        guard let digest = SHA256Digest(hex: try row["manifest"]),
+            let result = Acknowledgement.Result(rawValue: try row["result"])
         else { return nil }
         // The column holds what `put` wrote; anything else reads as no detail.
-        let detail = try? JSON(parsing: Array((row["detail"] as String).utf8))
+        let detail = try? JSON(parsing: Array((try row["detail"] as String).utf8))
         return Acknowledgement.Entry(
-            sequence: row["seq"], manifest: digest, result: result,
-            code: (row["code"] as String?).flatMap(RejectCode.init(rawValue:)),
+            sequence: try row["seq"], manifest: digest, result: result,
+            code: (try row["code"] as String?).flatMap(RejectCode.init(rawValue:)),
             missing: detail?["missing"]?.array?.compactMap(\.integer) ?? [],
             rejectedItems: (detail?["items"]?.object ?? [:]).compactMapValues {
                 $0.string.flatMap(RejectCode.init(rawValue:))
@@ -271,10 +276,10 @@ package struct LaneDatabase: LaneStore {
 
     package func acknowledgement(lane: String, epoch: String, at now: Instant) throws -> Acknowledgement? {
         try database.write { db in
-            let rows = try Row.fetchAll(
-                db, sql: "SELECT * FROM lane_incoming WHERE lane = ? ORDER BY seq", arguments: [lane])
+            let rows = try db.rows("SELECT * FROM lane_incoming WHERE lane = ? ORDER BY seq", lane)
             guard let last = rows.last else { return nil }
-            let entries = rows.compactMap(entry)
+            let entries = try rows.compactMap(entry)
+            let newest = try rows.map { try $0["at"] as Int }.max() ?? now.seconds
             var ranges: [ClosedRange<Int>] = []
             for entry in entries where entry.result == .committed {
                 if let open = ranges.last, open.upperBound + 1 == entry.sequence {
@@ -283,24 +288,23 @@ package struct LaneDatabase: LaneStore {
                     ranges.append(entry.sequence...entry.sequence)
                 }
             }
-            let highWater: Int = last["seq"]
+            let highWater: Int = try last["seq"]
             let named = entries.filter { $0.result == .needParts || $0.sequence > highWater - Self.newest }
             func make(_ counter: Int) -> Acknowledgement {
                 Acknowledgement(
                     lane: lane, epoch: epoch, counter: counter, highWater: highWater, ranges: ranges, entries: named,
-                    at: Instant(seconds: entries.isEmpty ? now.seconds : rows.map { $0["at"] as Int }.max()!))
+                    at: Instant(seconds: newest))
             }
             // The counter rises only when there is news, so that re-sending gives the same bytes.
             let state = SHA256Digest(of: make(1).bytes).hex
-            let row = try Row.fetchOne(
-                db, sql: "SELECT ack_counter, ack_state FROM lane_counter WHERE lane = ?", arguments: [lane])
-            if let row, row["ack_state"] == state { return make(row["ack_counter"]) }
-            let counter = (row?["ack_counter"] as Int? ?? 0) + 1
+            let row = try db.row("SELECT ack_counter, ack_state FROM lane_counter WHERE lane = ?", lane)
+            if let row, try row["ack_state"] == state { return make(try row["ack_counter"]) }
+            let counter = (try row?["ack_counter"] as Int? ?? 0) + 1
             try db.execute(
-                sql: """
-                    INSERT INTO lane_counter (lane, ack_counter, ack_state, seen_counter) VALUES (?, ?, ?, 0)
-                    ON CONFLICT (lane) DO UPDATE SET ack_counter = excluded.ack_counter, ack_state = excluded.ack_state
-                    """, arguments: [lane, counter, state])
+                """
+                INSERT INTO lane_counter (lane, ack_counter, ack_state, seen_counter) VALUES (?, ?, ?, 0)
+                ON CONFLICT (lane) DO UPDATE SET ack_counter = excluded.ack_counter, ack_state = excluded.ack_state
+                """, lane, counter, state)
             return make(counter)
         }
     }
@@ -308,16 +312,13 @@ package struct LaneDatabase: LaneStore {
     package func raiseAlarm(lane: String, code: String, detail: String, at now: Instant) throws {
         try database.write { db in
             try db.execute(
-                sql: "INSERT INTO lane_alarm (lane, code, detail, at) VALUES (?, ?, ?, ?)",
-                arguments: [lane, code, detail, now.seconds])
+                "INSERT INTO lane_alarm (lane, code, detail, at) VALUES (?, ?, ?, ?)", lane, code, detail, now.seconds)
         }
     }
 
     package func isStopped(lane: String) throws -> Bool {
         try database.read { db in
-            try Bool.fetchOne(
-                db, sql: "SELECT EXISTS (SELECT 1 FROM lane_alarm WHERE lane = ? AND cleared = 0 AND stops = 1)",
-                arguments: [lane])
+            try db.value("SELECT EXISTS (SELECT 1 FROM lane_alarm WHERE lane = ? AND cleared = 0 AND stops = 1)", lane)
                 ?? false
         }
     }

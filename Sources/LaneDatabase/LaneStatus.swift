@@ -1,5 +1,5 @@
-import GRDB
 package import PortalBase
+import SQL
 
 /// How one lane stands on one side.
 package struct LaneStatus: Sendable {
@@ -39,33 +39,28 @@ package struct LaneStatus: Sendable {
 
 extension LaneDatabase {
     /// Reads the lanes' state out of an owner's database without changing it.
-    package static func status(of path: String) throws -> [LaneStatus] {
-        var configuration = Configuration()
-        configuration.readonly = true
-        let queue = try DatabaseQueue(path: path, configuration: configuration)
-        return try queue.read { db in
-            let names = try String.fetchAll(
-                db,
-                sql:
-                    "SELECT lane FROM lane_queue UNION SELECT lane FROM lane_outgoing UNION SELECT lane FROM lane_incoming ORDER BY lane"
+    ///
+    /// - Parameter location: as for `openDatabase`.
+    package static func status(of location: String) throws -> [LaneStatus] {
+        try openDatabase(location, isReadOnly: true).read { db in
+            let names: [String] = try db.column(
+                "SELECT lane FROM lane_queue UNION SELECT lane FROM lane_outgoing UNION SELECT lane FROM lane_incoming ORDER BY lane"
             )
             return try names.map { lane in
                 func counts(_ table: String, _ column: String) throws -> [String: Int] {
-                    let rows = try Row.fetchAll(
-                        db, sql: "SELECT \(column) AS state, count(*) AS n FROM \(table) WHERE lane = ? GROUP BY 1",
-                        arguments: [lane])
-                    return Dictionary(uniqueKeysWithValues: rows.map { ($0["state"] as String, $0["n"] as Int) })
+                    let rows = try db.rows(
+                        "SELECT \(column) AS state, count(*) AS n FROM \(table) WHERE lane = ? GROUP BY 1", lane)
+                    return try Dictionary(
+                        uniqueKeysWithValues: rows.map { (try $0["state"] as String, try $0["n"] as Int) })
                 }
-                let numbers = Set(
-                    try Int.fetchAll(db, sql: "SELECT seq FROM lane_incoming WHERE lane = ?", arguments: [lane]))
+                let numbers = Set(try db.column("SELECT seq FROM lane_incoming WHERE lane = ?", lane) as [Int])
                 let highest = numbers.max() ?? 0
                 return LaneStatus(
                     lane: lane, items: try counts("lane_queue", "state"), sent: try counts("lane_outgoing", "state"),
                     received: try counts("lane_incoming", "result"), highest: highest,
                     gaps: highest > 1 ? (1..<highest).filter { !numbers.contains($0) } : [],
-                    alarms: try String.fetchAll(
-                        db, sql: "SELECT code || ' ' || detail FROM lane_alarm WHERE lane = ? AND cleared = 0",
-                        arguments: [lane]))
+                    alarms: try db.column(
+                        "SELECT code || ' ' || detail FROM lane_alarm WHERE lane = ? AND cleared = 0", lane))
             }
         }
     }

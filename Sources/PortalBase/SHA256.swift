@@ -81,3 +81,22 @@ package func bytesFromHex(_ text: String) -> [UInt8]? {
     }
     return out
 }
+
+/// SHA-256 of bytes that come piece by piece.
+package final class SHA256Stream {
+    private let context = EVP_MD_CTX_new()!
+
+    package init() { EVP_DigestInit_ex(context, EVP_sha256(), nil) }
+
+    deinit { EVP_MD_CTX_free(context) }
+
+    package func append(_ bytes: [UInt8]) { EVP_DigestUpdate(context, bytes, bytes.count) }
+
+    /// Of everything so far; once.
+    package func digest() -> SHA256Digest {
+        var out = [UInt8](repeating: 0, count: SHA256Digest.byteCount)
+        var count: UInt32 = 0
+        EVP_DigestFinal_ex(context, &out, &count)
+        return SHA256Digest(bytes: out)
+    }
+}

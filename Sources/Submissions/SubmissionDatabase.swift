@@ -1,45 +1,62 @@
 import CMS
 package import Ferry
-import GRDB
 import LaneDatabase
 package import PortalBase
+import SQL
+import Synchronization
 
-/// The edge's database: sealed submissions, once-only rows, tickets, status boxes, and both lanes' state.
+/// The edge's database: sealed submissions and attachments, once-only rows, tickets, status boxes, and both lanes' state.
 ///
-/// Everything that a citizen could be identified by is sealed before it comes here.
+/// Everything that a citizen could be identified by is sealed before it comes here. Several processes may share one
+/// database.
 package struct SubmissionDatabase: Sendable {
-    private let database: DatabasePool
-    private let random: @Sendable (Int) -> [UInt8]
+    let database: any SQLDatabase
+    let random: @Sendable (Int) -> [UInt8]
+    private let hourKeys = HourKeys()
 
     package static let sendLane = "e2c"
     package static let receiveLane = "c2e"
-    private static let ticketLifetime = 15 * 60
     private static let onceLifetime = 24 * 3600
 
-    package init(path: String, random: @escaping @Sendable (Int) -> [UInt8]) throws {
-        database = try openDurableDatabase(path)
+    /// - Parameter location: a file's path, or `postgresql://…`.
+    package init(location: String, random: @escaping @Sendable (Int) -> [UInt8]) throws {
+        database = try openDatabase(location)
         self.random = random
-        try Self.migrator.migrate(database)
+        try Self.migrations.run(on: database)
     }
 
-    private static var migrator: DatabaseMigrator {
-        var migrator = DatabaseMigrator()
-        migrator.registerMigration("1") { db in
-            try db.execute(
-                sql: """
-                    CREATE TABLE submission (
-                        id TEXT PRIMARY KEY, kind TEXT NOT NULL, received INTEGER NOT NULL, lookup BLOB NOT NULL UNIQUE,
-                        clear BLOB NOT NULL, sealed BLOB NOT NULL);
-                    CREATE TABLE once (key BLOB PRIMARY KEY, box BLOB NOT NULL, expires INTEGER NOT NULL);
-                    CREATE TABLE hour_key (hour INTEGER PRIMARY KEY, key BLOB NOT NULL);
-                    CREATE TABLE ticket (ticket BLOB PRIMARY KEY, box BLOB NOT NULL, expires INTEGER NOT NULL);
-                    CREATE TABLE status (
-                        lookup BLOB PRIMARY KEY, version INTEGER NOT NULL, open INTEGER NOT NULL, box BLOB NOT NULL, public TEXT);
-                    """)
-            try LaneDatabase.createTables(db)
-        }
-        return migrator
-    }
+    private static let migrations = Migrations([
+        [
+            """
+            CREATE TABLE submission (
+                id TEXT PRIMARY KEY, kind TEXT NOT NULL, received INTEGER NOT NULL, lookup BLOB UNIQUE,
+                clear BLOB NOT NULL, sealed BLOB NOT NULL)
+            """,
+            "CREATE TABLE once (key BLOB PRIMARY KEY, box BLOB NOT NULL, expires INTEGER NOT NULL)",
+            "CREATE INDEX once_expires ON once (expires)",
+            "CREATE TABLE hour_key (hour INTEGER PRIMARY KEY, key BLOB NOT NULL)",
+            "CREATE TABLE ticket (ticket BLOB PRIMARY KEY, box BLOB NOT NULL, expires INTEGER NOT NULL)",
+            "CREATE INDEX ticket_expires ON ticket (expires)",
+            """
+            CREATE TABLE status (
+                lookup BLOB PRIMARY KEY, version INTEGER NOT NULL, open INTEGER NOT NULL, box BLOB NOT NULL, public TEXT)
+            """,
+            // A claim is null while its file is still on its way, a submission while it waits for its form.
+            """
+            CREATE TABLE attachment (
+                id TEXT PRIMARY KEY, claim BLOB UNIQUE, box BLOB, created INTEGER NOT NULL, submission TEXT, position INTEGER)
+            """,
+            "CREATE INDEX attachment_submission ON attachment (submission)",
+            """
+            CREATE TABLE attachment_part (
+                attachment TEXT NOT NULL, number INTEGER NOT NULL, sealed BLOB NOT NULL, bytes INTEGER NOT NULL,
+                digest TEXT NOT NULL, PRIMARY KEY (attachment, number))
+            """,
+            // Tokens that are good for one use: solved challenges.
+            "CREATE TABLE used_token (token BLOB PRIMARY KEY, expires INTEGER NOT NULL)",
+            "CREATE TABLE open311_token (token BLOB PRIMARY KEY, lookup BLOB NOT NULL, created INTEGER NOT NULL)",
+        ] + LaneDatabase.tables
+    ])
 
     // MARK: Intake
 
@@ -48,19 +65,26 @@ package struct SubmissionDatabase: Sendable {
         package let id: String
         package let kind: String
         package let received: Instant
-        package let lookup: [UInt8]
+        /// Nil for what concerns a case that is known already.
+        package let lookup: [UInt8]?
         /// `item.json`
         package let clear: [UInt8]
         /// `item.p7m`
         package let sealed: [UInt8]
+        /// Files that belong to it, in the order in which the payload names them.
+        package let attachments: [StoredAttachment]
 
-        package init(id: String, kind: String, received: Instant, lookup: [UInt8], clear: [UInt8], sealed: [UInt8]) {
+        package init(
+            id: String, kind: String, received: Instant, lookup: [UInt8]?, clear: [UInt8], sealed: [UInt8],
+            attachments: [StoredAttachment] = []
+        ) {
             self.id = id
             self.kind = kind
             self.received = received
             self.lookup = lookup
             self.clear = clear
             self.sealed = sealed
+            self.attachments = attachments
         }
     }
 
@@ -74,9 +98,9 @@ package struct SubmissionDatabase: Sendable {
             self.code = code
         }
 
-        fileprivate var bytes: [UInt8] { Array((receipt.text + code.text).utf8) }
+        var bytes: [UInt8] { Array((receipt.text + code.text).utf8) }
 
-        fileprivate init?(_ bytes: some Collection<UInt8>) {
+        init?(_ bytes: some Collection<UInt8>) {
             let text = String(decoding: bytes, as: UTF8.self)
             guard let receipt = Receipt(typed: String(text.prefix(17))),
                 let code = QueryCode(typed: String(text.dropFirst(17)))
@@ -92,142 +116,204 @@ package struct SubmissionDatabase: Sendable {
         case repeated(Credentials)
         /// The key was used for something else.
         case keyReused
+        /// A file is no longer there, or belongs to another submission.
+        case attachmentGone
     }
 
-    /// Stores a submission durably, once: its row, its once-only row and its place in the lane, in one transaction.
-    ///
-    /// - Parameters:
-    ///   - onceKeys: keys under which it may have come before; the first is the one it is filed under.
-    ///   - digest: of the payload, to tell a repeat from a reuse.
+    /// What is stored beside a submission so that its citizen, and nobody else, finds it again.
+    package struct Handles: Sendable {
+        /// Keys under which it may have come before; the first is the one it is filed under.
+        package let onceKeys: [[UInt8]]
+        /// Of the payload, to tell a repeat from a reuse.
+        package let digest: SHA256Digest
+        /// 128 random bits that open a page with receipt and code.
+        package var ticket: String?
+        /// 128 random bits for a client that asks for the core's number later.
+        package var open311Token: String?
+
+        package init(onceKeys: [[UInt8]], digest: SHA256Digest, ticket: String? = nil, open311Token: String? = nil) {
+            self.onceKeys = onceKeys
+            self.digest = digest
+            self.ticket = ticket
+            self.open311Token = open311Token
+        }
+    }
+
+    /// Stores a submission durably, once: its row, its once-only row, its files, its place in the lane and its handles,
+    /// in one transaction that it may share with others.
     package func store(
-        _ submission: Sealed, credentials: Credentials, onceKeys: [[UInt8]], digest: SHA256Digest
-    ) throws -> Outcome {
-        let now = submission.received
-        return try database.write { db in
-            try db.execute(sql: "DELETE FROM once WHERE expires <= ?", arguments: [now.seconds])
-            for key in onceKeys {
-                guard let box = try Blob.fetch(db, "SELECT box FROM once WHERE key = ?", [SHA256Digest(of: key).bytes])
-                else { continue }
-                let plain = try AEAD.open(
-                    box, key: Self.boxKey(key, "once"),
-                    associated: [])
-                guard plain.prefix(32).elementsEqual(digest.bytes) else { return .keyReused }
-                guard let known = Credentials(plain.dropFirst(32)) else { return .keyReused }
-                return .repeated(known)
-            }
-            if let key = onceKeys.first {
-                let box = try AEAD.seal(
-                    digest.bytes + credentials.bytes,
-                    key: Self.boxKey(key, "once"),
-                    nonce: random(12), associated: [])
+        _ submission: Sealed, credentials: Credentials, handles: Handles
+    ) async throws -> Outcome {
+        let (once, ticket) = try boxes(credentials, handles)
+        let bytes =
+            submission.clear.count + submission.sealed.count
+            + submission.attachments.reduce(0) { $0 + $1.parts.reduce(0) { $0 + $1.bytes } }
+        do {
+            return try await database.commit { db in
+                let now = submission.received
+                if let known = try earlier(db, handles, once, now) {
+                    // The second click is shown the same receipt.
+                    if case .repeated(let credentials) = known, let ticket = handles.ticket {
+                        try addTicket(db, ticket, Self.ticketBox(credentials, ticket, random), now)
+                    }
+                    return known
+                }
+                for (position, attachment) in submission.attachments.enumerated() {
+                    let taken = try db.execute(
+                        "UPDATE attachment SET submission = ?, position = ? WHERE id = ? AND submission IS NULL",
+                        submission.id, position, attachment.id)
+                    guard taken == 1 else { throw AttachmentGone() }
+                }
                 try db.execute(
-                    sql: "INSERT INTO once (key, box, expires) VALUES (?, ?, ?)",
-                    arguments: [SHA256Digest(of: key).bytes.data, box.data, now.seconds + Self.onceLifetime])
+                    "INSERT INTO submission (id, kind, received, lookup, clear, sealed) VALUES (?, ?, ?, ?, ?, ?)",
+                    submission.id, submission.kind, now.seconds, submission.lookup, submission.clear, submission.sealed)
+                try LaneDatabase.enqueue(db, lane: Self.sendLane, item: submission.id, bytes: bytes)
+                if let name = handles.ticket, let ticket { try addTicket(db, name, ticket, now) }
+                if let token = handles.open311Token, let lookup = submission.lookup {
+                    try db.execute(
+                        "INSERT INTO open311_token (token, lookup, created) VALUES (?, ?, ?)",
+                        SHA256Digest(of: Array(token.utf8)).bytes, lookup, now.seconds)
+                }
+                return .stored
             }
-            try db.execute(
-                sql: "INSERT INTO submission (id, kind, received, lookup, clear, sealed) VALUES (?, ?, ?, ?, ?, ?)",
-                arguments: [
-                    submission.id, submission.kind, now.seconds, submission.lookup.data, submission.clear.data,
-                    submission.sealed.data,
-                ])
-            try LaneDatabase.enqueue(db, lane: Self.sendLane, item: submission.id)
-            return .stored
+        } catch is AttachmentGone {
+            return .attachmentGone
         }
     }
 
-    /// Keys for telling a double click from a second request where the client sends none: this hour's and the last's.
-    /// They are random, and gone after two hours.
-    package func hourKeys(at now: Instant) throws -> [[UInt8]] {
-        let hour = now.seconds / 3600
-        return try database.write { db in
-            try db.execute(sql: "DELETE FROM hour_key WHERE hour < ?", arguments: [hour - 1])
-            if try Blob.fetch(db, "SELECT key FROM hour_key WHERE hour = \(hour)", []) == nil {
-                try db.execute(
-                    sql: "INSERT INTO hour_key (hour, key) VALUES (?, ?)", arguments: [hour, random(32).data])
-            }
-            return try [hour, hour - 1].compactMap {
-                try Blob.fetch(db, "SELECT key FROM hour_key WHERE hour = \($0)", [])
-            }
+    /// The transaction is undone, with the once-only row, so that the citizen can send again.
+    private struct AttachmentGone: Error {}
+
+    private func boxes(_ credentials: Credentials, _ handles: Handles) throws -> (once: [UInt8]?, ticket: [UInt8]?) {
+        let once = try handles.onceKeys.first.map { key in
+            try AEAD.seal(
+                handles.digest.bytes + credentials.bytes, key: Self.boxKey(key, "once"), nonce: random(12),
+                associated: [])
         }
+        return (once, try handles.ticket.map { try Self.ticketBox(credentials, $0, random) })
+    }
+
+    /// Files the once-only row, or says what lies there already.
+    private func earlier(
+        _ db: any SQLConnection, _ handles: Handles, _ box: [UInt8]?, _ now: Instant
+    ) throws -> Outcome? {
+        guard let first = handles.onceKeys.first, let box else { return nil }
+        for key in handles.onceKeys.dropFirst() {
+            if let known = try knownOnce(db, key, handles.digest, now) { return known }
+        }
+        let name = SHA256Digest(of: first).bytes
+        try db.execute("DELETE FROM once WHERE key = ? AND expires <= ?", name, now.seconds)
+        // Another process may be storing the same: whoever comes second waits here and finds the first one's row.
+        let isNew = try db.execute(
+            "INSERT INTO once (key, box, expires) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", name, box,
+            now.seconds + Self.onceLifetime)
+        if isNew == 1 { return nil }
+        return try knownOnce(db, first, handles.digest, now) ?? .keyReused
+    }
+
+    private func knownOnce(
+        _ db: any SQLConnection, _ key: [UInt8], _ digest: SHA256Digest, _ now: Instant
+    ) throws -> Outcome? {
+        let box: [UInt8]? = try db.value(
+            "SELECT box FROM once WHERE key = ? AND expires > ?", SHA256Digest(of: key).bytes, now.seconds)
+        guard let box else { return nil }
+        let plain = try AEAD.open(box, key: Self.boxKey(key, "once"), associated: [])
+        guard plain.prefix(32).elementsEqual(digest.bytes), let known = Credentials(plain.dropFirst(32)) else {
+            return .keyReused
+        }
+        return .repeated(known)
     }
 
     /// The key of a box that only the holder of `secret` opens; the secret itself is not stored.
-    private static func boxKey(_ secret: [UInt8], _ use: String) -> [UInt8] {
+    static func boxKey(_ secret: [UInt8], _ use: String) -> [UInt8] {
         HKDF.expand(prk: HKDF.extract(salt: [], ikm: secret), info: use, count: AEAD.keyBytes)
     }
 
-    // MARK: Tickets
+    // MARK: Keys of the hour
 
-    /// A one-page address for receipt and code: 128 random bits, good for 15 minutes.
-    package func issueTicket(_ credentials: Credentials, at now: Instant) throws -> String {
-        let ticket = hexText(random(16))
-        let key = Array(ticket.utf8)
-        let box = try AEAD.seal(
-            credentials.bytes, key: Self.boxKey(key, "ticket"),
-            nonce: random(12),
-            associated: [])
-        try database.write { db in
-            try db.execute(sql: "DELETE FROM ticket WHERE expires <= ?", arguments: [now.seconds])
+    /// The keys of one hour and the one before, as they were read last: rows never change.
+    private final class HourKeys: Sendable {
+        let known = Mutex<(hour: Int, keys: [[UInt8]])?>(nil)
+    }
+
+    /// Random keys that are gone after two hours, this hour's first: for telling a double click from a second request
+    /// where the client sends no key of its own, and for signing what must not live longer.
+    package func hourKeys(at now: Instant) throws -> [[UInt8]] {
+        let hour = now.seconds / 3600
+        if let known = hourKeys.known.withLock({ $0 }), known.hour == hour { return known.keys }
+        let keys = try database.write { db in
             try db.execute(
-                sql: "INSERT INTO ticket (ticket, box, expires) VALUES (?, ?, ?)",
-                arguments: [SHA256Digest(of: key).bytes.data, box.data, now.seconds + Self.ticketLifetime])
+                "INSERT INTO hour_key (hour, key) VALUES (?, ?) ON CONFLICT DO NOTHING", hour, random(32))
+            try db.execute("DELETE FROM hour_key WHERE hour < ?", hour - 1)
+            return try db.column("SELECT key FROM hour_key WHERE hour <= ? ORDER BY hour DESC", hour) as [[UInt8]]
         }
-        return ticket
+        hourKeys.known.withLock { $0 = (hour, keys) }
+        return keys
     }
 
-    package func redeem(ticket: String, at now: Instant) throws -> Credentials? {
-        let key = Array(ticket.utf8)
-        let box = try database.read { db in
-            try Blob.fetch(
-                db, "SELECT box FROM ticket WHERE ticket = ? AND expires > \(now.seconds)",
-                [SHA256Digest(of: key).bytes])
-        }
-        guard let box else { return nil }
-        return Credentials(
-            try AEAD.open(
-                box, key: Self.boxKey(key, "ticket"), associated: [])
-        )
+    /// Takes a token that is good for one use. False for one that was used before.
+    package func use(token: [UInt8], until expires: Instant) throws -> Bool {
+        try database.write { db in
+            try db.execute(
+                "INSERT INTO used_token (token, expires) VALUES (?, ?) ON CONFLICT DO NOTHING",
+                SHA256Digest(of: token).bytes, expires.seconds)
+        } == 1
     }
 
-    // MARK: Status
+    // MARK: Retention
 
-    package struct StatusBox: Sendable {
-        package let version: Int
-        package let box: [UInt8]
+    /// How many rows went.
+    package struct Purged: Sendable, Equatable {
+        package var delivered = 0
+        package var abandoned = 0
+
+        package var isEmpty: Bool { delivered + abandoned == 0 }
     }
 
-    package enum StatusLookup: Sendable {
-        /// Sent, and nothing has come back from the core yet.
-        case received
-        case answered(StatusBox)
-    }
-
-    package func status(lookup: [UInt8]) throws -> StatusLookup? {
-        try database.read { db in
-            if let row = try Row.fetchOne(
-                db, sql: "SELECT version, box FROM status WHERE lookup = ?", arguments: [lookup.data])
-            {
-                return .answered(StatusBox(version: row["version"], box: (row["box"] as Blob.Bytes).bytes))
+    /// Deletes what is no longer needed here: the content of what the core has acknowledged, files whose form never
+    /// came, expired keys, tickets and tokens.
+    package func purge(at now: Instant) throws -> Purged {
+        try database.write { db in
+            for table in ["once", "ticket", "used_token"] {
+                try db.execute("DELETE FROM \(table) WHERE expires <= ?", now.seconds)
             }
-            return try Blob.fetch(db, "SELECT lookup FROM submission WHERE lookup = ?", [lookup]) == nil
-                ? nil : .received
-        }
-    }
-
-    /// Deletes what the core has acknowledged and answered for: the sealed content is no longer needed here.
-    package func purgeDelivered() throws -> Int {
-        try database.write { db in
+            var purged = Purged()
+            purged.abandoned = try db.execute(
+                "DELETE FROM attachment WHERE submission IS NULL AND created <= ?",
+                now.seconds - StoredAttachment.claimLifetime)
+            let delivered = "SELECT item FROM lane_queue WHERE lane = ? AND state = 'delivered'"
+            try db.execute("DELETE FROM attachment WHERE submission IN (\(delivered))", Self.sendLane)
             try db.execute(
-                sql: """
-                    DELETE FROM submission WHERE id IN (SELECT item FROM lane_queue WHERE lane = ? AND state = 'delivered')
-                        AND lookup IN (SELECT lookup FROM status)
-                    """, arguments: [Self.sendLane])
-            return db.changesCount
+                "DELETE FROM attachment_part WHERE attachment NOT IN (SELECT id FROM attachment)")
+            // What is left of a row says that something was received, until the core's answer says more.
+            purged.delivered = try db.execute(
+                "UPDATE submission SET clear = ?, sealed = ? WHERE sealed <> ? AND id IN (\(delivered))", [UInt8](),
+                [UInt8](), [UInt8](), Self.sendLane)
+            try db.execute(
+                """
+                DELETE FROM submission WHERE id IN (\(delivered))
+                    AND (lookup IS NULL OR lookup IN (SELECT lookup FROM status))
+                """, Self.sendLane)
+            return purged
         }
     }
 
     package func isWritable() -> Bool {
-        (try? database.write { try $0.execute(sql: "DELETE FROM ticket WHERE expires < 0") }) != nil
+        (try? database.write { try $0.execute("DELETE FROM ticket WHERE expires < 0") }) != nil
+    }
+
+    /// What waits to be carried, and how old the oldest is, for whoever watches.
+    package func backlog() throws -> (waiting: Int, oldest: Instant?) {
+        try database.read { db in
+            let waiting: Int? = try db.value(
+                "SELECT count(*) FROM lane_queue WHERE lane = ? AND state = 'waiting'", Self.sendLane)
+            let oldest: Int? = try db.value(
+                """
+                SELECT min(received) FROM submission WHERE id IN
+                    (SELECT item FROM lane_queue WHERE lane = ? AND state IN ('waiting', 'batched'))
+                """, Self.sendLane)
+            return (waiting ?? 0, oldest.map(Instant.init(seconds:)))
+        }
     }
 
     // MARK: Lanes
@@ -235,37 +321,49 @@ package struct SubmissionDatabase: Sendable {
     /// Both lanes' state, in this database.
     package func laneStore() -> any LaneStore {
         LaneDatabase(
-            database,
-            load: { db, _, id in
-                guard
-                    let row = try Row.fetchOne(
-                        db, sql: "SELECT kind, clear, sealed FROM submission WHERE id = ?", arguments: [id])
-                else {
-                    throw DatabaseError(resultCode: .SQLITE_NOTFOUND, message: "no submission \(id)")
-                }
-                return FerryItem(
-                    kind: row["kind"], id: id,
-                    parts: [
-                        .init(name: "item.json", bytes: (row["clear"] as Blob.Bytes).bytes),
-                        .init(name: "item.p7m", bytes: (row["sealed"] as Blob.Bytes).bytes),
-                    ])
-            },
-            apply: { db, item, _ in try Self.applyStatus(db, item) })
+            database, load: { db, _, id in try item(db, id) }, apply: { db, item, _ in try Self.apply(db, item) })
     }
 
-    private static func applyStatus(_ db: Database, _ item: FerryItem) throws {
-        guard let clear = item.part("item.json"), let json = try? JSON(parsing: clear),
+    private func item(_ db: any SQLConnection, _ id: String) throws -> FerryItem {
+        guard let row = try db.row("SELECT kind, clear, sealed FROM submission WHERE id = ?", id) else {
+            throw SQLError(.fault, "no submission \(id)")
+        }
+        var parts: [FerryItem.Part] = [
+            .init(name: "item.json", bytes: try row["clear"]), .init(name: "item.p7m", bytes: try row["sealed"]),
+        ]
+        let files = try db.rows(
+            """
+            SELECT a.position, a.id, p.number, p.bytes FROM attachment a JOIN attachment_part p ON p.attachment = a.id
+            WHERE a.submission = ? ORDER BY a.position, p.number
+            """, id)
+        for file in files {
+            let (attachment, number): (String, Int) = (try file["id"], try file["number"])
+            parts.append(
+                .init(name: attachmentPartName(try file["position"], number), count: try file["bytes"]) { [database] in
+                    let sealed: [UInt8]? = try database.read { db in
+                        try db.value(
+                            "SELECT sealed FROM attachment_part WHERE attachment = ? AND number = ?", attachment, number
+                        )
+                    }
+                    guard let sealed else { throw SQLError(.fault, "no part \(number) of an attachment") }
+                    return sealed
+                })
+        }
+        return FerryItem(kind: try row["kind"], id: id, parts: parts)
+    }
+
+    private static func apply(_ db: any SQLConnection, _ item: FerryItem) throws {
+        guard let clear = try item.part("item.json"), let json = try? JSON(parsing: clear),
             let lookup = json["lookup"]?.string.flatMap(bytesFromHex), lookup.count == 32,
             let version = json["version"]?.integer,
             let open = json["open"]?.bool, let box = json["box"]?.string.flatMap(bytesFromBase64)
         else { throw LaneDatabase.RejectedItem(.schema) }
         // Older versions never overwrite newer ones, in whatever order batches come.
         try db.execute(
-            sql: """
-                INSERT INTO status (lookup, version, open, box, public) VALUES (?, ?, ?, ?, ?)
-                ON CONFLICT (lookup) DO UPDATE SET version = excluded.version, open = excluded.open, box = excluded.box,
-                    public = excluded.public WHERE excluded.version > status.version
-                """,
-            arguments: [lookup.data, version, open, box.data, json["public"].map { $0.canonicalText }])
+            """
+            INSERT INTO status (lookup, version, open, box, public) VALUES (?, ?, ?, ?, ?)
+            ON CONFLICT (lookup) DO UPDATE SET version = excluded.version, open = excluded.open, box = excluded.box,
+                public = excluded.public WHERE excluded.version > status.version
+            """, lookup, version, open, box, json["public"].map { $0.canonicalText })
     }
 }

@@ -1,9 +1,9 @@
 import CMS
 import Ferry
 import Foundation
-import GRDB
 import LaneDatabase
 import PortalBase
+import SQL
 import TestSupport
 import Testing
 
@@ -22,7 +22,7 @@ enum Keys {
 /// One side of a gap over a database of its own: items are rows of bytes.
 struct Side {
     let folder = TemporaryFolder()
-    let database: DatabasePool
+    let database: any SQLDatabase
     let store: LaneDatabase
     let station: Station
 
@@ -31,26 +31,23 @@ struct Side {
     init(edge: Bool, signer: String? = nil, pinned: String? = nil, epoch: String = "epoch", maxItems: Int = 1_000)
         throws
     {
-        database = try openDurableDatabase(folder.path + "/side.sqlite")
-        try database.write { db in
-            try db.execute(sql: "CREATE TABLE item (id TEXT PRIMARY KEY, kind TEXT, clear BLOB, sealed BLOB)")
-            try LaneDatabase.createTables(db)
-        }
+        database = try openDatabase((edge ? DatabaseEngine.other : .sqlite).location(in: folder))
+        try Migrations([
+            ["CREATE TABLE item (id TEXT PRIMARY KEY, kind TEXT, clear BLOB, sealed BLOB)"] + LaneDatabase.tables
+        ]).run(on: database)
         store = LaneDatabase(
             database,
             load: { db, _, id in
-                let row = try #require(try Row.fetchOne(db, sql: "SELECT * FROM item WHERE id = ?", arguments: [id]))
-                var parts = [FerryItem.Part(name: "item.json", bytes: [UInt8](row["clear"] as Data))]
-                if let sealed = row["sealed"] as Data? { parts.append(.init(name: "item.p7m", bytes: [UInt8](sealed))) }
-                return FerryItem(kind: row["kind"], id: id, parts: parts)
+                let row = try #require(try db.row("SELECT * FROM item WHERE id = ?", id))
+                var parts = [FerryItem.Part(name: "item.json", bytes: try row["clear"])]
+                if let sealed: [UInt8] = try row["sealed"] { parts.append(.init(name: "item.p7m", bytes: sealed)) }
+                return FerryItem(kind: try row["kind"], id: id, parts: parts)
             },
             apply: { db, item, _ in
-                if item.part("item.p7m") == Array("poison".utf8) { throw LaneDatabase.RejectedItem(.schema) }
+                if try item.part("item.p7m") == Array("poison".utf8) { throw LaneDatabase.RejectedItem(.schema) }
                 try db.execute(
-                    sql: "INSERT INTO item (id, kind, clear, sealed) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                    arguments: [
-                        item.id, item.kind, Data(item.part("item.json")!), item.part("item.p7m").map { Data($0) },
-                    ])
+                    "INSERT INTO item (id, kind, clear, sealed) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", item.id,
+                    item.kind, try item.part("item.json"), try item.part("item.p7m"))
             })
         let (mine, other) = edge ? ("edge", "core") : ("core", "edge")
         let lanes = edge ? ("e2c", "c2e") : ("c2e", "e2c")
@@ -88,15 +85,16 @@ struct Side {
             "form": .string("f"), "parts": .array([part]),
         ]).canonicalBytes
         try database.write { db in
-            try db.execute(
-                sql: "INSERT INTO item VALUES (?, 'hotline', ?, ?)", arguments: [id, Data(clear), Data(bytes)])
-            try LaneDatabase.enqueue(db, lane: "e2c", item: id)
+            try db.execute("INSERT INTO item VALUES (?, 'hotline', ?, ?)", id, clear, bytes)
+            try LaneDatabase.enqueue(db, lane: "e2c", item: id, bytes: clear.count + bytes.count)
         }
     }
 
     func items() throws -> [String] {
-        try database.read {
-            try String.fetchAll($0, sql: "SELECT id || ' ' || CAST(sealed AS TEXT) FROM item ORDER BY id")
+        try database.read { db in
+            try db.rows("SELECT id, sealed FROM item ORDER BY id").map { row in
+                "\(try row["id"] as String) \(String(decoding: try row["sealed"] as [UInt8], as: UTF8.self))"
+            }
         }
     }
 

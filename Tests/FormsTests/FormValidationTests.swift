@@ -103,9 +103,10 @@ import Testing
 
     @Test func whatWasTypedComesBackEscapedBesideTheErrorSummary() throws {
         let form = try #require(definition(Self.shop).0)
-        let html = FormHTML(definition: form, language: "zh", prefix: "/forms").form(
-            values: ["text": ["<script>"]],
-            errors: [.init(field: "text", code: .tooLong, message: Bilingual(zh: "太长", en: "long"))])
+        var filled = FormHTML.Filled()
+        filled.values = ["text": ["<script>"]]
+        filled.errors = [.init(field: "text", code: .tooLong, message: Bilingual(zh: "太长", en: "long"))]
+        let html = FormHTML(definition: form, language: "zh", prefix: "/forms", gazetteer: .empty).form(filled)
         #expect(html.contains("value=\"&lt;script&gt;\""))
         #expect(html.contains("<a href=\"#f-text\">太长</a>"))
         #expect(html.contains("aria-invalid=\"true\""))

@@ -1,4 +1,5 @@
 import CMS
+import Ferry
 import PortalBase
 import Submissions
 import TestSupport
@@ -38,8 +39,8 @@ import Testing
     private let folder = TemporaryFolder()
     private static let now = Instant(iso: "2026-09-01T09:00:00+08:00", zone: .shanghai)!
 
-    private func database() throws -> SubmissionDatabase {
-        try SubmissionDatabase(path: folder.path + "/forms.sqlite", random: systemRandomBytes)
+    private func database(_ engine: DatabaseEngine) throws -> SubmissionDatabase {
+        try SubmissionDatabase(location: engine.location(in: folder), random: systemRandomBytes)
     }
 
     private func credentials() -> SubmissionDatabase.Credentials {
@@ -48,54 +49,148 @@ import Testing
             code: QueryCode(random: systemRandomBytes(16)))
     }
 
-    private func sealed(_ id: Int) -> SubmissionDatabase.Sealed {
+    private func sealed(_ id: Int, _ attachments: [StoredAttachment] = []) -> SubmissionDatabase.Sealed {
         .init(
             id: "00000000-0000-4000-8000-\(padded(id, 12))", kind: "hotline", received: Self.now,
+            lookup: systemRandomBytes(32), clear: [1], sealed: [2], attachments: attachments)
+    }
+
+    private func handles(_ key: UInt8, _ content: UInt8 = 1, ticket: String? = nil) -> SubmissionDatabase.Handles {
+        .init(onceKeys: [[key]], digest: SHA256Digest(of: [content]), ticket: ticket)
+    }
+
+    private func attach(_ database: SubmissionDatabase, _ name: String = "照片.jpg") async throws -> StoredAttachment {
+        let id = try await database.beginAttachment(at: Self.now)
+        try await database.add(part: 0, [1, 2, 3], to: id)
+        try await database.add(part: 1, [4, 5], to: id)
+        let claim = try await database.finish(
+            id, .init(field: "photos", name: name, type: "image/jpeg", bytes: 5, digest: SHA256Digest(of: [9])))
+        return try #require(try database.attachment(claim: claim, at: Self.now))
+    }
+
+    @Test(arguments: DatabaseEngine.available)
+    func theSameKeyAndContentGivesTheSameReceipt(_ engine: DatabaseEngine) async throws {
+        let (database, first) = (try database(engine), credentials())
+        #expect(try await database.store(sealed(1), credentials: first, handles: handles(7)) == .stored)
+        #expect(
+            try await database.store(sealed(2), credentials: credentials(), handles: handles(7)) == .repeated(first))
+        #expect(
+            try await database.store(sealed(3), credentials: credentials(), handles: handles(7, 2)) == .keyReused)
+        #expect(try await database.store(sealed(4), credentials: credentials(), handles: handles(8)) == .stored)
+        // A day later the key is forgotten.
+        let late = SubmissionDatabase.Sealed(
+            id: "00000000-0000-4000-8000-000000000005", kind: "hotline", received: Self.now.adding(seconds: 86_400),
             lookup: systemRandomBytes(32), clear: [1], sealed: [2])
+        #expect(try await database.store(late, credentials: credentials(), handles: handles(7)) == .stored)
     }
 
-    @Test func theSameKeyAndContentGivesTheSameReceipt() throws {
-        let (database, first) = (try database(), credentials())
-        let digest = SHA256Digest(of: [1])
-        #expect(try database.store(sealed(1), credentials: first, onceKeys: [[7]], digest: digest) == .stored)
-        #expect(
-            try database.store(sealed(2), credentials: credentials(), onceKeys: [[7]], digest: digest)
-                == .repeated(first))
-        #expect(
-            try database.store(sealed(3), credentials: credentials(), onceKeys: [[7]], digest: SHA256Digest(of: [2]))
-                == .keyReused)
-        #expect(try database.store(sealed(4), credentials: credentials(), onceKeys: [[8]], digest: digest) == .stored)
+    /// Many at once share transactions: each gets its own answer, and the same content one receipt.
+    @Test(arguments: DatabaseEngine.available)
+    func manyAtOnceAreStoredOnceEach(_ engine: DatabaseEngine) async throws {
+        let location = try engine.location(in: folder)
+        let databases = [
+            try SubmissionDatabase(location: location, random: systemRandomBytes),
+            // Another process, as far as the database can tell.
+            try SubmissionDatabase(location: location, random: systemRandomBytes),
+        ]
+        let outcomes = try await withThrowingTaskGroup(of: (Int, Bool).self) { group in
+            for number in 0..<200 {
+                group.addTask {
+                    let key = UInt8(number % 50)
+                    let outcome = try await databases[number % 2].store(
+                        sealed(number), credentials: credentials(), handles: handles(key))
+                    return (Int(key), outcome == .stored)
+                }
+            }
+            return try await group.reduce(into: [Int: Int]()) { $0[$1.0, default: 0] += $1.1 ? 1 : 0 }
+        }
+        #expect(outcomes.count == 50 && outcomes.values.allSatisfy { $0 == 1 })
+        #expect(try databases[0].backlog().waiting == 50)
     }
 
-    @Test func aDoubleClickOverTheHourIsStillOneSubmission() throws {
-        let (database, first) = (try database(), credentials())
+    @Test(arguments: DatabaseEngine.available)
+    func aDoubleClickOverTheHourIsStillOneSubmission(_ engine: DatabaseEngine) async throws {
+        let (database, first) = (try database(engine), credentials())
         let early = try database.hourKeys(at: Self.now)
+        let digest = SHA256Digest(of: [1])
         #expect(
-            try database.store(sealed(1), credentials: first, onceKeys: early, digest: SHA256Digest(of: [1])) == .stored
-        )
+            try await database.store(sealed(1), credentials: first, handles: .init(onceKeys: early, digest: digest))
+                == .stored)
         let late = try database.hourKeys(at: Self.now.adding(seconds: 3600))
         #expect(late.count == 2 && late[1] == early[0])
         #expect(
-            try database.store(sealed(2), credentials: credentials(), onceKeys: late, digest: SHA256Digest(of: [1]))
+            try await database.store(
+                sealed(2), credentials: credentials(), handles: .init(onceKeys: late, digest: digest))
                 == .repeated(first))
         #expect(try database.hourKeys(at: Self.now.adding(seconds: 3 * 3600)).count == 1)
     }
 
-    @Test func aTicketOpensForFifteenMinutesOnly() throws {
-        let (database, mine) = (try database(), credentials())
-        let ticket = try database.issueTicket(mine, at: Self.now)
+    @Test(arguments: DatabaseEngine.available)
+    func aTicketOpensForFifteenMinutesOnly(_ engine: DatabaseEngine) async throws {
+        let (database, mine) = (try database(engine), credentials())
+        let ticket = database.newTicket()
+        #expect(
+            try await database.store(sealed(1), credentials: mine, handles: handles(7, ticket: ticket)) == .stored)
         #expect(try database.redeem(ticket: ticket, at: Self.now.adding(seconds: 899)) == mine)
         #expect(try database.redeem(ticket: ticket, at: Self.now.adding(seconds: 900)) == nil)
         #expect(try database.redeem(ticket: String(repeating: "0", count: 32), at: Self.now) == nil)
+        // A second click opens a page of its own, with the same receipt.
+        let again = database.newTicket()
+        #expect(
+            try await database.store(sealed(2), credentials: credentials(), handles: handles(7, ticket: again))
+                == .repeated(mine))
+        #expect(try database.redeem(ticket: again, at: Self.now) == mine)
     }
 
-    @Test func nothingOnDiskNamesReceiptOrCode() throws {
-        let (database, mine) = (try database(), credentials())
-        _ = try database.store(sealed(1), credentials: mine, onceKeys: [[7]], digest: SHA256Digest(of: [1]))
-        _ = try database.issueTicket(mine, at: Self.now)
+    @Test(arguments: DatabaseEngine.available)
+    func aTokenIsGoodForOneUse(_ engine: DatabaseEngine) throws {
+        let database = try database(engine)
+        #expect(try database.use(token: [1], until: Self.now.adding(seconds: 60)))
+        #expect(try !database.use(token: [1], until: Self.now.adding(seconds: 60)))
+        #expect(try database.use(token: [2], until: Self.now.adding(seconds: 60)))
+    }
+
+    @Test(arguments: DatabaseEngine.available)
+    func aFileBelongsToOneSubmission(_ engine: DatabaseEngine) async throws {
+        let database = try database(engine)
+        let file = try await attach(database)
+        #expect(file.parts.map(\.bytes) == [3, 2] && file.description.name == "照片.jpg")
+        #expect(
+            try await database.store(sealed(1, [file]), credentials: credentials(), handles: handles(1)) == .stored)
+        // Its once-only row is undone with everything else, so that the citizen can send again.
+        for _ in 0..<2 {
+            #expect(
+                try await database.store(sealed(2, [file]), credentials: credentials(), handles: handles(2))
+                    == .attachmentGone)
+        }
+        let item = try database.laneStore().item(lane: "e2c", id: sealed(1).id)
+        #expect(item.parts.map(\.name) == ["item.json", "item.p7m", "a00-00000.p7m", "a00-00001.p7m"])
+        #expect(try item.part("a00-00001.p7m") == [4, 5])
+        #expect(try database.attachment(claim: String(repeating: "0", count: 32), at: Self.now) == nil)
+    }
+
+    @Test(arguments: DatabaseEngine.available)
+    func whatIsNotNeededAnyLongerGoes(_ engine: DatabaseEngine) async throws {
+        let database = try database(engine)
+        let (sent, abandoned) = (try await attach(database), try await attach(database, "另一张.jpg"))
+        _ = try await database.store(sealed(1, [sent]), credentials: credentials(), handles: handles(1))
+        let tomorrow = Self.now.adding(seconds: 86_400)
+        #expect(try database.purge(at: Self.now.adding(seconds: 86_399)).abandoned == 0)
+        #expect(try database.purge(at: tomorrow).abandoned == 1)
+        #expect(try database.attachment(claim: abandoned.claim, at: Self.now) == nil)
+        // What the core has not acknowledged stays, however old it is.
+        #expect(try database.laneStore().item(lane: "e2c", id: sealed(1).id).parts.count == 4)
+    }
+
+    @Test func nothingOnDiskNamesReceiptOrCodeOrFile() async throws {
+        let (database, mine) = (try database(.sqlite), credentials())
+        let file = try await attach(database)
+        _ = try await database.store(
+            sealed(1, [file]), credentials: mine, handles: handles(7, ticket: database.newTicket()))
         for (name, bytes) in try folder.contents("") {
             let text = String(decoding: bytes, as: UTF8.self)
             #expect(!text.contains(mine.receipt.text) && !text.contains(mine.code.text), "\(name)")
+            #expect(!text.contains("照片") && !text.contains(file.claim), "\(name)")
         }
     }
 }

@@ -3,6 +3,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -17,13 +18,22 @@ NOW = "2026-09-01T09:00:00+08:00"
 
 
 def free_ports():
-    """A base port with two free ones after it."""
+    """A base port with five free ones after it, below those that the system gives to clients."""
+    import random
     while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            base = probe.getsockname()[1]
-        if base < 60000:
+        base = random.SystemRandom().randrange(10_000, 32_000)
+        probes = []
+        try:
+            for port in range(base, base + 6):
+                probe = socket.socket()
+                probes.append(probe)
+                probe.bind(("127.0.0.1", port))
             return base
+        except OSError:
+            continue
+        finally:
+            for probe in probes:
+                probe.close()
 
 
 class System:
@@ -35,6 +45,13 @@ class System:
         self.env = dict(os.environ, NOW=NOW, PORT_BASE=str(self.base), BIN=str(BIN))
         self.site = f"http://127.0.0.1:{self.base}"
         self.forms = f"http://127.0.0.1:{self.base + 1}"
+
+    def configure(self, **keys):
+        """Sets keys of formsapi's configuration."""
+        import json
+        path = self.folder / "edge/formsapi.yaml"
+        kept = [line for line in path.read_text().splitlines() if line.split(":")[0] not in keys]
+        path.write_text("\n".join([f"{key}: {json.dumps(value)}" for key, value in keys.items() if value is not None] + kept) + "\n")
 
     def call(self, *words):
         subprocess.run([ROOT / "Scripts" / "system", words[0], self.folder, *words[1:]], env=self.env, check=True, capture_output=True)
@@ -50,6 +67,45 @@ class System:
     def digest(self, form):
         import json
         return json.loads((self.folder / "site/public.runtime/current.json").read_text())[form]
+
+
+WIDE = {"client_burst": 1_000_000, "client_per_minute": 1_000_000, "per_second": 1_000_000, "lookups_per_minute": 1_000_000}
+
+
+class Service:
+    """One formsapi process."""
+
+    def __init__(self, system, *prefix, config="formsapi.yaml", address=None):
+        self.address = address or system.forms
+        self.log = open(system.folder / "formsapi.log", "ab")
+        self.process = subprocess.Popen(
+            [*prefix, BIN / "formsapi", "serve", "--config", system.folder / "edge" / config],
+            stdout=subprocess.DEVNULL, stderr=self.log)
+        if not wait_until(self.is_up):
+            self.process.kill()
+            raise RuntimeError("formsapi did not come up: " + (system.folder / "formsapi.log").read_text()[-2000:])
+
+    def is_up(self):
+        try:
+            return get(self.address + "/healthz")[0] == 200
+        except OSError:
+            return False
+
+    def stop(self, how=signal.SIGTERM):
+        self.process.send_signal(how)
+        self.process.wait(timeout=20)
+        self.log.close()
+
+
+def multipart(fields, files=(), boundary="xinmi-test-boundary"):
+    """Body and headers of a form with files: (name, file name, bytes) each."""
+    out = b""
+    for name, value in fields.items():
+        for one in value if isinstance(value, list) else [value]:
+            out += f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{one}\r\n'.encode()
+    for name, file_name, content in files:
+        out += f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"; filename="{file_name}"\r\nContent-Type: application/octet-stream\r\n\r\n'.encode() + content + b"\r\n"
+    return out + f"--{boundary}--\r\n".encode(), {"Content-Type": f"multipart/form-data; boundary={boundary}"}
 
 
 class NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -71,6 +127,19 @@ def post(url, fields, headers=None, raw=None):
         return answer.code, answer.headers, answer.read().decode()
 
 
+def call(method, url, body=None, headers=None):
+    """Status, headers and parsed body of a call to the JSON API."""
+    import json
+    data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+    kind = {} if data is None else {"Content-Type": "application/json"}
+    request = urllib.request.Request(url, data=data, headers={**kind, **(headers or {})}, method=method)
+    try:
+        with opener.open(request, timeout=60) as answer:
+            return answer.status, answer.headers, json.loads(answer.read() or b"null")
+    except urllib.error.HTTPError as answer:
+        return answer.code, answer.headers, json.loads(answer.read() or b"null")
+
+
 def get(url):
     try:
         with opener.open(url, timeout=30) as answer:
@@ -86,7 +155,7 @@ def inner(html, identity):
 
 def request_fields(system, number=0):
     return {
-        "_form": system.digest("hotline"), "_lang": "zh", "nature": "help", "subject": f"测试诉求第 {number} 号", "unit": "chaohua",
+        "_form": system.digest("hotline"), "_lang": "zh", "nature": "help", "subject": f"测试诉求第 {number} 号", "place.unit": "chaohua",
         "details": "这是一条测试用的诉求，内容没有意义。", "phone": "13800000000", "publish": "refuse",
     }
 

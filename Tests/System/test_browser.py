@@ -164,7 +164,7 @@ class BrowserTests(unittest.TestCase):
         self.assertIn('value="路灯不亮了"', browser.html("#f-subject"))
         browser.click("#f-nature-1")
         browser.type("#f-details", "村口的路灯三天没有亮了，老人晚上出门不方便。")
-        browser.choose("#f-unit", 3)
+        browser.choose("#f-place", 3)
         browser.type("#f-phone", "13800000000")
         browser.click("#f-publish")
         browser.click("form.form button[type=submit]")

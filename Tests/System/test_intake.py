@@ -7,29 +7,7 @@ import subprocess
 import threading
 import unittest
 
-from support import BIN, System, get, inner, post, request_fields, wait_until
-
-
-class Service:
-    """One formsapi process."""
-
-    def __init__(self, system, *prefix):
-        self.system = system
-        self.process = subprocess.Popen(
-            [*prefix, BIN / "formsapi", "serve", "--config", system.folder / "edge/formsapi.yaml"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        if not wait_until(self.is_up):
-            raise RuntimeError("formsapi did not come up")
-
-    def is_up(self):
-        try:
-            return get(self.system.forms + "/healthz")[0] == 200
-        except OSError:
-            return False
-
-    def stop(self, how=signal.SIGTERM):
-        self.process.send_signal(how)
-        self.process.wait(timeout=20)
+from support import WIDE, Service, System, get, inner, post, request_fields
 
 
 class IntakeTests(unittest.TestCase):
@@ -37,6 +15,7 @@ class IntakeTests(unittest.TestCase):
     def setUpClass(cls):
         cls.system = System()
         cls.system.call("prepare")
+        cls.system.configure(limits=WIDE)
 
     @classmethod
     def tearDownClass(cls):

@@ -1,5 +1,4 @@
 import Forms
-import GRDB
 import HTTPTypes
 import Hummingbird
 import Logging
@@ -20,6 +19,10 @@ struct DeskController: Sendable {
         router.get("/") { request, _ in await answer(request) { officer in try list(officer) } }
         router.get("/cases/:id") { request, context in
             await answer(request) { officer in try show(context.parameters.get("id") ?? "", officer) }
+        }
+        router.get("/cases/:id/files/:position") { request, context in
+            let (id, position) = (context.parameters.get("id") ?? "", context.parameters.get("position") ?? "")
+            return await answer(request) { officer in try attachment(id, position, officer) }
         }
         router.post("/cases/:id/:action") { request, context in await act(request, context) }
         router.get("/desk.css") { _, _ in
@@ -100,6 +103,9 @@ struct DeskController: Sendable {
         fields["due"] = .text(CaseDeadlines.text(deadline(file)))
         fields["receipt"] = .text(file.receipt)
         fields["answers"] = .list(answers(file))
+        let attachments = try attachments(file)
+        fields["hasAttachments"] = .flag(!attachments.isEmpty)
+        fields["attachments"] = .list(attachments)
         fields["internalNote"] = .optional(file.ticket?.internalNote)
         fields["reply"] = .optional(file.ticket?.reply)
         fields["decision"] = .optional(file.approval?.decision)
@@ -123,13 +129,48 @@ struct DeskController: Sendable {
         let fields = configuration.definition(file.form)?.fields ?? []
         return fields.compactMap { field in
             guard let answer = file.answers[field.id] else { return nil }
-            let given = answer.array?.compactMap(\.string) ?? [answer.string ?? ""]
-            let shown = given.map { value in
-                field.options.first { $0.value == value }?.label.text("zh")
-                    ?? (field.type == .declaration ? "是" : value)
-            }
-            return .fields(["label": .text(field.label.text("zh")), "value": .text(shown.joined(separator: "、"))])
+            var shown = field.text(answer, "zh")
+            if let position = answer["position"]?.string { shown += "（定位 \(position)：经度、纬度、误差米）" }
+            return .fields(["label": .text(field.label.text("zh")), "value": .text(shown)])
         }
+    }
+
+    private func attachments(_ file: DeskDatabase.CaseFile) throws -> [Value] {
+        let fields = configuration.definition(file.form)?.fields ?? []
+        return try database.attachments(of: file.id).map { entry in
+            .fields([
+                "caseID": .text(file.id), "position": .number(entry.position), "name": .text(entry.file.name),
+                "label": .text(fields.first { $0.id == entry.file.field }?.label.text("zh") ?? ""),
+                "size": .text("\(max(1, entry.file.bytes >> 10)) KB"), "type": .text(entry.file.type),
+            ])
+        }
+    }
+
+    /// A citizen's file, opened part by part as it is sent. It is saved, never shown in the desk's own pages.
+    private func attachment(_ id: String, _ position: String, _ officer: Officer) throws -> Response {
+        guard let file = try database.file(id), maySee(file, officer), let position = Int(position),
+            let entry = try database.attachments(of: id).first(where: { $0.position == position })
+        else { throw Missing() }
+        let database = database
+        let name = percentEncodedPath(entry.file.name.replacing("/", with: "_").replacing("'", with: "_"))
+        return Response(
+            status: .ok,
+            headers: [
+                .contentType: entry.file.type, .contentLength: String(entry.file.bytes), .cacheControl: "no-store",
+                .contentDisposition: "attachment; filename*=UTF-8''\(name)",
+                HTTPField.Name("X-Content-Type-Options")!: "nosniff",
+                HTTPField.Name("Content-Security-Policy")!: "default-src 'none'; sandbox",
+            ],
+            body: .init(contentLength: entry.file.bytes) { writer in
+                var number = 0
+                while let part = try await onBlockingThread({ [number] in
+                    try database.attachmentPart(of: id, position: position, number: number)
+                }) {
+                    try await writer.write(ByteBuffer(bytes: part))
+                    number += 1
+                }
+                try await writer.finish(nil)
+            })
     }
 
     private func task(_ task: ApprovalCase.Task, _ accepted: Instant?, _ today: CivilDate) -> Value {

@@ -2,14 +2,14 @@ import CMS
 import Ferry
 import Forms
 import Foundation
-import GRDB
 import LaneDatabase
 import PortalBase
+import SQL
 import Workflow
 
 /// The core's database: what citizens sent, what became of it, and both lanes' state.
 struct DeskDatabase: Sendable {
-    private let database: DatabasePool
+    private let database: any SQLDatabase
     private let desk: Identity
     private let configuration: Configuration
     private let random: @Sendable (Int) -> [UInt8]
@@ -17,51 +17,73 @@ struct DeskDatabase: Sendable {
     init(_ configuration: Configuration, random: @escaping @Sendable (Int) -> [UInt8]) throws {
         self.configuration = configuration
         self.random = random
-        database = try openDurableDatabase(configuration.database)
+        database = try openDatabase(configuration.database)
         desk = try Identity(path: configuration.deskOpen)
-        try Self.migrator.migrate(database)
+        try Self.migrations.run(on: database)
     }
 
-    private static var migrator: DatabaseMigrator {
-        var migrator = DatabaseMigrator()
-        migrator.registerMigration("1") { db in
-            try db.execute(
-                sql: """
-                    CREATE TABLE submission (
-                        id TEXT PRIMARY KEY, number INTEGER NOT NULL UNIQUE, kind TEXT NOT NULL, received INTEGER NOT NULL,
-                        imported INTEGER NOT NULL, form TEXT NOT NULL, receipt TEXT NOT NULL UNIQUE, lookup TEXT NOT NULL,
-                        status_key TEXT NOT NULL, auth_key TEXT NOT NULL, language TEXT NOT NULL, answers TEXT NOT NULL,
-                        version INTEGER NOT NULL DEFAULT 0);
-                    CREATE TABLE ticket (
-                        id TEXT PRIMARY KEY REFERENCES submission, state TEXT NOT NULL, department TEXT, note TEXT, reply TEXT);
-                    CREATE TABLE approval (
-                        id TEXT PRIMARY KEY REFERENCES submission, state TEXT NOT NULL, lead TEXT NOT NULL, accepted INTEGER, decision TEXT);
-                    CREATE TABLE task (
-                        id TEXT NOT NULL REFERENCES approval, position INTEGER NOT NULL, department TEXT NOT NULL, days INTEGER NOT NULL,
-                        working INTEGER NOT NULL, opinion TEXT NOT NULL, note TEXT, PRIMARY KEY (id, department));
-                    CREATE TABLE event (
-                        position INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, at INTEGER NOT NULL, officer TEXT NOT NULL,
-                        action TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL, note TEXT);
-                    CREATE TRIGGER event_no_update BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
-                    CREATE TRIGGER event_no_delete BEFORE DELETE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
-                    CREATE TABLE publication (
-                        id TEXT PRIMARY KEY REFERENCES ticket, number INTEGER NOT NULL, date TEXT NOT NULL, title TEXT NOT NULL,
-                        question TEXT NOT NULL, answer TEXT NOT NULL);
-                    CREATE TABLE status_out (id TEXT PRIMARY KEY, clear BLOB NOT NULL);
-                    CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL);
-                    """)
-            try LaneDatabase.createTables(db)
-        }
-        return migrator
-    }
+    private static let migrations = Migrations([
+        [
+            """
+            CREATE TABLE submission (
+                id TEXT PRIMARY KEY, number INTEGER NOT NULL UNIQUE, kind TEXT NOT NULL, received INTEGER NOT NULL,
+                imported INTEGER NOT NULL, form TEXT NOT NULL, receipt TEXT NOT NULL UNIQUE, lookup TEXT NOT NULL,
+                status_key TEXT NOT NULL, auth_key TEXT NOT NULL, language TEXT NOT NULL,
+                channel TEXT NOT NULL, answers TEXT NOT NULL,
+                version INTEGER NOT NULL DEFAULT 0)
+            """,
+            """
+            CREATE TABLE ticket (
+                id TEXT PRIMARY KEY REFERENCES submission, state TEXT NOT NULL, department TEXT, note TEXT, reply TEXT)
+            """,
+            """
+            CREATE TABLE approval (
+                id TEXT PRIMARY KEY REFERENCES submission, state TEXT NOT NULL, lead TEXT NOT NULL, accepted INTEGER, decision TEXT)
+            """,
+            """
+            CREATE TABLE task (
+                id TEXT NOT NULL REFERENCES approval, position INTEGER NOT NULL, department TEXT NOT NULL, days INTEGER NOT NULL,
+                working INTEGER NOT NULL, opinion TEXT NOT NULL, note TEXT, PRIMARY KEY (id, department))
+            """,
+            """
+            CREATE TABLE event (
+                position INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, at INTEGER NOT NULL, officer TEXT NOT NULL,
+                action TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL, note TEXT)
+            """,
+            """
+            CREATE TRIGGER event_no_update BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); END
+            """,
+            """
+            CREATE TRIGGER event_no_delete BEFORE DELETE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); END
+            """,
+            """
+            CREATE TABLE publication (
+                id TEXT PRIMARY KEY REFERENCES ticket, number INTEGER NOT NULL, date TEXT NOT NULL, title TEXT NOT NULL,
+                question TEXT NOT NULL, answer TEXT NOT NULL)
+            """,
+            """
+            CREATE TABLE attachment (
+                id TEXT NOT NULL REFERENCES submission, position INTEGER NOT NULL, field TEXT NOT NULL, name TEXT NOT NULL,
+                type TEXT NOT NULL, bytes INTEGER NOT NULL, digest TEXT NOT NULL, parts INTEGER NOT NULL,
+                PRIMARY KEY (id, position))
+            """,
+            // As they came, sealed: opened when an officer asks for the file.
+            """
+            CREATE TABLE attachment_part (
+                id TEXT NOT NULL, position INTEGER NOT NULL, number INTEGER NOT NULL, sealed BLOB NOT NULL,
+                PRIMARY KEY (id, position, number), FOREIGN KEY (id, position) REFERENCES attachment)
+            """,
+            "CREATE TABLE status_out (id TEXT PRIMARY KEY, clear BLOB NOT NULL)",
+            "CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL)",
+        ] + LaneDatabase.tables
+    ])
 
     /// A random key of this installation, made once: for the tokens in staff forms.
     func tokenKey() throws -> [UInt8] {
         try database.write { db in
             try db.execute(
-                sql: "INSERT INTO setting (name, value) VALUES ('token-key', ?) ON CONFLICT DO NOTHING",
-                arguments: [Data(random(32))])
-            return [UInt8](try Data.fetchOne(db, sql: "SELECT value FROM setting WHERE name = 'token-key'") ?? Data())
+                "INSERT INTO setting (name, value) VALUES ('token-key', ?) ON CONFLICT DO NOTHING", random(32))
+            return try db.value("SELECT value FROM setting WHERE name = 'token-key'") ?? []
         }
     }
 
@@ -70,14 +92,13 @@ struct DeskDatabase: Sendable {
     /// Every open case, and the closed ones among the newest, newest first.
     func list(closedAmong limit: Int = 500) throws -> [CaseFile] {
         try database.read { db in
-            try String.fetchAll(
-                db,
-                sql: """
-                    SELECT s.id FROM submission s LEFT JOIN ticket t USING (id) LEFT JOIN approval a USING (id)
-                    WHERE coalesce(t.state, a.state) NOT IN ('answered', 'released', 'granted', 'refused', 'notAccepted')
-                        OR s.number > (SELECT max(number) FROM submission) - ?
-                    ORDER BY s.number DESC
-                    """, arguments: [limit]
+            try db.column(
+                """
+                SELECT s.id FROM submission s LEFT JOIN ticket t USING (id) LEFT JOIN approval a USING (id)
+                WHERE coalesce(t.state, a.state) NOT IN ('answered', 'released', 'granted', 'refused', 'notAccepted')
+                    OR s.number > (SELECT max(number) FROM submission) - ?
+                ORDER BY s.number DESC
+                """, limit
             ).compactMap { try Self.file(db, $0) }
         }
     }
@@ -91,6 +112,7 @@ struct DeskDatabase: Sendable {
         let receipt: String
         let form: String
         let language: String
+        let channel: String
         let answers: [String: JSON]
         /// Counts changes: a page made from an older one is stale.
         let version: Int
@@ -119,40 +141,42 @@ struct DeskDatabase: Sendable {
         try database.read { try Self.file($0, id) }
     }
 
-    private static func file(_ db: Database, _ id: String) throws -> CaseFile? {
-        guard let row = try Row.fetchOne(db, sql: "SELECT * FROM submission WHERE id = ?", arguments: [id]) else {
+    private static func file(_ db: any SQLConnection, _ id: String) throws -> CaseFile? {
+        guard let row = try db.row("SELECT * FROM submission WHERE id = ?", id) else {
             return nil
         }
         // Written canonical by this program.
-        let answers = (try? JSON(parsing: Array((row["answers"] as String).utf8)))?.object ?? [:]
-        let events = try Row.fetchAll(db, sql: "SELECT * FROM event WHERE id = ? ORDER BY position", arguments: [id])
+        let answers = (try? JSON(parsing: Array((try row["answers"] as String).utf8)))?.object ?? [:]
+        let events = try db.rows("SELECT * FROM event WHERE id = ? ORDER BY position", id)
             .map {
                 Event(
-                    at: Instant(seconds: $0["at"]), officer: $0["officer"], action: $0["action"], before: $0["before"],
-                    after: $0["after"])
+                    at: Instant(seconds: try $0["at"]), officer: try $0["officer"], action: try $0["action"],
+                    before: try $0["before"], after: try $0["after"])
             }
         var file = CaseFile(
-            id: id, number: row["number"], kind: row["kind"], received: Instant(seconds: row["received"]),
-            receipt: row["receipt"],
-            form: row["form"], language: row["language"], answers: answers, version: row["version"], events: events,
-            lookup: row["lookup"], statusKey: row["status_key"])
-        if let ticket = try Row.fetchOne(db, sql: "SELECT * FROM ticket WHERE id = ?", arguments: [id]) {
+            id: id, number: try row["number"], kind: try row["kind"], received: Instant(seconds: try row["received"]),
+            receipt: try row["receipt"],
+            form: try row["form"], language: try row["language"], channel: try row["channel"], answers: answers,
+            version: try row["version"], events: events,
+            lookup: try row["lookup"], statusKey: try row["status_key"])
+        if let ticket = try db.row("SELECT * FROM ticket WHERE id = ?", id) {
             file.ticket = HotlineTicket(
-                state: HotlineTicket.State(rawValue: ticket["state"])!, department: ticket["department"],
-                internalNote: ticket["note"],
-                reply: ticket["reply"])
+                state: HotlineTicket.State(rawValue: try ticket["state"])!, department: try ticket["department"],
+                internalNote: try ticket["note"],
+                reply: try ticket["reply"])
         }
-        if let approval = try Row.fetchOne(db, sql: "SELECT * FROM approval WHERE id = ?", arguments: [id]) {
-            let tasks = try Row.fetchAll(db, sql: "SELECT * FROM task WHERE id = ? ORDER BY position", arguments: [id])
+        if let approval = try db.row("SELECT * FROM approval WHERE id = ?", id) {
+            let tasks = try db.rows("SELECT * FROM task WHERE id = ? ORDER BY position", id)
                 .map {
                     ApprovalCase.Task(
-                        department: $0["department"], limit: TimeLimit(days: $0["days"], working: $0["working"]),
-                        opinion: ApprovalCase.Opinion(rawValue: $0["opinion"])!, note: $0["note"])
+                        department: try $0["department"],
+                        limit: TimeLimit(days: try $0["days"], working: try $0["working"]),
+                        opinion: ApprovalCase.Opinion(rawValue: try $0["opinion"])!, note: try $0["note"])
                 }
             file.approval = ApprovalCase(
-                lead: approval["lead"], tasks: tasks, state: ApprovalCase.State(rawValue: approval["state"])!,
-                decision: approval["decision"])
-            file.accepted = (approval["accepted"] as Int?).map(Instant.init(seconds:))
+                lead: try approval["lead"], tasks: tasks, state: ApprovalCase.State(rawValue: try approval["state"])!,
+                decision: try approval["decision"])
+            file.accepted = (try approval["accepted"] as Int?).map(Instant.init(seconds:))
         }
         return file
     }
@@ -170,7 +194,7 @@ struct DeskDatabase: Sendable {
     ) throws -> CaseFile {
         try database.write { db in
             guard var file = try Self.file(db, id) else {
-                throw DatabaseError(resultCode: .SQLITE_NOTFOUND, message: "no case")
+                throw SQLError(.fault, "no case")
             }
             guard file.version == version else { throw StalePage() }
             let before = file.state
@@ -179,63 +203,77 @@ struct DeskDatabase: Sendable {
             try Self.write(db, file)
             if let page = file.publication {
                 try db.execute(
-                    sql:
-                        "INSERT INTO publication (id, number, date, title, question, answer) VALUES (?, ?, ?, ?, ?, ?)",
-                    arguments: [id, page.number, page.date.text, page.title, page.question, page.answer])
+                    "INSERT INTO publication (id, number, date, title, question, answer) VALUES (?, ?, ?, ?, ?, ?)", id,
+                    page.number, page.date.text, page.title, page.question, page.answer)
             }
             try db.execute(
-                sql: "INSERT INTO event (id, at, officer, action, before, after) VALUES (?, ?, ?, ?, ?, ?)",
-                arguments: [id, now.seconds, officer, action, before, after])
-            try db.execute(sql: "UPDATE submission SET version = version + 1 WHERE id = ?", arguments: [id])
+                "INSERT INTO event (id, at, officer, action, before, after) VALUES (?, ?, ?, ?, ?, ?)", id, now.seconds,
+                officer, action, before, after)
+            try db.execute("UPDATE submission SET version = version + 1 WHERE id = ?", id)
             if let status { try queue(db, status, file, version: file.version + 2) }
             return file
         }
     }
 
-    private static func write(_ db: Database, _ file: CaseFile) throws {
+    private static func write(_ db: any SQLConnection, _ file: CaseFile) throws {
         if let ticket = file.ticket {
             try db.execute(
-                sql: "UPDATE ticket SET state = ?, department = ?, note = ?, reply = ? WHERE id = ?",
-                arguments: [ticket.state.rawValue, ticket.department, ticket.internalNote, ticket.reply, file.id])
+                "UPDATE ticket SET state = ?, department = ?, note = ?, reply = ? WHERE id = ?", ticket.state.rawValue,
+                ticket.department, ticket.internalNote, ticket.reply, file.id)
         }
         if let approval = file.approval {
             try db.execute(
-                sql: "UPDATE approval SET state = ?, decision = ?, accepted = ? WHERE id = ?",
-                arguments: [approval.state.rawValue, approval.decision, file.accepted?.seconds, file.id])
+                "UPDATE approval SET state = ?, decision = ?, accepted = ? WHERE id = ?", approval.state.rawValue,
+                approval.decision, file.accepted?.seconds, file.id)
             for task in approval.tasks {
                 try db.execute(
-                    sql: "UPDATE task SET opinion = ?, note = ? WHERE id = ? AND department = ?",
-                    arguments: [task.opinion.rawValue, task.note, file.id, task.department])
+                    "UPDATE task SET opinion = ?, note = ? WHERE id = ? AND department = ?", task.opinion.rawValue,
+                    task.note, file.id, task.department)
             }
         }
     }
 
     /// Puts a status for the citizen into the lane to the edge, readable with receipt and code only.
-    private func queue(_ db: Database, _ status: CitizenStatus, _ file: CaseFile, version: Int) throws {
+    private func queue(_ db: any SQLConnection, _ status: CitizenStatus, _ file: CaseFile, version: Int) throws {
         guard let lookup = bytesFromHex(file.lookup), let key = bytesFromHex(file.statusKey) else { return }
         var plain = status.json.canonicalBytes
         // Steps of 4 KiB, so that the length tells little.
         plain += [UInt8](repeating: 0, count: (4096 - plain.count % 4096) % 4096)
         let box = try AEAD.seal(plain, key: key, nonce: random(12), associated: lookup + Array(String(version).utf8))
         let id = makeUUID(random(16))
-        let clear = JSON.object([
+        var fields: [String: JSON] = [
             "id": .string(id), "kind": .string("status"), "lookup": .string(file.lookup), "version": .integer(version),
             "open": .bool(status.isOpen), "box": .string(base64(box)),
+        ]
+        if let shown = publicPart(status, file) { fields["public"] = shown }
+        let clear = JSON.object(fields).canonicalBytes
+        try db.execute("INSERT INTO status_out (id, clear) VALUES (?, ?)", id, clear)
+        try LaneDatabase.enqueue(db, lane: Configuration.sendLane, item: id, bytes: clear.count)
+    }
+
+    /// What anybody may read of a request that came by GeoReport v2: its number, whether it is open, and when; never its
+    /// words, its place or its sender.
+    private func publicPart(_ status: CitizenStatus, _ file: CaseFile) -> JSON? {
+        guard file.channel == "open311", let mapping = configuration.definition(file.form)?.open311,
+            let service = file.answers[mapping.service]?.string
+        else { return nil }
+        return .object([
+            "service_request_id": .string(String(file.number)), "status": .string(status.isOpen ? "open" : "closed"),
+            "service_code": .string(service),
+            "requested_datetime": .string(file.received.rfc3339(in: .shanghai)),
+            "updated_datetime": .string(status.updated.rfc3339(in: .shanghai)),
         ])
-        try db.execute(
-            sql: "INSERT INTO status_out (id, clear) VALUES (?, ?)", arguments: [id, Data(clear.canonicalBytes)])
-        try LaneDatabase.enqueue(db, lane: Configuration.sendLane, item: id)
     }
 
     /// Writes every released answer's page that the overlay folder does not hold as it should. The table is the truth,
     /// so a process that died between commit and file is made good by the next call.
     func writeOverlay() throws {
         let pages = try database.read { db in
-            try Row.fetchAll(db, sql: "SELECT * FROM publication ORDER BY number").compactMap { row -> AnswerPage? in
-                guard let date = CivilDate(iso: row["date"] as String) else { return nil }
+            try db.rows("SELECT * FROM publication ORDER BY number").compactMap { row -> AnswerPage? in
+                guard let date = CivilDate(iso: try row["date"] as String) else { return nil }
                 return AnswerPage(
-                    number: row["number"], date: date, question: row["question"], answer: row["answer"],
-                    title: row["title"])
+                    number: try row["number"], date: date, question: try row["question"], answer: try row["answer"],
+                    title: try row["title"])
             }
         }
         for page in pages {
@@ -253,25 +291,18 @@ struct DeskDatabase: Sendable {
         LaneDatabase(
             database,
             load: { db, _, id in
-                guard
-                    let clear = try Data.fetchOne(db, sql: "SELECT clear FROM status_out WHERE id = ?", arguments: [id])
-                else {
-                    throw DatabaseError(resultCode: .SQLITE_NOTFOUND, message: "no status \(id)")
-                }
-                return FerryItem(kind: "status", id: id, parts: [.init(name: "item.json", bytes: [UInt8](clear))])
+                let clear: [UInt8]? = try db.value("SELECT clear FROM status_out WHERE id = ?", id)
+                guard let clear else { throw SQLError(.fault, "no status \(id)") }
+                return FerryItem(kind: "status", id: id, parts: [.init(name: "item.json", bytes: clear)])
             },
             apply: { db, item, now in try take(db, item, now) })
     }
 
     /// An arrived submission: opened, held against its clear part and its form, filed as a new case.
-    private func take(_ db: Database, _ item: FerryItem, _ now: Instant) throws {
+    private func take(_ db: any SQLConnection, _ item: FerryItem, _ now: Instant) throws {
         // The same item in another batch has its effect once.
-        if try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM submission WHERE id = ?)", arguments: [item.id])
-            == true
-        {
-            return
-        }
-        guard let sealed = item.part("item.p7m"), let clear = item.part("item.json"),
+        if try db.value("SELECT EXISTS (SELECT 1 FROM submission WHERE id = ?)", item.id) == true { return }
+        guard let sealed = try item.part("item.p7m"), let clear = try item.part("item.json"),
             let head = try? JSON(parsing: clear)
         else {
             throw LaneDatabase.RejectedItem(.schema)
@@ -285,47 +316,104 @@ struct DeskDatabase: Sendable {
         guard let definition = configuration.definition(payload.form) else {
             throw ConfigurationError(text: "no definition \(payload.form); publish the sites here first")
         }
-        guard case .success(let answers) = definition.validate(Self.input(payload.answers)),
-            answers.values == payload.answers
+        let files = payload.attachments.map(\.file)
+        guard case .success(let answers) = definition.validate(definition.input(of: payload.answers), files: files),
+            answers.values == payload.answers, answers.files == files
         else { throw LaneDatabase.RejectedItem(.schema) }
-        let isKnown = try Bool.fetchOne(
-            db, sql: "SELECT EXISTS (SELECT 1 FROM submission WHERE receipt = ?)", arguments: [payload.receipt])
+        let isKnown: Bool? = try db.value("SELECT EXISTS (SELECT 1 FROM submission WHERE receipt = ?)", payload.receipt)
         if isKnown == true { throw LaneDatabase.RejectedItem(.duplicate) }
-        let number = (try Int.fetchOne(db, sql: "SELECT max(number) FROM submission") ?? 0) + 1
+        let number = (try db.value("SELECT max(number) FROM submission") as Int? ?? 0) + 1
         try db.execute(
-            sql: """
-                INSERT INTO submission (id, number, kind, received, imported, form, receipt, lookup, status_key, auth_key, language, answers)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                """,
-            arguments: [
-                payload.id, number, payload.kind, payload.received.seconds, now.seconds, payload.form, payload.receipt,
-                payload.lookup,
-                payload.statusKey, payload.authKey, payload.language, JSON.object(payload.answers).canonicalText,
-            ])
+            """
+            INSERT INTO submission (id, number, kind, received, imported, form, receipt, lookup, status_key, auth_key, language,
+                channel, answers)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """, payload.id, number, payload.kind, payload.received.seconds, now.seconds, payload.form, payload.receipt,
+            payload.lookup,
+            payload.statusKey, payload.authKey, payload.language, payload.channel,
+            JSON.object(payload.answers).canonicalText)
+        try keep(payload.attachments, of: item, db)
         if payload.kind == "hotline" {
-            try db.execute(sql: "INSERT INTO ticket (id, state) VALUES (?, 'received')", arguments: [payload.id])
+            try db.execute("INSERT INTO ticket (id, state) VALUES (?, 'received')", payload.id)
         } else {
             guard let process = definition.process else { throw LaneDatabase.RejectedItem(.schema) }
             try db.execute(
-                sql: "INSERT INTO approval (id, state, lead) VALUES (?, 'submitted', ?)",
-                arguments: [payload.id, process.lead])
+                "INSERT INTO approval (id, state, lead) VALUES (?, 'submitted', ?)", payload.id, process.lead)
             for (position, branch) in process.branches.enumerated() {
                 try db.execute(
-                    sql:
-                        "INSERT INTO task (id, position, department, days, working, opinion) VALUES (?, ?, ?, ?, ?, 'pending')",
-                    arguments: [payload.id, position, branch.department, branch.limit.count, branch.limit.working])
+                    "INSERT INTO task (id, position, department, days, working, opinion) VALUES (?, ?, ?, ?, ?, 'pending')",
+                    payload.id, position, branch.department, branch.limit.count, branch.limit.working)
             }
         }
         try db.execute(
-            sql: "INSERT INTO event (id, at, officer, action, before, after) VALUES (?, ?, '摆渡', 'import', '', ?)",
-            arguments: [payload.id, now.seconds, payload.kind == "hotline" ? "received" : "submitted"])
+            "INSERT INTO event (id, at, officer, action, before, after) VALUES (?, ?, '摆渡', 'import', '', ?)",
+            payload.id, now.seconds, payload.kind == "hotline" ? "received" : "submitted")
         guard let file = try Self.file(db, payload.id) else { return }
         let status = CitizenStatus(state: .received, text: "", received: payload.received, due: nil, updated: now)
         try queue(db, status, file, version: 1)
     }
 
-    private static func input(_ answers: [String: JSON]) -> [String: [String]] {
-        answers.mapValues { value in value.array?.compactMap(\.string) ?? value.string.map { [$0] } ?? [] }
+    // MARK: Files
+
+    /// A citizen's file as officers see it in a list.
+    struct CaseAttachment: Sendable {
+        let position: Int
+        let file: AttachmentDescription
+    }
+
+    /// Files are opened once to see that they are what the payload says, and kept as they came.
+    private func keep(
+        _ attachments: [SubmissionPayload.SealedAttachment], of item: FerryItem, _ db: any SQLConnection
+    ) throws {
+        let listed = attachments.reduce(0) { $0 + $1.parts }
+        guard item.parts.count(where: { isAttachmentPart($0.name) }) == listed else {
+            throw LaneDatabase.RejectedItem(.schema)
+        }
+        for (position, attachment) in attachments.enumerated() {
+            let file = attachment.file
+            try db.execute(
+                """
+                INSERT INTO attachment (id, position, field, name, type, bytes, digest, parts) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                """, item.id, position, file.field, file.name, file.type, file.bytes, file.digest.hex, attachment.parts)
+            var bytes = 0
+            let digest = SHA256Stream()
+            for number in 0..<attachment.parts {
+                guard let sealed = try item.part(attachmentPartName(position, number)) else {
+                    throw LaneDatabase.RejectedItem(.schema)
+                }
+                let plain = try Envelope.open(sealed, with: desk)
+                if number == 0, AttachmentType(head: plain)?.mediaType != file.type {
+                    throw LaneDatabase.RejectedItem(.type)
+                }
+                bytes += plain.count
+                digest.append(plain)
+                try db.execute(
+                    "INSERT INTO attachment_part (id, position, number, sealed) VALUES (?, ?, ?, ?)", item.id, position,
+                    number, sealed)
+            }
+            guard bytes == file.bytes, digest.digest() == file.digest else { throw LaneDatabase.RejectedItem(.schema) }
+        }
+    }
+
+    func attachments(of id: String) throws -> [CaseAttachment] {
+        try database.read { db in
+            try db.rows("SELECT * FROM attachment WHERE id = ? ORDER BY position", id).map { row in
+                CaseAttachment(
+                    position: try row["position"],
+                    file: AttachmentDescription(
+                        field: try row["field"], name: try row["name"], type: try row["type"], bytes: try row["bytes"],
+                        digest: SHA256Digest(hex: try row["digest"]) ?? SHA256Digest(of: [])))
+            }
+        }
+    }
+
+    /// One part of a file, opened; nil after the last.
+    func attachmentPart(of id: String, position: Int, number: Int) throws -> [UInt8]? {
+        let sealed: [UInt8]? = try database.read { db in
+            try db.value(
+                "SELECT sealed FROM attachment_part WHERE id = ? AND position = ? AND number = ?", id, position, number)
+        }
+        return try sealed.map { try Envelope.open($0, with: desk) }
     }
 }
 

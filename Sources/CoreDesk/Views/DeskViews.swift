@@ -45,6 +45,7 @@ struct DeskViews: Sendable {
         <h1>{{number}} {{subject}}</h1>
         <p class="facts"><strong>{{state}}</strong> · 收到 {{received}} · 期限 {{due}} · 凭证号 {{receipt}}</p>
         <section><h2>内容</h2><dl>{{#answers}}<div><dt>{{label}}</dt><dd>{{value}}</dd></div>{{/answers}}</dl></section>
+        {{#hasAttachments}}<section><h2>材料</h2><ul>{{#attachments}}<li>{{label}}：<a href="/cases/{{caseID}}/files/{{position}}" download>{{name}}</a>（{{size}}，{{type}}）</li>{{/attachments}}</ul></section>{{/hasAttachments}}
 
         {{#hasTasks}}<section><h2>各部门意见</h2><table><thead><tr><th scope="col">部门</th><th scope="col">期限</th><th scope="col">意见</th><th scope="col">说明</th></tr></thead><tbody>
         {{#tasks}}

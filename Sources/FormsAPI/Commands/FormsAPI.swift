@@ -31,7 +31,7 @@ extension ConfigurationOption {
     /// The edge's database, and the station over it.
     func openStation() throws -> (Configuration, SubmissionDatabase, Station) {
         let configuration = try load()
-        let store = try SubmissionDatabase(path: configuration.database, random: systemRandomBytes)
+        let store = try SubmissionDatabase(location: configuration.database, random: systemRandomBytes)
         guard let ferry = configuration.ferry else { throw ValidationError("the configuration has no ferry part") }
         return (configuration, store, try ferry.edgeStation(store.laneStore()))
     }
@@ -56,7 +56,7 @@ struct Check: ParsableCommand {
         _ = try buildApplication(configuration)
         if let ferry = configuration.ferry {
             _ = try ferry.edgeStation(
-                SubmissionDatabase(path: configuration.database, random: systemRandomBytes).laneStore())
+                SubmissionDatabase(location: configuration.database, random: systemRandomBytes).laneStore())
         }
         print("ok")
     }
@@ -67,7 +67,7 @@ struct Migrate: ParsableCommand {
     @OptionGroup var configurationOption: ConfigurationOption
 
     func run() throws {
-        _ = try SubmissionDatabase(path: configurationOption.load().database, random: systemRandomBytes)
+        _ = try SubmissionDatabase(location: configurationOption.load().database, random: systemRandomBytes)
     }
 }
 
@@ -79,9 +79,14 @@ struct FerryOut: ParsableCommand {
     func run() throws {
         let (configuration, store, station) = try configurationOption.openStation()
         print(try station.runOut(at: configuration.now()).text)
-        let purged = try store.purgeDelivered()
-        if purged > 0 { print("purged \(purged)") }
+        try purge(store, configuration)
     }
+}
+
+/// What the core has acknowledged need not lie here any longer.
+private func purge(_ store: SubmissionDatabase, _ configuration: Configuration) throws {
+    let purged = try store.purge(at: configuration.now())
+    if purged.delivered > 0 { print("purged \(purged.delivered)") }
 }
 
 struct FerryIn: ParsableCommand {
@@ -90,9 +95,10 @@ struct FerryIn: ParsableCommand {
     @OptionGroup var configurationOption: ConfigurationOption
 
     func run() throws {
-        let (configuration, _, station) = try configurationOption.openStation()
+        let (configuration, store, station) = try configurationOption.openStation()
         let report = try station.runIn(at: configuration.now())
         print(report.text)
+        try purge(store, configuration)
         if !report.alarms.isEmpty { throw ExitCode(1) }
     }
 }

@@ -4,22 +4,26 @@ import NIOCore
 import PortalBase
 
 /// Why a request is refused: a status and a code for programs, a sentence for people.
-enum Refusal: String, Error, Sendable {
-    case malformed, unknownForm, tooLarge, mediaType, crossSite, badKey, keyReused, ticketGone, unavailable
+enum Refusal: String, Error, Sendable, CaseIterable {
+    case malformed, unknownForm, unknownField, tooLarge, tooSlow, mediaType, crossSite, badKey, keyReused, ticketGone,
+        tooMany, proofNeeded, unavailable, invalid, notFound, noPage, method
 
-    private var status: HTTPResponse.Status {
+    var status: HTTPResponse.Status {
         switch self {
-        case .malformed, .badKey: .badRequest
-        case .unknownForm, .ticketGone: .notFound
+        case .malformed, .badKey, .unknownField: .badRequest
+        case .unknownForm, .ticketGone, .notFound, .noPage: .notFound
+        case .method: .methodNotAllowed
         case .tooLarge: .contentTooLarge
+        case .tooSlow: .requestTimeout
         case .mediaType: .unsupportedMediaType
         case .crossSite: .forbidden
-        case .keyReused: .unprocessableContent
+        case .keyReused, .invalid: .unprocessableContent
+        case .tooMany, .proofNeeded: .tooManyRequests
         case .unavailable: .serviceUnavailable
         }
     }
 
-    private var text: Bilingual {
+    var text: Bilingual {
         switch self {
         case .malformed:
             Bilingual(
@@ -29,10 +33,15 @@ enum Refusal: String, Error, Sendable {
             Bilingual(
                 zh: "没有这个表单，或者它已经换了新版。请从网站上重新打开表单。",
                 en: "There is no such form, or it has been replaced. Open it again from the site.")
+        case .unknownField: Bilingual(zh: "表单里没有这个附件项。", en: "The form has no such field for files.")
         case .tooLarge:
             Bilingual(
-                zh: "提交的内容太大，没有保存。请缩短文字后再试。",
-                en: "What was sent is too large and was not saved. Shorten it and try again.")
+                zh: "提交的内容太大，没有保存。请缩短文字、减少或压缩文件后再试。",
+                en: "What was sent is too large and was not saved. Shorten it, or send fewer or smaller files.")
+        case .tooSlow:
+            Bilingual(
+                zh: "上传太慢，没有保存。请换一个网络，或减少文件后再试。",
+                en: "It arrived too slowly and was not saved. Try another connection, or fewer files.")
         case .mediaType:
             Bilingual(zh: "不支持这种提交方式。请使用网站上的表单。", en: "This way of sending is not supported. Use the form on the site.")
         case .crossSite:
@@ -48,22 +57,68 @@ enum Refusal: String, Error, Sendable {
                 en:
                     "This page has closed. Receipt and code are shown for fifteen minutes; what you wrote down remains good."
             )
+        case .tooMany:
+            Bilingual(
+                zh: "短时间内提交太多，没有保存。请过一会儿再试，急事请拨打 69812345。",
+                en:
+                    "Too much was sent in a short time; nothing was saved. Try again later, or call 69812345 if it is urgent."
+            )
+        case .proofNeeded:
+            Bilingual(
+                zh: "现在提交的人较多，您填写的内容还没有提交。请按页面上的说明再提交一次。",
+                en:
+                    "Many people are sending forms now, and yours has not been submitted yet. Follow the note and send it again."
+            )
         case .unavailable:
             Bilingual(
                 zh: "系统暂时无法保存，您的内容没有提交成功。请过几分钟再试，或拨打 69812345。",
                 en:
                     "The system cannot save at the moment; nothing was submitted. Try again in a few minutes or call 69812345."
             )
+        case .invalid: Bilingual(zh: "有几处需要修改。", en: "Some answers need correction.")
+        case .noPage: Bilingual(zh: "没有这个页面。请从网站首页重新进入。", en: "There is no such page. Start again from the home page.")
+        case .method: Bilingual(zh: "这个地址不支持这种请求方式。", en: "This address does not take this method.")
+        case .notFound:
+            Bilingual(zh: "没有找到。请核对凭证号和查询码。", en: "Nothing was found. Check receipt and code.")
         }
     }
 
+    /// Seconds after which trying again may help.
+    private var retryAfter: String? {
+        switch self {
+        case .unavailable: "120"
+        case .tooMany: "60"
+        case .proofNeeded: String(ProofOfWork.waiting)
+        default: nil
+        }
+    }
+
+    /// A page in the site's dress.
     func response(_ runtime: FormRuntime, language: String) -> Response {
         let title = say(language, "没有成功", "That did not work")
         let main =
             "<h1>\(title)</h1><div class=\"error-summary\" role=\"alert\" data-code=\"\(rawValue)\"><p>\(escapedHTML(text.text(language)))</p></div>"
-        var fields = headers([:], type: "text/html; charset=utf-8")
-        if self == .unavailable { fields[.retryAfter] = "120" }
         let html = runtime.page(language: language, title: title, main: main)
-        return Response(status: status, headers: fields, body: .init(byteBuffer: ByteBuffer(string: html)))
+        return Response(
+            status: status, headers: fields("text/html; charset=utf-8"),
+            body: .init(byteBuffer: ByteBuffer(string: html)))
+    }
+
+    /// RFC 9457.
+    func problem(_ more: [String: JSON] = [:]) -> Response {
+        let body = JSON.object(
+            [
+                "type": .string("about:blank"), "status": .integer(status.code), "code": .string(rawValue),
+                "title": .string(text.en), "detail": .string(text.zh),
+            ].merging(more) { $1 })
+        return Response(
+            status: status, headers: fields("application/problem+json"),
+            body: .init(byteBuffer: ByteBuffer(bytes: body.canonicalBytes)))
+    }
+
+    func fields(_ type: String) -> HTTPFields {
+        var fields = headers([:], type: type)
+        if let retryAfter { fields[.retryAfter] = retryAfter }
+        return fields
     }
 }

@@ -51,10 +51,23 @@ struct FormPages: Sendable {
             definition: definition, language: language, departments: departments(graph, language)
         ).guide()
         if let prefix = graph.variant.forms {
-            out += FormHTML(definition: definition, language: language, prefix: prefix).form()
+            out += FormHTML(
+                definition: definition, language: language, prefix: prefix, gazetteer: Self.gazetteer(graph)
+            ).form()
         }
         return Array(out.utf8)
     }
+
+    /// Villages from `Content/data/villages.csv` (columns `unit`, `name`), where the audience sees it.
+    private static func gazetteer(_ graph: SiteGraph) -> Gazetteer {
+        guard let table = graph.tables.first(where: { $0.name == "villages.csv" }), let unit = table.column("unit"),
+            let name = table.column("name")
+        else { return .empty }
+        return Gazetteer(table.rows.map { ($0[unit], $0[name]) })
+    }
+
+    /// What formsapi reads of it.
+    static func gazetteerBytes(_ graph: SiteGraph) -> [UInt8] { gazetteer(graph).json.canonicalBytes }
 
     /// Department names from `Content/data/departments.csv` (columns `key`, `zh`, `en`), where the tree has it.
     private func departments(_ graph: SiteGraph, _ language: String) -> [String: String] {

@@ -1,0 +1,316 @@
+import Forms
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import PortalBase
+import Submissions
+
+/// Open311 GeoReport v2 over the forms that name an `open311` mapping: services, requests, tokens. A request gets a token
+/// at once and the core's number later; nothing but what the core released is ever shown.
+struct Open311Controller: Sendable {
+    let services: EdgeServices
+
+    func addRoutes(to router: Router<EdgeContext>) {
+        let group = router.group("/open311/v2")
+        group.get(":name") { request, context in
+            await answer(context, "name") { format, name in
+                switch name {
+                case "services": return try serviceList(format, request)
+                case "requests": return try await requests(format)
+                default: throw Failure(.notFound, "not found")
+                }
+            }
+        }
+        group.get("services/:code") { request, context in
+            await answer(context, "code") { format, code in try service(format, code, request) }
+        }
+        group.post(":name") { request, context in
+            await answer(context, "name") { format, name in
+                guard name == "requests" else { throw Failure(.notFound, "not found") }
+                return try await submit(format, request, context)
+            }
+        }
+        group.get("tokens/:token") { _, context in
+            await answer(context, "token") { format, token in try await self.token(format, token) }
+        }
+        group.get("requests/:number") { _, context in
+            await answer(context, "number") { format, number in try await self.request(format, number) }
+        }
+    }
+
+    // MARK: Formats
+
+    private enum Format { case json, xml }
+
+    private struct Failure: Error {
+        let status: HTTPResponse.Status
+        let lines: [String]
+
+        init(_ status: HTTPResponse.Status, _ lines: String...) {
+            self.status = status
+            self.lines = lines
+        }
+
+        init(_ status: HTTPResponse.Status, lines: [String]) {
+            self.status = status
+            self.lines = lines
+        }
+    }
+
+    /// `name.json` or `name.xml`.
+    private func answer(
+        _ context: EdgeContext, _ parameter: String, _ make: (Format, String) async throws -> Response
+    ) async -> Response {
+        let text = context.parameters.get(parameter) ?? ""
+        let format: Format = text.hasSuffix(".json") ? .json : .xml
+        do {
+            guard text.hasSuffix(".json") || text.hasSuffix(".xml") else {
+                throw Failure(.notFound, "ask for .json or .xml")
+            }
+            return try await make(format, String(text.dropLast(format == .json ? 5 : 4)))
+        } catch let failure as Failure {
+            services.metrics.refused(failure.status == .notFound ? .notFound : .invalid)
+            return errors(format, failure.status, failure.lines)
+        } catch {
+            let refusal = services.refusal(error)
+            services.metrics.refused(refusal)
+            var response = errors(format, refusal.status, [refusal.text.en])
+            response.headers[.retryAfter] = refusal.fields("")[.retryAfter]
+            return response
+        }
+    }
+
+    private func errors(_ format: Format, _ status: HTTPResponse.Status, _ lines: [String]) -> Response {
+        list(
+            format, "errors", "error",
+            lines.map { [("code", .integer(status.code)), ("description", .string($0))] }, status: status)
+    }
+
+    private typealias Item = [(key: String, value: JSON)]
+
+    private func list(
+        _ format: Format, _ name: String, _ item: String, _ items: [Item], status: HTTPResponse.Status = .ok
+    ) -> Response {
+        switch format {
+        case .json:
+            return services.json(
+                status, .array(items.map { .object(Dictionary($0.map { ($0.key, $0.value) }) { first, _ in first }) }))
+        case .xml:
+            let inner = items.map { "<\(item)>\($0.map(Self.element).joined())</\(item)>" }.joined()
+            return xml(status, "<\(name)>\(inner)</\(name)>")
+        }
+    }
+
+    private func xml(_ status: HTTPResponse.Status, _ root: String) -> Response {
+        Response(
+            status: status, headers: headers([:], type: "text/xml; charset=utf-8"),
+            body: .init(byteBuffer: ByteBuffer(string: "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n\(root)\n")))
+    }
+
+    private static func element(_ key: String, _ value: JSON) -> String {
+        switch value {
+        case .array(let values):
+            let name = key == "attributes" ? "attribute" : "value"
+            return "<\(key)>\(values.map { element(name, $0) }.joined())</\(key)>"
+        case .object(let fields):
+            return "<\(key)>\(fields.sorted { $0.key < $1.key }.map(element).joined())</\(key)>"
+        case .string(let text): return "<\(key)>\(escapedXML(text))</\(key)>"
+        case .integer(let number): return "<\(key)>\(number)</\(key)>"
+        case .bool(let flag): return "<\(key)>\(flag)</\(key)>"
+        case .null: return "<\(key)/>"
+        }
+    }
+
+    private static func escapedXML(_ text: String) -> String {
+        // Validated answers hold no control characters but these.
+        escapedHTML(String(text.filter { $0 == "\n" || $0 == "\t" || !($0.asciiValue.map { $0 < 0x20 } ?? false) }))
+    }
+
+    // MARK: Services
+
+    private struct Offer {
+        let form: FormDefinition
+        let mapping: FormDefinition.Open311
+        let option: FormDefinition.Option
+    }
+
+    private func offers() -> [Offer] {
+        services.runtime.forms().flatMap { form -> [Offer] in
+            guard let mapping = form.open311, let field = form.fields.first(where: { $0.id == mapping.service }) else {
+                return []
+            }
+            return field.options.map { Offer(form: form, mapping: mapping, option: $0) }
+        }
+    }
+
+    private func offer(_ code: String) throws -> Offer {
+        guard let offer = offers().first(where: { $0.option.value == code }) else {
+            throw Failure(.notFound, "service_code \(code.count <= 40 ? code : "") was not found")
+        }
+        return offer
+    }
+
+    private func language(_ request: Request) -> String {
+        request.uri.queryParameters["locale"].map { $0.hasPrefix("en") } == true ? "en" : "zh"
+    }
+
+    private func serviceList(_ format: Format, _ request: Request) throws -> Response {
+        let language = language(request)
+        return list(
+            format, "services", "service",
+            offers().map { offer in
+                [
+                    ("service_code", .string(offer.option.value)),
+                    ("service_name", .string(offer.option.label.text(language))),
+                    ("description", .string(offer.form.title.text(language))), ("metadata", .bool(true)),
+                    ("type", .string("realtime")), ("keywords", .string("")),
+                    ("group", .string(offer.form.title.text(language))),
+                ]
+            })
+    }
+
+    private func service(_ format: Format, _ code: String, _ request: Request) throws -> Response {
+        let (offer, language) = (try offer(code), language(request))
+        var attributes: [JSON] = []
+        func add(_ code: String, _ type: String, _ required: Bool, _ label: String, _ options: [FormDefinition.Option])
+        {
+            attributes.append(
+                .object([
+                    "variable": .bool(true), "code": .string(code), "datatype": .string(type),
+                    "required": .bool(required), "datatype_description": .string(""),
+                    "order": .integer(attributes.count + 1), "description": .string(label),
+                    "values": .array(
+                        options.map {
+                            .object(["key": .string($0.value), "name": .string($0.label.text(language))])
+                        }),
+                ]))
+        }
+        for field in offer.form.fields {
+            let label = field.label.text(language)
+            if field.type == .address {
+                add("\(field.id).unit", "singlevaluelist", field.required, label, field.options)
+                add("\(field.id).village", "string", false, label, [])
+                continue
+            }
+            if offer.mapping.fields.contains(field.id) || field.type == .attachment { continue }
+            switch field.type {
+            case .single: add(field.id, "singlevaluelist", field.required, label, field.options)
+            case .multiple: add(field.id, "multivaluelist", field.required, label, field.options)
+            case .declaration:
+                add(field.id, "singlevaluelist", field.required, label, [.yes])
+            case .number: add(field.id, "number", field.required, label, [])
+            case .date: add(field.id, "datetime", field.required, label, [])
+            case .longtext: add(field.id, "text", field.required, label, [])
+            default: add(field.id, "string", field.required, label, [])
+            }
+        }
+        switch format {
+        case .json:
+            return services.json(
+                .ok, .object(["service_code": .string(code), "attributes": .array(attributes)]))
+        case .xml:
+            return xml(
+                .ok,
+                "<service_definition>\(Self.element("service_code", .string(code)))\(Self.element("attributes", .array(attributes)))</service_definition>"
+            )
+        }
+    }
+
+    // MARK: Requests
+
+    private func submit(_ format: Format, _ request: Request, _ context: EdgeContext) async throws -> Response {
+        let client = services.client(request, context)
+        guard case .pass = try await services.gate.check(.request, client: client) else { throw Refusal.tooMany }
+        let body = try await services.reader.read(request, form: nil)
+        func first(_ name: String) -> String? { body.fields[name]?.first }
+        guard let code = first("service_code") else { throw Failure(.badRequest, "service_code was not provided") }
+        let offer = try offer(code)
+        let input = try Self.input(body.fields, offer, first)
+        switch offer.form.validate(input) {
+        case .failure(let failure):
+            throw Failure(.badRequest, lines: failure.errors.map { "\($0.field): \($0.message.en)" })
+        case .success(let answers):
+            switch try await services.gate.check(.submission, client: client, proof: first("_proof")) {
+            case .pass: break
+            case .wait, .prove: throw Refusal.tooMany
+            }
+            let token = services.store.newTicket()
+            let outcome = try await services.intake.accept(
+                answers, files: [], form: offer.form,
+                .init(
+                    channel: .open311, idempotencyKey: request.headers[.idempotencyKey] ?? "open311:\(token)",
+                    open311Token: token))
+            guard case .accepted = outcome else { throw Refusal.keyReused }
+            services.metrics.submitted(KnownForm(offer.form), "stored")
+            return list(
+                format, "service_requests", "request",
+                [[("token", .string(token)), ("service_notice", .string(""))]], status: .created)
+        }
+    }
+
+    /// What GeoReport calls by its names, as this form's answers.
+    private static func input(
+        _ fields: [String: [String]], _ offer: Offer, _ first: (String) -> String?
+    ) throws -> [String: [String]] {
+        let mapping = offer.mapping
+        var input = [mapping.service: [offer.option.value]]
+        if let text = first("description") { input[mapping.description] = [text] }
+        if let field = mapping.phone, let text = first("phone") { input[field] = [text] }
+        if let field = mapping.email, let text = first("email") { input[field] = [text] }
+        let name = [first("last_name"), first("first_name")].compactMap { $0 }.filter { !$0.isEmpty }
+        if let field = mapping.name, !name.isEmpty { input[field] = [name.joined(separator: " ")] }
+        if let id = mapping.address, let field = offer.form.fields.first(where: { $0.id == id }) {
+            let place = field.type == .address ? "\(id).rest" : id
+            if let text = first("address_string") { input[place] = [text] }
+            if let lat = first("lat"), let long = first("long"), field.type == .address {
+                // How accurate it is, GeoReport does not say.
+                input["\(id).position"] = ["\(long),\(lat),0"]
+            }
+        }
+        for (key, values) in fields where key.hasPrefix("attribute[") {
+            let code = key.dropFirst("attribute[".count).prefix { $0 != "]" }
+            input[String(code)] = values
+        }
+        return input
+    }
+
+    private func token(_ format: Format, _ token: String) async throws -> Response {
+        let store = services.store
+        guard token.utf8.count == 32, let known = try await onBlockingThread({ try store.open311(token: token) }) else {
+            throw Failure(.notFound, "token was not found")
+        }
+        let number = known.shown?["service_request_id"]?.string
+        return list(
+            format, "service_requests", "request",
+            [[("service_request_id", .string(number ?? "")), ("token", .string(token))]])
+    }
+
+    private static let keys = [
+        "service_request_id", "status", "status_notes", "service_name", "service_code", "description",
+        "agency_responsible", "requested_datetime", "updated_datetime", "address",
+    ]
+
+    private func item(_ shown: JSON) -> Item {
+        var shown = shown.object ?? [:]
+        if let code = shown["service_code"]?.string,
+            let offer = offers().first(where: { $0.option.value == code })
+        {
+            shown["service_name"] = .string(offer.option.label.text("zh"))
+        }
+        return Self.keys.compactMap { key in shown[key].map { (key, $0) } }
+    }
+
+    private func request(_ format: Format, _ number: String) async throws -> Response {
+        let store = services.store
+        guard let shown = try await onBlockingThread({ try store.released(number: number) }) else {
+            throw Failure(.notFound, "service_request_id was not found")
+        }
+        return list(format, "service_requests", "request", [item(shown)])
+    }
+
+    private func requests(_ format: Format) async throws -> Response {
+        let store = services.store
+        let released = try await onBlockingThread { try store.released(limit: 1_000) }
+        return list(format, "service_requests", "request", released.map(item))
+    }
+}

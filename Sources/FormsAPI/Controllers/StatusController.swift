@@ -1,0 +1,126 @@
+import Forms
+import HTTPTypes
+import Hummingbird
+import PortalBase
+import Submissions
+
+/// Receipts and what became of a request: pages that only their citizen can open.
+struct StatusController: Sendable {
+    let services: EdgeServices
+
+    func addRoutes(to router: Router<EdgeContext>) {
+        let group = router.group(RouterPath(services.configuration.prefix))
+        group.get("receipts/:ticket") { request, context in await receipt(request, context) }
+        group.post("status") { request, context in await status(request, context) }
+        group.get("challenge") { _, _ in await challenge() }
+    }
+
+    private func refuse(_ error: any Error, _ language: String) -> Response {
+        let refusal = services.refusal(error)
+        services.metrics.refused(refusal)
+        return refusal.response(services.runtime, language: language)
+    }
+
+    /// A challenge for scripts, when a form must bring a proof.
+    private func challenge() async -> Response {
+        do {
+            let (proof, now) = (services.gate.proof, services.configuration.now())
+            return services.json(.ok, try await onBlockingThread { try proof.challenge(at: now) })
+        } catch {
+            return services.refusal(error).problem()
+        }
+    }
+
+    // MARK: Receipts
+
+    private func receipt(_ request: Request, _ context: EdgeContext) async -> Response {
+        let ticket = context.parameters.get("ticket") ?? ""
+        let language = request.uri.queryParameters["lang"] == "en" ? "en" : "zh"
+        do {
+            let (store, now) = (services.store, services.configuration.now())
+            guard ticket.utf8.count == 32,
+                let credentials = try await onBlockingThread({ try store.redeem(ticket: ticket, at: now) })
+            else { throw Refusal.ticketGone }
+            let main = Self.receiptHTML(credentials, services.configuration.prefix, language)
+            return services.page(.ok, language, title: say(language, "已收到", "Received"), main: main)
+        } catch {
+            return refuse(error, language)
+        }
+    }
+
+    private static func receiptHTML(_ credentials: SubmissionDatabase.Credentials, _ prefix: String, _ language: String)
+        -> String
+    {
+        let keep = say(
+            language, "<strong>请抄下或拍下这两行。</strong>查询码只在这里显示，十五分钟后本页失效；我们不保存查询码，也无法找回。办理期限从现在起算。",
+            "<strong>Write both down.</strong> The query code is shown here only, and this page closes in fifteen minutes; we do not keep the code and cannot recover it. Time limits run from now."
+        )
+        return """
+            <div class="receipt">
+            <h1>\(say(language, "已收到您的提交", "We have received it"))</h1>
+            <p>\(say(language, "凭证号", "Receipt"))<br><code id="receipt">\(credentials.receipt.text)</code></p>
+            <p>\(say(language, "查询码", "Query code"))<br><code id="code">\(credentials.code.grouped)</code></p>
+            <p>\(keep)</p>
+            <form method="post" action="\(prefix)/status"><input type="hidden" name="_lang" value="\(language)"><input type="hidden" name="receipt" value="\(credentials.receipt.text)"><input type="hidden" name="code" value="\(credentials.code.text)"><p><button type="submit">\(say(language, "查询进度", "Look it up"))</button></p></form>
+            </div>
+            """
+    }
+
+    // MARK: Status
+
+    private func status(_ request: Request, _ context: EdgeContext) async -> Response {
+        var language = "zh"
+        do {
+            let client = services.client(request, context)
+            guard case .pass = try await services.gate.check(.lookup, client: client) else { throw Refusal.tooMany }
+            let body = try await services.reader.read(request, form: nil)
+            language = body.language
+            let view = StatusView(store: services.store)
+            let (receipt, code) = (body.fields["receipt"]?.first ?? "", body.fields["code"]?.first ?? "")
+            let found = try await onBlockingThread { try view.find(receipt: receipt, code: code) }
+            return services.page(
+                .ok, language, title: say(language, "办理进度", "Your request"), main: Self.statusHTML(found, language))
+        } catch {
+            return refuse(error, language)
+        }
+    }
+
+    private static let states: [String: Bilingual] = [
+        "received": Bilingual(zh: "已收到，等待办理", en: "Received, waiting to be handled"),
+        "accepted": Bilingual(zh: "已受理，正在办理", en: "Accepted, being handled"),
+        "correction": Bilingual(zh: "需要补正", en: "Something is missing"),
+        "answered": Bilingual(zh: "已答复", en: "Answered"),
+        "granted": Bilingual(zh: "准予许可", en: "Granted"),
+        "refused": Bilingual(zh: "不予许可", en: "Refused"),
+        "notAccepted": Bilingual(zh: "不予受理", en: "Not accepted"),
+    ]
+
+    private static func statusHTML(_ found: StatusView.Found, _ language: String) -> String {
+        switch found {
+        case .nothing:
+            let text = say(
+                language, "没有找到。请核对凭证号和查询码：字母 O 与数字 0、字母 I 与数字 1 视为相同。",
+                "Nothing was found. Check receipt and code: O and 0, I and 1 count as the same.")
+            return "<h1>\(say(language, "没有找到", "Not found"))</h1><p id=\"state\">\(text)</p>"
+        case .received:
+            return
+                "<h1>\(say(language, "办理进度", "Your request"))</h1><div class=\"panel\"><p id=\"state\">\(states["received"]!.text(language))</p></div>"
+        case .answer(let json, _):
+            let state = states[json["state"]?.string ?? ""]?.text(language) ?? ""
+            var out =
+                "<h1>\(say(language, "办理进度", "Your request"))</h1><div class=\"panel\"><p id=\"state\"><strong>\(escapedHTML(state))</strong></p>"
+            if let text = json["text"]?.string, !text.isEmpty {
+                out += "<p id=\"answer\">\(escapedHTML(text).replacing("\n", with: "<br>"))</p>"
+            }
+            var rows = ""
+            for (key, label) in [
+                ("received", ("收到", "Received")), ("due", ("期限", "Due")), ("updated", ("更新", "Updated")),
+            ] {
+                if let date = json["dates"]?[key]?.string {
+                    rows += "<div><dt>\(say(language, label.0, label.1))</dt><dd>\(escapedHTML(date))</dd></div>"
+                }
+            }
+            return out + "<dl class=\"guide\">\(rows)</dl></div>"
+        }
+    }
+}

@@ -1,0 +1,37 @@
+import PortalBase
+
+/// Who may send a form now: limits first, and a proof where they ask for one.
+struct Gate: Sendable {
+    let limiter: RateLimiter
+    let proof: ProofOfWork
+    let now: @Sendable () -> Instant
+
+    enum Verdict: Sendable, Equatable {
+        case pass
+        /// The form is good; a proof must come with it.
+        case prove
+        case wait(Int)
+    }
+
+    private static let start = ContinuousClock.now
+
+    /// Seconds on a clock that only goes forward: a fixed or corrected time of day must not stop anybody.
+    private static var seconds: Double {
+        let passed = start.duration(to: .now).components
+        return Double(passed.seconds) + Double(passed.attoseconds) / 1e18
+    }
+
+    func check(_ kind: RateLimiter.Kind, client: [UInt8]?, proof given: String? = nil) async throws -> Verdict {
+        switch limiter.admit(kind, client: client, hasProof: false, now: Self.seconds) {
+        case .pass: return .pass
+        case .wait(let seconds): return .wait(seconds)
+        case .prove:
+            guard let given, !given.isEmpty else { return .prove }
+            let (proof, now) = (proof, now())
+            guard try await onBlockingThread({ try proof.accept(given, at: now) }) else { return .prove }
+            guard case .wait(let seconds) = limiter.admit(kind, client: client, hasProof: true, now: Self.seconds)
+            else { return .pass }
+            return .wait(seconds)
+        }
+    }
+}

@@ -1,0 +1,115 @@
+import Synchronization
+
+/// Token buckets by client, and one for all: how many forms somebody may send in a while.
+///
+/// Many citizens share one address (a village's line, an office, a mobile network), so a client that sends much is asked
+/// for a proof first, and refused only far beyond that.
+final class RateLimiter: Sendable {
+    struct Settings: Sendable, Equatable {
+        /// Forms and files that one client may send at once, and how many more each minute.
+        var clientBurst = 20
+        var clientPerMinute = 20
+        /// So many times as much with a proof for each.
+        var provenFactor = 10
+        /// Forms and files from all clients: beyond half of it everybody is asked for a proof.
+        var perSecond = 200
+        /// Look-ups of one client each minute: receipts cannot be guessed, and nobody should try.
+        var lookupsPerMinute = 30
+    }
+
+    enum Kind: Sendable {
+        /// A form that is to be stored.
+        case submission
+        /// Any posted form, before its body is read.
+        case request
+        /// Receipt and code.
+        case lookup
+    }
+
+    enum Verdict: Sendable, Equatable {
+        case pass
+        /// A proof is needed first.
+        case prove
+        /// Nothing helps but waiting so many seconds.
+        case wait(Int)
+    }
+
+    private struct Bucket {
+        var spent: Double
+        var at: Double
+    }
+
+    private struct State {
+        var submissions: [[UInt8]: Bucket] = [:]
+        /// Those that came with a proof are counted by themselves.
+        var proven: [[UInt8]: Bucket] = [:]
+        var requests: [[UInt8]: Bucket] = [:]
+        var lookups: [[UInt8]: Bucket] = [:]
+        var all = Bucket(spent: 0, at: 0)
+    }
+
+    /// So many clients are remembered; when there are more, those that were quiet longest are forgotten.
+    private static let maxClients = 50_000
+
+    private let settings: Settings
+    private let state = Mutex(State())
+
+    init(_ settings: Settings) {
+        self.settings = settings
+    }
+
+    /// - Parameters:
+    ///   - hasProof: whether a proof came with the request and holds.
+    ///   - now: seconds on a clock that only goes forward.
+    func admit(_ kind: Kind, client: [UInt8]?, hasProof: Bool, now: Double) -> Verdict {
+        let client = client ?? []
+        return state.withLock { state in
+            switch kind {
+            case .lookup:
+                let most = Double(settings.lookupsPerMinute)
+                return Self.take(&state.lookups, client, most: most, perSecond: most / 60, now) ? .pass : .wait(60)
+            case .request:
+                let most = Double(settings.clientBurst * settings.provenFactor)
+                let rate = Double(settings.clientPerMinute * settings.provenFactor) / 60
+                return Self.take(&state.requests, client, most: most, perSecond: rate, now) ? .pass : .wait(60)
+            case .submission: break
+            }
+            Self.leak(&state.all, Double(settings.perSecond), now)
+            if state.all.spent >= Double(settings.perSecond) { return .wait(5) }
+            if !hasProof, state.all.spent >= Double(settings.perSecond) / 2 { return .prove }
+            let (burst, rate) = (Double(settings.clientBurst), Double(settings.clientPerMinute) / 60)
+            let factor = Double(settings.provenFactor)
+            let hasRoom =
+                hasProof
+                ? Self.take(&state.proven, client, most: burst * factor, perSecond: rate * factor, now)
+                : Self.take(&state.submissions, client, most: burst, perSecond: rate, now)
+            guard hasRoom else { return hasProof ? .wait(60) : .prove }
+            state.all.spent += 1
+            return .pass
+        }
+    }
+
+    private static func leak(_ bucket: inout Bucket, _ perSecond: Double, _ now: Double) {
+        bucket.spent = max(0, bucket.spent - max(0, now - bucket.at) * perSecond)
+        bucket.at = now
+    }
+
+    /// Whether there was room; what is refused costs nothing more, so that waiting helps.
+    private static func take(
+        _ buckets: inout [[UInt8]: Bucket], _ client: [UInt8], most: Double, perSecond: Double, _ now: Double
+    ) -> Bool {
+        var bucket = buckets[client] ?? Bucket(spent: 0, at: now)
+        leak(&bucket, perSecond, now)
+        let hasRoom = bucket.spent + 1 <= most
+        if hasRoom { bucket.spent += 1 }
+        buckets[client] = bucket
+        forget(&buckets)
+        return hasRoom
+    }
+
+    private static func forget(_ buckets: inout [[UInt8]: Bucket]) {
+        guard buckets.count > maxClients else { return }
+        let newest = buckets.sorted { $0.value.at > $1.value.at }.prefix(maxClients / 2)
+        buckets = Dictionary(uniqueKeysWithValues: newest.map { ($0.key, $0.value) })
+    }
+}

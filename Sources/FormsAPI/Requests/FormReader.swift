@@ -1,0 +1,252 @@
+import Forms
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import PortalBase
+import Submissions
+
+/// What a browser sent: fields, and files that are sealed already.
+struct FormBody: Sendable {
+    /// Values by name; of files, nothing.
+    var fields: [String: [String]] = [:]
+    var files: [StoredAttachment] = []
+    /// What is wrong with files that were sent now.
+    var fileErrors: [FieldError] = []
+
+    var language: String {
+        let wanted = fields["_lang"]?.first ?? "zh"
+        return FormRuntime.languages.contains(wanted) ? wanted : "zh"
+    }
+
+    /// Answers alone.
+    var input: [String: [String]] { fields.filter { !FormDefinition.reservedNames.contains($0.key) } }
+}
+
+/// Reads posted forms: origin, type and size first, then the body as it comes.
+struct FormReader: Sendable {
+    let runtime: FormRuntime
+    let uploads: FileUpload.Services
+    let slots: UploadSlots
+    let metrics: Metrics
+    let maxBody: Int
+    let maxUpload: Int
+
+    /// Where a browser says where a request comes from, it must be this site: no form of another site reaches us.
+    func checkOrigin(_ request: Request) throws(Refusal) {
+        if let site = request.headers[.secFetchSite], site != "same-origin", site != "none" { throw .crossSite }
+        if let origin = request.headers[.origin], origin != "null" {
+            let host = request.headers[.xForwardedHost] ?? request.head.authority ?? ""
+            guard origin == "http://" + host || origin == "https://" + host else { throw .crossSite }
+        }
+    }
+
+    /// - Parameter form: id of the form in the address; nil for a page without files.
+    func read(_ request: Request, form: String?) async throws -> FormBody {
+        try checkOrigin(request)
+        let type = request.headers[.contentType] ?? ""
+        if let parser = MultipartParser(contentType: type), let form {
+            return try await readParts(request, parser, form)
+        }
+        let name = type.split(separator: ";").first.map { $0.trimmingPrefix(" ").lowercased() } ?? ""
+        guard name == "application/x-www-form-urlencoded" else { throw Refusal.mediaType }
+        let bytes = try await collect(request, limit: maxBody)
+        guard let body = URLEncodedBody(bytes) else { throw Refusal.malformed }
+        return FormBody(fields: body.fields)
+    }
+
+    /// The whole of a small body.
+    func collect(_ request: Request, limit: Int) async throws -> [UInt8] {
+        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limit { throw Refusal.tooLarge }
+        var bytes: [UInt8] = []
+        var pace = Pace()
+        var pieces = request.body.makeAsyncIterator()
+        while let piece = try await next(&pieces, &pace) {
+            guard bytes.count + piece.readableBytes <= limit else { throw Refusal.tooLarge }
+            bytes += piece.readableBytesView
+        }
+        return bytes
+    }
+
+    /// The next piece of a body; a connection that breaks is the client's matter.
+    private func next(_ pieces: inout RequestBody.AsyncIterator, _ pace: inout Pace) async throws(Refusal)
+        -> ByteBuffer?
+    {
+        do {
+            guard let piece = try await pieces.next() else { return nil }
+            try pace.count(piece.readableBytes)
+            return piece
+        } catch let refusal as Refusal {
+            throw refusal
+        } catch {
+            throw .malformed
+        }
+    }
+
+    /// The body as one file. Throws a `FieldError` for one that the form does not take.
+    func readFile(_ request: Request, field: FormDefinition.Field, name: String) async throws -> StoredAttachment {
+        await slots.take()
+        do {
+            let file = try await receiveFile(request, field, name)
+            metrics.file("stored")
+            await slots.give()
+            return file
+        } catch {
+            if let error = error as? FieldError { metrics.file(error.code.rawValue) }
+            await slots.give()
+            throw error
+        }
+    }
+
+    private func receiveFile(_ request: Request, _ field: FormDefinition.Field, _ name: String) async throws
+        -> StoredAttachment
+    {
+        var upload = try await FileUpload(uploads, field: field, rule: field.files!, name: name)
+        var pace = Pace()
+        var pieces = request.body.makeAsyncIterator()
+        do {
+            while let piece = try await next(&pieces, &pace) { try await upload.append(Array(piece.readableBytesView)) }
+        } catch {
+            try? await upload.discard()  // What stays is swept after a day.
+            throw error
+        }
+        return try await upload.finish()
+    }
+
+    private func readParts(_ request: Request, _ parser: MultipartParser, _ form: String) async throws -> FormBody {
+        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > maxUpload {
+            throw Refusal.tooLarge
+        }
+        await slots.take()
+        do {
+            let body = try await receiveParts(request, parser, form)
+            await slots.give()
+            return body
+        } catch {
+            await slots.give()
+            throw error
+        }
+    }
+
+    /// The part that is being read.
+    private enum Current {
+        case none
+        case field(name: String, value: [UInt8])
+        /// A file that was chosen, before its first byte: browsers send an empty one for an empty input.
+        case announced(FormDefinition.Field, name: String)
+        case file(FormDefinition.Field)
+        /// What comes is not wanted.
+        case skipped
+    }
+
+    private func receiveParts(
+        _ request: Request, _ first: MultipartParser, _ form: String
+    ) async throws -> FormBody {
+        var (parser, body, total, texts) = (first, FormBody(), 0, 0)
+        var current = Current.none
+        var upload: FileUpload?
+        var pace = Pace()
+        var pieces = request.body.makeAsyncIterator()
+        do {
+            while let piece = try await next(&pieces, &pace) {
+                total += piece.readableBytes
+                guard total <= maxUpload else { throw Refusal.tooLarge }
+                for event in try parser.feed(piece.readableBytesView) {
+                    switch event {
+                    case .begin(let part): current = try begin(part, body, form)
+                    case .data(let bytes):
+                        switch current {
+                        case .field(let name, var value):
+                            texts += bytes.count
+                            guard texts <= maxBody else { throw Refusal.tooLarge }
+                            value += bytes
+                            current = .field(name: name, value: value)
+                        case .announced(let field, let name):
+                            current = try await add(bytes, field, startingAs: name, &upload, &body)
+                        case .file(let field):
+                            current = try await add(bytes, field, startingAs: nil, &upload, &body)
+                        case .none, .skipped: continue
+                        }
+                    case .end:
+                        try await end(current, &upload, &body)
+                        current = .none
+                    }
+                }
+            }
+            guard parser.isComplete else { throw Refusal.malformed }
+        } catch {
+            try? await upload?.discard()  // What stays is swept after a day.
+            switch error {
+            case MultipartParser.Problem.tooManyParts: throw Refusal.tooLarge
+            case MultipartParser.Problem.malformed: throw Refusal.malformed
+            default: throw error
+            }
+        }
+        return body
+    }
+
+    /// Takes a piece of a file; one that the form does not take is skipped from here on.
+    private func add(
+        _ bytes: [UInt8], _ field: FormDefinition.Field, startingAs name: String?, _ upload: inout FileUpload?,
+        _ body: inout FormBody
+    ) async throws -> Current {
+        do {
+            if let name { upload = try await FileUpload(uploads, field: field, rule: field.files!, name: name) }
+            try await upload!.append(bytes)
+            return .file(field)
+        } catch let error as FieldError {
+            metrics.file(error.code.rawValue)
+            body.fileErrors.append(error)
+            try await upload?.discard()
+            upload = nil
+            return .skipped
+        }
+    }
+
+    private func begin(_ part: MultipartParser.Part, _ body: FormBody, _ form: String) throws -> Current {
+        guard let fileName = part.fileName else { return .field(name: part.name, value: []) }
+        // Which definition the form was drawn from is its first field.
+        guard let definition = runtime.definition(form, digest: body.fields["_form"]?.first) else {
+            throw Refusal.unknownForm
+        }
+        guard let field = definition.fields.first(where: { $0.id == part.name && $0.files != nil }) else {
+            throw Refusal.malformed
+        }
+        return .announced(field, name: fileName)
+    }
+
+    private func end(_ current: Current, _ upload: inout FileUpload?, _ body: inout FormBody) async throws {
+        switch current {
+        case .field(let name, let value):
+            guard let text = String(validating: value, as: UTF8.self) else { throw Refusal.malformed }
+            body.fields[name, default: []].append(text)
+        case .announced(let field, let name):
+            if !name.isEmpty { body.fileErrors.append(field.fileEmptyError) }
+        case .file:
+            do {
+                body.files.append(try await upload!.finish())
+                metrics.file("stored")
+            } catch let error as FieldError {
+                metrics.file(error.code.rawValue)
+                body.fileErrors.append(error)
+            }
+            upload = nil
+        case .none, .skipped: return
+        }
+    }
+}
+
+/// Holds a client to a least speed, so that nobody keeps a place by sending a byte a minute.
+private struct Pace {
+    private static let grace = 30.0
+    private static let bytesPerSecond = 1_000.0
+
+    private let start = ContinuousClock.now
+    private var bytes = 0
+
+    mutating func count(_ more: Int) throws(Refusal) {
+        bytes += more
+        let elapsed = start.duration(to: .now)
+        let seconds = Double(elapsed.components.seconds)
+        if seconds > Self.grace, Double(bytes) < (seconds - Self.grace) * Self.bytesPerSecond { throw .tooSlow }
+    }
+}

@@ -1,0 +1,153 @@
+import CMS
+import Forms
+import Foundation
+import PortalBase
+import Submissions
+
+/// A citizen's file on its way in: checked, scanned and sealed piece by piece, so that memory holds one part of it and no
+/// disk ever holds it readable.
+struct FileUpload {
+    /// What uploads need.
+    struct Services: Sendable {
+        let store: SubmissionDatabase
+        let recipients: [Certificate]
+        /// Nil where no scanner is configured.
+        let scanner: ClamScanner.Address?
+        let now: @Sendable () -> Instant
+    }
+
+    private let services: Services
+    private let field: FormDefinition.Field
+    private let rule: FormDefinition.FileRule
+    private let name: String
+    private let scanner: ClamScanner?
+    private var id: String?
+    private var type: AttachmentType?
+    private var pending: [UInt8] = []
+    private var parts = 0
+    private var bytes = 0
+    private let digest = SHA256Stream()
+    private var active = ActiveContent()
+
+    /// - Parameter name: as the client gave it.
+    init(_ services: Services, field: FormDefinition.Field, rule: FormDefinition.FileRule, name: String) async throws {
+        self.services = services
+        self.field = field
+        self.rule = rule
+        self.name = Self.displayName(name)
+        if let address = services.scanner {
+            guard let scanner = try await onBlockingThread({ ClamScanner(address) }) else {
+                throw field.fileUncheckedError
+            }
+            self.scanner = scanner
+        } else {
+            scanner = nil
+        }
+    }
+
+    /// Throws a `FieldError` for a file that the form does not take.
+    mutating func append(_ piece: [UInt8]) async throws {
+        bytes += piece.count
+        guard bytes <= rule.maxBytes else { throw field.fileSizeError }
+        pending += piece
+        digest.append(piece)
+        if type == nil, pending.count >= AttachmentType.headBytes { try checkType() }
+        guard !active.feed(piece) else { throw field.fileUnsafeError }
+        if let scanner { try await onBlockingThread { scanner.feed(piece) } }
+        while pending.count >= StoredAttachment.partBytes {
+            let part = Array(pending[..<StoredAttachment.partBytes])
+            pending.removeFirst(StoredAttachment.partBytes)
+            try await seal(part)
+        }
+    }
+
+    /// Ends the file; what is not clean is taken back.
+    ///
+    /// - Returns: the file with its claim.
+    mutating func finish() async throws -> StoredAttachment {
+        do {
+            return try await complete()
+        } catch {
+            try await discard()
+            throw error
+        }
+    }
+
+    private mutating func complete() async throws -> StoredAttachment {
+        guard bytes > 0 else { throw field.fileEmptyError }
+        if type == nil { try checkType() }
+        if let scanner {
+            switch try await onBlockingThread({ scanner.verdict() }) {
+            case .clean: break
+            case .infected: throw field.fileUnsafeError
+            case .unknown: throw field.fileUncheckedError
+            }
+        }
+        if !pending.isEmpty { try await seal(pending) }
+        let (id, name, type, bytes, store) = (id!, name, type!.mediaType, bytes, services.store)
+        let claim = try await store.finish(
+            id, AttachmentDescription(field: field.id, name: name, type: type, bytes: bytes, digest: digest.digest()))
+        let now = services.now()
+        guard let attachment = try await onBlockingThread({ try store.attachment(claim: claim, at: now) }) else {
+            throw field.fileGoneError
+        }
+        return attachment
+    }
+
+    /// Takes back what was stored of it.
+    func discard() async throws {
+        if let id { try await services.store.discard(id) }
+    }
+
+    private mutating func checkType() throws {
+        guard let told = AttachmentType(head: pending), rule.types.contains(told),
+            told.endings.contains(where: { name.lowercased().hasSuffix($0) })
+        else { throw field.fileTypeError }
+        type = told
+        active.isPDF = told == .pdf
+        guard !active.feed(pending) else { throw field.fileUnsafeError }
+    }
+
+    private mutating func seal(_ plain: [UInt8]) async throws {
+        if id == nil { id = try await services.store.beginAttachment(at: services.now()) }
+        let recipients = services.recipients
+        let sealed = try await onBlockingThread { try Envelope.seal(plain, for: recipients) }
+        try await services.store.add(part: parts, sealed, to: id!)
+        parts += 1
+    }
+
+    /// Without what could mislead whoever reads it in a list, and not too long.
+    static func displayName(_ name: String) -> String {
+        let clean = name.precomposedStringWithCanonicalMapping.unicodeScalars.filter { scalar in
+            scalar.properties.generalCategory != .control && scalar.properties.generalCategory != .format
+        }
+        let text = String(String.UnicodeScalarView(clean))
+        guard text.count > 100 else { return text }
+        let ending = text.lastIndex(of: ".").map { text[$0...].suffix(10) } ?? ""
+        return text.prefix(90) + "…" + ending
+    }
+}
+
+/// Finds what makes a PDF act by itself: scripts, programs to start, files inside. The scanner looks deeper; this holds
+/// where there is none.
+private struct ActiveContent {
+    var isPDF = false
+    private var tail: [UInt8] = []
+    private static let words = ["/JavaScript", "/Launch", "/EmbeddedFile", "/RichMedia"].map { Array($0.utf8) }
+    private static let longest = 13
+
+    /// Whether it was found.
+    mutating func feed(_ piece: [UInt8]) -> Bool {
+        guard isPDF else { return false }
+        let bytes = tail + piece
+        tail = Array(bytes.suffix(Self.longest - 1))
+        return Self.words.contains { word in
+            var rest = bytes[...]
+            while let slash = rest.firstIndex(of: UInt8(ascii: "/")) {
+                if rest[slash...].starts(with: word) { return true }
+                rest = rest[(slash + 1)...]
+            }
+            return false
+        }
+    }
+}

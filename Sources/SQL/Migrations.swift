@@ -1,0 +1,29 @@
+/// Steps of a schema: the first statement list is version 1.
+package struct Migrations: Sendable {
+    private let steps: [[String]]
+
+    package init(_ steps: [[String]]) {
+        self.steps = steps
+    }
+
+    /// Brings the database to the newest version, in one transaction. Several processes may do so at once.
+    ///
+    /// Throws `fault` for a database that a newer program wrote.
+    package func run(on database: some SQLDatabase) throws {
+        try database.write { db in
+            try db.execute(
+                database.schema("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY)"))
+            // Whoever comes second waits here until the first is done.
+            try db.execute("INSERT INTO schema_version (version) VALUES (0) ON CONFLICT DO NOTHING")
+            try db.execute("UPDATE schema_version SET version = version WHERE version = 0")
+            let known: Int = try db.value("SELECT max(version) FROM schema_version") ?? 0
+            guard known <= steps.count else {
+                throw SQLError(.fault, "the database is of version \(known), this program knows \(steps.count)")
+            }
+            for (number, statements) in steps.enumerated().dropFirst(known) {
+                for statement in statements { try db.execute(database.schema(statement)) }
+                try db.execute("INSERT INTO schema_version (version) VALUES (?)", number + 1)
+            }
+        }
+    }
+}

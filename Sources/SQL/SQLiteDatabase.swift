@@ -1,0 +1,123 @@
+import Foundation
+import GRDB
+
+/// SQLite in a file: write-ahead log, `synchronous = FULL`, foreign keys.
+package final class SQLiteDatabase: SQLDatabase {
+    private let pool: any DatabaseWriter
+    private let committer = GroupCommitter()
+
+    /// GRDB sets `synchronous` itself while it opens a pool, so the pragma is set on the open writer and read back.
+    package init(path: String, isReadOnly: Bool = false) throws {
+        var configuration = Configuration()
+        configuration.readonly = isReadOnly
+        configuration.busyMode = .timeout(5)
+        configuration.foreignKeysEnabled = true
+        do {
+            if isReadOnly {
+                pool = try DatabaseQueue(path: path, configuration: configuration)
+                return
+            }
+            pool = try DatabasePool(path: path, configuration: configuration)
+            let level = try pool.writeWithoutTransaction { db -> Int in
+                try db.execute(sql: "PRAGMA synchronous = FULL")
+                return try Int.fetchOne(db, sql: "PRAGMA synchronous") ?? 0
+            }
+            guard level == 2 else { throw SQLError(.fault, "synchronous is \(level), not FULL") }
+        } catch let error as DatabaseError {
+            throw error.asSQLError
+        }
+    }
+
+    package func read<T: Sendable>(_ body: (any SQLConnection) throws -> T) throws -> T {
+        try translating { try pool.read { try body(SQLiteConnection($0)) } }
+    }
+
+    package func write<T: Sendable>(_ body: (any SQLConnection) throws -> T) throws -> T {
+        try translating { try pool.write { try body(SQLiteConnection($0)) } }
+    }
+
+    package func commit<T: Sendable>(_ body: @escaping @Sendable (any SQLConnection) throws -> T) async throws -> T {
+        try await committer.commit(in: self, body)
+    }
+
+    package func schema(_ statement: String) -> String { statement }
+
+    private func translating<T>(_ body: () throws -> T) throws -> T {
+        do { return try body() } catch let error as DatabaseError { throw error.asSQLError }
+    }
+}
+
+private final class SQLiteConnection: SQLConnection {
+    private let db: Database
+
+    init(_ db: Database) {
+        self.db = db
+    }
+
+    var isInTransaction: Bool { db.isInsideTransaction }
+
+    func execute(_ statement: String, values: [SQLValue]) throws(SQLError) -> Int {
+        try translating {
+            try db.cachedStatement(sql: statement).execute(arguments: arguments(values))
+            return db.changesCount
+        }
+    }
+
+    func rows(_ query: String, values: [SQLValue]) throws(SQLError) -> [SQLRow] {
+        try translating {
+            let statement = try db.cachedStatement(sql: query)
+            let columns = statement.columnNames
+            return try Row.fetchAll(statement, arguments: arguments(values)).map { row in
+                SQLRow(columns: columns, values: row.databaseValues.map(SQLValue.init))
+            }
+        }
+    }
+
+    private func arguments(_ values: [SQLValue]) -> StatementArguments {
+        StatementArguments(
+            values.map { value -> (any DatabaseValueConvertible)? in
+                switch value {
+                case .null: nil
+                case .integer(let number): number
+                case .text(let text): text
+                case .blob(let bytes): Data(bytes)
+                }
+            })
+    }
+
+    private func translating<T>(_ body: () throws -> T) throws(SQLError) -> T {
+        do {
+            return try body()
+        } catch let error as DatabaseError {
+            throw error.asSQLError
+        } catch {
+            throw SQLError(.fault, "\(type(of: error))")
+        }
+    }
+}
+
+extension SQLValue {
+    fileprivate init(_ value: DatabaseValue) {
+        switch value.storage {
+        case .null: self = .null
+        case .int64(let number): self = .integer(Int(number))
+        case .double(let number): self = .text("\(number)")
+        case .string(let text): self = .text(text)
+        case .blob(let data): self = .blob([UInt8](data))
+        }
+    }
+}
+
+extension DatabaseError {
+    fileprivate var asSQLError: SQLError {
+        let code: SQLError.Code =
+            switch resultCode {
+            case .SQLITE_BUSY, .SQLITE_LOCKED: .busy
+            case .SQLITE_FULL: .full
+            case .SQLITE_CONSTRAINT: .constraint
+            case .SQLITE_IOERR, .SQLITE_CANTOPEN, .SQLITE_READONLY, .SQLITE_CORRUPT, .SQLITE_NOTADB: .unavailable
+            default: .fault
+            }
+        return SQLError(code, "\(extendedResultCode)\(sql.map { " in: \($0)" } ?? "")")
+    }
+}
