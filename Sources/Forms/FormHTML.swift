@@ -85,9 +85,11 @@ package struct FormHTML: Sendable {
         for (claim, file) in filled.files where others.contains(where: { $0.id == file.field }) {
             out += "<input type=\"hidden\" name=\"\(escapedHTML(file.field))\" value=\"\(escapedHTML(claim))\">\n"
         }
-        let place = definition.pages.firstIndex { $0.id == name }.map { $0 + 1 }
+        // Pages that are not asked, as far as that is known by now, are not counted.
+        let wanted = definition.pages.filter { $0.id == name || definition.isAsked($0.when, filled.values) }
+        let place = wanted.firstIndex { $0.id == name }.map { $0 + 1 }
         if let place {
-            let count = definition.pages.count
+            let count = wanted.count
             out += "<p class=\"step\">\(say("第 \(place) 步，共 \(count) 步", "Step \(place) of \(count)"))</p>\n"
         }
         // The first button is what the Enter key presses.
@@ -172,11 +174,18 @@ package struct FormHTML: Sendable {
         var attributes = described.isEmpty ? "" : " aria-describedby=\"\(described.joined(separator: " "))\""
         if error != nil { attributes += " aria-invalid=\"true\"" }
         if field.required { attributes += " required" }
+        // A script may check while somebody types; what it says is what the server would say.
+        if let error = field.formatError {
+            attributes +=
+                " data-check=\"\(field.type.rawValue)\" data-error=\"\(escapedHTML(error.message.text(language)))\""
+        }
         if let autocomplete = field.autocomplete { attributes += " autocomplete=\"\(escapedHTML(autocomplete))\"" }
         let optional = field.required ? "" : " <span class=\"optional\">\(say("（选填）", "(optional)"))</span>"
         let label = escapedHTML(field.label.text(language)) + optional
         let value = escapedHTML(values.first ?? "")
-        var out = "<div class=\"field\(error == nil ? "" : " has-error")\">"
+        // Sensitive answers are not kept in drafts.
+        let isPrivate = field.privacy == .sensitive ? " data-private" : ""
+        var out = "<div class=\"field\(error == nil ? "" : " has-error")\"\(isPrivate)>"
         switch field.type {
         case .longtext:
             out +=

@@ -157,7 +157,7 @@ extension FormDefinition {
         }
     }
 
-    private static func check(_ field: Field, _ given: [String]) -> FieldError? {
+    fileprivate static func check(_ field: Field, _ given: [String]) -> FieldError? {
         let error = field.error
         if field.type != .multiple, given.count > 1 { return error(.notListed, "只能填一个值", "takes one value only") }
         let text = given[0]
@@ -244,6 +244,14 @@ extension FormDefinition.Field {
         .init(
             field: id, code: code,
             message: Bilingual(zh: "“\(label.text("zh"))”\(zh)", en: "“\(label.text("en"))” \(en)"))
+    }
+
+    /// What is said of an answer of the wrong form; nil for types that scripts do not check.
+    var formatError: FieldError? {
+        switch type {
+        case .phone, .email, .number, .uscc, .idnumber: FormDefinition.check(self, ["?"])
+        default: nil
+        }
     }
 
     package var fileTypeError: FieldError {

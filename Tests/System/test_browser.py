@@ -187,6 +187,69 @@ class BrowserTests(unittest.TestCase):
         self.assertIn(" hidden", browser.html("[data-large]"))
         self.walk(browser)
 
+    def choose_file(self, browser, selector, path):
+        node = browser.on(selector, lambda node: node)
+        browser.cdp("DOM.setFileInputFiles", nodeId=node, files=[str(path)])
+
+    def apply(self, browser, show=lambda name: None):
+        """An application in steps with its documents."""
+        paper = self.system.folder / "sample.pdf"
+        paper.write_bytes(b"%PDF-1.4\n% no real document\n%%EOF\n")
+        browser.open(self.system.site + "/services/catering-opening/")
+        show("steps-1")
+        browser.click("#f-kind-1")
+        browser.type("#f-name", "测试员乙")
+        browser.type("#f-phone", "13900000000")
+        browser.click("form.form button[value=next]")
+        # The second page is for companies.
+        self.assertTrue(wait_until(lambda: "第 2 步，共 4 步" in browser.text(".step")))
+        show("steps-2")
+        browser.type("#f-shop", "示例小馆")
+        browser.choose("#f-place", 3)
+        browser.type("#f-place-village", "西大街社区")
+        browser.type("#f-area", "80")
+        browser.type("#f-seats", "30")
+        browser.click("#f-fuel")
+        browser.click("form.form button[value=next]")
+        for name in ("idcard", "premises", "layout", "fire"):
+            self.choose_file(browser, f"#f-{name}", paper)
+        show("steps-3")
+        browser.click("form.form button[value=next]")
+        self.assertTrue(wait_until(lambda: "f-truth" in browser.html("form.form")))
+        browser.click("#f-truth")
+        browser.click("form.form button[value=next]")
+        self.assertTrue(wait_until(lambda: "请核对" in browser.text("form.form")))
+        show("steps-review")
+        self.assertIn("sample.pdf", browser.text("form.form"))
+        browser.click("form.form button[value=submit]")
+        self.assertTrue(wait_until(lambda: "receipt" in browser.url()))
+        self.assertRegex(browser.text("#receipt"), r"^XM260901[0-9A-Z]{9}$")
+        self.assertEqual(urllib.parse.urlparse(browser.url()).query, "lang=zh")
+
+    def test_an_application_in_steps_with_documents(self):
+        for javascript, width in ((True, 390), (False, 390), (True, 1280)):
+            browser = self.browser(javascript=javascript, width=width)
+            folder = os.environ.get("PICTURES")
+            self.apply(browser, (lambda name: browser.picture(f"{folder}/{width}-{name}.png")) if folder else (lambda name: None))
+
+    def test_a_form_checks_while_typing_and_keeps_a_draft(self):
+        browser = self.browser(width=390)
+        browser.open(self.system.site + "/hotline/request/")
+        browser.type("#f-phone", "abc")
+        browser.type("#f-subject", "写到一半的标题")
+        self.assertTrue(wait_until(lambda: "应当是电话号码" in browser.text("form.form")))
+        self.assertTrue(wait_until(lambda: "写到一半" in str(browser.evaluate("return JSON.stringify(localStorage)"))))
+        browser.open(self.system.site + "/")
+        browser.open(self.system.site + "/hotline/request/")
+        self.assertTrue(wait_until(lambda: "已恢复" in browser.text("form.form")))
+        self.assertEqual(browser.evaluate("return document.querySelector('#f-subject').value"), "写到一半的标题")
+        # The villages follow the unit.
+        every = browser.evaluate("return document.querySelector('#f-place-villages').children.length")
+        browser.choose("#f-place", 3)
+        self.assertTrue(wait_until(lambda: 0 < browser.evaluate("return document.querySelector('#f-place-villages').children.length") < every))
+        browser.click("button.link")
+        self.assertEqual([entry["message"] for entry in browser.logs() if "favicon" not in entry["message"]], [])
+
     def documents(self):
         """Title and text of every page as the index holds them, by number."""
         found = []

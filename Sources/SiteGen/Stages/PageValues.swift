@@ -374,7 +374,7 @@ private final class CardScope: Scope {
 
 /// The names of `page`.
 private enum PageField: String, CaseIterable {
-    case title, path, canonical, isHome, isSection, isArticle, sample, hasTerms, twins, column, trail, content, summary
+    case title, path, canonical, isHome, isSection, isArticle, sample, hasTerms, hasForm, twins, column, trail, content, summary
     case type, date, isoDate, pubDate, updated, isoUpdated, source, author, reviewedBy, reviewedAt, legalBasis
     case disclosure, keywords, neighbours, toc, document, extra, characters, minutes, mapReviewNo, archive, related
     case attachments, tags, taxonomies, alternates
@@ -402,7 +402,7 @@ private final class BlankScope: Scope {
         case .path: return .text(percentEncodedPath(path))
         case .canonical: return .text(values.absolute(path))
         case .isSection: return .flag(true)
-        case .isHome, .isArticle, .sample, .hasTerms: return .flag(false)
+        case .isHome, .isArticle, .sample, .hasTerms, .hasForm: return .flag(false)
         case .twins: return .list(values.twins(home))
         case .column: return values.column(home)
         case .trail: return .list([values.crumb(home)])
@@ -470,6 +470,7 @@ private final class PageScope: Scope {
         case .tags: return .list(values.terms("tags", page?.front.terms ?? Self.noTerms))
         case .taxonomies: return .list(values.taxonomies(page?.front.terms ?? Self.noTerms))
         case .hasTerms: return .flag(!(page?.front.terms.isEmpty ?? true))
+        case .hasForm: return .flag(page?.front.form != nil)
         case .keywords:
             let tags = page?.front.terms["tags"] ?? []
             return .optional(tags.isEmpty ? nil : tags.joined(separator: ","))
