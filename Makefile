@@ -49,3 +49,9 @@ bench: ## Times sitegen beside Hugo and the machine's floors; BENCH="--pages 100
 	@Scripts/setup bench
 	$(BUILD_SITEGEN)
 	python3 Benchmarks/sitegen/bench.py $(BENCH)
+
+.PHONY: bench-forms
+bench-forms: ## Times formsapi beside a FastAPI service with the same checks, sealing and syncs; FORMS="--runs 5 --folder DIR".
+	@Scripts/setup bench
+	swift build -c release --product sitegen --product formsapi
+	python3 Benchmarks/formsapi/bench.py $(FORMS)

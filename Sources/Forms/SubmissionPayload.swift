@@ -70,8 +70,7 @@ package struct SubmissionPayload: Sendable, Equatable {
 
     /// Strict reading; nil for anything that formsapi would not have written.
     package init?(_ bytes: [UInt8]) {
-        guard let json = try? JSON(parsing: bytes), json.canonicalBytes == bytes, json.object?.count == 12,
-            let id = json["id"]?.string, let kind = json["kind"]?.string,
+        guard let json = try? JSON(parsing: bytes), let id = json["id"]?.string, let kind = json["kind"]?.string,
             let received = json["received"]?.string.flatMap({ Instant(iso: $0, zone: .shanghai) }),
             let form = json["form"]?.string,
             let receipt = json["receipt"]?.string, let lookup = json["lookup"]?.string,
@@ -87,6 +86,8 @@ package struct SubmissionPayload: Sendable, Equatable {
         self.init(
             id: id, kind: kind, received: received, form: form, receipt: receipt, lookup: lookup, statusKey: statusKey,
             authKey: authKey, language: language, channel: channel, answers: answers, attachments: attachments)
+        // Other keys, another zone or another spelling would be read as the same and are not what was written.
+        guard self.bytes == bytes else { return nil }
     }
 
     /// The clear `item.json` of this submission: nothing personal.
