@@ -142,7 +142,9 @@ let package = Package(
         // Tests: one folder a target, and what crosses targets in IntegrationTests.
         .target(name: "TestSupport", dependencies: ["PortalBase"], path: "Tests/TestSupport", swiftSettings: strict),
         // Entry points for libFuzzer; Scripts/fuzz links them.
-        .target(name: "FuzzTargets", dependencies: ["PortalBase", "Forms"], path: "Tests/Fuzz", exclude: ["seeds"], swiftSettings: strict),
+        .target(
+            name: "FuzzTargets", dependencies: ["PortalBase", "Forms"], path: "Tests/Fuzz", exclude: ["seeds"],
+            swiftSettings: strict),
         .testTarget(name: "PortalBaseTests", dependencies: ["PortalBase"], swiftSettings: strict),
         .testTarget(
             name: "PositionedYAMLTests", dependencies: ["PortalBase", "PositionedYAML", "TestSupport"],
@@ -156,7 +158,8 @@ let package = Package(
         .testTarget(
             name: "SearchTests", dependencies: ["PortalBase", "Search", "TestSupport"], swiftSettings: strict),
         .testTarget(
-            name: "FormsTests", dependencies: ["PortalBase", "PositionedYAML", "Forms", "TestSupport"], swiftSettings: strict),
+            name: "FormsTests", dependencies: ["PortalBase", "PositionedYAML", "Forms", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(
             name: "FerryTests",
             dependencies: [

@@ -135,8 +135,27 @@ extension FormDefinition {
 
     /// NFC, no spaces at the ends, line ends as `\n`.
     private static func normalised(_ text: String) -> String {
-        text.replacingOccurrences(of: "\r\n", with: "\n").precomposedStringWithCanonicalMapping
+        if isPlain(text) { return text }
+        return text.replacingOccurrences(of: "\r\n", with: "\n").precomposedStringWithCanonicalMapping
             .trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    /// Characters as people count them; where nothing combines, that is the number of scalars.
+    private static func count(_ text: String) -> Int { isPlain(text) ? text.unicodeScalars.count : text.count }
+
+    /// Whether a text is normal already, which nearly all are: Latin letters, Chinese characters and their punctuation
+    /// have no other form in NFC and do not combine, and nothing stands at the ends that would go.
+    private static func isPlain(_ text: String) -> Bool {
+        guard let first = text.utf8.first, let last = text.unicodeScalars.last, first > 0x20, last.value > 0x20 else {
+            return text.isEmpty
+        }
+        return text.unicodeScalars.allSatisfy { scalar in
+            switch scalar.value {
+            case 0x20..<0x7F, 0xA1..<0x300, 0x3001..<0x302A, 0x3030..<0x3099, 0x309B..<0xA000, 0xFF01..<0xFF9E: true
+            case 0x0A: true
+            default: false
+            }
+        }
     }
 
     private static func missing(_ field: Field) -> FieldError {
@@ -167,8 +186,9 @@ extension FormDefinition {
         switch field.type {
         case .text, .longtext:
             let limit = field.max ?? defaultMax(field.type)
-            if text.count > limit { return error(.tooLong, "不能超过 \(limit) 个字", "must be \(limit) characters or fewer") }
-            if let least = field.min, text.count < least {
+            let count = Self.count(text)
+            if count > limit { return error(.tooLong, "不能超过 \(limit) 个字", "must be \(limit) characters or fewer") }
+            if let least = field.min, count < least {
                 return error(.tooShort, "至少 \(least) 个字", "must be at least \(least) characters")
             }
         case .number:
@@ -229,7 +249,8 @@ extension FormDefinition {
 func hasForbiddenCharacters(_ text: String, allowsBreaks: Bool) -> Bool {
     text.unicodeScalars.contains { scalar in
         if scalar == "\n" || scalar == "\t" { return !allowsBreaks }
-        return scalar.properties.generalCategory == .control || (0x202A...0x202E).contains(scalar.value)
+        // General category Cc, which is these two ranges for ever.
+        return scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) || (0x202A...0x202E).contains(scalar.value)
             || (0x2066...0x2069).contains(scalar.value)
     }
 }

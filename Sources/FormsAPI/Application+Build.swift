@@ -15,7 +15,12 @@ func buildApplication(_ configuration: Configuration) throws -> some Application
     let router = Router(context: EdgeContext.self, options: .autoGenerateHeadEndpoints)
     router.add(middleware: Observer(metrics: services.metrics, prefix: configuration.prefix))
     router.add(middleware: Fallback(services: services))
-    StatusController(services: services).addRoutes(to: router)
+    StatusController(
+        services: services,
+        followUp: FollowUp(
+            view: StatusView(store: store), recipients: services.intake.recipients, now: { configuration.now() },
+            random: systemRandomBytes)
+    ).addRoutes(to: router)
     FormsController(services: services).addRoutes(to: router)
     APIController(services: services).addRoutes(to: router)
     Open311Controller(services: services).addRoutes(to: router)

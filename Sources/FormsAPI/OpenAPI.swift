@@ -239,7 +239,7 @@ enum OpenAPI {
                 "properties": {
                   "state": {
                     "type": "string",
-                    "enum": ["received", "accepted", "correction", "answered", "granted", "refused", "notAccepted"]
+                    "enum": ["received", "accepted", "correction", "answered", "granted", "refused", "notAccepted", "withdrawn"]
                   },
                   "version": {"type": "integer"},
                   "text": {"type": "string"},

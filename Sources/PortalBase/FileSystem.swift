@@ -1,3 +1,4 @@
+import CLibCrypto
 import Glibc
 
 /// A file operation that the system refused.
@@ -312,10 +313,12 @@ extension Instant {
     }
 }
 
-/// Bytes from the system's random generator.
+/// Bytes from libcrypto's generator, which the system seeds.
 package func systemRandomBytes(_ count: Int) -> [UInt8] {
-    var generator = SystemRandomNumberGenerator()
-    return (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }
+    [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+        precondition(RAND_bytes(buffer.baseAddress, Int32(count)) == 1, "libcrypto gives no random bytes")
+        filled = count
+    }
 }
 
 /// An environment variable of this process.

@@ -2,7 +2,9 @@ import PortalBase
 
 /// One application decided by several departments at the same time (行政许可法 article 26): fork, join, one decision.
 package struct ApprovalCase: Sendable, Equatable {
-    package enum State: String, Sendable { case submitted, inParallel, joined, granted, refused, notAccepted }
+    package enum State: String, Sendable {
+        case submitted, inParallel, joined, granted, refused, notAccepted, withdrawn
+    }
 
     package enum Opinion: String, Sendable { case pending, agree, disagree }
 
@@ -51,6 +53,12 @@ package struct ApprovalCase: Sendable, Equatable {
         guard !reason.isEmpty else { throw .textMissing }
         decision = reason
         state = .notAccepted
+    }
+
+    /// 撤回: the applicant takes it back, while nothing has been decided.
+    package mutating func withdraw() throws(WorkflowError) {
+        guard state == .submitted || state == .inParallel || state == .joined else { throw .state }
+        state = .withdrawn
     }
 
     /// One department's opinion; the last one joins. A disagreement must say why.

@@ -16,9 +16,10 @@ package enum WorkflowError: String, Error, Sendable {
     case notAgreed
 }
 
-/// One request on its way round the hotline loop: received → dispatched → answered → released or not.
+/// One request on its way round the hotline loop: received → dispatched → answered → released or not; or withdrawn
+/// before it is answered.
 package struct HotlineTicket: Sendable, Equatable {
-    package enum State: String, Sendable { case received, dispatched, answered, released }
+    package enum State: String, Sendable { case received, dispatched, answered, released, withdrawn }
 
     package private(set) var state: State
     package private(set) var department: String?
@@ -50,6 +51,12 @@ package struct HotlineTicket: Sendable, Equatable {
         internalNote = note
         self.reply = reply
         state = .answered
+    }
+
+    /// 撤回: the citizen takes it back, while nobody has answered yet.
+    package mutating func withdraw() throws(WorkflowError) {
+        guard state == .received || state == .dispatched else { throw .state }
+        state = .withdrawn
     }
 
     /// Publication is a step of its own, after review.

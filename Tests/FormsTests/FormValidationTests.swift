@@ -1,4 +1,5 @@
 import Forms
+import Foundation
 import PortalBase
 import PositionedYAML
 import Testing
@@ -73,6 +74,24 @@ import Testing
         // A well-known published example of each standard; neither belongs to a person of this project.
         let good = ["kind": ["company"], "uscc": ["91350100M000100Y43"], "idno": ["11010519491231002X"], "ok": ["yes"]]
         #expect((try? form.validate(good).get()) != nil)
+    }
+
+    /// The quick way past normalisation gives what normalisation gives, for every character alone and beside others.
+    @Test func quickNormalisationIsNormalisation() throws {
+        let form = try #require(definition(Self.shop).0)
+        for value in (UInt32(0x21)..<0x11000) where !(0xD800...0xDFFF).contains(value) {
+            let scalar = Character(Unicode.Scalar(value)!)
+            for text in ["a\(scalar)", "\(scalar)b", "e\(scalar)\u{301}\u{302A}"] {
+                let full = text.precomposedStringWithCanonicalMapping.trimmingCharacters(in: .whitespacesAndNewlines)
+                guard case .success(let answers) = form.validate(["kind": ["person"], "ok": ["yes"], "text": [text]])
+                else {
+                    continue
+                }
+                #expect(
+                    Array((answers.values["text"]?.string ?? "").unicodeScalars) == Array(full.unicodeScalars),
+                    "\(value)")
+            }
+        }
     }
 
     @Test func bidirectionalOverridesAreRefused() throws {

@@ -5,7 +5,7 @@ import PortalBase
 /// it accepts must hold.
 private let targets: [String: @Sendable ([UInt8]) -> Void] = [
     "multipart": multipart, "contenttype": contentType, "urlencoded": urlencoded, "json": json,
-    "definition": definition, "payload": payload,
+    "definition": definition, "payload": payload, "message": message,
 ]
 
 nonisolated(unsafe) private let chosen: (([UInt8]) -> Void) = {
@@ -66,6 +66,11 @@ private func definition(_ bytes: [UInt8]) {
     _ = FormHTML(definition: form, language: "zh", prefix: "/forms", gazetteer: .empty).form()
     guard case .success(let answers) = form.validate([:]) else { return }
     precondition((try? form.validate(form.input(of: answers.values)).get()) == answers)
+}
+
+private func message(_ bytes: [UInt8]) {
+    guard let message = CaseMessage(bytes) else { return }
+    precondition(message.bytes == bytes)
 }
 
 private func payload(_ bytes: [UInt8]) {

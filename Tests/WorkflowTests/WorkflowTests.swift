@@ -37,6 +37,20 @@ import Workflow
 }
 
 @Suite struct HotlineTicketTests {
+    @Test func itMayBeTakenBackUntilItIsAnswered() throws {
+        var early = HotlineTicket()
+        try early.withdraw()
+        #expect(early.state == .withdrawn)
+        #expect(throws: WorkflowError.state) { try early.dispatch(to: "fire") }
+        var late = HotlineTicket(state: .answered, department: "fire", reply: "好了")
+        #expect(throws: WorkflowError.state) { try late.withdraw() }
+        var application = ApprovalCase(lead: "fire", tasks: [], state: .joined)
+        try application.withdraw()
+        #expect(throws: WorkflowError.state) { try application.withdraw() }
+        var decided = ApprovalCase(lead: "fire", tasks: [], state: .granted)
+        #expect(throws: WorkflowError.state) { try decided.withdraw() }
+    }
+
     @Test func theLoopRunsAndNothingElseDoes() throws {
         var ticket = HotlineTicket()
         #expect(throws: WorkflowError.state) { try ticket.answer(by: "fire", note: "", reply: "x") }

@@ -109,7 +109,11 @@ struct CaseActions: Sendable {
     private func secrets(_ file: DeskDatabase.CaseFile) -> [String] {
         let personal =
             configuration.definition(file.form)?.fields.filter { $0.privacy != .none && $0.type != .longtext } ?? []
-        return personal.compactMap { file.answers[$0.id]?.string }
+        return personal.flatMap { field -> [String] in
+            guard let answer = file.answers[field.id] else { return [] }
+            // Of an address, the unit is no secret.
+            return answer.string.map { [$0] } ?? ["village", "rest"].compactMap { answer[$0]?.string }
+        }
     }
 
     /// Does an action. Every action is checked against the same list that the page was made from.

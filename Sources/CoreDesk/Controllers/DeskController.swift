@@ -48,20 +48,20 @@ struct DeskController: Sendable {
     private static let states: [String: String] = [
         "received": "待派单", "dispatched": "办理中", "answered": "已答复", "released": "已答复并公开", "submitted": "待受理",
         "inParallel": "各部门办理中",
-        "joined": "待决定", "granted": "准予许可", "refused": "不予许可", "notAccepted": "不予受理", "": "",
+        "joined": "待决定", "granted": "准予许可", "refused": "不予许可", "notAccepted": "不予受理", "withdrawn": "已撤回", "": "",
     ]
 
     private static let actionNames = [
         "import": "收件", "dispatch": "派单", "reply": "答复", "release": "公开", "accept": "受理", "decline": "不予受理",
         "opinion": "提出意见",
-        "decide": "作出决定",
+        "decide": "作出决定", "withdrawal": "撤回", "rating": "评价", "late": "迟到的撤回或评价（不改变状态）",
     ]
 
     private func list(_ officer: Officer) throws -> Response {
         let today = configuration.now().date(in: .shanghai)
         let cases = try database.list().filter { maySee($0, officer) }.map { file -> Value in
             let due = deadline(file)
-            let isDone = ["answered", "released", "granted", "refused", "notAccepted"].contains(file.state)
+            let isDone = ["answered", "released", "granted", "refused", "notAccepted", "withdrawn"].contains(file.state)
             let department = file.ticket?.department ?? file.approval?.lead
             return .fields([
                 "id": .text(file.id), "number": .number(file.number), "kind": .text(Self.kinds[file.kind] ?? ""),
@@ -103,6 +103,10 @@ struct DeskController: Sendable {
         fields["due"] = .text(CaseDeadlines.text(deadline(file)))
         fields["receipt"] = .text(file.receipt)
         fields["answers"] = .list(answers(file))
+        fields["rating"] = .optional(
+            try database.rating(of: id).map { rating in
+                "\(rating.score) 分（满分 5 分），\(rating.solved ? "已解决" : "没有解决")\(rating.words.isEmpty ? "" : "：" + rating.words)"
+            })
         let attachments = try attachments(file)
         fields["hasAttachments"] = .flag(!attachments.isEmpty)
         fields["attachments"] = .list(attachments)

@@ -30,7 +30,7 @@ struct DeskDatabase: Sendable {
                 imported INTEGER NOT NULL, form TEXT NOT NULL, receipt TEXT NOT NULL UNIQUE, lookup TEXT NOT NULL,
                 status_key TEXT NOT NULL, auth_key TEXT NOT NULL, language TEXT NOT NULL,
                 channel TEXT NOT NULL, answers TEXT NOT NULL,
-                version INTEGER NOT NULL DEFAULT 0)
+                version INTEGER NOT NULL DEFAULT 0, counter INTEGER NOT NULL DEFAULT 0)
             """,
             """
             CREATE TABLE ticket (
@@ -74,6 +74,12 @@ struct DeskDatabase: Sendable {
                 PRIMARY KEY (id, position, number), FOREIGN KEY (id, position) REFERENCES attachment)
             """,
             "CREATE TABLE status_out (id TEXT PRIMARY KEY, clear BLOB NOT NULL)",
+            // The citizen's answer to three questions after the reply; nulls until it comes.
+            """
+            CREATE TABLE rating (
+                id TEXT PRIMARY KEY REFERENCES ticket, token TEXT NOT NULL, at INTEGER, score INTEGER, solved INTEGER, words TEXT)
+            """,
+            "CREATE INDEX submission_lookup ON submission (lookup)",
             "CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL)",
         ] + LaneDatabase.tables
     ])
@@ -95,7 +101,7 @@ struct DeskDatabase: Sendable {
             try db.column(
                 """
                 SELECT s.id FROM submission s LEFT JOIN ticket t USING (id) LEFT JOIN approval a USING (id)
-                WHERE coalesce(t.state, a.state) NOT IN ('answered', 'released', 'granted', 'refused', 'notAccepted')
+                WHERE coalesce(t.state, a.state) NOT IN ('answered', 'released', 'granted', 'refused', 'notAccepted', 'withdrawn')
                     OR s.number > (SELECT max(number) FROM submission) - ?
                 ORDER BY s.number DESC
                 """, limit
@@ -236,7 +242,9 @@ struct DeskDatabase: Sendable {
     /// Puts a status for the citizen into the lane to the edge, readable with receipt and code only.
     private func queue(_ db: any SQLConnection, _ status: CitizenStatus, _ file: CaseFile, version: Int) throws {
         guard let lookup = bytesFromHex(file.lookup), let key = bytesFromHex(file.statusKey) else { return }
-        var plain = status.json.canonicalBytes
+        var shownStatus = status
+        if status.state == .answered { shownStatus.rating = try ratingToken(db, file) }
+        var plain = shownStatus.json.canonicalBytes
         // Steps of 4 KiB, so that the length tells little.
         plain += [UInt8](repeating: 0, count: (4096 - plain.count % 4096) % 4096)
         let box = try AEAD.seal(plain, key: key, nonce: random(12), associated: lookup + Array(String(version).utf8))
@@ -249,6 +257,14 @@ struct DeskDatabase: Sendable {
         let clear = JSON.object(fields).canonicalBytes
         try db.execute("INSERT INTO status_out (id, clear) VALUES (?, ?)", id, clear)
         try LaneDatabase.enqueue(db, lane: Configuration.sendLane, item: id, bytes: clear.count)
+    }
+
+    /// The token that is good for one rating; nil after it was used.
+    private func ratingToken(_ db: any SQLConnection, _ file: CaseFile) throws -> String? {
+        guard file.ticket != nil else { return nil }
+        try db.execute(
+            "INSERT INTO rating (id, token) VALUES (?, ?) ON CONFLICT DO NOTHING", file.id, hexText(random(16)))
+        return try db.value("SELECT token FROM rating WHERE id = ? AND at IS NULL", file.id)
     }
 
     /// What anybody may read of a request that came by GeoReport v2: its number, whether it is open, and when; never its
@@ -307,6 +323,9 @@ struct DeskDatabase: Sendable {
         else {
             throw LaneDatabase.RejectedItem(.schema)
         }
+        if let kind = CaseMessage.Kind(rawValue: item.kind) {
+            return try take(message: kind, sealed, head, item.id, db, now)
+        }
         // A key or a form that this side lacks is our mistake and no reason to refuse a citizen's words: the error
         // leaves the batch where it is.
         let plain = try Envelope.open(sealed, with: desk)
@@ -351,6 +370,77 @@ struct DeskDatabase: Sendable {
         guard let file = try Self.file(db, payload.id) else { return }
         let status = CitizenStatus(state: .received, text: "", received: payload.received, due: nil, updated: now)
         try queue(db, status, file, version: 1)
+    }
+
+    // MARK: Messages about a case
+
+    /// A withdrawal or a rating: only from whoever has receipt and code, once, and only where the state allows it. One that
+    /// comes too late is filed and changes nothing.
+    private func take(
+        message kind: CaseMessage.Kind, _ sealed: [UInt8], _ head: JSON, _ id: String, _ db: any SQLConnection,
+        _ now: Instant
+    ) throws {
+        guard let message = CaseMessage(try Envelope.open(sealed, with: desk)), message.kind == kind, message.id == id,
+            head["received"]?.string == message.received.rfc3339(in: .shanghai)
+        else { throw LaneDatabase.RejectedItem(.schema) }
+        // Batches may come out of order: a message whose case is still on its way waits for it.
+        guard let row = try db.row("SELECT id, auth_key, counter FROM submission WHERE lookup = ?", message.lookup)
+        else {
+            throw ConfigurationError(text: "the case of message \(id) has not come yet")
+        }
+        guard let key = bytesFromHex(try row["auth_key"]), let mac = bytesFromHex(message.mac),
+            equalInConstantTime(hmacSHA256(key: key, message.signed), mac)
+        else { throw LaneDatabase.RejectedItem(.schema) }
+        let caseID: String = try row["id"]
+        // The same again, or an older one: its effect was there before.
+        guard message.counter > (try row["counter"]), var file = try Self.file(db, caseID) else { return }
+        let before = file.state
+        var status: CitizenStatus?
+        func report(_ state: CitizenStatus.State, _ text: String) -> CitizenStatus {
+            CitizenStatus(state: state, text: text, received: file.received, due: nil, updated: now)
+        }
+        do {
+            switch kind {
+            case .withdrawal:
+                try file.ticket?.withdraw()
+                try file.approval?.withdraw()
+                try Self.write(db, file)
+                status = report(.withdrawn, "")
+            case .rating:
+                guard let ticket = file.ticket, let score = message.body["score"]?.integer, (1...5).contains(score),
+                    let solved = message.body["solved"]?.bool, let words = message.body["words"]?.string,
+                    words.count <= 500
+                else { throw LaneDatabase.RejectedItem(.schema) }
+                let used = try db.execute(
+                    "UPDATE rating SET at = ?, score = ?, solved = ?, words = ? WHERE id = ? AND token = ? AND at IS NULL",
+                    message.received.seconds, score, solved, words, caseID, message.notice)
+                guard used == 1 else { throw WorkflowError.state }
+                status = report(.answered, ticket.reply ?? "")
+            }
+        } catch is WorkflowError {
+            status = nil
+        }
+        try db.execute(
+            "UPDATE submission SET counter = ?, version = version + 1 WHERE id = ?", message.counter, caseID)
+        try db.execute(
+            "INSERT INTO event (id, at, officer, action, before, after) VALUES (?, ?, '诉求人', ?, ?, ?)", caseID,
+            now.seconds, status == nil ? "late" : kind.rawValue, before, file.state)
+        if let status { try queue(db, status, file, version: file.version + 2) }
+    }
+
+    /// What the citizen said after the answer.
+    struct Rating: Sendable {
+        let score: Int
+        let solved: Bool
+        let words: String
+    }
+
+    func rating(of id: String) throws -> Rating? {
+        try database.read { db in
+            try db.row("SELECT score, solved, words FROM rating WHERE id = ? AND at IS NOT NULL", id).map { row in
+                Rating(score: try row["score"], solved: try row["solved"], words: try row["words"])
+            }
+        }
     }
 
     // MARK: Files
@@ -420,13 +510,17 @@ struct DeskDatabase: Sendable {
 /// What the citizen reads about a case.
 struct CitizenStatus: Sendable {
     /// The closed list that both sides know.
-    enum State: String, Sendable { case received, accepted, correction, answered, granted, refused, notAccepted }
+    enum State: String, Sendable {
+        case received, accepted, correction, answered, granted, refused, notAccepted, withdrawn
+    }
 
     let state: State
     let text: String
     let received: Instant
     let due: String?
     let updated: Instant
+    /// Good for one rating.
+    var rating: String?
 
     var isOpen: Bool { state == .received || state == .accepted || state == .correction }
 
@@ -436,6 +530,10 @@ struct CitizenStatus: Sendable {
             "updated": .string(updated.minuteText(in: .shanghai)),
         ]
         if let due { dates["due"] = .string(due) }
-        return .object(["state": .string(state.rawValue), "text": .string(text), "dates": .object(dates)])
+        var fields: [String: JSON] = [
+            "state": .string(state.rawValue), "text": .string(text), "dates": .object(dates),
+        ]
+        if let rating { fields["rating"] = .string(rating) }
+        return .object(fields)
     }
 }

@@ -54,6 +54,7 @@ struct DeskViews: Sendable {
         </tbody></table></section>{{/hasTasks}}
         {{#internalNote}}<section><h2>内部办理情况（不公开）</h2><p>{{internalNote}}</p></section>{{/internalNote}}
         {{#reply}}<section><h2>答复</h2><p>{{reply}}</p></section>{{/reply}}
+        {{#rating}}<section><h2>诉求人评价</h2><p>{{rating}}</p></section>{{/rating}}
         {{#decision}}<section><h2>决定</h2><p>{{decision}}</p></section>{{/decision}}
         {{#actions}}
         <section class="action"><h2>{{name}}</h2><form method="post" action="/cases/{{caseID}}/{{action}}"><input type="hidden" name="token" value="{{token}}"><input type="hidden" name="version" value="{{version}}">

@@ -33,7 +33,7 @@ struct Fallback: RouterMiddleware {
         let own = services.configuration.prefix.split(separator: "/").map(String.init)
         if parts.starts(with: own) {
             switch Array(parts.dropFirst(own.count)) {
-            case ["status"]: return [.post]
+            case ["status"], ["follow-up"]: return [.post]
             case ["challenge"], ["receipts"]: return [.get, .head]
             case let rest where rest.count == 2 && rest[0] == "receipts": return [.get, .head]
             case let rest where rest.count == 1: return [.get, .head, .post]

@@ -6,11 +6,14 @@ import PortalBase
 /// Why a request is refused: a status and a code for programs, a sentence for people.
 enum Refusal: String, Error, Sendable, CaseIterable {
     case malformed, unknownForm, unknownField, tooLarge, tooSlow, mediaType, crossSite, badKey, keyReused, ticketGone,
-        tooMany, proofNeeded, unavailable, invalid, notFound, noPage, method
+        tooMany, proofNeeded, unavailable, invalid, notFound, noPage, method, incomplete,
+        notPossible
 
     var status: HTTPResponse.Status {
         switch self {
         case .malformed, .badKey, .unknownField: .badRequest
+        case .incomplete: .unprocessableContent
+        case .notPossible: .conflict
         case .unknownForm, .ticketGone, .notFound, .noPage: .notFound
         case .method: .methodNotAllowed
         case .tooLarge: .contentTooLarge
@@ -76,6 +79,14 @@ enum Refusal: String, Error, Sendable, CaseIterable {
                     "The system cannot save at the moment; nothing was submitted. Try again in a few minutes or call 69812345."
             )
         case .invalid: Bilingual(zh: "有几处需要修改。", en: "Some answers need correction.")
+        case .incomplete:
+            Bilingual(
+                zh: "没有选完整，没有提交。请返回上一页选好再提交。", en: "Something was not chosen, and nothing was sent. Go back and choose."
+            )
+        case .notPossible:
+            Bilingual(
+                zh: "这件事现在的状态不能这样办，没有提交。请重新查询进度。",
+                en: "The state of this case does not allow that now; nothing was sent. Look up its state again.")
         case .noPage: Bilingual(zh: "没有这个页面。请从网站首页重新进入。", en: "There is no such page. Start again from the home page.")
         case .method: Bilingual(zh: "这个地址不支持这种请求方式。", en: "This address does not take this method.")
         case .notFound:

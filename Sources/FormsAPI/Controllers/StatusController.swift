@@ -7,11 +7,13 @@ import Submissions
 /// Receipts and what became of a request: pages that only their citizen can open.
 struct StatusController: Sendable {
     let services: EdgeServices
+    let followUp: FollowUp
 
     func addRoutes(to router: Router<EdgeContext>) {
         let group = router.group(RouterPath(services.configuration.prefix))
         group.get("receipts/:ticket") { request, context in await receipt(request, context) }
         group.post("status") { request, context in await status(request, context) }
+        group.post("follow-up") { request, context in await follow(request, context) }
         group.get("challenge") { _, _ in await challenge() }
     }
 
@@ -78,8 +80,82 @@ struct StatusController: Sendable {
             let view = StatusView(store: services.store)
             let (receipt, code) = (body.fields["receipt"]?.first ?? "", body.fields["code"]?.first ?? "")
             let found = try await onBlockingThread { try view.find(receipt: receipt, code: code) }
-            return services.page(
-                .ok, language, title: say(language, "办理进度", "Your request"), main: Self.statusHTML(found, language))
+            let main = Self.statusHTML(found, language) + offers(found, receipt, code, language)
+            return services.page(.ok, language, title: say(language, "办理进度", "Your request"), main: main)
+        } catch {
+            return refuse(error, language)
+        }
+    }
+
+    // MARK: What the citizen may do now
+
+    /// Forms for what the state allows. Receipt and code stand in them: they were typed a moment ago.
+    private func offers(
+        _ found: StatusView.Found, _ receipt: String, _ code: String, _ language: String
+    ) -> String {
+        func form(_ action: String, _ inner: String, _ button: String, secondary: Bool) -> String {
+            """
+            <form class="form panel" method="post" action="\(services.configuration.prefix)/follow-up"><input type="hidden" name="_lang" value="\(language)"><input type="hidden" name="receipt" value="\(escapedHTML(receipt))"><input type="hidden" name="code" value="\(escapedHTML(code))"><input type="hidden" name="action" value="\(action)">\(inner)<p><button type="submit"\(secondary ? " class=\"secondary\"" : "")>\(button)</button></p></form>
+
+            """
+        }
+        var out = ""
+        if FollowUp.ratingToken(found) != nil {
+            func choice(_ name: String, _ value: String, _ label: String) -> String {
+                "<div class=\"choice\"><input type=\"radio\" id=\"f-\(name)-\(value)\" name=\"\(name)\" value=\"\(value)\" required><label for=\"f-\(name)-\(value)\">\(label)</label></div>"
+            }
+            let scores = [
+                (5, say(language, "非常满意", "Very satisfied")), (4, say(language, "满意", "Satisfied")),
+                (3, say(language, "一般", "Neither")), (2, say(language, "不满意", "Dissatisfied")),
+                (1, say(language, "非常不满意", "Very dissatisfied")),
+            ]
+            let solved =
+                choice("solved", "yes", say(language, "解决了", "Yes"))
+                + choice("solved", "no", say(language, "没有解决", "No"))
+            out += form(
+                "rate",
+                """
+                <h2>\(say(language, "请您评价", "How did we do?"))</h2>
+                <fieldset class="choices"><legend>\(say(language, "问题解决了吗？", "Is the matter solved?"))</legend>\(solved)</fieldset>
+                <fieldset class="choices"><legend>\(say(language, "您对办理满意吗？", "Are you satisfied with how it was handled?"))</legend>\(scores.map { choice("score", "\($0.0)", $0.1) }.joined())</fieldset>
+                <div class="field"><label for="f-words">\(say(language, "想说的话（选填）", "Anything else (optional)"))</label><textarea id="f-words" name="words" rows="3" maxlength="\(FollowUp.Action.maxWords)"></textarea></div>
+                """, say(language, "提交评价", "Send"), secondary: false)
+        }
+        if FollowUp.canWithdraw(found) {
+            let text = say(
+                language, "不需要再办了，可以撤回。撤回以后不能恢复；需要时可以重新提交。",
+                "If you no longer need it, you can withdraw it. That cannot be undone; you can send a new one.")
+            out += form(
+                "withdraw", "<h2>\(say(language, "撤回", "Withdraw"))</h2><p>\(text)</p>",
+                say(language, "撤回这件事", "Withdraw it"), secondary: true)
+        }
+        return out
+    }
+
+    private func follow(_ request: Request, _ context: EdgeContext) async -> Response {
+        var language = "zh"
+        do {
+            let client = services.client(request, context)
+            guard case .pass = try await services.gate.check(.lookup, client: client) else { throw Refusal.tooMany }
+            let body = try await services.reader.read(request, form: nil)
+            language = body.language
+            guard let action = FollowUp.Action({ body.fields[$0]?.first }) else { throw Refusal.incomplete }
+            let (receipt, code) = (body.fields["receipt"]?.first ?? "", body.fields["code"]?.first ?? "")
+            switch try await followUp.send(action, receipt: receipt, code: code) {
+            case .notFound: throw Refusal.notFound
+            case .notPossible: throw Refusal.notPossible
+            case .accepted:
+                let title =
+                    action == .withdraw
+                    ? say(language, "已收到您的撤回", "Your withdrawal has been received")
+                    : say(language, "谢谢您的评价", "Thank you for telling us")
+                let text = say(
+                    language, "它会和其他来件一起送到办理系统；送到以后，查询页面会显示结果。",
+                    "It goes to the handling system with everything else; your status page shows when it has arrived.")
+                return services.page(
+                    .ok, language, title: title,
+                    main: "<h1>\(title)</h1><div class=\"panel\"><p id=\"done\">\(text)</p></div>")
+            }
         } catch {
             return refuse(error, language)
         }
@@ -93,6 +169,7 @@ struct StatusController: Sendable {
         "granted": Bilingual(zh: "准予许可", en: "Granted"),
         "refused": Bilingual(zh: "不予许可", en: "Refused"),
         "notAccepted": Bilingual(zh: "不予受理", en: "Not accepted"),
+        "withdrawn": Bilingual(zh: "已撤回", en: "Withdrawn"),
     ]
 
     private static func statusHTML(_ found: StatusView.Found, _ language: String) -> String {

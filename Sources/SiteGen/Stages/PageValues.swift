@@ -374,7 +374,8 @@ private final class CardScope: Scope {
 
 /// The names of `page`.
 private enum PageField: String, CaseIterable {
-    case title, path, canonical, isHome, isSection, isArticle, sample, hasTerms, hasForm, twins, column, trail, content, summary
+    case title, path, canonical, isHome, isSection, isArticle, sample, hasTerms, hasForm, twins, column, trail, content,
+        summary
     case type, date, isoDate, pubDate, updated, isoUpdated, source, author, reviewedBy, reviewedAt, legalBasis
     case disclosure, keywords, neighbours, toc, document, extra, characters, minutes, mapReviewNo, archive, related
     case attachments, tags, taxonomies, alternates

@@ -1,0 +1,83 @@
+package import PortalBase
+
+/// What a citizen sends about a case that is known already: a withdrawal, or how content they are. Sealed for the desk like
+/// a submission, and signed with the key that receipt and code give.
+package struct CaseMessage: Sendable, Equatable {
+    package enum Kind: String, Sendable, CaseIterable { case withdrawal, rating }
+
+    /// UUID.
+    package let id: String
+    package let kind: Kind
+    package let received: Instant
+    /// The case's `lookup`, hexadecimal.
+    package let lookup: String
+    /// What it answers: the rating's one-time token; empty for a withdrawal.
+    package let notice: String
+    /// Rises with every message about a case: none has its effect twice.
+    package let counter: Int
+    package let body: [String: JSON]
+    /// HMAC-SHA-256 of `signed` under the case's `authKey`, hexadecimal.
+    package let mac: String
+
+    /// - Parameter sign: the MAC of bytes under the case's `authKey`.
+    package init(
+        id: String, kind: Kind, received: Instant, lookup: String, notice: String, counter: Int, body: [String: JSON],
+        sign: ([UInt8]) -> String
+    ) {
+        self.id = id
+        self.kind = kind
+        self.received = received
+        self.lookup = lookup
+        self.notice = notice
+        self.counter = counter
+        self.body = body
+        mac = sign(Self.signed(kind, lookup, notice, counter, body))
+    }
+
+    /// What the MAC is over: the body with everything that says what it is for.
+    package var signed: [UInt8] { Self.signed(kind, lookup, notice, counter, body) }
+
+    private static func signed(
+        _ kind: Kind, _ lookup: String, _ notice: String, _ counter: Int, _ body: [String: JSON]
+    ) -> [UInt8] {
+        JSON.object([
+            "kind": .string(kind.rawValue), "case": .string(lookup), "notice": .string(notice),
+            "counter": .integer(counter), "body": .object(body),
+        ]).canonicalBytes
+    }
+
+    package var bytes: [UInt8] {
+        JSON.object([
+            "id": .string(id), "kind": .string(kind.rawValue), "received": .string(received.rfc3339(in: .shanghai)),
+            "case": .string(lookup), "notice": .string(notice), "counter": .integer(counter), "body": .object(body),
+            "mac": .string(mac),
+        ]).canonicalBytes
+    }
+
+    /// Strict reading; nil for anything that formsapi would not have written. The MAC is the caller's to check.
+    package init?(_ bytes: [UInt8]) {
+        guard let json = try? JSON(parsing: bytes), let id = json["id"]?.string,
+            let kind = json["kind"]?.string.flatMap(Kind.init(rawValue:)),
+            let received = json["received"]?.string.flatMap({ Instant(iso: $0, zone: .shanghai) }),
+            let lookup = json["case"]?.string, SHA256Digest(hex: lookup) != nil, let notice = json["notice"]?.string,
+            let counter = json["counter"]?.integer, let body = json["body"]?.object, let mac = json["mac"]?.string
+        else { return nil }
+        self.init(
+            id: id, kind: kind, received: received, lookup: lookup, notice: notice, counter: counter, body: body
+        ) { _ in mac }
+        guard self.bytes == bytes else { return nil }
+    }
+
+    /// The clear `item.json`: nothing personal, and nothing that names the case.
+    package func clearItem(sealed: [UInt8]) -> [UInt8] {
+        JSON.object([
+            "id": .string(id), "kind": .string(kind.rawValue), "received": .string(received.rfc3339(in: .shanghai)),
+            "parts": .array([
+                .object([
+                    "name": .string("item.p7m"), "bytes": .integer(sealed.count),
+                    "sha256": .string(SHA256Digest(of: sealed).hex),
+                ])
+            ]),
+        ]).canonicalBytes
+    }
+}
