@@ -18,13 +18,13 @@ NOW = "2026-09-01T09:00:00+08:00"
 
 
 def free_ports():
-    """A base port with five free ones after it, below those that the system gives to clients."""
+    """A base port with six free ones after it, below those that the system gives to clients."""
     import random
     while True:
         base = random.SystemRandom().randrange(10_000, 32_000)
         probes = []
         try:
-            for port in range(base, base + 6):
+            for port in range(base, base + 7):
                 probe = socket.socket()
                 probes.append(probe)
                 probe.bind(("127.0.0.1", port))

@@ -111,13 +111,20 @@ class IntakeTests(unittest.TestCase):
         service = Service(self.system, "strace", "-f", "-qq", "-o", log, "-s", "64", "-e", "trace=fdatasync,fsync,write,writev,sendto,sendmsg")
         try:
             log.write_text("")
-            self.assertEqual(self.submit(request_fields(self.system, 21))[0], 303)
+            for number in range(12):
+                self.assertEqual(self.submit(request_fields(self.system, 2_100 + number))[0], 303)
+            body, kind = multipart(request_fields(self.system, 2_200), [("photos", "a.png", b"\x89PNG\r\n\x1a\n" + bytes(5_000))])
+            self.assertEqual(post(self.system.forms + "/forms/hotline", {}, kind, raw=body)[0], 303)
         finally:
             subprocess.run(["pkill", "-TERM", "-P", str(service.process.pid)], check=False)
             service.process.wait(timeout=20)
         lines = log.read_text(errors="replace").splitlines()
-        answer = next(i for i, line in enumerate(lines) if "303 See Other" in line)
-        self.assertTrue(any(re.search(r"f(data)?sync\(|<\.\.\. f(data)?sync resumed", line) for line in lines[:answer]), "no sync before the answer")
+        answers = [i for i, line in enumerate(lines) if "303 See Other" in line]
+        self.assertEqual(len(answers), 13)
+        # A sync that had ended stands before every answer and after the one before it.
+        for before, answer in zip([0, *answers], answers):
+            ended = [line for line in lines[before:answer] if re.search(r"f(data)?sync\(.*\) += 0|<\.\.\. f(data)?sync resumed>.*= 0", line)]
+            self.assertTrue(ended, f"no sync before the answer in line {answer}")
 
     def test_kill_9_loses_and_doubles_nothing_that_was_answered(self):
         """KILLS=200 for the long form."""

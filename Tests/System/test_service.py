@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -252,6 +253,28 @@ class ServiceTests(unittest.TestCase):
         log = (self.system.folder / "formsapi.log").read_text()
         for word in ("13811112222", "测试诉求", "SECRETCODE", "XM2609"):
             self.assertNotIn(word, log)
+        post(self.system.forms + "/forms/nothing", {"a": "b"})
+        events = [json.loads(line) for line in (self.system.folder / "formsapi.log").read_text().splitlines()]
+        self.assertIn({"event": "refused", "code": "unknownForm"}, [{k: e[k] for k in ("event", "code") if k in e} for e in events])
+
+    def test_it_stops_gracefully(self):
+        system = System()
+        system.call("prepare")
+        service = Service(system)
+        try:
+            with socket.create_connection(("127.0.0.1", system.base + 1), timeout=20) as slow:
+                body = urllib.parse.urlencode(request_fields(system, 77)).encode()
+                slow.sendall(b"POST /forms/hotline HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n" % len(body) + body[:40])
+                time.sleep(0.3)
+                service.process.terminate()
+                time.sleep(0.5)
+                self.assertIsNone(service.process.poll(), "it left while somebody was sending")
+                slow.sendall(body[40:])
+                self.assertIn(b"303 See Other", slow.recv(4096))
+            self.assertEqual(service.process.wait(timeout=20), 0)
+        finally:
+            service.log.close()
+            system.close()
 
     def test_a_slow_or_smuggling_client_gets_nowhere(self):
         def raw(request):
@@ -436,6 +459,70 @@ class PostgreSQLTests(unittest.TestCase):
         finally:
             subprocess.run([ROOT / "Scripts/postgres", "start", f"/tmp/xinmi-pg-{os.getpid()}"], check=True, capture_output=True)
         self.assertEqual(post(self.system.forms + "/forms/hotline", request_fields(self.system, 10))[0], 303)
+
+
+class NginxTests(unittest.TestCase):
+    """The configuration that is shipped, with TLS, in front."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.system = System()
+        cls.system.call("prepare")
+        cls.system.configure(limits={**WIDE, "client_burst": 2, "client_per_minute": 1})
+        cls.system.call("start")
+        cls.tls = f"https://localhost:{cls.system.base + 6}"
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.system.close()
+
+    def curl(self, path, *options):
+        return subprocess.run(
+            ["curl", "-sS", "--cacert", self.system.folder / "keys/ca.crt", "-o", "/dev/null", "-w", "%{http_code}", *options, self.tls + path],
+            capture_output=True, text=True)
+
+    def test_files_pass_through_and_touch_no_disk(self):
+        film = self.system.folder / "film.mp4"
+        film.write_bytes(b"\x00\x00\x00\x18ftypisom" + os.urandom(30 << 20))
+        url = "/api/v1/forms/hotline/attachments?field=photos&name=film.mp4"
+        seen = []
+        upload = subprocess.Popen(
+            ["curl", "-sS", "--cacert", self.system.folder / "keys/ca.crt", "-o", "/dev/null", "-w", "%{http_code}", "--limit-rate", "20M", "-H", "Expect:",
+             "-H", "Content-Type: application/octet-stream", "--data-binary", f"@{film}", self.tls + url], stdout=subprocess.PIPE, text=True)
+        while upload.poll() is None:
+            seen += [f for f in (self.system.folder / "nginx/tmp").rglob("*") if f.is_file()]
+            time.sleep(0.02)
+        self.assertEqual(upload.stdout.read(), "201")
+        self.assertEqual(seen, [], "nginx put a citizen's file on the disk")
+
+    def test_too_much_is_refused_before_it_is_sent(self):
+        with open(self.system.folder / "huge", "wb") as file:
+            file.truncate(230 << 20)
+        result = self.curl("/api/v1/forms/hotline/attachments?field=photos&name=a.mp4", "-H", "Content-Type: application/octet-stream", "--data-binary", f"@{self.system.folder}/huge")
+        self.assertIn("413", result.stdout)
+
+    def test_limits_count_the_client_that_nginx_saw(self):
+        fields = [part for name, value in request_fields(self.system, 1).items() for part in ("--data-urlencode", f"{name}={value}")]
+        codes = [self.curl("/forms/hotline", "-H", f"X-Forwarded-For: 203.0.113.{n}", *[f.replace("第 1 号", f"第 {n} 号") for f in fields]).stdout for n in range(4)]
+        self.assertEqual(codes, ["303", "303", "429", "429"])
+
+    def test_every_page_of_the_forms_has_strict_headers(self):
+        out = subprocess.run(["curl", "-sS", "--cacert", self.system.folder / "keys/ca.crt", "-D", "-", "-o", "/dev/null", self.tls + "/forms/nothing"], capture_output=True, text=True).stdout.lower()
+        for header in ("content-security-policy: default-src 'none'", "x-content-type-options: nosniff", "cache-control: no-store", "cross-origin-opener-policy: same-origin", "referrer-policy: no-referrer"):
+            self.assertEqual(out.count(header), 1, header)
+
+
+class DeployTests(unittest.TestCase):
+    @unittest.skipUnless(shutil.which("systemd-analyze"), "no systemd here")
+    def test_units_are_sound_and_confined(self):
+        units = sorted((ROOT / "Deploy/systemd").iterdir())
+        said = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True).stderr
+        # The programs are not installed here.
+        self.assertEqual([line for line in said.splitlines() if "is not executable" not in line and "Deploy/systemd" in line], [])
+        for unit in units:
+            if unit.suffix == ".service":
+                result = subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=20", unit], capture_output=True, text=True)
+                self.assertEqual(result.returncode, 0, result.stdout[-600:])
 
 
 class FullDiskTests(unittest.TestCase):

@@ -43,11 +43,11 @@ struct APIController: Sendable {
         do {
             return try await make()
         } catch let problem as Problem {
-            services.metrics.refused(problem.refusal)
+            services.refused(problem.refusal)
             return problem.refusal.problem(problem.more)
         } catch {
             let refusal = services.refusal(error)
-            services.metrics.refused(refusal)
+            services.refused(refusal)
             return refusal.problem()
         }
     }

@@ -25,6 +25,12 @@ struct EdgeServices: Sendable {
         return .unavailable
     }
 
+    /// Counts a refusal and says it in the log: what an intrusion watch looks at.
+    func refused(_ refusal: Refusal) {
+        metrics.refused(refusal)
+        log.write(Event("refused").with("code", refusal))
+    }
+
     func client(_ request: Request, _ context: EdgeContext) -> [UInt8]? {
         clients.client(request.headers, peer: context.peer)
     }

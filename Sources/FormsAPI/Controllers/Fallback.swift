@@ -11,7 +11,7 @@ struct Fallback: RouterMiddleware {
     ) async throws -> Response {
         let path = request.uri.path
         func refuse(_ refusal: Refusal) -> Response {
-            services.metrics.refused(refusal)
+            services.refused(refusal)
             return path.hasPrefix("/api/")
                 ? refusal.problem() : refusal.response(services.runtime, language: "zh")
         }

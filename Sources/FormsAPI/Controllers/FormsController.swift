@@ -18,7 +18,7 @@ struct FormsController: Sendable {
     }
 
     private func refuse(_ refusal: Refusal, _ language: String) -> Response {
-        services.metrics.refused(refusal)
+        services.refused(refusal)
         return refusal.response(services.runtime, language: language)
     }
 
@@ -141,7 +141,7 @@ struct FormsController: Sendable {
     /// Under pressure: everything that was typed, and what to add to it. A script solves a challenge; without one, the
     /// slip is good after a while.
     private func askForProof(_ form: FormDefinition, _ body: FormBody) async throws -> Response {
-        services.metrics.refused(.proofNeeded)
+        services.refused(.proofNeeded)
         let (proof, now) = (services.gate.proof, services.configuration.now())
         let slip = try await onBlockingThread { try proof.slip(at: now) }
         let text = say(

@@ -69,11 +69,11 @@ struct Open311Controller: Sendable {
             }
             return try await make(format, String(text.dropLast(format == .json ? 5 : 4)))
         } catch let failure as Failure {
-            services.metrics.refused(failure.status == .notFound ? .notFound : .invalid)
+            services.refused(failure.status == .notFound ? .notFound : .invalid)
             return errors(format, failure.status, failure.lines)
         } catch {
             let refusal = services.refusal(error)
-            services.metrics.refused(refusal)
+            services.refused(refusal)
             var response = errors(format, refusal.status, [refusal.text.en])
             response.headers[.retryAfter] = refusal.fields("")[.retryAfter]
             return response

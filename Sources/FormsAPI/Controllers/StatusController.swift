@@ -19,7 +19,7 @@ struct StatusController: Sendable {
 
     private func refuse(_ error: any Error, _ language: String) -> Response {
         let refusal = services.refusal(error)
-        services.metrics.refused(refusal)
+        services.refused(refusal)
         return refusal.response(services.runtime, language: language)
     }
 

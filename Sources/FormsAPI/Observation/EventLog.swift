@@ -1,6 +1,7 @@
 import Forms
 import Glibc
 import PortalBase
+import Synchronization
 
 /// What may be logged: words of this program, numbers, and names of the operator's own configuration. Nothing that came
 /// from outside can be put into an event, so no log holds a person's words, address or receipt.
@@ -42,11 +43,40 @@ struct KnownForm: Sendable, Hashable {
     }
 }
 
-/// JSON lines on standard error, one an event.
-struct EventLog: Sendable {
-    let now: @Sendable () -> Instant
+/// JSON lines on standard error, one an event, and not more in a second than somebody can use: a flood of bad requests
+/// must not become a flood of lines. What was left out is counted in the next line.
+final class EventLog: Sendable {
+    private struct State {
+        var second = 0
+        var written = 0
+        var suppressed = 0
+    }
+
+    private static let perSecond = 50
+
+    private let now: @Sendable () -> Instant
+    private let state = Mutex(State())
+
+    init(now: @escaping @Sendable () -> Instant) {
+        self.now = now
+    }
 
     func write(_ event: Event) {
+        var event = event
+        // The rate is real time's, whatever clock the service stands on.
+        let second = Instant.systemNow().seconds
+        let isWritten = state.withLock { state in
+            if state.second != second { (state.second, state.written) = (second, 0) }
+            guard state.written < Self.perSecond else {
+                state.suppressed += 1
+                return false
+            }
+            state.written += 1
+            if state.suppressed > 0 { event = event.with("suppressed", state.suppressed) }
+            state.suppressed = 0
+            return true
+        }
+        guard isWritten else { return }
         let line = Array((event.line(at: now()) + "\n").utf8)
         // A log that cannot be written must not stop the service.
         _ = line.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress!, $0.count) }
