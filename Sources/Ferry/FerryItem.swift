@@ -73,10 +73,15 @@ package struct KindRegistry: Sendable {
         required: ["id", "kind", "received", "parts"], optional: [], parts: ["item.p7m": 64 << 10],
         maxItemJSON: 4 << 10)
 
+    private static let sealedSupplement = Rule(
+        required: ["id", "kind", "received", "parts"], optional: [], parts: ["item.p7m": 1 << 20],
+        maxAttachmentParts: 400, maxItemJSON: 64 << 10)
+
     /// Edge to core: what citizens send, sealed for the core.
     package static let edgeToCore = KindRegistry(
         rules: Dictionary(uniqueKeysWithValues: ["hotline", "application"].map { ($0, sealedSubmission) })
-            .merging(["withdrawal", "rating"].map { ($0, sealedMessage) }) { $1 },
+            .merging(["withdrawal", "rating"].map { ($0, sealedMessage) }) { $1 }
+            .merging([("supplement", sealedSupplement)]) { $1 },
         maxItems: 10_000, maxBatchBytes: 1 << 30, profile: "e2c-1")
 
     /// Core to edge: states for citizens, readable by them alone.

@@ -1,9 +1,10 @@
 package import PortalBase
 
-/// What a citizen sends about a case that is known already: a withdrawal, or how content they are. Sealed for the desk like
+/// What a citizen sends about a case that is known already: a withdrawal, how content they are, or what a correction
+/// notice (补正) asked for. Sealed for the desk like
 /// a submission, and signed with the key that receipt and code give.
 package struct CaseMessage: Sendable, Equatable {
-    package enum Kind: String, Sendable, CaseIterable { case withdrawal, rating }
+    package enum Kind: String, Sendable, CaseIterable { case withdrawal, rating, supplement }
 
     /// UUID.
     package let id: String
@@ -11,7 +12,7 @@ package struct CaseMessage: Sendable, Equatable {
     package let received: Instant
     /// The case's `lookup`, hexadecimal.
     package let lookup: String
-    /// What it answers: the rating's one-time token; empty for a withdrawal.
+    /// What it answers: the one-time token of a rating or a correction notice; empty for a withdrawal.
     package let notice: String
     /// Rises with every message about a case: none has its effect twice.
     package let counter: Int
@@ -68,16 +69,27 @@ package struct CaseMessage: Sendable, Equatable {
         guard self.bytes == bytes else { return nil }
     }
 
+    /// The body of a supplement: only fields and files that the notice names.
+    package static func supplement(
+        _ answers: [String: JSON], _ attachments: [SubmissionPayload.SealedAttachment]
+    ) -> [String: JSON] {
+        ["answers": .object(answers), "attachments": .array(attachments.map(\.json))]
+    }
+
+    /// A supplement's answers and files; nil where the body is another's.
+    package var supplement: (answers: [String: JSON], attachments: [SubmissionPayload.SealedAttachment])? {
+        guard body.count == 2, let answers = body["answers"]?.object, let listed = body["attachments"]?.array else {
+            return nil
+        }
+        let attachments = listed.compactMap(SubmissionPayload.SealedAttachment.init)
+        return attachments.count == listed.count ? (answers, attachments) : nil
+    }
+
     /// The clear `item.json`: nothing personal, and nothing that names the case.
-    package func clearItem(sealed: [UInt8]) -> [UInt8] {
+    package func clearItem(parts: [SealedPart]) -> [UInt8] {
         JSON.object([
             "id": .string(id), "kind": .string(kind.rawValue), "received": .string(received.rfc3339(in: .shanghai)),
-            "parts": .array([
-                .object([
-                    "name": .string("item.p7m"), "bytes": .integer(sealed.count),
-                    "sha256": .string(SHA256Digest(of: sealed).hex),
-                ])
-            ]),
+            "parts": .array(parts.map(\.json)),
         ]).canonicalBytes
     }
 }

@@ -21,6 +21,14 @@ package struct FormDefinition: Sendable, Equatable {
     package struct Localized: Sendable, Equatable {
         package let values: [String: String]
 
+        package init(values: [String: String]) {
+            self.values = values
+        }
+
+        package init(_ zh: String, _ en: String) {
+            self.init(values: ["zh": zh, "en": en])
+        }
+
         package func text(_ language: String) -> String { values[language] ?? values[""] ?? values["zh"] ?? "" }
     }
 
@@ -136,6 +144,15 @@ package struct FormDefinition: Sendable, Equatable {
     }
 
     package var fields: [Field] { pages.flatMap(\.fields) }
+}
+
+extension FormDefinition.Field {
+    /// The same, asked in any case.
+    var unconditional: FormDefinition.Field {
+        FormDefinition.Field(
+            id: id, type: type, label: label, hint: hint, required: true, max: max, min: min, options: options,
+            privacy: privacy, autocomplete: autocomplete, when: nil, files: files)
+    }
 }
 
 extension FormDefinition.Duration {

@@ -3,7 +3,9 @@ package import PositionedYAML
 
 extension FormDefinition {
     /// Names of inputs that belong to the form itself.
-    package static let reservedNames: Set<String> = ["_form", "_lang", "_key", "_hp", "_page", "_step", "_proof"]
+    package static let reservedNames: Set<String> = [
+        "_form", "_lang", "_key", "_hp", "_page", "_step", "_proof", "_receipt", "_code",
+    ]
 
     /// Reads a definition; nil when it is not usable. Every mistake goes to `diagnostics` with its position.
     package init?(_ node: YAMLNode, diagnostics: inout [Diagnostic]) {

@@ -50,8 +50,12 @@ package struct FormHTML: Sendable {
 
     /// The form. Values keep what was typed; errors stand beside their fields.
     ///
-    /// - Parameter proof: what a client must add before the form is taken (HTML), where the service is under pressure.
-    package func form(_ filled: Filled = Filled(), proof: String = "") -> String {
+    /// - Parameters:
+    ///   - proof: what a client must add before the form is taken (HTML), where the service is under pressure.
+    ///   - carrying: reserved names and values that travel with the form.
+    package func form(
+        _ filled: Filled = Filled(), proof: String = "", carrying: [(name: String, value: String)] = []
+    ) -> String {
         let byField = Dictionary(filled.errors.map { ($0.field, $0.message.text(language)) }) { first, _ in first }
         let hasFiles = definition.fields.contains { $0.type == .attachment }
         var out = errorSummary(filled.errors)
@@ -59,6 +63,9 @@ package struct FormHTML: Sendable {
             "<form class=\"form\" method=\"post\" action=\"\(escapedHTML(prefix))/\(escapedHTML(definition.id))\" accept-charset=\"utf-8\"\(hasFiles ? " enctype=\"multipart/form-data\"" : "") novalidate data-form=\"\(escapedHTML(definition.id))\">\n"
         out += "<input type=\"hidden\" name=\"_form\" value=\"\(definition.digest)\">\n"
         out += "<input type=\"hidden\" name=\"_lang\" value=\"\(escapedHTML(language))\">\n"
+        for (name, value) in carrying {
+            out += "<input type=\"hidden\" name=\"\(name)\" value=\"\(escapedHTML(value))\">\n"
+        }
         // A field that people do not see and programs fill in.
         out +=
             "<div class=\"hp\" aria-hidden=\"true\"><label for=\"f-_hp\">\(say("请勿填写", "Leave this empty"))</label><input id=\"f-_hp\" name=\"_hp\" tabindex=\"-1\" autocomplete=\"off\"></div>\n"

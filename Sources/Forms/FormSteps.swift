@@ -40,6 +40,15 @@ extension FormDefinition {
         return (earlier.last { isAsked($0.when, known) } ?? pages[0]).id
     }
 
+    /// The form of a correction notice: its fields alone, on one page, all of them to be answered.
+    package func asking(for wanted: [String], title: Localized) -> FormDefinition {
+        let named = fields.filter { wanted.contains($0.id) }.map { $0.unconditional }
+        return FormDefinition(
+            id: id, kind: kind, title: self.title, service: nil,
+            pages: [Page(id: "correction", title: title, help: nil, when: nil, fields: named)], conditions: [:],
+            process: nil, steps: false, open311: nil, digest: digest)
+    }
+
     /// Answers as conditions look at them.
     private func marks(_ answers: ValidAnswers) -> [String: [String]] {
         var known = answers.values.mapValues { value in

@@ -91,16 +91,27 @@ package struct SubmissionPayload: Sendable, Equatable {
     }
 
     /// The clear `item.json` of this submission: nothing personal.
-    package func clearItem(parts: [(name: String, bytes: Int, digest: String)]) -> [UInt8] {
+    package func clearItem(parts: [SealedPart]) -> [UInt8] {
         JSON.object([
             "id": .string(id), "kind": .string(kind), "received": .string(received.rfc3339(in: .shanghai)),
             "form": .string(form),
-            "parts": .array(
-                parts.map {
-                    .object([
-                        "name": .string($0.name), "bytes": .integer($0.bytes), "sha256": .string($0.digest),
-                    ])
-                }),
+            "parts": .array(parts.map(\.json)),
         ]).canonicalBytes
     }
+}
+
+/// A sealed file of an item, as its clear part lists it.
+package struct SealedPart: Sendable {
+    package let name: String
+    package let bytes: Int
+    /// SHA-256, hexadecimal.
+    package let digest: String
+
+    package init(name: String, bytes: Int, digest: String) {
+        self.name = name
+        self.bytes = bytes
+        self.digest = digest
+    }
+
+    var json: JSON { .object(["name": .string(name), "bytes": .integer(bytes), "sha256": .string(digest)]) }
 }

@@ -4,7 +4,7 @@ import Forms
 import PortalBase
 import Submissions
 
-/// Withdrawals and ratings: what a citizen with receipt and code sends about a case of theirs.
+/// Withdrawals, ratings and supplements: what a citizen with receipt and code sends about a case of theirs.
 struct FollowUp: Sendable {
     let view: StatusView
     let recipients: [Certificate]
@@ -55,39 +55,77 @@ struct FollowUp: Sendable {
         return json["rating"]?.string
     }
 
-    /// Seals a message for the desk and stores it. The same again within two hours is one message.
-    func send(_ action: Action, receipt: String, code: String) async throws -> Outcome {
-        let view = view
-        let found = try await onBlockingThread { try view.find(receipt: receipt, code: code) }
-        guard let receipt = Receipt(typed: receipt), let code = QueryCode(typed: code) else { return .notFound }
-        if case .nothing = found { return .notFound }
+    /// What a correction notice (补正) asks for.
+    struct Correction: Sendable, Equatable {
         let notice: String
-        let body: [String: JSON]
+        /// Id and digest of the form whose fields are asked for.
+        let form: String
+        let digest: String
+        let fields: [String]
+    }
+
+    static func correction(_ found: StatusView.Found) -> Correction? {
+        guard case .answer(let json, _) = found, json["state"]?.string == "correction", let asked = json["correction"],
+            let notice = asked["notice"]?.string, let form = asked["id"]?.string, let digest = asked["form"]?.string,
+            let fields = asked["fields"]?.array?.compactMap(\.string), !fields.isEmpty
+        else { return nil }
+        return Correction(notice: notice, form: form, digest: digest, fields: fields)
+    }
+
+    func find(receipt: String, code: String) async throws -> StatusView.Found {
+        let view = view
+        return try await onBlockingThread { try view.find(receipt: receipt, code: code) }
+    }
+
+    /// A withdrawal or a rating. The same again within two hours is one message.
+    func send(_ action: Action, receipt: String, code: String) async throws -> Outcome {
+        let found = try await find(receipt: receipt, code: code)
+        if case .nothing = found { return .notFound }
         switch action {
         case .withdraw:
             guard Self.canWithdraw(found) else { return .notPossible }
-            (notice, body) = ("", [:])
+            return try await send(.withdrawal, notice: "", body: [:], receipt, code)
         case .rate(let score, let solved, let words):
             guard let token = Self.ratingToken(found) else { return .notPossible }
-            notice = token
-            body = ["score": .integer(score), "solved": .bool(solved), "words": .string(words)]
+            let body: [String: JSON] = ["score": .integer(score), "solved": .bool(solved), "words": .string(words)]
+            return try await send(.rating, notice: token, body: body, receipt, code)
         }
+    }
+
+    /// What a notice asked for: answers and files that passed its form.
+    func supplement(
+        _ answers: ValidAnswers, _ files: [StoredAttachment], _ correction: Correction, receipt: String, code: String
+    ) async throws -> Outcome {
+        let listed = files.map { SubmissionPayload.SealedAttachment(file: $0.description, parts: $0.parts.count) }
+        return try await send(
+            .supplement, notice: correction.notice, body: CaseMessage.supplement(answers.values, listed), receipt, code,
+            files)
+    }
+
+    /// Seals a message for the desk and stores it.
+    private func send(
+        _ kind: CaseMessage.Kind, notice: String, body: [String: JSON], _ receipt: String, _ code: String,
+        _ files: [StoredAttachment] = []
+    ) async throws -> Outcome {
+        guard let receipt = Receipt(typed: receipt), let code = QueryCode(typed: code) else { return .notFound }
         let (instant, keys) = (now(), CitizenKeys(receipt, code))
         let message = CaseMessage(
-            id: makeUUID(random(16)), kind: action == .withdraw ? .withdrawal : .rating, received: instant,
-            lookup: hexText(keys.lookup), notice: notice, counter: instant.seconds, body: body,
-            sign: { hexText(hmacSHA256(key: keys.authKey, $0)) })
+            id: makeUUID(random(16)), kind: kind, received: instant, lookup: hexText(keys.lookup), notice: notice,
+            counter: instant.seconds, body: body, sign: { hexText(hmacSHA256(key: keys.authKey, $0)) })
         let sealed = try Envelope.seal(message.bytes, for: recipients)
-        let content = Array("\(message.kind.rawValue)\0\(notice)\0".utf8) + keys.lookup
+        let content = Array("\(kind.rawValue)\0\(notice)\0".utf8) + keys.lookup
+        let credentials = SubmissionDatabase.Credentials(receipt: receipt, code: code)
         let outcome = try await view.store.store(
             .init(
-                id: message.id, kind: message.kind.rawValue, received: instant, lookup: nil,
-                clear: message.clearItem(sealed: sealed), sealed: sealed),
-            credentials: .init(receipt: receipt, code: code),
+                id: message.id, kind: kind.rawValue, received: instant, lookup: nil,
+                clear: message.clearItem(parts: Intake.parts(sealed, files)), sealed: sealed, attachments: files),
+            credentials: credentials,
             handles: .init(
                 onceKeys: try view.store.hourKeys(at: instant).map { hmacSHA256(key: $0, content) },
                 digest: SHA256Digest(of: content)))
-        return outcome == .stored || outcome == .repeated(.init(receipt: receipt, code: code))
-            ? .accepted : .notPossible
+        switch outcome {
+        case .stored, .repeated: return .accepted
+        case .keyReused, .attachmentGone: return .notPossible
+        }
     }
 }

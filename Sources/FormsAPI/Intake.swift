@@ -47,10 +47,6 @@ struct Intake: Sendable {
             answers: answers.values,
             attachments: files.map { .init(file: $0.description, parts: $0.parts.count) })
         let sealed = try Envelope.seal(payload.bytes, for: recipients)
-        var parts = [(name: "item.p7m", bytes: sealed.count, digest: SHA256Digest(of: sealed).hex)]
-        for (position, file) in files.enumerated() {
-            parts += file.parts.map { (attachmentPartName(position, $0.number), $0.bytes, $0.digest) }
-        }
         let content =
             Array(form.digest.utf8) + [0] + answers.json.canonicalBytes + [0]
             + files.flatMap { $0.description.digest.bytes }
@@ -64,7 +60,7 @@ struct Intake: Sendable {
         let outcome = try await store.store(
             .init(
                 id: payload.id, kind: payload.kind, received: instant, lookup: keys.lookup,
-                clear: payload.clearItem(parts: parts), sealed: sealed, attachments: files),
+                clear: payload.clearItem(parts: Self.parts(sealed, files)), sealed: sealed, attachments: files),
             credentials: credentials,
             handles: .init(
                 onceKeys: onceKeys, digest: SHA256Digest(of: content), ticket: wishes.ticket,
@@ -75,5 +71,16 @@ struct Intake: Sendable {
         case .keyReused: .keyReused
         case .attachmentGone: .fileGone
         }
+    }
+
+    /// What an item holds besides its clear part.
+    static func parts(_ sealed: [UInt8], _ files: [StoredAttachment]) -> [SealedPart] {
+        var parts = [SealedPart(name: "item.p7m", bytes: sealed.count, digest: SHA256Digest(of: sealed).hex)]
+        for (position, file) in files.enumerated() {
+            parts += file.parts.map {
+                SealedPart(name: attachmentPartName(position, $0.number), bytes: $0.bytes, digest: $0.digest)
+            }
+        }
+        return parts
     }
 }

@@ -1,9 +1,9 @@
-import PortalBase
+package import PortalBase
 
 /// One application decided by several departments at the same time (行政许可法 article 26): fork, join, one decision.
 package struct ApprovalCase: Sendable, Equatable {
     package enum State: String, Sendable {
-        case submitted, inParallel, joined, granted, refused, notAccepted, withdrawn
+        case submitted, correction, inParallel, joined, granted, refused, notAccepted, withdrawn
     }
 
     package enum Opinion: String, Sendable { case pending, agree, disagree }
@@ -27,13 +27,39 @@ package struct ApprovalCase: Sendable, Equatable {
         }
     }
 
+    /// 一次告知补正: everything that is missing, told once.
+    package struct Notice: Sendable, Equatable {
+        /// One-time token of the citizen's answer.
+        package let token: String
+        package let text: String
+        /// Fields of the form that may be answered again.
+        package let fields: [String]
+        package let given: Instant
+        package private(set) var answered: Instant?
+
+        package init(token: String, text: String, fields: [String], given: Instant, answered: Instant? = nil) {
+            self.token = token
+            self.text = text
+            self.fields = fields
+            self.given = given
+            self.answered = answered
+        }
+
+        fileprivate mutating func answer(at now: Instant) { answered = now }
+    }
+
     package let lead: String
     package private(set) var state: State
+    /// There is one at most: the law asks that everything is told at once (行政许可法 article 32(4)).
+    package private(set) var notice: Notice?
     package private(set) var tasks: [Task]
     package private(set) var decision: String?
 
-    package init(lead: String, tasks: [Task], state: State = .submitted, decision: String? = nil) {
+    package init(
+        lead: String, tasks: [Task], state: State = .submitted, notice: Notice? = nil, decision: String? = nil
+    ) {
         self.lead = lead
+        self.notice = notice
         self.tasks = tasks
         self.state = state
         self.decision = decision
@@ -44,6 +70,26 @@ package struct ApprovalCase: Sendable, Equatable {
         guard state == .submitted else { throw .state }
         guard department == lead else { throw .notYours }
         state = .inParallel
+    }
+
+    /// 补正: what is missing, told once and all of it.
+    package mutating func askForCorrection(by department: String, _ notice: Notice) throws(WorkflowError) {
+        guard state == .submitted, self.notice == nil else { throw .state }
+        guard department == lead else { throw .notYours }
+        guard !notice.text.isEmpty, !notice.fields.isEmpty else { throw .textMissing }
+        self.notice = notice
+        state = .correction
+    }
+
+    /// The applicant's answer to the notice, in time or not: the lead department looks at it again.
+    package mutating func supplement(token: String, fields: some Sequence<String>, at now: Instant)
+        throws(WorkflowError)
+    {
+        guard state == .correction, let notice, notice.token == token, fields.allSatisfy(notice.fields.contains) else {
+            throw .state
+        }
+        self.notice?.answer(at: now)
+        state = .submitted
     }
 
     /// 不予受理, with the reason that the law asks for.
@@ -57,7 +103,7 @@ package struct ApprovalCase: Sendable, Equatable {
 
     /// 撤回: the applicant takes it back, while nothing has been decided.
     package mutating func withdraw() throws(WorkflowError) {
-        guard state == .submitted || state == .inParallel || state == .joined else { throw .state }
+        guard [.submitted, .correction, .inParallel, .joined].contains(state) else { throw .state }
         state = .withdrawn
     }
 

@@ -37,6 +37,22 @@ import Workflow
 }
 
 @Suite struct HotlineTicketTests {
+    @Test func whatIsMissingIsToldOnceAndAnsweredOnce() throws {
+        let now = Instant(seconds: 1_788_224_400)
+        var application = ApprovalCase(lead: "market", tasks: [])
+        let notice = ApprovalCase.Notice(token: "t", text: "缺图", fields: ["plan"], given: now)
+        #expect(throws: WorkflowError.notYours) { try application.askForCorrection(by: "fire", notice) }
+        try application.askForCorrection(by: "market", notice)
+        #expect(throws: WorkflowError.state) { try application.accept(by: "market") }
+        #expect(throws: WorkflowError.state) { try application.supplement(token: "x", fields: ["plan"], at: now) }
+        #expect(throws: WorkflowError.state) { try application.supplement(token: "t", fields: ["name"], at: now) }
+        try application.supplement(token: "t", fields: ["plan"], at: now.adding(seconds: 60))
+        #expect(application.state == .submitted && application.notice?.answered == now.adding(seconds: 60))
+        #expect(throws: WorkflowError.state) { try application.askForCorrection(by: "market", notice) }
+        #expect(throws: WorkflowError.state) { try application.supplement(token: "t", fields: ["plan"], at: now) }
+        try application.accept(by: "market")
+    }
+
     @Test func itMayBeTakenBackUntilItIsAnswered() throws {
         var early = HotlineTicket()
         try early.withdraw()

@@ -8,7 +8,7 @@ struct CaseActions: Sendable {
     let deadlines: CaseDeadlines
 
     struct Input: Sendable {
-        enum Form: Sendable { case line, text, choice([(value: String, label: String)]) }
+        enum Form: Sendable { case line, text, flag, choice([(value: String, label: String)]) }
         let name: String
         let label: String
         let form: Form
@@ -70,6 +70,16 @@ struct CaseActions: Sendable {
         var actions: [Action] = []
         if approval.state == .submitted, officer.department == approval.lead {
             actions.append(Action(key: "accept", name: "受理", inputs: []))
+            if !isPastAcceptance(file, configuration.now()), approval.notice == nil {
+                let fields = configuration.definition(file.form)?.fields ?? []
+                actions.append(
+                    Action(
+                        key: "correct", name: "一次告知补正",
+                        inputs: [Input(name: "text", label: "需要补正的全部内容（申请人可见，只能告知一次）", form: .text)]
+                            + fields.map {
+                                Input(name: "field-\($0.id)", label: $0.label.text("zh"), form: .flag)
+                            }))
+            }
             if !isPastAcceptance(file, configuration.now()) {
                 actions.append(
                     Action(
@@ -102,7 +112,7 @@ struct CaseActions: Sendable {
     }
 
     private func isPastAcceptance(_ file: DeskDatabase.CaseFile, _ now: Instant) -> Bool {
-        deadlines.acceptance(received: file.received).isOverdue(on: now.date(in: .shanghai))
+        deadlines.acceptance(received: deadlines.start(file)).isOverdue(on: now.date(in: .shanghai))
     }
 
     /// What must not be published: every personal answer but the story itself, which the officer rewrites.
@@ -157,8 +167,22 @@ struct CaseActions: Sendable {
         case "accept":
             try file.approval?.accept(by: officer.department)
             // Not told within the limit is accepted from the day of receipt (行政许可法 article 32(4)).
-            file.accepted = isPastAcceptance(file, now) ? file.received : now
+            file.accepted = isPastAcceptance(file, now) ? deadlines.start(file) : now
             return status(.accepted, "", due: deadlines.approval(file))
+        case "correct":
+            let wanted = (configuration.definition(file.form)?.fields ?? []).map(\.id).filter {
+                input["field-\($0)"] == "yes"
+            }
+            let notice = ApprovalCase.Notice(
+                token: hexText(systemRandomBytes(16)), text: text("text"), fields: wanted, given: now)
+            try file.approval?.askForCorrection(by: officer.department, notice)
+            var shown = status(.correction, notice.text)
+            shown.correction = .object([
+                "notice": .string(notice.token), "form": .string(file.form),
+                "id": .string(configuration.definition(file.form)?.id ?? ""),
+                "fields": .array(wanted.map { .string($0) }),
+            ])
+            return shown
         case "decline":
             try file.approval?.refuseToAccept(by: officer.department, reason: text("text"))
             return status(.notAccepted, text("text"))
@@ -194,10 +218,13 @@ struct CaseDeadlines: Sendable {
         calendar.deadline(from: received.date(in: .shanghai), Self.acceptanceLimit)
     }
 
+    /// When the time for accepting began: with the application, or with what was supplied after a correction notice.
+    func start(_ file: DeskDatabase.CaseFile) -> Instant { file.approval?.notice?.answered ?? file.received }
+
     /// Before acceptance the limit for accepting; afterwards the promised limit, else the legal one.
     func approval(_ file: DeskDatabase.CaseFile) -> Deadline {
         guard let accepted = file.accepted else {
-            return acceptance(received: file.received)
+            return acceptance(received: start(file))
         }
         let service = configuration.definition(file.form)?.service
         let limit = service?.promisedLimit ?? service?.legalLimit

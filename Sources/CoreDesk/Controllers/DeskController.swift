@@ -48,13 +48,15 @@ struct DeskController: Sendable {
     private static let states: [String: String] = [
         "received": "待派单", "dispatched": "办理中", "answered": "已答复", "released": "已答复并公开", "submitted": "待受理",
         "inParallel": "各部门办理中",
-        "joined": "待决定", "granted": "准予许可", "refused": "不予许可", "notAccepted": "不予受理", "withdrawn": "已撤回", "": "",
+        "joined": "待决定", "granted": "准予许可", "refused": "不予许可", "notAccepted": "不予受理", "withdrawn": "已撤回",
+        "correction": "等待申请人补正", "": "",
     ]
 
     private static let actionNames = [
         "import": "收件", "dispatch": "派单", "reply": "答复", "release": "公开", "accept": "受理", "decline": "不予受理",
         "opinion": "提出意见",
-        "decide": "作出决定", "withdrawal": "撤回", "rating": "评价", "late": "迟到的撤回或评价（不改变状态）",
+        "decide": "作出决定", "withdrawal": "撤回", "rating": "评价", "correct": "告知补正", "supplement": "补正材料",
+        "late": "迟到的撤回或评价（不改变状态）",
     ]
 
     private func list(_ officer: Officer) throws -> Response {
@@ -107,6 +109,7 @@ struct DeskController: Sendable {
             try database.rating(of: id).map { rating in
                 "\(rating.score) 分（满分 5 分），\(rating.solved ? "已解决" : "没有解决")\(rating.words.isEmpty ? "" : "：" + rating.words)"
             })
+        fields["notice"] = .optional(file.approval?.notice?.text)
         let attachments = try attachments(file)
         fields["hasAttachments"] = .flag(!attachments.isEmpty)
         fields["attachments"] = .list(attachments)
@@ -193,11 +196,13 @@ struct DeskController: Sendable {
             var fields: [String: Value] = [
                 "name": .text(input.name), "label": .text(input.label), "value": .text(input.value),
                 "action": .text(action.key),
-                "isText": .flag(false), "isLine": .flag(false), "isChoice": .flag(false), "options": .list([]),
+                "isText": .flag(false), "isLine": .flag(false), "isChoice": .flag(false), "isFlag": .flag(false),
+                "options": .list([]),
             ]
             switch input.form {
             case .line: fields["isLine"] = .flag(true)
             case .text: fields["isText"] = .flag(true)
+            case .flag: fields["isFlag"] = .flag(true)
             case .choice(let options):
                 fields["isChoice"] = .flag(true)
                 fields["options"] = .list(

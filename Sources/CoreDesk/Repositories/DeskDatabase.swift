@@ -38,7 +38,8 @@ struct DeskDatabase: Sendable {
             """,
             """
             CREATE TABLE approval (
-                id TEXT PRIMARY KEY REFERENCES submission, state TEXT NOT NULL, lead TEXT NOT NULL, accepted INTEGER, decision TEXT)
+                id TEXT PRIMARY KEY REFERENCES submission, state TEXT NOT NULL, lead TEXT NOT NULL, accepted INTEGER, decision TEXT,
+                notice TEXT, notice_text TEXT, notice_fields TEXT, notice_given INTEGER, notice_answered INTEGER)
             """,
             """
             CREATE TABLE task (
@@ -179,9 +180,17 @@ struct DeskDatabase: Sendable {
                         limit: TimeLimit(days: try $0["days"], working: try $0["working"]),
                         opinion: ApprovalCase.Opinion(rawValue: try $0["opinion"])!, note: try $0["note"])
                 }
+            var notice: ApprovalCase.Notice?
+            if let token: String = try approval["notice"] {
+                let fields = try JSON(parsing: Array((try approval["notice_fields"] as String).utf8))
+                notice = ApprovalCase.Notice(
+                    token: token, text: try approval["notice_text"], fields: fields.array?.compactMap(\.string) ?? [],
+                    given: Instant(seconds: try approval["notice_given"]),
+                    answered: (try approval["notice_answered"] as Int?).map(Instant.init(seconds:)))
+            }
             file.approval = ApprovalCase(
                 lead: try approval["lead"], tasks: tasks, state: ApprovalCase.State(rawValue: try approval["state"])!,
-                decision: try approval["decision"])
+                notice: notice, decision: try approval["decision"])
             file.accepted = (try approval["accepted"] as Int?).map(Instant.init(seconds:))
         }
         return file
@@ -228,9 +237,14 @@ struct DeskDatabase: Sendable {
                 ticket.department, ticket.internalNote, ticket.reply, file.id)
         }
         if let approval = file.approval {
+            let notice = approval.notice
             try db.execute(
-                "UPDATE approval SET state = ?, decision = ?, accepted = ? WHERE id = ?", approval.state.rawValue,
-                approval.decision, file.accepted?.seconds, file.id)
+                """
+                UPDATE approval SET state = ?, decision = ?, accepted = ?, notice = ?, notice_text = ?, notice_fields = ?,
+                    notice_given = ?, notice_answered = ? WHERE id = ?
+                """, approval.state.rawValue, approval.decision, file.accepted?.seconds, notice?.token, notice?.text,
+                notice.map { JSON.array($0.fields.map { .string($0) }).canonicalText }, notice?.given.seconds,
+                notice?.answered?.seconds, file.id)
             for task in approval.tasks {
                 try db.execute(
                     "UPDATE task SET opinion = ?, note = ? WHERE id = ? AND department = ?", task.opinion.rawValue,
@@ -324,7 +338,7 @@ struct DeskDatabase: Sendable {
             throw LaneDatabase.RejectedItem(.schema)
         }
         if let kind = CaseMessage.Kind(rawValue: item.kind) {
-            return try take(message: kind, sealed, head, item.id, db, now)
+            return try take(message: kind, sealed, head, item, db, now)
         }
         // A key or a form that this side lacks is our mistake and no reason to refuse a citizen's words: the error
         // leaves the batch where it is.
@@ -351,7 +365,7 @@ struct DeskDatabase: Sendable {
             payload.lookup,
             payload.statusKey, payload.authKey, payload.language, payload.channel,
             JSON.object(payload.answers).canonicalText)
-        try keep(payload.attachments, of: item, db)
+        try keep(payload.attachments, of: item, as: item.id, db)
         if payload.kind == "hotline" {
             try db.execute("INSERT INTO ticket (id, state) VALUES (?, 'received')", payload.id)
         } else {
@@ -377,9 +391,10 @@ struct DeskDatabase: Sendable {
     /// A withdrawal or a rating: only from whoever has receipt and code, once, and only where the state allows it. One that
     /// comes too late is filed and changes nothing.
     private func take(
-        message kind: CaseMessage.Kind, _ sealed: [UInt8], _ head: JSON, _ id: String, _ db: any SQLConnection,
+        message kind: CaseMessage.Kind, _ sealed: [UInt8], _ head: JSON, _ item: FerryItem, _ db: any SQLConnection,
         _ now: Instant
     ) throws {
+        let id = item.id
         guard let message = CaseMessage(try Envelope.open(sealed, with: desk)), message.kind == kind, message.id == id,
             head["received"]?.string == message.received.rfc3339(in: .shanghai)
         else { throw LaneDatabase.RejectedItem(.schema) }
@@ -416,6 +431,19 @@ struct DeskDatabase: Sendable {
                     message.received.seconds, score, solved, words, caseID, message.notice)
                 guard used == 1 else { throw WorkflowError.state }
                 status = report(.answered, ticket.reply ?? "")
+            case .supplement:
+                guard let supplement = message.supplement, file.approval != nil else {
+                    throw LaneDatabase.RejectedItem(.schema)
+                }
+                let fields = Array(supplement.answers.keys) + supplement.attachments.map(\.file.field)
+                // Time runs from receipt at the edge, not from import here.
+                try file.approval?.supplement(token: message.notice, fields: fields, at: message.received)
+                try Self.write(db, file)
+                try db.execute(
+                    "UPDATE submission SET answers = ? WHERE id = ?",
+                    JSON.object(file.answers.merging(supplement.answers) { $1 }).canonicalText, caseID)
+                try keep(supplement.attachments, of: item, as: caseID, db)
+                status = report(.received, "")
             }
         } catch is WorkflowError {
             status = nil
@@ -451,10 +479,12 @@ struct DeskDatabase: Sendable {
         let file: AttachmentDescription
     }
 
-    /// Files are opened once to see that they are what the payload says, and kept as they came.
+    /// Files are opened once to see that they are what the payload says, and kept as they came, after those that the case
+    /// has already.
     private func keep(
-        _ attachments: [SubmissionPayload.SealedAttachment], of item: FerryItem, _ db: any SQLConnection
+        _ attachments: [SubmissionPayload.SealedAttachment], of item: FerryItem, as id: String, _ db: any SQLConnection
     ) throws {
+        let known: Int = try db.value("SELECT count(*) FROM attachment WHERE id = ?", id) ?? 0
         let listed = attachments.reduce(0) { $0 + $1.parts }
         guard item.parts.count(where: { isAttachmentPart($0.name) }) == listed else {
             throw LaneDatabase.RejectedItem(.schema)
@@ -464,7 +494,8 @@ struct DeskDatabase: Sendable {
             try db.execute(
                 """
                 INSERT INTO attachment (id, position, field, name, type, bytes, digest, parts) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-                """, item.id, position, file.field, file.name, file.type, file.bytes, file.digest.hex, attachment.parts)
+                """, id, known + position, file.field, file.name, file.type, file.bytes, file.digest.hex,
+                attachment.parts)
             var bytes = 0
             let digest = SHA256Stream()
             for number in 0..<attachment.parts {
@@ -478,7 +509,8 @@ struct DeskDatabase: Sendable {
                 bytes += plain.count
                 digest.append(plain)
                 try db.execute(
-                    "INSERT INTO attachment_part (id, position, number, sealed) VALUES (?, ?, ?, ?)", item.id, position,
+                    "INSERT INTO attachment_part (id, position, number, sealed) VALUES (?, ?, ?, ?)", id,
+                    known + position,
                     number, sealed)
             }
             guard bytes == file.bytes, digest.digest() == file.digest else { throw LaneDatabase.RejectedItem(.schema) }
@@ -521,6 +553,8 @@ struct CitizenStatus: Sendable {
     let updated: Instant
     /// Good for one rating.
     var rating: String?
+    /// What a correction notice asks for.
+    var correction: JSON?
 
     var isOpen: Bool { state == .received || state == .accepted || state == .correction }
 
@@ -534,6 +568,7 @@ struct CitizenStatus: Sendable {
             "state": .string(state.rawValue), "text": .string(text), "dates": .object(dates),
         ]
         if let rating { fields["rating"] = .string(rating) }
+        if let correction { fields["correction"] = correction }
         return .object(fields)
     }
 }

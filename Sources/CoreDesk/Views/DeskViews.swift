@@ -54,12 +54,13 @@ struct DeskViews: Sendable {
         </tbody></table></section>{{/hasTasks}}
         {{#internalNote}}<section><h2>内部办理情况（不公开）</h2><p>{{internalNote}}</p></section>{{/internalNote}}
         {{#reply}}<section><h2>答复</h2><p>{{reply}}</p></section>{{/reply}}
+        {{#notice}}<section><h2>补正告知</h2><p>{{notice}}</p></section>{{/notice}}
         {{#rating}}<section><h2>诉求人评价</h2><p>{{rating}}</p></section>{{/rating}}
         {{#decision}}<section><h2>决定</h2><p>{{decision}}</p></section>{{/decision}}
         {{#actions}}
         <section class="action"><h2>{{name}}</h2><form method="post" action="/cases/{{caseID}}/{{action}}"><input type="hidden" name="token" value="{{token}}"><input type="hidden" name="version" value="{{version}}">
         {{#inputs}}
-        <p><label for="{{action}}-{{name}}">{{label}}</label>{{#isText}}<textarea id="{{action}}-{{name}}" name="{{name}}" rows="4">{{value}}</textarea>{{/isText}}{{#isLine}}<input id="{{action}}-{{name}}" name="{{name}}" value="{{value}}">{{/isLine}}{{#isChoice}}<select id="{{action}}-{{name}}" name="{{name}}">{{#options}}<option value="{{value}}">{{label}}</option>{{/options}}</select>{{/isChoice}}</p>
+        <p><label for="{{action}}-{{name}}">{{label}}</label>{{#isText}}<textarea id="{{action}}-{{name}}" name="{{name}}" rows="4">{{value}}</textarea>{{/isText}}{{#isLine}}<input id="{{action}}-{{name}}" name="{{name}}" value="{{value}}">{{/isLine}}{{#isChoice}}<select id="{{action}}-{{name}}" name="{{name}}">{{#options}}<option value="{{value}}">{{label}}</option>{{/options}}</select>{{/isChoice}}{{#isFlag}} <input type="checkbox" id="{{action}}-{{name}}" name="{{name}}" value="yes">{{/isFlag}}</p>
         {{/inputs}}
         <p><button type="submit">{{name}}</button></p></form></section>
         {{/actions}}

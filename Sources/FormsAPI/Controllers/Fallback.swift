@@ -36,6 +36,7 @@ struct Fallback: RouterMiddleware {
             case ["status"], ["follow-up"]: return [.post]
             case ["challenge"], ["receipts"]: return [.get, .head]
             case let rest where rest.count == 2 && rest[0] == "receipts": return [.get, .head]
+            case let rest where rest.count == 2 && rest[0] == "supplements": return [.post]
             case let rest where rest.count == 1: return [.get, .head, .post]
             default: return nil
             }

@@ -13,6 +13,7 @@ struct StatusController: Sendable {
         let group = router.group(RouterPath(services.configuration.prefix))
         group.get("receipts/:ticket") { request, context in await receipt(request, context) }
         group.post("status") { request, context in await status(request, context) }
+        group.post("supplements/:form") { request, context in await supplement(request, context) }
         group.post("follow-up") { request, context in await follow(request, context) }
         group.get("challenge") { _, _ in await challenge() }
     }
@@ -121,6 +122,9 @@ struct StatusController: Sendable {
                 <div class="field"><label for="f-words">\(say(language, "想说的话（选填）", "Anything else (optional)"))</label><textarea id="f-words" name="words" rows="3" maxlength="\(FollowUp.Action.maxWords)"></textarea></div>
                 """, say(language, "提交评价", "Send"), secondary: false)
         }
+        if let correction = FollowUp.correction(found), let form = correctionForm(correction) {
+            out += draw(form, correction, receipt, code, FormHTML.Filled(), language)
+        }
         if FollowUp.canWithdraw(found) {
             let text = say(
                 language, "不需要再办了，可以撤回。撤回以后不能恢复；需要时可以重新提交。",
@@ -130,6 +134,71 @@ struct StatusController: Sendable {
                 say(language, "撤回这件事", "Withdraw it"), secondary: true)
         }
         return out
+    }
+
+    // MARK: Supplements
+
+    private func correctionForm(_ correction: FollowUp.Correction) -> FormDefinition? {
+        services.runtime.definition(correction.form, digest: correction.digest)?.asking(
+            for: correction.fields, title: .init("需要补正的内容", "What is missing"))
+    }
+
+    private func draw(
+        _ form: FormDefinition, _ correction: FollowUp.Correction, _ receipt: String, _ code: String,
+        _ filled: FormHTML.Filled, _ language: String
+    ) -> String {
+        FormHTML(
+            definition: form, language: language, prefix: services.configuration.prefix + "/supplements",
+            gazetteer: services.runtime.gazetteer
+        ).form(filled, carrying: [("_receipt", receipt), ("_code", code)])
+    }
+
+    /// The answer to a correction notice: only what it asks for, checked like any form.
+    private func supplement(_ request: Request, _ context: EdgeContext) async -> Response {
+        var language = "zh"
+        do {
+            let client = services.client(request, context)
+            guard case .pass = try await services.gate.check(.lookup, client: client) else { throw Refusal.tooMany }
+            let read = try await services.reader.read(request, form: context.parameters.get("form") ?? "")
+            language = read.language
+            let (receipt, code) = (read.fields["_receipt"]?.first ?? "", read.fields["_code"]?.first ?? "")
+            let found = try await followUp.find(receipt: receipt, code: code)
+            if case .nothing = found { throw Refusal.notFound }
+            guard let correction = FollowUp.correction(found), let form = correctionForm(correction) else {
+                throw Refusal.notPossible
+            }
+            let body = try await services.gather(read, form)
+            let errors: [FieldError]
+            switch form.validate(body.input, files: body.files.map(\.description)) {
+            case .failure(let failure): errors = body.fileErrors + failure.errors
+            case .success(let answers) where body.fileErrors.isEmpty:
+                let files = EdgeServices.files(answers.files, among: body.files)
+                guard
+                    try await followUp.supplement(answers, files, correction, receipt: receipt, code: code) == .accepted
+                else { throw Refusal.notPossible }
+                return thanks(say(language, "已收到您补正的内容", "What you added has been received"), language)
+            case .success: errors = body.fileErrors
+            }
+            var filled = FormHTML.Filled()
+            filled.values = body.input
+            filled.files = body.files.map { ($0.claim, $0.description) }
+            filled.errors = errors
+            let title = say(language, "有误：补正", "Error: what is missing")
+            return services.page(
+                .unprocessableContent, language, title: title,
+                main: "<h1>\(say(language, "补正", "What is missing"))</h1>"
+                    + draw(form, correction, receipt, code, filled, language))
+        } catch {
+            return refuse(error, language)
+        }
+    }
+
+    private func thanks(_ title: String, _ language: String) -> Response {
+        let text = say(
+            language, "它会和其他来件一起送到办理系统；送到以后，查询页面会显示结果。",
+            "It goes to the handling system with everything else; your status page shows when it has arrived.")
+        return services.page(
+            .ok, language, title: title, main: "<h1>\(title)</h1><div class=\"panel\"><p id=\"done\">\(text)</p></div>")
     }
 
     private func follow(_ request: Request, _ context: EdgeContext) async -> Response {
@@ -145,16 +214,10 @@ struct StatusController: Sendable {
             case .notFound: throw Refusal.notFound
             case .notPossible: throw Refusal.notPossible
             case .accepted:
-                let title =
+                return thanks(
                     action == .withdraw
-                    ? say(language, "已收到您的撤回", "Your withdrawal has been received")
-                    : say(language, "谢谢您的评价", "Thank you for telling us")
-                let text = say(
-                    language, "它会和其他来件一起送到办理系统；送到以后，查询页面会显示结果。",
-                    "It goes to the handling system with everything else; your status page shows when it has arrived.")
-                return services.page(
-                    .ok, language, title: title,
-                    main: "<h1>\(title)</h1><div class=\"panel\"><p id=\"done\">\(text)</p></div>")
+                        ? say(language, "已收到您的撤回", "Your withdrawal has been received")
+                        : say(language, "谢谢您的评价", "Thank you for telling us"), language)
             }
         } catch {
             return refuse(error, language)
