@@ -22,45 +22,66 @@ package struct StoredAttachment: Sendable, Equatable {
     package let parts: [Part]
 }
 
+/// A file on its way in.
+package struct PendingAttachment: Sendable {
+    let id: String
+    /// What is kept of it.
+    fileprivate(set) var parts: [StoredAttachment.Part] = []
+
+    fileprivate func next(_ sealed: [UInt8]) -> StoredAttachment.Part {
+        .init(number: parts.count, bytes: sealed.count, digest: SHA256Digest(of: sealed).hex)
+    }
+}
+
 extension SubmissionDatabase {
-    /// Begins a file: a row that nothing can claim yet.
-    package func beginAttachment(at now: Instant) async throws -> String {
-        let id = hexText(random(16))
-        try await database.commit { db in
-            try db.execute("INSERT INTO attachment (id, created) VALUES (?, ?)", id, now.seconds)
-        }
-        return id
+    package func newAttachment() -> PendingAttachment { PendingAttachment(id: hexText(random(16))) }
+
+    /// Keeps a part of a file that goes on.
+    package func add(_ sealed: [UInt8], to file: inout PendingAttachment, at now: Instant) async throws {
+        let (known, part) = (file, file.next(sealed))
+        try await database.commit { db in try keep(part, sealed, known, db, now) }
+        file.parts.append(part)
     }
 
-    package func add(part number: Int, _ sealed: [UInt8], to attachment: String) async throws {
-        try await database.commit { db in
-            try db.execute(
-                "INSERT INTO attachment_part (attachment, number, sealed, bytes, digest) VALUES (?, ?, ?, ?, ?)",
-                attachment, number, sealed, sealed.count, SHA256Digest(of: sealed).hex)
-        }
-    }
-
-    /// Ends a file whose content was found clean.
+    /// Ends a file whose content was found clean: with its last part, in one transaction.
     ///
-    /// - Returns: its claim, 128 random bits: whoever has it can send the file with a form within a day.
-    package func finish(_ attachment: String, _ description: AttachmentDescription) async throws -> String {
+    /// - Returns: the file with its claim, 128 random bits: whoever has it can send the file with a form within a day.
+    package func finish(
+        _ file: PendingAttachment, last sealed: [UInt8], _ description: AttachmentDescription, at now: Instant
+    ) async throws -> StoredAttachment {
         let claim = hexText(random(16))
-        let plain = JSON.object(description.fields).canonicalBytes
         let box = try AEAD.seal(
-            plain, key: Self.boxKey(Array(claim.utf8), "claim"), nonce: random(12), associated: Array(attachment.utf8))
+            JSON.object(description.fields).canonicalBytes, key: Self.boxKey(Array(claim.utf8), "claim"),
+            nonce: random(12), associated: Array(file.id.utf8))
+        let part = file.next(sealed)
         try await database.commit { db in
+            try keep(part, sealed, file, db, now)
             try db.execute(
                 "UPDATE attachment SET claim = ?, box = ? WHERE id = ?", SHA256Digest(of: Array(claim.utf8)).bytes, box,
-                attachment)
+                file.id)
         }
-        return claim
+        return StoredAttachment(id: file.id, claim: claim, description: description, parts: file.parts + [part])
+    }
+
+    /// The first part brings the file's row, which nothing can claim yet.
+    private func keep(
+        _ part: StoredAttachment.Part, _ sealed: [UInt8], _ file: PendingAttachment, _ db: any SQLConnection,
+        _ now: Instant
+    ) throws {
+        if part.number == 0 {
+            try db.execute("INSERT INTO attachment (id, created) VALUES (?, ?)", file.id, now.seconds)
+        }
+        try db.execute(
+            "INSERT INTO attachment_part (attachment, number, sealed, bytes, digest) VALUES (?, ?, ?, ?, ?)", file.id,
+            part.number, sealed, part.bytes, part.digest)
     }
 
     /// Takes back a file that is not wanted.
-    package func discard(_ attachment: String) async throws {
+    package func discard(_ file: PendingAttachment) async throws {
+        guard !file.parts.isEmpty else { return }
         try await database.commit { db in
-            try db.execute("DELETE FROM attachment_part WHERE attachment = ?", attachment)
-            try db.execute("DELETE FROM attachment WHERE id = ? AND submission IS NULL", attachment)
+            try db.execute("DELETE FROM attachment_part WHERE attachment = ?", file.id)
+            try db.execute("DELETE FROM attachment WHERE id = ? AND submission IS NULL", file.id)
         }
     }
 

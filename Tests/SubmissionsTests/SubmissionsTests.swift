@@ -60,12 +60,14 @@ import Testing
     }
 
     private func attach(_ database: SubmissionDatabase, _ name: String = "照片.jpg") async throws -> StoredAttachment {
-        let id = try await database.beginAttachment(at: Self.now)
-        try await database.add(part: 0, [1, 2, 3], to: id)
-        try await database.add(part: 1, [4, 5], to: id)
-        let claim = try await database.finish(
-            id, .init(field: "photos", name: name, type: "image/jpeg", bytes: 5, digest: SHA256Digest(of: [9])))
-        return try #require(try database.attachment(claim: claim, at: Self.now))
+        var file = database.newAttachment()
+        try await database.add([1, 2, 3], to: &file, at: Self.now)
+        let stored = try await database.finish(
+            file, last: [4, 5],
+            .init(field: "photos", name: name, type: "image/jpeg", bytes: 5, digest: SHA256Digest(of: [9])),
+            at: Self.now)
+        #expect(try database.attachment(claim: stored.claim, at: Self.now) == stored)
+        return stored
     }
 
     @Test(arguments: DatabaseEngine.available)

@@ -231,6 +231,41 @@ class ServiceTests(unittest.TestCase):
             answers = json.loads(db.execute("select answers from submission where number = ?", (int(number),)).fetchone()[0])
         self.assertEqual(answers["place"], {"unit": "chaohua", "rest": "文化广场西侧", "position": "113.3726,34.5373,0"})
 
+    # Messages about a case
+
+    def test_a_message_that_is_not_the_citizens_changes_nothing(self):
+        def send(number):
+            page = get(self.system.forms + post(self.system.forms + "/forms/hotline", request_fields(self.system, number))[1]["Location"])[1]
+            return inner(page, "receipt"), inner(page, "code")
+        def withdraw(receipt, code):
+            return post(self.system.forms + "/forms/follow-up", {"receipt": receipt, "code": code, "action": "withdraw"})
+        def desk(sql, *values):
+            with sqlite3.connect(self.system.folder / "core/desk.sqlite") as db:
+                return db.execute(sql, values).fetchall()
+        forged, replayed, true = send(501), send(502), send(503)
+        self.system.ferry()
+        desk("update submission set auth_key = ? where receipt = ?", "0" * 64, forged[0])
+        desk("update submission set counter = 9000000000 where receipt = ?", replayed[0])
+        for case in (forged, replayed, true):
+            self.assertEqual(withdraw(*case)[0], 200)
+        # The same again is one message.
+        before = self.count("lane_queue")
+        self.assertEqual(withdraw(*true)[0], 200)
+        self.assertEqual(self.count("lane_queue"), before)
+        self.assertEqual(withdraw(true[0], replayed[1])[0], 404)
+        self.assertEqual(post(self.system.forms + "/forms/follow-up", {"receipt": true[0], "code": true[1], "action": "rate"})[0], 422)
+        self.assertEqual(post(self.system.forms + "/forms/follow-up", {"receipt": true[0], "code": true[1], "action": "rate", "score": "5", "solved": "yes"})[0], 409)
+        for _ in range(3):
+            self.system.ferry()
+        states = dict(desk("select receipt, state from submission join ticket using (id) where receipt in (?, ?, ?)", forged[0], replayed[0], true[0]))
+        self.assertEqual([states[case[0]] for case in (forged, replayed, true)], ["received", "received", "withdrawn"])
+        status = subprocess.run([BIN / "ferry", "status", self.system.folder / "edge/forms.sqlite"], capture_output=True, text=True).stdout
+        self.assertRegex(status, "dead")
+        # What was forged is put aside; the lane goes on.
+        later = send(504)
+        self.system.ferry()
+        self.assertEqual(len(desk("select 1 from submission where receipt = ?", later[0])), 1)
+
     # Operators
 
     def test_metrics_stand_on_the_admin_address_only(self):

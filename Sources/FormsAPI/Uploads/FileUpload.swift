@@ -21,10 +21,9 @@ struct FileUpload {
     private let rule: FormDefinition.FileRule
     private let name: String
     private let scanner: ClamScanner?
-    private var id: String?
+    private var file: PendingAttachment
     private var type: AttachmentType?
     private var pending: [UInt8] = []
-    private var parts = 0
     private var bytes = 0
     private let digest = SHA256Stream()
     private var active = ActiveContent()
@@ -32,6 +31,7 @@ struct FileUpload {
     /// - Parameter name: as the client gave it.
     init(_ services: Services, field: FormDefinition.Field, rule: FormDefinition.FileRule, name: String) async throws {
         self.services = services
+        file = services.store.newAttachment()
         self.field = field
         self.rule = rule
         self.name = Self.displayName(name)
@@ -54,10 +54,11 @@ struct FileUpload {
         if type == nil, pending.count >= AttachmentType.headBytes { try checkType() }
         guard !active.feed(piece) else { throw field.fileUnsafeError }
         if let scanner { try await onBlockingThread { scanner.feed(piece) } }
-        while pending.count >= StoredAttachment.partBytes {
+        // What fills a part exactly waits: the last part is never empty.
+        while pending.count > StoredAttachment.partBytes {
             let part = Array(pending[..<StoredAttachment.partBytes])
             pending.removeFirst(StoredAttachment.partBytes)
-            try await seal(part)
+            try await services.store.add(seal(part), to: &file, at: services.now())
         }
     }
 
@@ -83,20 +84,14 @@ struct FileUpload {
             case .unknown: throw field.fileUncheckedError
             }
         }
-        if !pending.isEmpty { try await seal(pending) }
-        let (id, name, type, bytes, store) = (id!, name, type!.mediaType, bytes, services.store)
-        let claim = try await store.finish(
-            id, AttachmentDescription(field: field.id, name: name, type: type, bytes: bytes, digest: digest.digest()))
-        let now = services.now()
-        guard let attachment = try await onBlockingThread({ try store.attachment(claim: claim, at: now) }) else {
-            throw field.fileGoneError
-        }
-        return attachment
+        let description = AttachmentDescription(
+            field: field.id, name: name, type: type!.mediaType, bytes: bytes, digest: digest.digest())
+        return try await services.store.finish(file, last: seal(pending), description, at: services.now())
     }
 
     /// Takes back what was stored of it.
     func discard() async throws {
-        if let id { try await services.store.discard(id) }
+        try await services.store.discard(file)
     }
 
     private mutating func checkType() throws {
@@ -108,12 +103,9 @@ struct FileUpload {
         guard !active.feed(pending) else { throw field.fileUnsafeError }
     }
 
-    private mutating func seal(_ plain: [UInt8]) async throws {
-        if id == nil { id = try await services.store.beginAttachment(at: services.now()) }
+    private func seal(_ plain: [UInt8]) async throws -> [UInt8] {
         let recipients = services.recipients
-        let sealed = try await onBlockingThread { try Envelope.seal(plain, for: recipients) }
-        try await services.store.add(part: parts, sealed, to: id!)
-        parts += 1
+        return try await onBlockingThread { try Envelope.seal(plain, for: recipients) }
     }
 
     /// Without what could mislead whoever reads it in a list, and not too long.
