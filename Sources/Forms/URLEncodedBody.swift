@@ -15,9 +15,8 @@ package struct URLEncodedBody: Sendable {
         for pair in pairs {
             let equals = pair.firstIndex(of: UInt8(ascii: "=")) ?? pair.endIndex
             let value = equals == pair.endIndex ? [] : pair[(equals + 1)...]
-            guard let name = percentDecoded(String(decoding: pair[..<equals], as: UTF8.self), plusIsSpace: true),
-                let text = percentDecoded(String(decoding: value, as: UTF8.self), plusIsSpace: true),
-                name.utf8.count <= 128
+            guard let name = percentDecoded(pair[..<equals], plusIsSpace: true),
+                let text = percentDecoded(value, plusIsSpace: true), name.utf8.count <= 128
             else { return nil }
             fields[name, default: []].append(text)
         }

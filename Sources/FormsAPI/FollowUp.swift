@@ -110,7 +110,8 @@ struct FollowUp: Sendable {
         guard let receipt = Receipt(typed: receipt), let code = QueryCode(typed: code) else { return .notFound }
         let (instant, keys) = (now(), CitizenKeys(receipt, code))
         let message = CaseMessage(
-            id: makeUUID(random(16)), kind: kind, received: instant, lookup: hexText(keys.lookup), notice: notice,
+            id: makeUUID(at: instant, random(16)), kind: kind, received: instant, lookup: hexText(keys.lookup),
+            notice: notice,
             counter: instant.seconds, body: body, sign: { hexText(hmacSHA256(key: keys.authKey, $0)) })
         let sealed = try Envelope.seal(message.bytes, for: recipients)
         let content = Array("\(kind.rawValue)\0\(notice)\0".utf8) + keys.lookup

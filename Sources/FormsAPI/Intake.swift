@@ -41,7 +41,8 @@ struct Intake: Sendable {
         let code = QueryCode(random: random(16))
         let keys = CitizenKeys(receipt, code)
         let payload = SubmissionPayload(
-            id: makeUUID(random(16)), kind: form.kind == .hotline ? "hotline" : "application", received: instant,
+            id: makeUUID(at: instant, random(16)), kind: form.kind == .hotline ? "hotline" : "application",
+            received: instant,
             form: form.digest, receipt: receipt.text, lookup: hexText(keys.lookup), statusKey: hexText(keys.statusKey),
             authKey: hexText(keys.authKey), language: wishes.language, channel: wishes.channel.rawValue,
             answers: answers.values,

@@ -204,7 +204,7 @@ enum OpenAPI {
                       ]
                     }
                   },
-                  "attachments": {"type": "array", "items": {"type": "string"}},
+                  "attachments": {"type": "array", "maxItems": 100, "items": {"type": "string"}},
                   "proof": {
                     "type": "string",
                     "description": "A solved challenge (base64 of JSON), where one was asked for."

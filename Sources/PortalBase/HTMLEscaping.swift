@@ -76,18 +76,26 @@ private func isPathByte(_ byte: UInt8) -> Bool {
 }
 
 /// Undoes percent-encoding; nil for a broken escape or for bytes that are not UTF-8.
-package func percentDecoded(_ text: some StringProtocol, plusIsSpace: Bool = false) -> String? {
+package func percentDecoded(_ text: some StringProtocol) -> String? {
+    percentDecoded(Array(text.utf8)[...], plusIsSpace: false)
+}
+
+/// The same for bytes; a form's `+` is a space.
+package func percentDecoded(_ bytes: ArraySlice<UInt8>, plusIsSpace: Bool) -> String? {
     var out: [UInt8] = []
-    var bytes = Array(text.utf8)[...]
-    while let byte = bytes.popFirst() {
+    out.reserveCapacity(bytes.count)
+    var place = bytes.startIndex
+    while place < bytes.endIndex {
+        let byte = bytes[place]
         if byte == UInt8(ascii: "%") {
-            guard bytes.count >= 2, let high = hexValue(bytes[bytes.startIndex]),
-                let low = hexValue(bytes[bytes.startIndex + 1])
+            guard bytes.endIndex - place > 2, let high = hexValue(bytes[place + 1]),
+                let low = hexValue(bytes[place + 2])
             else { return nil }
-            bytes = bytes.dropFirst(2)
             out.append(high << 4 | low)
+            place += 3
         } else {
             out.append(plusIsSpace && byte == UInt8(ascii: "+") ? 0x20 : byte)
+            place += 1
         }
     }
     return String(validating: out, as: UTF8.self)

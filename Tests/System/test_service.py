@@ -333,6 +333,28 @@ class ServiceTests(unittest.TestCase):
         self.assertEqual(self.count("submission"), before)
         self.assertTrue(self.service.is_up())
 
+    def test_who_sends_a_byte_now_and_then_loses_the_place(self):
+        head = b"POST /forms/hotline HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+        silent, trickling = [socket.create_connection(("127.0.0.1", self.system.base + 1), timeout=70) for _ in range(2)]
+        start = time.time()
+        silent.sendall(head)
+        trickling.sendall(head + b"Content-Length: 100000\r\n\r\n")
+        trickling.settimeout(1)
+        answer = b""
+        while time.time() - start < 60 and not answer:
+            try:
+                trickling.sendall(b"a")
+                answer = trickling.recv(4096)
+            except TimeoutError:
+                continue
+            except OSError:
+                break
+        self.assertIn(b"408", answer[:20])
+        self.assertEqual(silent.recv(4096), b"", "a connection that says nothing is closed")
+        self.assertLess(time.time() - start, 65)
+        for connection in (silent, trickling):
+            connection.close()
+
     def test_schemathesis_finds_nothing(self):
         venv = ROOT / ".build/test-venv"
         if not (venv / "bin/schemathesis").exists():

@@ -262,7 +262,7 @@ struct DeskDatabase: Sendable {
         // Steps of 4 KiB, so that the length tells little.
         plain += [UInt8](repeating: 0, count: (4096 - plain.count % 4096) % 4096)
         let box = try AEAD.seal(plain, key: key, nonce: random(12), associated: lookup + Array(String(version).utf8))
-        let id = makeUUID(random(16))
+        let id = makeUUID(at: status.updated, random(16))
         var fields: [String: JSON] = [
             "id": .string(id), "kind": .string("status"), "lookup": .string(file.lookup), "version": .integer(version),
             "open": .bool(status.isOpen), "box": .string(base64(box)),

@@ -104,6 +104,9 @@ struct APIController: Sendable {
         }
     }
 
+    /// No form takes more; each costs a look into the database.
+    private static let maxAttachments = 100
+
     private static let submissionKeys: Set<String> = ["form", "language", "answers", "attachments", "proof"]
 
     private func submit(_ request: Request, _ context: EdgeContext) async throws -> Response {
@@ -112,6 +115,7 @@ struct APIController: Sendable {
         guard Set(body.keys).isSubset(of: Self.submissionKeys), let answers = body["answers"]?.object,
             body["form"].map({ $0.string != nil }) ?? true, body["proof"].map({ $0.string != nil }) ?? true,
             body["attachments"].map({ $0.array?.allSatisfy { $0.string != nil } ?? false }) ?? true,
+            (body["attachments"]?.array?.count ?? 0) <= Self.maxAttachments,
             let language = body["language"].map({ $0.string }) ?? "zh", FormRuntime.languages.contains(language)
         else { throw Refusal.malformed }
         let key = request.headers[.idempotencyKey]
