@@ -118,6 +118,7 @@ class IntakeTests(unittest.TestCase):
         finally:
             subprocess.run(["pkill", "-TERM", "-P", str(service.process.pid)], check=False)
             service.process.wait(timeout=20)
+            service.log.close()
         lines = log.read_text(errors="replace").splitlines()
         answers = [i for i, line in enumerate(lines) if "303 See Other" in line]
         self.assertEqual(len(answers), 13)
