@@ -172,6 +172,12 @@ let package = Package(
         .testTarget(
             name: "WorkflowTests", dependencies: ["PortalBase", "Workflow", "TestSupport"], swiftSettings: strict),
         .testTarget(
+            name: "FormsAPITests",
+            dependencies: [
+                "PortalBase", "FormsAPI", "TestSupport", .product(name: "HTTPTypes", package: "swift-http-types"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "CoreDeskTests", dependencies: ["PortalBase", "Markdown", "PositionedYAML", "CoreDesk"],
             swiftSettings: strict),
         .testTarget(

@@ -65,7 +65,8 @@ final class GroupCommitter: Sendable {
                 return group
             }
             if jobs.isEmpty { return }
-            for (job, failure) in zip(jobs, run(jobs, database)) {
+            guard let failures = run(jobs, database) else { continue }
+            for (job, failure) in zip(jobs, failures) {
                 // Two processes that wait for each other's rows: one of them is asked to come again.
                 if let failure = failure as? SQLError, failure.code == .busy, job.attempts < Self.attempts {
                     state.withLock {
@@ -79,8 +80,9 @@ final class GroupCommitter: Sendable {
         }
     }
 
-    /// What became of each: nil for what is on the disk.
-    private func run(_ jobs: [Job], _ database: some SQLDatabase) -> [(any Error)?] {
+    /// What became of each: nil for what is on the disk. Nil at all when the common transaction failed, which has waited
+    /// for its turn long enough; all have been told then.
+    private func run(_ jobs: [Job], _ database: some SQLDatabase) -> [(any Error)?]? {
         do {
             return try database.write { connection in
                 try jobs.map { job -> (any Error)? in
@@ -95,7 +97,8 @@ final class GroupCommitter: Sendable {
                 }
             }
         } catch {
-            return jobs.map { _ in error }
+            for job in jobs { job.finish(error) }
+            return nil
         }
     }
 }

@@ -127,6 +127,21 @@ class IntakeTests(unittest.TestCase):
             ended = [line for line in lines[before:answer] if re.search(r"f(data)?sync\(.*\) += 0|<\.\.\. f(data)?sync resumed>.*= 0", line)]
             self.assertTrue(ended, f"no sync before the answer in line {answer}")
 
+    def test_a_database_that_stays_locked_is_said_and_nothing_is_half_done(self):
+        service = Service(self.system)
+        try:
+            before = self.count("submission")
+            lock = sqlite3.connect(self.system.folder / "edge/forms.sqlite", isolation_level=None)
+            lock.execute("begin immediate")
+            status, headers, body = self.submit(request_fields(self.system, 3_000))
+            lock.execute("rollback")
+            lock.close()
+            self.assertEqual((status, headers["Retry-After"]), (503, "120"))
+            self.assertEqual(self.count("submission"), before)
+            self.assertEqual(self.submit(request_fields(self.system, 3_000))[0], 303)
+        finally:
+            service.stop()
+
     def test_kill_9_loses_and_doubles_nothing_that_was_answered(self):
         """KILLS=200 for the long form."""
         random.seed(20260901)

@@ -1,0 +1,114 @@
+import HTTPTypes
+import TestSupport
+import Testing
+
+@testable import FormsAPI
+
+@Suite struct ClientFinderTests {
+    private let finder = ClientFinder(trusted: ["127.0.0.0/8", "10.0.0.0/8", "::1"].compactMap(AddressRange.init))
+
+    private func client(_ forwarded: String?, peer: String?) -> String? {
+        var headers = HTTPFields()
+        if let forwarded { headers[.xForwardedFor] = forwarded }
+        return finder.client(headers, peer: peer).map { $0.map(String.init).joined(separator: ".") }
+    }
+
+    @Test func onlyProxiesOfOursAreBelieved() {
+        #expect(client("203.0.113.9", peer: "198.51.100.7") == "198.51.100.7")
+        #expect(client("203.0.113.9", peer: "127.0.0.1") == "203.0.113.9")
+        #expect(client("192.0.2.1, 203.0.113.9, 10.1.2.3", peer: "127.0.0.1") == "203.0.113.9")
+        #expect(client("192.0.2.1, nonsense, 10.1.2.3", peer: "127.0.0.1") == "10.1.2.3")
+        #expect(client(nil, peer: "127.0.0.1") == "127.0.0.1")
+        #expect(client("203.0.113.9", peer: nil) == "203.0.113.9", "a Unix socket is the proxy's")
+        #expect(client(nil, peer: nil) == nil)
+    }
+
+    @Test func aSubscribersNetworkIsOneClient() {
+        #expect(client("2001:db8:1:2:3:4:5:6", peer: "::1") == client("2001:db8:1:2:ffff::1", peer: "::1"))
+        #expect(client("2001:db8:1:2::1", peer: "::1") != client("2001:db8:1:3::1", peer: "::1"))
+        #expect(client("::ffff:203.0.113.9", peer: "::1") == "203.0.113.9")
+    }
+
+    @Test(arguments: [
+        ("10.0.0.0/8", "10.255.0.1", true), ("10.0.0.0/8", "11.0.0.1", false), ("192.0.2.128/25", "192.0.2.127", false),
+        ("0.0.0.0/0", "8.8.8.8", true), ("2001:db8::/33", "2001:db8:8000::1", false), ("::1", "::1", true),
+    ])
+    func networksHoldTheirAddresses(_ range: String, _ address: String, _ holds: Bool) throws {
+        #expect(try #require(AddressRange(range)).contains(try #require(IPAddress(address))) == holds)
+    }
+
+    @Test(arguments: ["", "10.0.0.0/33", "10.0.0/8", "10.0.0.0/", "::/129", "10.0.0.0/8/8", "host"])
+    func whatIsNoNetworkIsRefused(_ text: String) { #expect(AddressRange(text) == nil) }
+
+    @Test func rubbishNeverCrashes() {
+        var random = SeededGenerator(seed: 11)
+        let letters = Array("0123456789abcdef:.,/ %-中\u{0}[]")
+        for _ in 0..<50_000 {
+            let text = String(
+                (0..<Int.random(in: 0...40, using: &random)).map { _ in letters.randomElement(using: &random)! })
+            _ = client(text.contains("\u{0}") || text.contains("中") ? nil : text, peer: "127.0.0.1")
+            _ = AddressRange(text)
+            _ = IPAddress(text)
+        }
+    }
+}
+
+@Suite struct RateLimiterTests {
+    private func limiter(_ change: (inout RateLimiter.Settings) -> Void = { _ in }) -> RateLimiter {
+        var settings = RateLimiter.Settings()
+        settings.clientBurst = 3
+        settings.clientPerMinute = 6
+        settings.provenFactor = 2
+        change(&settings)
+        return RateLimiter(settings)
+    }
+
+    @Test func aBurstThenAProofThenTheEnd() {
+        let limiter = limiter()
+        func send(_ hasProof: Bool, _ now: Double) -> RateLimiter.Verdict {
+            limiter.admit(.submission, client: [1], hasProof: hasProof, now: now)
+        }
+        #expect((0..<4).map { _ in send(false, 0) } == [.pass, .pass, .pass, .prove])
+        #expect((0..<7).map { _ in send(true, 0) } == Array(repeating: .pass, count: 6) + [.wait(60)])
+        // Ten seconds make room for one more; what was refused cost nothing.
+        #expect(send(false, 9.9) == .prove && send(false, 10.1) == .pass && send(false, 10.2) == .prove)
+        #expect(limiter.admit(.submission, client: [2], hasProof: false, now: 10.2) == .pass, "others are free")
+    }
+
+    @Test func underPressureEverybodyProves() {
+        let limiter = limiter { $0.perSecond = 10 }
+        let first = (0..<12).map { limiter.admit(.submission, client: [UInt8($0)], hasProof: false, now: 0) }
+        #expect(first == Array(repeating: .pass, count: 5) + Array(repeating: .prove, count: 7))
+        let proven = (20..<28).map { limiter.admit(.submission, client: [UInt8($0)], hasProof: true, now: 0) }
+        #expect(proven == Array(repeating: .pass, count: 5) + Array(repeating: .wait(5), count: 3))
+        #expect(limiter.admit(.submission, client: [40], hasProof: false, now: 1) == .pass, "a second later it is over")
+    }
+
+    @Test func lookUpsAreCountedByThemselves() {
+        let limiter = limiter { $0.lookupsPerMinute = 2 }
+        let looked = (0..<3).map { _ in limiter.admit(.lookup, client: [1], hasProof: false, now: 0) }
+        #expect(looked == [.pass, .pass, .wait(60)])
+        #expect(limiter.admit(.submission, client: [1], hasProof: false, now: 0) == .pass)
+    }
+
+    /// Memory is bounded however many addresses somebody has.
+    @Test func manyClientsAreForgottenAgain() {
+        let limiter = limiter { $0.perSecond = 10_000_000 }
+        for number in 0..<120_000 {
+            let client = withUnsafeBytes(of: number) { Array($0) }
+            #expect(limiter.admit(.request, client: client, hasProof: false, now: Double(number) / 1_000) == .pass)
+        }
+    }
+}
+
+@Suite struct FileNameTests {
+    @Test(arguments: [
+        ("照片.jpg", "照片.jpg"), ("a\u{202E}gpj.exe", "agpj.exe"), ("x\u{0}y\n.pdf", "xy.pdf"), ("e\u{301}.png", "é.png"),
+    ])
+    func whatMisleadsIsTakenOut(_ given: String, _ shown: String) { #expect(FileUpload.displayName(given) == shown) }
+
+    @Test func longNamesKeepTheirEnding() {
+        let name = FileUpload.displayName(String(repeating: "长", count: 300) + ".pdf")
+        #expect(name.hasSuffix("….pdf") && name.count <= 101)
+    }
+}
