@@ -42,7 +42,7 @@ let package = Package(
 
         // Values that three or more targets need: diagnostics, instants, canonical JSON, digests,
         // durable files. Imports none of our Swift targets, so that all of them can import it.
-        .target(name: "PortalBase", dependencies: ["CLibCrypto"], swiftSettings: strict),
+        .target(name: "PortalBase", dependencies: ["CLibCrypto", "CLinux"], swiftSettings: strict),
 
         // YAML with positions and refusals (anchors, duplicate keys). The only user of Yams.
         .target(name: "PositionedYAML", dependencies: ["PortalBase", "Yams"], swiftSettings: strict),
@@ -93,17 +93,31 @@ let package = Package(
         // `LaneStore` in a database, for the two programs that own a lane's state.
         .target(name: "LaneDatabase", dependencies: ["PortalBase", "Ferry", "SQL"], swiftSettings: strict),
 
+        // What the city publishes, from a built tree to the folder that nginx serves: listing, release, items, one switch.
+        // Knows files and signatures; no page and no lane.
+        .target(
+            name: "SiteBundle", dependencies: ["PortalBase", "CMS", "Ferry"], swiftSettings: strict),
+
+        // What the two programs share that own a lane: the `ferry:` part of a configuration, running a lane once or
+        // watching, the operator's commands. Knows no form and no table.
+        .target(
+            name: "LaneService",
+            dependencies: [
+                "PortalBase", "PositionedYAML", "CMS", "Ferry", "LaneDatabase",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], swiftSettings: strict),
+
         // Sealed submissions at the edge: receipts, once-only, tickets, status boxes, retention. Sees no plaintext.
         .target(
             name: "Submissions",
-            dependencies: ["PortalBase", "CMS", "Ferry", "LaneDatabase", "SQL"],
+            dependencies: ["PortalBase", "CMS", "Ferry", "LaneDatabase", "SiteBundle", "SQL"],
             swiftSettings: strict),
 
         // The command `formsapi`: intake in the internet buffer zone. Holds no private key while serving.
         .executableTarget(
             name: "FormsAPI",
             dependencies: [
-                "PortalBase", "PositionedYAML", "Forms", "CMS", "Submissions", "Ferry",
+                "PortalBase", "PositionedYAML", "Forms", "CMS", "Submissions", "Ferry", "LaneService", "SiteBundle",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -117,7 +131,7 @@ let package = Package(
         .executableTarget(
             name: "FerryTool",
             dependencies: [
-                "PortalBase", "CMS", "Ferry", "LaneDatabase",
+                "PortalBase", "CMS", "Ferry", "LaneDatabase", "SiteBundle",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -130,7 +144,9 @@ let package = Package(
         .executableTarget(
             name: "CoreDesk",
             dependencies: [
-                "PortalBase", "PositionedYAML", "Templates", "Forms", "CMS", "Ferry", "LaneDatabase", "SQL", "Workflow",
+                "PortalBase", "PositionedYAML", "Templates", "Forms", "CMS", "Ferry", "LaneDatabase", "LaneService",
+                "SQL",
+                "SiteBundle", "Workflow",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -167,7 +183,8 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "SubmissionsTests", dependencies: ["PortalBase", "CMS", "Ferry", "Submissions", "TestSupport"],
+            name: "SubmissionsTests",
+            dependencies: ["PortalBase", "CMS", "Ferry", "LaneDatabase", "Submissions", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "WorkflowTests", dependencies: ["PortalBase", "Workflow", "TestSupport"], swiftSettings: strict),

@@ -3,6 +3,7 @@
 #define XINMI_CLIBCRYPTO_SHIM_H
 
 #include <openssl/bio.h>
+#include <openssl/buffer.h>
 #include <openssl/cms.h>
 #include <openssl/ec.h>
 #include <openssl/crypto.h>
@@ -26,6 +27,14 @@ static inline int xm_signer_count(STACK_OF(CMS_SignerInfo) *s) { return s ? sk_C
 static inline CMS_SignerInfo *xm_signer_at(STACK_OF(CMS_SignerInfo) *s, int i) { return sk_CMS_SignerInfo_value(s, i); }
 
 static inline void xm_openssl_free(void *p) { OPENSSL_free(p); }
+
+static inline int xm_bio_reserve(BIO *b, size_t n) {
+    BUF_MEM *m = NULL;
+    BIO_get_mem_ptr(b, &m);
+    if (!m || !BUF_MEM_grow(m, n)) return 0;
+    m->length = 0;
+    return 1;
+}
 
 static inline int xm_bio_is_eof(BIO *b) { return BIO_eof(b); }
 static inline long xm_bio_mem_data(BIO *b, char **p) { return BIO_get_mem_data(b, p); }

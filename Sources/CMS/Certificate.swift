@@ -123,6 +123,17 @@ package final class TrustStore: @unchecked Sendable {
 
     deinit { X509_STORE_free(store) }
 
+    /// Whether an authority of ours issued it, whatever else may be wrong.
+    private func isOwnIssuer(_ certificate: Certificate) -> Bool {
+        guard let context = X509_STORE_CTX_new() else { return false }
+        defer { X509_STORE_CTX_free(context) }
+        guard X509_STORE_CTX_init(context, store, certificate.x509, nil) == 1 else { return false }
+        var issuer: OpaquePointer?
+        guard X509_STORE_CTX_get1_issuer(&issuer, context, certificate.x509) == 1 else { return false }
+        defer { X509_free(issuer) }
+        return X509_verify(certificate.x509, X509_get0_pubkey(issuer)) == 1
+    }
+
     /// Checks chain, purpose and validity at `instant`, and revocation as it is known at `now`.
     ///
     /// The two differ for a batch that was sealed days ago: its signer's certificate must have been good then, and a
@@ -156,9 +167,15 @@ package final class TrustStore: @unchecked Sendable {
             X509_VERIFY_PARAM_set_purpose(parameters, X509_PURPOSE_SSL_CLIENT)
         }
         guard X509_verify_cert(context) == 1 else {
-            let reason = String(cString: X509_verify_cert_error_string(Int(X509_STORE_CTX_get_error(context))))
+            let error = X509_STORE_CTX_get_error(context)
             ERR_clear_error()
-            throw CryptoError(code: .untrusted, detail: reason)
+            let isOurs = [
+                X509_V_ERR_UNABLE_TO_GET_CRL, X509_V_ERR_CRL_NOT_YET_VALID, X509_V_ERR_CRL_HAS_EXPIRED,
+                X509_V_ERR_CRL_SIGNATURE_FAILURE,
+            ].contains(error)
+            throw CryptoError(
+                code: isOurs && isOwnIssuer(certificate) ? .revocationListOutdated : .untrusted,
+                detail: String(cString: X509_verify_cert_error_string(Int(error))))
         }
     }
 }

@@ -14,9 +14,16 @@ package struct CryptoError: Error, Sendable, Equatable, CustomStringConvertible 
         case signerNotAllowed
         /// The signer's certificate does not lead to the trusted authority, is expired or revoked.
         case untrusted
+        /// Nothing can be said of any signer: this side's revocation list is missing, too old or not valid yet.
+        case revocationListOutdated
     }
     package let code: Code
     package let detail: String
+
+    package init(code: Code, detail: String) {
+        self.code = code
+        self.detail = detail
+    }
 
     package var description: String { detail.isEmpty ? code.rawValue : "\(code.rawValue): \(detail)" }
 
@@ -42,14 +49,10 @@ struct MemoryBIO: ~Copyable {
         pointer = BIO_new(BIO_s_mem())
     }
 
+    /// Of less than 2 GiB.
     init(_ bytes: [UInt8]) {
         pointer = BIO_new(BIO_s_mem())
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let n = rest.withUnsafeBytes { BIO_write(pointer, $0.baseAddress, Int32(min($0.count, 1 << 30))) }
-            if n <= 0 { break }
-            rest = rest.dropFirst(Int(n))
-        }
+        _ = bytes.withUnsafeBytes { BIO_write(pointer, $0.baseAddress, Int32($0.count)) }
     }
 
     deinit { BIO_free(pointer) }

@@ -11,9 +11,7 @@ package enum DetachedSignature {
         guard CMS_add1_signer(cms, identity.certificate.x509, identity.key.key, EVP_sha256(), flags) != nil,
             CMS_final(cms, input.pointer, nil, flags) == 1
         else { throw .last(.sign) }
-        let output = MemoryBIO()
-        guard i2d_CMS_bio(output.pointer, cms) == 1 else { throw .last(.sign) }
-        return output.bytes
+        return try cmsBytes(cms, .sign)
     }
 
     /// Verifies a signature over `content`.
@@ -50,7 +48,8 @@ package enum DetachedSignature {
         let certificate = Certificate(owning: x509)
         try trust.verify(certificate, for: .signing, at: instant, revokedBy: now)
         guard allowed.contains(certificate.publicKeyDigest) else {
-            throw CryptoError(code: .signerNotAllowed, detail: certificate.commonName)
+            throw CryptoError(
+                code: .signerNotAllowed, detail: "\(certificate.commonName) (\(certificate.publicKeyDigest))")
         }
         return certificate
     }

@@ -12,7 +12,6 @@ package enum Envelope {
             throw CryptoError(code: .seal, detail: "no recipient, or too large")
         }
         let flags = UInt32(CMS_BINARY | CMS_PARTIAL | CMS_USE_KEYID)
-        let input = MemoryBIO(bytes)
         guard let cms = CMS_encrypt(nil, nil, EVP_aes_256_gcm(), flags) else { throw .last(.seal) }
         defer { CMS_ContentInfo_free(cms) }
         for recipient in recipients {
@@ -21,21 +20,50 @@ package enum Envelope {
                 EVP_PKEY_CTX_set_ecdh_kdf_md(context, EVP_sha256()) == 1
             else { throw .last(.seal) }
         }
-        guard CMS_final(cms, input.pointer, nil, flags) == 1 else { throw .last(.seal) }
-        let output = MemoryBIO()
-        guard i2d_CMS_bio(output.pointer, cms) == 1 else { throw .last(.seal) }
-        return output.bytes
+        // `CMS_final` would take the content a kilobyte at a time.
+        guard let chain = CMS_dataInit(cms, nil) else { throw .last(.seal) }
+        defer { BIO_free_all(chain) }
+        let written = bytes.withUnsafeBytes { $0.isEmpty ? 0 : BIO_write(chain, $0.baseAddress, Int32($0.count)) }
+        guard Int(written) == bytes.count, xm_bio_flush(chain) == 1, CMS_dataFinal(cms, chain) == 1 else {
+            throw .last(.seal)
+        }
+        return try cmsBytes(cms, .seal)
     }
 
     /// Opens a message for this identity. Nothing is returned unless the authentication tag holds.
     package static func open(_ message: [UInt8], with identity: Identity) throws(CryptoError) -> [UInt8] {
-        let input = MemoryBIO(message)
-        guard let cms = d2i_CMS_bio(input.pointer, nil) else { throw .last(.open) }
-        defer { CMS_ContentInfo_free(cms) }
+        try open(try parse(message), with: identity)
+    }
+
+    /// The same for bytes that need not stay in memory while they are opened.
+    package static func open(
+        consuming message: consuming [UInt8], with identity: Identity
+    ) throws(CryptoError) -> [UInt8] {
+        let cms = try parse(message)
+        message = []
+        return try open(cms, with: identity)
+    }
+
+    private static func parse(_ message: [UInt8]) throws(CryptoError) -> OpaquePointer {
+        let cms = message.withUnsafeBytes { bytes in
+            var place = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
+            return d2i_CMS_ContentInfo(nil, &place, bytes.count)
+        }
+        guard let cms else { throw .last(.open) }
         guard OBJ_obj2nid(CMS_get0_type(cms)) == NID_id_smime_ct_authEnvelopedData else {
+            CMS_ContentInfo_free(cms)
             throw CryptoError(code: .open, detail: "not AuthEnvelopedData")
         }
+        return cms
+    }
+
+    /// Takes ownership of `cms`.
+    private static func open(_ cms: OpaquePointer, with identity: Identity) throws(CryptoError) -> [UInt8] {
+        defer { CMS_ContentInfo_free(cms) }
         let output = MemoryBIO()
+        if let content = CMS_get0_content(cms), let sealed = content.pointee {
+            xm_bio_reserve(output.pointer, Int(ASN1_STRING_length(sealed)))
+        }
         guard
             CMS_decrypt(cms, identity.key.key, identity.certificate.x509, nil, output.pointer, UInt32(CMS_BINARY)) == 1
         else {
@@ -43,4 +71,18 @@ package enum Envelope {
         }
         return output.bytes
     }
+}
+
+/// DER of a message.
+func cmsBytes(_ cms: OpaquePointer, _ failure: CryptoError.Code) throws(CryptoError) -> [UInt8] {
+    let count = Int(i2d_CMS_ContentInfo(cms, nil))
+    guard count > 0 else { throw .last(failure) }
+    var written = 0
+    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+        var place = buffer.baseAddress
+        written = Int(i2d_CMS_ContentInfo(cms, &place))
+        filled = max(0, written)
+    }
+    guard written == count else { throw .last(failure) }
+    return bytes
 }

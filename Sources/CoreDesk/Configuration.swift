@@ -1,6 +1,7 @@
 import CMS
 import Ferry
 import Forms
+import LaneService
 import PortalBase
 import PositionedYAML
 import Workflow
@@ -19,6 +20,8 @@ struct Configuration: Sendable {
     let workdays: String
     /// Overlay folder for `sitegen build --overlay`.
     let overlay: String
+    /// Folder for what is released to the edge.
+    let bundles: String
     let authority: String
     let revocationLists: [String]
     let officers: [Officer]
@@ -56,11 +59,6 @@ struct Configuration: Sendable {
             }
         }
         return nil
-    }
-
-    /// The core's station: receives e2c, sends c2e.
-    func station(_ store: any LaneStore) throws -> Station {
-        try ferry.station(sends: (Self.sendLane, .coreToEdge), receives: (Self.receiveLane, .edgeToCore), store: store)
     }
 }
 
@@ -111,23 +109,18 @@ extension Configuration {
         let departments = Dictionary(
             (reader.raw("departments")?.pairs ?? []).compactMap { pair in pair.value.scalar.map { (pair.key, $0) } }
         ) { first, _ in first }
-        var ferryReader = MapReader(reader.raw("ferry") ?? YAMLNode(value: .map([]), position: node.position))
         let authority = required("authority", &reader)
         let revocationLists = (reader.strings("revocation_lists") ?? []).map(resolve)
-        let ferry = StationSettings(
-            spool: required("spool", &ferryReader), sign: required("sign", &ferryReader),
-            open: required("open", &ferryReader), authority: authority, revocationLists: revocationLists,
-            signers: (ferryReader.strings("signers") ?? []).map(resolve),
-            recipients: (ferryReader.strings("recipients") ?? []).map(resolve),
-            sendEpoch: ferryReader.requiredString("send_epoch") ?? "",
-            receiveEpoch: ferryReader.requiredString("receive_epoch") ?? "")
-        for diagnostic in ferryReader.finish() { reader.add(diagnostic) }
+        let ferry = StationSettings.read(
+            reader.raw("ferry") ?? YAMLNode(value: .map([]), position: node.position), &reader, authority: authority,
+            revocationLists: revocationLists, resolve: resolve)
         let configuration = Configuration(
             socket: required("socket", &reader), origin: reader.requiredString("origin") ?? "",
             database: required("database", &reader),
             deskOpen: required("desk_open", &reader), definitions: (reader.strings("definitions") ?? []).map(resolve),
             workdays: required("workdays", &reader), overlay: required("overlay", &reader),
-            authority: authority, revocationLists: revocationLists, officers: officers,
+            bundles: resolve(reader.string("bundles") ?? "bundles"), authority: authority,
+            revocationLists: revocationLists, officers: officers,
             departments: departments,
             fixedNow: reader.string("now").flatMap { Instant(iso: $0, zone: .shanghai) }, ferry: ferry)
         diagnostics += reader.finish()

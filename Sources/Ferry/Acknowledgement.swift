@@ -4,6 +4,7 @@ package import PortalBase
 /// What a receiver has in its database: cumulative, signed, re-sent with every crossing, never acknowledged itself.
 package struct Acknowledgement: Sendable, Equatable {
     static let format = "xinmi-ack/1"
+    static let maxBytes = 4 << 20
 
     package enum Result: String, Sendable { case committed, rejected, needParts }
 
@@ -76,10 +77,11 @@ package struct Acknowledgement: Sendable, Equatable {
     }
 
     package init?(_ bytes: [UInt8]) {
-        guard bytes.count <= 4 << 20, let json = try? JSON(parsing: bytes), json.canonicalBytes == bytes,
+        guard bytes.count <= Self.maxBytes, let json = try? JSON(parsing: bytes), json.canonicalBytes == bytes,
             json.object?.count == 8,
-            json["fmt"] == .string(Self.format), let lane = json["lane"]?.string, let epoch = json["epoch"]?.string,
-            let counter = json["counter"]?.integer, counter > 0, let highWater = json["highWater"]?.integer,
+            json["fmt"] == .string(Self.format), let lane = json["lane"]?.string, isLaneName(lane),
+            let epoch = json["epoch"]?.string, isEpoch(epoch), let counter = json["counter"]?.integer,
+            (1...9_999_999_999).contains(counter), let highWater = json["highWater"]?.integer, highWater >= 0,
             let at = json["at"]?.string.flatMap({ Instant(iso: $0, zone: .shanghai) }),
             let rangeValues = json["ranges"]?.array, let entryValues = json["entries"]?.array
         else { return nil }
@@ -93,22 +95,25 @@ package struct Acknowledgement: Sendable, Equatable {
         }
         var entries: [Entry] = []
         for value in entryValues {
-            guard let sequence = value["seq"]?.integer,
+            guard value.object?.count == 6, let sequence = value["seq"]?.integer, (0...highWater).contains(sequence),
                 let digest = value["mfSha256"]?.string.flatMap(SHA256Digest.init(hex:)),
                 let result = value["result"]?.string.flatMap(Result.init(rawValue:)),
-                let missing = value["missing"]?.array,
+                let missing = value["missing"]?.array, missing.allSatisfy({ $0.integer.map { $0 >= 0 } ?? false }),
                 let rejected = value["rejectedItems"]?.array
             else { return nil }
+            let code = value["code"]?.string.flatMap(RejectCode.init(rawValue:))
+            guard (value["code"] == .null) == (code == nil) else { return nil }
             var items: [String: RejectCode] = [:]
             for item in rejected {
-                guard let id = item["id"]?.string, let code = item["code"]?.string.flatMap(RejectCode.init(rawValue:))
+                guard item.object?.count == 2, let id = item["id"]?.string, isUUID(id),
+                    let code = item["code"]?.string.flatMap(RejectCode.init(rawValue:))
                 else { return nil }
                 items[id] = code
             }
             entries.append(
                 Entry(
                     sequence: sequence, manifest: digest, result: result,
-                    code: value["code"]?.string.flatMap(RejectCode.init(rawValue:)),
+                    code: code,
                     missing: missing.compactMap(\.integer), rejectedItems: items))
         }
         self.init(

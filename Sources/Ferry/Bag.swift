@@ -6,8 +6,8 @@ enum Bag {
     static let tagManifestName = "tagmanifest-sha256.txt"
     private static let declaration = Array("BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n".utf8)
 
-    /// Largest file in a bag: an attachment part and its envelope.
-    static let maxFileBytes = 16 << 20
+    /// Largest file in a bag: an attachment part and its envelope, or the list of all files.
+    static let maxFileBytes = 64 << 20
 
     /// Writes a bag to `sink`.
     /// - Parameter blinding: random bytes put into `bag-info.txt`, so that nobody can guess a bag by its digest.
@@ -28,7 +28,8 @@ enum Bag {
                 total += bytes.count
             }
         }
-        let manifest = Array(lines.sorted { $0.dropFirst(66) < $1.dropFirst(66) }.joined().utf8)
+        let manifest = Array(
+            lines.sorted { $0.utf8.dropFirst(66).lexicographicallyPrecedes($1.utf8.dropFirst(66)) }.joined().utf8)
         let info = Array("Payload-Oxum: \(total).\(lines.count)\nBlinding: \(hexText(blinding))\n".utf8)
         let tags = [("bag-info.txt", info), ("bagit.txt", declaration), (manifestName, manifest)]
         for (name, bytes) in tags { try tar.add(name, bytes) }
@@ -38,42 +39,88 @@ enum Bag {
         return (SHA256Digest(of: manifest), total)
     }
 
-    /// Collects what a tar reader finds and checks that it is a complete and valid bag.
-    final class Checker {
-        private var digests: [String: SHA256Digest] = [:]
-        private var tagFiles: [String: [UInt8]] = [:]
-        private(set) var payload: [String] = []
-        private(set) var payloadBytes = 0
+    /// A file of a bag, and where its bytes stand in the archive.
+    struct Entry: Sendable {
+        let name: String
+        let offset: Int
+        let size: Int
+        let digest: SHA256Digest
+        /// Its first bytes, which tell what it is.
+        let head: [UInt8]
+    }
 
-        func add(_ name: String, _ bytes: [UInt8]) {
-            digests[name] = SHA256Digest(of: bytes)
-            if name.hasPrefix("data/") {
-                payload.append(name)
-                payloadBytes += bytes.count
-            } else {
-                tagFiles[name] = bytes
+    /// Reads an archive piece by piece and checks that it is a complete and valid bag.
+    struct Reader {
+        private var tar: TarReader
+        private(set) var payload: [Entry] = []
+        private(set) var payloadBytes = 0
+        private var tagFiles: [String: [UInt8]] = [:]
+        private var current: (name: String, size: Int, offset: Int)?
+        private var digest = SHA256Stream()
+        private var content: [UInt8] = []
+
+        init(maxEntries: Int) {
+            tar = TarReader(maxEntryBytes: Bag.maxFileBytes, maxEntries: maxEntries)
+        }
+
+        mutating func feed(_ bytes: [UInt8]) throws {
+            var reader = tar
+            defer { tar = reader }
+            try reader.feed(bytes) { piece in
+                switch piece {
+                case .begin(let name, let size, let offset):
+                    let parts = name.split(separator: "/")
+                    guard parts.count == 1 || (parts.count == 3 && parts[0] == "data" && isUUID(String(parts[1])))
+                    else {
+                        throw TarError.name
+                    }
+                    current = (name, size, offset)
+                    digest = SHA256Stream()
+                    content = []
+                case .content(let bytes):
+                    digest.append(bytes)
+                    if current?.name.contains("/") == false {
+                        content += bytes
+                    } else if content.count < FerryItem.Part.headBytes {
+                        content += bytes.prefix(FerryItem.Part.headBytes - content.count)
+                    }
+                case .end:
+                    guard let (name, size, offset) = current else { throw TarError.header }
+                    if name.contains("/") {
+                        payload.append(
+                            Entry(name: name, offset: offset, size: size, digest: digest.digest(), head: content))
+                        payloadBytes += size
+                    } else {
+                        tagFiles[name] = content
+                    }
+                }
             }
         }
 
+        func finish() throws { try tar.finish() }
+
         /// Every payload file is listed, every listed file is there, all digests hold.
         func isValid(innerManifest: SHA256Digest) -> Bool {
-            guard tagFiles["bagit.txt"] == Bag.declaration, digests[Bag.manifestName] == innerManifest,
-                let payloadList = list(Bag.manifestName), let tagList = list(Bag.tagManifestName),
-                Set(payloadList.keys) == Set(payload),
+            guard tagFiles["bagit.txt"] == Bag.declaration, let manifest = tagFiles[Bag.manifestName],
+                SHA256Digest(of: manifest) == innerManifest, let payloadList = list(Bag.manifestName),
+                let tagList = list(Bag.tagManifestName),
                 Set(tagFiles.keys) == ["bagit.txt", "bag-info.txt", Bag.manifestName, Bag.tagManifestName],
-                Set(tagList.keys) == ["bagit.txt", "bag-info.txt", Bag.manifestName]
+                Set(tagList.keys) == ["bagit.txt", "bag-info.txt", Bag.manifestName],
+                payloadList.count == payload.count
             else { return false }
-            return payloadList.merging(tagList) { first, _ in first }.allSatisfy { digests[$0.key]?.hex == $0.value }
+            return tagList.allSatisfy { SHA256Digest(of: tagFiles[$0.key]!) == $0.value }
+                && payload.allSatisfy { payloadList[$0.name] == $0.digest }
         }
 
-        private func list(_ name: String) -> [String: String]? {
-            guard let bytes = tagFiles[name], let text = String(validating: bytes, as: UTF8.self) else { return nil }
-            var result: [String: String] = [:]
-            for line in text.split(separator: "\n") {
-                let parts = line.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: true)
-                guard parts.count == 2 else { return nil }
-                let file = String(parts[1].drop { $0 == " " })
-                guard result.updateValue(String(parts[0]), forKey: file) == nil else { return nil }
+        private func list(_ name: String) -> [String: SHA256Digest]? {
+            guard let bytes = tagFiles[name], bytes.isEmpty || bytes.last == UInt8(ascii: "\n") else { return nil }
+            var result: [String: SHA256Digest] = [:]
+            for line in bytes.split(separator: UInt8(ascii: "\n")) {
+                // 64 digits, two spaces, the name.
+                guard line.count > 66, let text = String(validating: line, as: UTF8.self),
+                    let digest = SHA256Digest(hex: String(text.prefix(64))), text.dropFirst(64).prefix(2) == "  ",
+                    result.updateValue(digest, forKey: String(text.dropFirst(66))) == nil
+                else { return nil }
             }
             return result
         }

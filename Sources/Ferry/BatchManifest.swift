@@ -3,8 +3,25 @@ package import PortalBase
 /// The signed head of a batch: who, to whom, which number, and the digest of every part. No personal data.
 package struct BatchManifest: Sendable, Equatable {
     static let format = "xinmi-batch/1"
-    /// P-256 ECDH with SHA-256 KDF, AES-256-GCM, SHA-256.
-    static let suite = "p256-sha256-aes256gcm"
+
+    /// Algorithms of a batch, named so that others can follow.
+    package enum Suite: String, Sendable {
+        /// P-256 ECDH with the X9.63 KDF over SHA-256, AES-256-GCM; ECDSA over SHA-256.
+        case p256 = "p256-sha256-aes256gcm"
+        /// The same, with a second signature by SM2 over SM3 in `<stem>.sm2`.
+        case p256SM2 = "p256-sha256-aes256gcm+sm2-sm3"
+    }
+
+    /// What is done to the parts.
+    package enum Seal: String, Sendable {
+        /// Each part is a CMS AuthEnvelopedData.
+        case cms
+        /// Each part is a piece of the archive as it is, for a gap box that looks inside. Items stay sealed in themselves.
+        case none
+
+        /// Ending of the parts' names.
+        package var suffix: String { self == .cms ? "p7m" : "bin" }
+    }
     static let maxBytes = 16 << 20
     /// Content of one part before it is sealed.
     static let partBytes = 8 << 20
@@ -19,6 +36,8 @@ package struct BatchManifest: Sendable, Equatable {
     package let lane: String
     package let epoch: String
     package let sequence: Int
+    package let suite: Suite
+    package let seal: Seal
     /// SHA-256 of the lane's previous `.mf`; nil for the first.
     package let previous: SHA256Digest?
     package let created: Instant
@@ -35,9 +54,19 @@ package struct BatchManifest: Sendable, Equatable {
     package static func stem(lane: String, sequence: Int) -> String { "\(lane)-\(padded(sequence, 10))" }
     package var stem: String { Self.stem(lane: lane, sequence: sequence) }
 
+    package static func partName(_ stem: String, _ number: Int, _ seal: Seal) -> String {
+        "\(stem)-\(padded(number, 5)).\(seal.suffix)"
+    }
+
+    /// Manifest and signatures.
+    package var headNames: [String] { [stem + ".p7s"] + (suite == .p256SM2 ? [stem + ".sm2"] : []) + [stem + ".mf"] }
+
+    package var partsBytes: Int { parts.reduce(0) { $0 + $1.bytes } }
+
     package var bytes: [UInt8] {
         var fields: [String: JSON] = [
-            "fmt": .string(Self.format), "suite": .string(Self.suite), "seal": .string("cms"), "kind": .string("items"),
+            "fmt": .string(Self.format), "suite": .string(suite.rawValue), "seal": .string(seal.rawValue),
+            "kind": .string("items"),
             "lane": .string(lane), "epoch": .string(epoch), "seq": .integer(sequence),
             "prev": previous.map { .string($0.hex) } ?? .null,
         ]
@@ -63,15 +92,16 @@ package struct BatchManifest: Sendable, Equatable {
     package init?(_ bytes: [UInt8]) {
         guard bytes.count <= Self.maxBytes, let json = try? JSON(parsing: bytes), json.canonicalBytes == bytes,
             let fields = json.object, fields.count == 17,
-            fields["fmt"] == .string(Self.format), fields["suite"] == .string(Self.suite),
-            fields["seal"] == .string("cms"),
+            fields["fmt"] == .string(Self.format),
+            let suite = fields["suite"]?.string.flatMap(Suite.init(rawValue:)),
+            let seal = fields["seal"]?.string.flatMap(Seal.init(rawValue:)),
             fields["kind"] == .string("items"), let lane = fields["lane"]?.string, let epoch = fields["epoch"]?.string,
-            let sequence = fields["seq"]?.integer, sequence > 0, let prev = fields["prev"],
+            isLaneName(lane), isEpoch(epoch),
+            let sequence = fields["seq"]?.integer, sequence > 0, sequence <= 9_999_999_999, let prev = fields["prev"],
             let created = fields["created"]?.string.flatMap({ Instant(iso: $0, zone: .shanghai) }),
             let expires = fields["expires"]?.string.flatMap({ Instant(iso: $0, zone: .shanghai) }),
             let sender = fields["sender"]?.string.flatMap(SHA256Digest.init(hex:)),
-            let recipients = fields["recipient"]?.array?.compactMap({ $0.string.flatMap(SHA256Digest.init(hex:)) }),
-            !recipients.isEmpty,
+            let recipientFields = fields["recipient"]?.array, !recipientFields.isEmpty, recipientFields.count <= 16,
             let items = fields["items"]?.integer, items >= 0, let plainBytes = fields["plainBytes"]?.integer,
             let inner = fields["innerManifest"]?.string.flatMap(SHA256Digest.init(hex:)),
             let limits = fields["limits"]?.string,
@@ -80,6 +110,8 @@ package struct BatchManifest: Sendable, Equatable {
         self.lane = lane
         self.epoch = epoch
         self.sequence = sequence
+        self.suite = suite
+        self.seal = seal
         if prev == .null {
             previous = nil
         } else {
@@ -89,14 +121,15 @@ package struct BatchManifest: Sendable, Equatable {
         self.created = created
         self.expires = expires
         self.sender = sender
-        self.recipients = recipients
+        recipients = recipientFields.compactMap { $0.string.flatMap(SHA256Digest.init(hex:)) }
+        guard recipients.count == recipientFields.count else { return nil }
         self.items = items
         self.plainBytes = plainBytes
         innerManifest = inner
         self.limits = limits
         var parts: [Part] = []
         for (number, part) in partFields.enumerated() {
-            let name = "\(Self.stem(lane: lane, sequence: sequence))-\(padded(number, 5)).p7m"
+            let name = Self.partName(Self.stem(lane: lane, sequence: sequence), number, seal)
             guard part.object?.count == 4, part["n"]?.integer == number, part["name"]?.string == name,
                 let size = part["bytes"]?.integer,
                 size > 0, size <= 64 << 20, let digest = part["sha256"]?.string.flatMap(SHA256Digest.init(hex:))
@@ -107,13 +140,16 @@ package struct BatchManifest: Sendable, Equatable {
     }
 
     init(
-        lane: String, epoch: String, sequence: Int, previous: SHA256Digest?, created: Instant, expires: Instant,
+        lane: String, epoch: String, sequence: Int, suite: Suite, seal: Seal, previous: SHA256Digest?, created: Instant,
+        expires: Instant,
         sender: SHA256Digest, recipients: [SHA256Digest], items: Int, plainBytes: Int, innerManifest: SHA256Digest,
         parts: [Part], limits: String
     ) {
         self.lane = lane
         self.epoch = epoch
         self.sequence = sequence
+        self.suite = suite
+        self.seal = seal
         self.previous = previous
         self.created = created
         self.expires = expires
@@ -125,4 +161,15 @@ package struct BatchManifest: Sendable, Equatable {
         self.parts = parts
         self.limits = limits
     }
+}
+
+/// `e2c`, `c2e` or another name of the same shape.
+package func isLaneName(_ text: String) -> Bool {
+    (2...8).contains(text.utf8.count)
+        && text.utf8.allSatisfy { ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) }
+}
+
+/// 16 to 64 lower-case hexadecimal digits, made at random.
+package func isEpoch(_ text: String) -> Bool {
+    (16...64).contains(text.utf8.count) && bytesFromHex(text) != nil && text == text.lowercased()
 }

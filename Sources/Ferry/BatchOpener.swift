@@ -1,24 +1,51 @@
 package import CMS
 package import PortalBase
+import Synchronization
 
 /// The files of a batch to items, in steps that each fail with a reason.
 package struct BatchOpener: Sendable {
-    let identity: Identity
-    let trust: TrustStore
+    /// Current and, while certificates change, former keys.
+    let identities: [Identity]
+    package let trust: TrustStore
     /// SPKI SHA-256 of the signers that this lane allows (current and next).
-    let allowedSigners: Set<SHA256Digest>
+    package let allowedSigners: Set<SHA256Digest>
+    /// Where there are some, every batch must carry a second signature by one of them.
+    let sm2Signers: [Certificate]
     let registry: KindRegistry
+    let seal: BatchManifest.Seal
 
-    package init(identity: Identity, trust: TrustStore, allowedSigners: Set<SHA256Digest>, registry: KindRegistry) {
-        self.identity = identity
+    package init(
+        identities: [Identity], trust: TrustStore, allowedSigners: Set<SHA256Digest>, sm2Signers: [Certificate] = [],
+        registry: KindRegistry, seal: BatchManifest.Seal = .cms
+    ) {
+        self.identities = identities
         self.trust = trust
         self.allowedSigners = allowedSigners
+        self.sm2Signers = sm2Signers
         self.registry = registry
+        self.seal = seal
     }
 
     /// Why files say nothing about a lane: they change no state and are kept as noise.
     package enum Noise: String, Error, Sendable {
-        case unreadable, signature, signer, manifest, lane, epoch, recipient
+        case unreadable, signature, signer, manifest, lane, epoch, recipient, name
+        /// Parts are sealed where the lane says plain, or the other way round.
+        case seal
+        /// The second signature is missing or wrong.
+        case sm2
+    }
+
+    /// Manifest and signatures as they came.
+    package struct Head: Sendable {
+        package let manifest: [UInt8]
+        package let signature: [UInt8]
+        package let sm2: [UInt8]?
+
+        package init(manifest: [UInt8], signature: [UInt8], sm2: [UInt8]? = nil) {
+            self.manifest = manifest
+            self.signature = signature
+            self.sm2 = sm2
+        }
     }
 
     /// A manifest whose signature, signer, lane, epoch and recipient hold: only such a one may move a lane.
@@ -29,34 +56,47 @@ package struct BatchOpener: Sendable {
         package let signer: String
     }
 
-    package func verify(
-        manifest bytes: [UInt8], signature: [UInt8], lane: String, epoch: String, at now: Instant
-    ) throws(Noise) -> Verified {
+    /// - Throws: `Noise`, or `CryptoError` of code `revocationListOutdated` when this side cannot judge anybody.
+    package func verify(_ head: Head, lane: String, epoch: String, at now: Instant) throws -> Verified {
         // Validity is judged at sealing, so that a batch that waited over a certificate's end can still be opened; a
         // forged time is no help, since the signer's key is pinned.
-        guard let manifest = BatchManifest(bytes) else { throw .manifest }
+        guard let manifest = BatchManifest(head.manifest) else { throw Noise.manifest }
+        let sealed = min(manifest.created, now)
         let certificate: Certificate
         do {
             certificate = try DetachedSignature.verify(
-                signature, over: bytes, trust: trust, allowed: allowedSigners, at: min(manifest.created, now),
-                revokedBy: now)
+                head.signature, over: head.manifest, trust: trust, allowed: allowedSigners, at: sealed, revokedBy: now)
         } catch {
-            throw error.code == .signerNotAllowed ? .signer : .signature
+            if error.code == .revocationListOutdated { throw error }
+            throw error.code == .signerNotAllowed ? Noise.signer : Noise.signature
         }
-        guard manifest.sender == certificate.publicKeyDigest else { throw .signer }
-        guard manifest.lane == lane else { throw .lane }
-        guard manifest.epoch == epoch else { throw .epoch }
-        guard manifest.recipients.contains(identity.certificate.publicKeyDigest) else { throw .recipient }
-        return Verified(manifest: manifest, digest: SHA256Digest(of: bytes), signer: certificate.commonName)
+        guard manifest.sender == certificate.publicKeyDigest else { throw Noise.signer }
+        if !sm2Signers.isEmpty {
+            guard manifest.suite == .p256SM2, let signature = head.sm2 else { throw Noise.sm2 }
+            do {
+                _ = try SM2Signature.verify(
+                    signature, over: head.manifest, trust: trust, allowed: sm2Signers, at: sealed, revokedBy: now)
+            } catch {
+                if error.code == .revocationListOutdated { throw error }
+                throw Noise.sm2
+            }
+        }
+        guard manifest.lane == lane else { throw Noise.lane }
+        guard manifest.epoch == epoch else { throw Noise.epoch }
+        guard manifest.seal == seal else { throw Noise.seal }
+        guard identity(for: manifest) != nil else { throw Noise.recipient }
+        return Verified(manifest: manifest, digest: SHA256Digest(of: head.manifest), signer: certificate.commonName)
+    }
+
+    private func identity(for manifest: BatchManifest) -> Identity? {
+        identities.first { manifest.recipients.contains($0.certificate.publicKeyDigest) }
     }
 
     /// Numbers of the parts that are absent from `folder` or damaged.
-    package func missingParts(_ manifest: BatchManifest, in folder: String) -> [Int] {
-        manifest.parts.filter { part in
-            // Existence, size and time mean nothing: only the signed hash does.
-            guard let bytes = try? FileSystem.read(folder + "/" + part.name, limit: part.bytes) else { return true }
-            return SHA256Digest(of: bytes) != part.digest
-        }.map(\.number)
+    ///
+    /// Existence, size and time of a file mean nothing: only the signed hash does.
+    package static func missingParts(_ manifest: BatchManifest, in folder: Directory) -> [Int] {
+        manifest.parts.filter { (try? folder.digest($0.name, size: $0.bytes)) != $0.digest }.map(\.number)
     }
 
     /// Why a batch with a good manifest is refused as a whole, and which items are to blame.
@@ -70,80 +110,128 @@ package struct BatchOpener: Sendable {
         }
     }
 
-    /// Opens all parts and unpacks the bag into `staging`, which must be empty; then checks every item.
+    /// A part that is not there, or not what the manifest says.
+    package struct PartMissing: Error, Sendable {
+        package let number: Int
+    }
+
+    /// A batch that is opened: its archive lies in the staging folder under `archive`.
+    package struct Opened: Sendable {
+        package let archive: String
+        /// In the order in which they were sent.
+        package let items: [OpenedItem]
+    }
+
+    /// Opens all parts into one archive in `staging`, reading and opening one part while the one before is taken apart;
+    /// then checks bag and items.
     ///
-    /// - Returns: the items in the order in which they were sent, loaded when asked for.
-    package func open(_ verified: Verified, from folder: String, staging: String) throws -> [OpenedItem] {
+    /// - Throws: `PartMissing`, `Rejection`, or an error of this side's own.
+    package func open(_ verified: Verified, from folder: Directory, staging: Directory) throws -> Opened {
         let manifest = verified.manifest
-        guard manifest.items <= registry.maxItems, manifest.plainBytes <= registry.maxBatchBytes else {
+        guard let identity = identity(for: manifest) else { throw Noise.recipient }
+        guard manifest.items <= registry.maxItems, manifest.plainBytes <= registry.maxBatchBytes,
+            // Headers and envelopes add little to what is carried.
+            manifest.partsBytes <= registry.maxBatchBytes + registry.maxBatchBytes / 8
+        else {
             throw Rejection(code: .limit)
         }
-        let checker = Bag.Checker()
-        var reader = TarReader(maxEntryBytes: Bag.maxFileBytes) { name, bytes in
-            let parts = name.split(separator: "/")
-            guard parts.count == 1 || (parts.count == 3 && parts[0] == "data" && isUUID(String(parts[1]))) else {
-                throw TarError.name
+        let archive = manifest.stem + ".tar"
+        let writer = try staging.writer(archive)
+        var reader = Bag.Reader(maxEntries: 2_000_000)
+        let worker = SideWorker()
+        let slot = Slot()
+        func load(_ part: BatchManifest.Part) throws {
+            try worker.submit { [seal] in
+                guard let sealed = try? folder.read(part.name, limit: part.bytes),
+                    SHA256Digest(of: sealed) == part.digest
+                else { throw PartMissing(number: part.number) }
+                slot.bytes.withLock { $0 = nil }
+                let plain = seal == .cms ? try Envelope.open(consuming: sealed, with: identity) : sealed
+                slot.bytes.withLock { $0 = plain }
             }
-            checker.add(name, bytes)
-            guard parts.count == 3 else { return }
-            try FileSystem.makeDirectories(FileSystem.parent(staging + "/" + name), mode: 0o700)
-            try FileSystem.write(bytes, to: staging + "/" + name, mode: 0o600)
         }
         do {
-            for part in manifest.parts {
-                let sealed = try FileSystem.read(folder + "/" + part.name, limit: part.bytes)
-                guard SHA256Digest(of: sealed) == part.digest else { throw Rejection(code: .decrypt) }
-                try reader.feed(Envelope.open(sealed, with: identity))
+            if let first = manifest.parts.first { try load(first) }
+            for number in manifest.parts.indices {
+                try worker.finish()
+                let plain = slot.take()
+                if number + 1 < manifest.parts.count { try load(manifest.parts[number + 1]) }
+                try writer.append(plain)
+                try reader.feed(plain)
             }
             try reader.finish()
         } catch is TarError {
+            try? worker.finish()
             throw Rejection(code: .bagit)
         } catch is CryptoError {
             throw Rejection(code: .decrypt)
         }
-        guard checker.isValid(innerManifest: manifest.innerManifest), checker.payloadBytes == manifest.plainBytes else {
+        guard reader.isValid(innerManifest: manifest.innerManifest), reader.payloadBytes == manifest.plainBytes else {
             throw Rejection(code: .bagit)
         }
-        let byItem = Dictionary(grouping: checker.payload) { String($0.split(separator: "/")[1]) }
-        guard byItem.count == manifest.items, checker.payload.allSatisfy({ $0.split(separator: "/").count == 3 }) else {
-            throw Rejection(code: .bagit)
+        // Files of one item stand together: one that comes again later is another's attempt to add to it.
+        var items: [OpenedItem] = []
+        var ids: Set<String> = []
+        var start = 0
+        let payload = reader.payload
+        while start < payload.count {
+            let id = payload[start].name.split(separator: "/")[1]
+            let end = payload[start...].firstIndex { $0.name.split(separator: "/")[1] != id } ?? payload.count
+            guard ids.insert(String(id)).inserted else { throw Rejection(code: .bagit) }
+            items.append(
+                OpenedItem(id: String(id), folder: staging, archive: archive, entries: Array(payload[start..<end])))
+            start = end
         }
-        var order: [String] = []
-        for name in checker.payload {
-            let id = String(name.split(separator: "/")[1])
-            if order.last != id { order.append(id) }
-        }
-        guard order.count == byItem.count else { throw Rejection(code: .bagit) }
-        let opened = order.map { OpenedItem(id: $0, folder: staging, files: byItem[$0]!) }
+        guard items.count == manifest.items else { throw Rejection(code: .bagit) }
         var refused: [String: RejectCode] = [:]
-        for item in opened {
+        for item in items {
             if let code = try item.load().map({ try registry.refusal(of: $0) }) ?? .schema { refused[item.id] = code }
         }
-        if let first = refused.sorted(by: { $0.key < $1.key }).first {
-            throw Rejection(code: first.value, items: refused)
-        }
-        return opened
+        if let first = refused.min(by: { $0.key < $1.key }) { throw Rejection(code: first.value, items: refused) }
+        return Opened(archive: archive, items: items)
     }
 
-    /// An item that lies unpacked on disk.
+    /// An item that lies in an opened archive.
     package struct OpenedItem: Sendable {
         package let id: String
-        let folder: String
-        let files: [String]
+        let folder: Directory
+        let archive: String
+        let entries: [Bag.Entry]
 
-        /// Nil when `item.json` does not name a kind.
+        /// Its parts are read when asked for. Nil when `item.json` does not name a kind.
         package func load() throws -> FerryItem? {
-            let parts = files.sorted().map { file in
-                let path = folder + "/" + file
-                return FerryItem.Part(
-                    name: String(file.split(separator: "/")[2]), count: FileSystem.size(path) ?? 0
-                ) { try FileSystem.read(path) }
+            let parts = entries.map { [folder, archive] entry in
+                FerryItem.Part(
+                    name: String(entry.name.split(separator: "/")[2]), count: entry.size,
+                    known: (entry.digest, entry.head)
+                ) { try folder.read(archive, at: entry.offset, count: entry.size) }
             }
-            guard let clear = parts.first(where: { $0.name == "item.json" }),
-                let json = try? JSON(parsing: clear.bytes()),
-                let kind = json["kind"]?.string
+            guard let clear = parts.first(where: { $0.name == "item.json" }), clear.count <= 4 << 20,
+                let json = try? JSON(parsing: clear.bytes()), let kind = json["kind"]?.string
             else { return nil }
-            return FerryItem(kind: kind, id: id, parts: parts)
+            return FerryItem(kind: kind, id: id, parts: parts.sorted { $0.name < $1.name })
+        }
+
+        /// Writes the parts as files.
+        package func unpack(into path: String) throws {
+            let target = try Directory(path, mode: 0o700)
+            for entry in entries {
+                try target.write(
+                    String(entry.name.split(separator: "/")[2]),
+                    folder.read(archive, at: entry.offset, count: entry.size), mode: 0o600)
+            }
+        }
+    }
+}
+
+/// The part that was opened last.
+private final class Slot: Sendable {
+    let bytes = Mutex<[UInt8]?>(nil)
+
+    func take() -> [UInt8] {
+        bytes.withLock { bytes in
+            defer { bytes = nil }
+            return bytes ?? []
         }
     }
 }

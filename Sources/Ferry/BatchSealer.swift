@@ -1,20 +1,26 @@
 package import CMS
 package import PortalBase
+import Synchronization
 
 /// Items to the files of one sealed, signed batch.
 package struct BatchSealer: Sendable {
-    let signer: Identity
+    package let signer: Identity
+    /// Makes the second signature; nil for none.
+    let sm2Signer: Identity?
     let recipients: [Certificate]
     let registry: KindRegistry
+    let seal: BatchManifest.Seal
     let random: @Sendable (Int) -> [UInt8]
 
     package init(
-        signer: Identity, recipients: [Certificate], registry: KindRegistry,
-        random: @escaping @Sendable (Int) -> [UInt8]
+        signer: Identity, sm2Signer: Identity? = nil, recipients: [Certificate], registry: KindRegistry,
+        seal: BatchManifest.Seal = .cms, random: @escaping @Sendable (Int) -> [UInt8]
     ) {
         self.signer = signer
+        self.sm2Signer = sm2Signer
         self.recipients = recipients
         self.registry = registry
+        self.seal = seal
         self.random = random
     }
 
@@ -39,39 +45,59 @@ package struct BatchSealer: Sendable {
         }
     }
 
-    /// Writes `<stem>-00000.p7m` …, `<stem>.mf` and `<stem>.p7s` into `folder`, each durable.
+    /// Writes parts, manifest and signatures into `folder`, all of it on the disk when this returns.
     ///
-    /// - Parameter items: loaded one after another, so that memory holds one item and one part.
-    package func seal(_ header: Header, items: [() throws -> FerryItem], into folder: String) throws -> BatchManifest {
+    /// - Parameter items: loaded one after another: memory holds one part of one item, and two parts of the batch, of
+    ///   which one is being sealed beside this thread.
+    package func seal(
+        _ header: Header, items: [() throws -> FerryItem], into folder: Directory
+    ) throws -> BatchManifest {
         let stem = BatchManifest.stem(lane: header.lane, sequence: header.sequence)
-        var parts: [BatchManifest.Part] = []
+        let parts = PartList()
+        let worker = SideWorker()
         var pending: [UInt8] = []
-        pending.reserveCapacity(BatchManifest.partBytes + (1 << 20))
-        func flush(_ plain: [UInt8]) throws {
-            let sealed = try Envelope.seal(plain, for: recipients)
-            let name = "\(stem)-\(padded(parts.count, 5)).p7m"
-            try FileSystem.write(sealed, to: folder + "/" + name, mode: 0o640, sync: true)
-            parts.append(.init(number: parts.count, name: name, bytes: sealed.count, digest: SHA256Digest(of: sealed)))
+        pending.reserveCapacity(BatchManifest.partBytes)
+        func flush() throws {
+            let plain = pending
+            pending = []
+            try worker.submit { [seal, recipients] in
+                let bytes = seal == .cms ? try Envelope.seal(plain, for: recipients) : plain
+                let number = parts.list.withLock { $0.count }
+                let name = BatchManifest.partName(stem, number, seal)
+                try folder.write(name, bytes)
+                let digest = SHA256Digest(of: bytes)
+                parts.list.withLock { $0.append(.init(number: number, name: name, bytes: bytes.count, digest: digest)) }
+            }
+            pending.reserveCapacity(BatchManifest.partBytes)
         }
         let (inner, plainBytes) = try Bag.write(items, blinding: random(32)) { piece in
-            pending += piece
-            while pending.count >= BatchManifest.partBytes {
-                try flush(Array(pending[..<BatchManifest.partBytes]))
-                pending.removeFirst(BatchManifest.partBytes)
+            var rest = piece[...]
+            while !rest.isEmpty {
+                let taken = rest.prefix(BatchManifest.partBytes - pending.count)
+                pending += taken
+                rest = rest.dropFirst(taken.count)
+                if pending.count == BatchManifest.partBytes { try flush() }
             }
         }
-        if !pending.isEmpty { try flush(pending) }
+        if !pending.isEmpty { try flush() }
+        try worker.finish()
         let manifest = BatchManifest(
-            lane: header.lane, epoch: header.epoch, sequence: header.sequence, previous: header.previous,
-            created: header.created, expires: header.created.adding(seconds: header.lifetime),
-            sender: signer.certificate.publicKeyDigest, recipients: recipients.map(\.publicKeyDigest),
-            items: items.count,
-            plainBytes: plainBytes, innerManifest: inner, parts: parts, limits: registry.profile)
+            lane: header.lane, epoch: header.epoch, sequence: header.sequence,
+            suite: sm2Signer == nil ? .p256 : .p256SM2, seal: seal, previous: header.previous, created: header.created,
+            expires: header.created.adding(seconds: header.lifetime), sender: signer.certificate.publicKeyDigest,
+            recipients: recipients.map(\.publicKeyDigest), items: items.count, plainBytes: plainBytes,
+            innerManifest: inner, parts: parts.list.withLock { $0 }, limits: registry.profile)
         let bytes = manifest.bytes
-        try FileSystem.write(bytes, to: "\(folder)/\(stem).mf", mode: 0o640, sync: true)
-        try FileSystem.write(
-            DetachedSignature.sign(bytes, by: signer), to: "\(folder)/\(stem).p7s", mode: 0o640, sync: true)
-        try FileSystem.syncDirectory(folder)
+        try folder.write(stem + ".mf", bytes)
+        try folder.write(stem + ".p7s", DetachedSignature.sign(bytes, by: signer))
+        if let sm2Signer { try folder.write(stem + ".sm2", SM2Signature.sign(bytes, by: sm2Signer)) }
+        try folder.sync(manifest.parts.map(\.name) + manifest.headNames)
+        try folder.syncNames()
         return manifest
     }
+}
+
+/// What the sealing thread has written.
+private final class PartList: Sendable {
+    let list = Mutex<[BatchManifest.Part]>([])
 }

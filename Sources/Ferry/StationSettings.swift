@@ -1,34 +1,63 @@
-import CMS
-import PortalBase
+package import CMS
+package import PortalBase
 
-/// Where one side keeps its folders and keys, and whom it trusts: plain values from the owner's configuration.
+/// Where one side keeps its folders and keys, whom it trusts, and how its lanes run: plain values from the owner's
+/// configuration.
 package struct StationSettings: Sendable {
-    package let spool: String
-    /// Paths without extension of the identities that sign and open batches.
-    package let sign: String
-    package let open: String
-    package let authority: String
-    package let revocationLists: [String]
+    package var spool: String
+    /// The identity that signs batches and acknowledgements: a path without extension, or a key in a token.
+    package var sign: String
+    /// Identities that open batches: the current one, and a former one while certificates change.
+    package var open: [String]
+    /// The identity that makes the second signature; nil for none.
+    package var sm2Sign: String?
+    package var authority: String
+    package var revocationLists: [String] = []
     /// Certificates of the signers that this side accepts, current and next.
-    package let signers: [String]
+    package var signers: [String]
+    package var sm2Signers: [String] = []
     /// Certificates that this side seals for.
-    package let recipients: [String]
-    package let sendEpoch: String
-    package let receiveEpoch: String
+    package var recipients: [String]
+    /// Certificates of those who may begin a lane anew.
+    package var operators: [String]
+    package var seal = BatchManifest.Seal.cms
+    package var sending = LaneSender.Policy()
+    package var receiving = LaneReceiver.Policy()
+    /// Whether anything goes back on the lane that this side receives.
+    package var acknowledges = true
+    /// Seconds that a sender keeps what was acknowledged, for a receiver that must be restored from a backup.
+    package var keepDelivered = Self.defaultKeepDelivered
+    package static let defaultKeepDelivered = 7 * 86_400
+    /// A watching sender seals when so many bytes wait, or something waits for so many seconds.
+    package var sealAt = (bytes: 64 << 20, seconds: 60)
 
     package init(
-        spool: String, sign: String, open: String, authority: String, revocationLists: [String], signers: [String],
-        recipients: [String], sendEpoch: String, receiveEpoch: String
+        spool: String, sign: String, open: [String], authority: String, signers: [String], recipients: [String],
+        operators: [String]
     ) {
         self.spool = spool
         self.sign = sign
         self.open = open
         self.authority = authority
-        self.revocationLists = revocationLists
         self.signers = signers
         self.recipients = recipients
-        self.sendEpoch = sendEpoch
-        self.receiveEpoch = receiveEpoch
+        self.operators = operators
+    }
+
+    package func trust() throws -> TrustStore {
+        try TrustStore(
+            authorities: FileSystem.read(authority),
+            revocationLists: try revocationLists.map { try FileSystem.read($0) })
+    }
+
+    package func operatorKeys() throws -> Set<SHA256Digest> { try Self.keys(operators) }
+
+    private static func keys(_ paths: [String]) throws -> Set<SHA256Digest> {
+        Set(try certificates(paths).map(\.publicKeyDigest))
+    }
+
+    private static func certificates(_ paths: [String]) throws -> [Certificate] {
+        try paths.map { try Certificate(pem: FileSystem.read($0)) }
     }
 
     /// The station over `store`, its keys and certificates read now.
@@ -36,18 +65,25 @@ package struct StationSettings: Sendable {
         sends: (lane: String, registry: KindRegistry), receives: (lane: String, registry: KindRegistry),
         store: any LaneStore
     ) throws -> Station {
-        let certificates = { (paths: [String]) in try paths.map { try Certificate(pem: FileSystem.read($0)) } }
-        let trust = try TrustStore(
-            authorities: FileSystem.read(authority),
-            revocationLists: try revocationLists.map { try FileSystem.read($0) })
+        let trust = try trust()
+        let signer = try Identity(path: sign)
+        let pinned = try Self.keys(signers)
+        let spool = try Spool(root: spool)
+        let opener = BatchOpener(
+            identities: try open.map { try Identity(path: $0) }, trust: trust, allowedSigners: pinned,
+            sm2Signers: try Self.certificates(sm2Signers), registry: receives.registry, seal: seal)
+        let sealer = BatchSealer(
+            signer: signer, sm2Signer: try sm2Sign.map { try Identity(path: $0) },
+            recipients: try Self.certificates(recipients), registry: sends.registry, seal: seal,
+            random: systemRandomBytes)
         return Station(
-            folders: .init(root: spool), store: store,
-            sends: .init(name: sends.lane, epoch: sendEpoch), receives: .init(name: receives.lane, epoch: receiveEpoch),
-            sealer: BatchSealer(
-                signer: try Identity(path: sign), recipients: try certificates(recipients), registry: sends.registry,
-                random: systemRandomBytes),
-            opener: BatchOpener(
-                identity: try Identity(path: open), trust: trust,
-                allowedSigners: Set(try certificates(signers).map(\.publicKeyDigest)), registry: receives.registry))
+            spool: spool,
+            sender: LaneSender(
+                spool: spool, store: store, lane: sends.lane, sealer: sealer, trust: trust, acknowledgers: pinned,
+                policy: sending),
+            receiver: LaneReceiver(
+                spool: spool, store: store, lane: receives.lane, opener: opener,
+                acknowledger: acknowledges ? signer : nil, policy: receiving),
+            store: store)
     }
 }

@@ -43,51 +43,89 @@ struct TarWriter {
     }
 }
 
-/// Reads ustar as it comes: regular files with plain relative names, nothing else.
+/// Reads ustar as it comes: regular files with plain relative names, nothing else. Holds no more than a header.
 struct TarReader {
-    private let maxEntryBytes: Int
-    private var buffer: [UInt8] = []
-    private var current: (name: String, size: Int)?
-    private var seen: Set<String> = []
-    private var ended = false
-    private let onFile: (String, [UInt8]) throws -> Void
-
-    /// - Parameter maxEntryBytes: larger entries are refused before they are read.
-    init(maxEntryBytes: Int, onFile: @escaping (String, [UInt8]) throws -> Void) {
-        self.maxEntryBytes = maxEntryBytes
-        self.onFile = onFile
+    /// What stands next in the archive.
+    enum Piece {
+        case begin(name: String, size: Int, offset: Int)
+        case content(ArraySlice<UInt8>)
+        case end
     }
 
-    mutating func feed(_ bytes: [UInt8]) throws {
-        if ended {
-            guard bytes.allSatisfy({ $0 == 0 }) else { throw TarError.trailing }
-            return
-        }
-        buffer += bytes
-        while true {
-            if let entry = current {
-                let padded = (entry.size + 511) / 512 * 512
-                guard buffer.count >= padded else { return }
-                try onFile(entry.name, Array(buffer[..<entry.size]))
-                buffer.removeFirst(padded)
-                current = nil
-                continue
+    private enum State {
+        case header
+        case content(left: Int, padding: Int)
+        case padding(left: Int)
+        case ended
+    }
+
+    private let maxEntryBytes: Int
+    private let maxEntries: Int
+    private var state = State.header
+    private var header: [UInt8] = []
+    private var seen: Set<String> = []
+    /// Bytes of the archive up to the next header.
+    private var offset = 0
+
+    /// - Parameters:
+    ///   - maxEntryBytes: larger entries are refused before they are read.
+    ///   - maxEntries: more are refused.
+    init(maxEntryBytes: Int, maxEntries: Int) {
+        self.maxEntryBytes = maxEntryBytes
+        self.maxEntries = maxEntries
+    }
+
+    mutating func feed(_ bytes: [UInt8], _ visit: (Piece) throws -> Void) throws {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            switch state {
+            case .header:
+                let piece = rest.prefix(512 - header.count)
+                header += piece
+                rest = rest.dropFirst(piece.count)
+                if header.count == 512 { try readHeader(visit) }
+            case .content(let left, let padding):
+                let piece = rest.prefix(left)
+                try visit(.content(piece))
+                rest = rest.dropFirst(piece.count)
+                if piece.count < left {
+                    state = .content(left: left - piece.count, padding: padding)
+                } else {
+                    try visit(.end)
+                    state = padding == 0 ? .header : .padding(left: padding)
+                }
+            case .padding(let left):
+                let piece = rest.prefix(left)
+                guard piece.allSatisfy({ $0 == 0 }) else { throw TarError.trailing }
+                rest = rest.dropFirst(piece.count)
+                state = piece.count < left ? .padding(left: left - piece.count) : .header
+            case .ended:
+                guard rest.allSatisfy({ $0 == 0 }) else { throw TarError.trailing }
+                rest = []
             }
-            guard buffer.count >= 512 else { return }
-            let header = Array(buffer[..<512])
-            buffer.removeFirst(512)
-            if header.allSatisfy({ $0 == 0 }) {
-                ended = true
-                guard buffer.allSatisfy({ $0 == 0 }) else { throw TarError.trailing }
-                buffer = []
-                return
-            }
-            current = try parse(header)
         }
     }
 
     func finish() throws {
-        guard ended, current == nil else { throw TarError.truncated }
+        guard case .ended = state else { throw TarError.truncated }
+    }
+
+    private mutating func readHeader(_ visit: (Piece) throws -> Void) throws {
+        if header.allSatisfy({ $0 == 0 }) {
+            state = .ended
+            return
+        }
+        let (name, size) = try parse(header)
+        header.removeAll(keepingCapacity: true)
+        let padding = (512 - size % 512) % 512
+        try visit(.begin(name: name, size: size, offset: offset + 512))
+        offset += 512 + size + padding
+        if size == 0 {
+            try visit(.end)
+            state = .header
+        } else {
+            state = .content(left: size, padding: padding)
+        }
     }
 
     private mutating func parse(_ header: [UInt8]) throws -> (name: String, size: Int) {
@@ -120,6 +158,7 @@ struct TarReader {
         guard plain, !parts.isEmpty, parts.allSatisfy({ !$0.isEmpty && !$0.hasPrefix(".") }) else {
             throw TarError.name
         }
+        guard seen.count < maxEntries else { throw TarError.tooLarge }
         guard seen.insert(name).inserted else { throw TarError.duplicate }
         guard size <= maxEntryBytes else { throw TarError.tooLarge }
         return (name, size)

@@ -1,4 +1,5 @@
 import CMS
+import Ferry
 import Hummingbird
 import Logging
 import PortalBase
@@ -29,7 +30,10 @@ func buildApplication(_ configuration: Configuration) throws -> some Application
         router: router, server: .http1(configuration: .init(idleTimeout: .seconds(30))),
         configuration: .init(address: .hostname(configuration.host, port: configuration.port), serverName: "formsapi"),
         logger: logger)
-    application.addServices(Sweeper(store: store, log: services.log, now: { configuration.now() }))
+    application.addServices(
+        Sweeper(
+            store: store, log: services.log, now: { configuration.now() },
+            keep: configuration.ferry?.keepDelivered ?? StationSettings.defaultKeepDelivered))
     if let admin = configuration.admin {
         let adminRouter = Router(context: EdgeContext.self)
         AdminController(services: services).addRoutes(to: adminRouter)
@@ -66,13 +70,15 @@ private struct Sweeper: Service {
     let store: SubmissionDatabase
     let log: EventLog
     let now: @Sendable () -> Instant
+    /// Seconds that a delivered submission stays.
+    let keep: Int
 
     func run() async {
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
                 do {
-                    let (store, now) = (store, now())
-                    let purged = try await onBlockingThread { try store.purge(at: now) }
+                    let (store, now, keep) = (store, now(), keep)
+                    let purged = try await onBlockingThread { try store.purge(at: now, keepDelivered: keep) }
                     if !purged.isEmpty {
                         log.write(
                             Event("purged").with("delivered", purged.delivered).with("abandoned", purged.abandoned))

@@ -1,4 +1,5 @@
 import Ferry
+import LaneService
 import PortalBase
 import PositionedYAML
 import Submissions
@@ -30,6 +31,9 @@ struct Configuration: Sendable {
     /// A fixed clock for demonstrations and tests; nil for the system's.
     let fixedNow: Instant?
     let ferry: StationSettings?
+    /// Folder in which site bundles are left for the site's own user, and the file in which that user says what is served.
+    let siteDrop: String?
+    let siteState: String?
 
     func now() -> Instant { fixedNow ?? .systemNow() }
 
@@ -99,7 +103,9 @@ struct Configuration: Sendable {
             maxUpload: number("max_upload", 1_024...(2 << 30), default: 220 << 20),
             uploads: number("uploads", 1...1_000, default: 12), scanner: scanner, trustedProxies: proxies,
             limits: limits, recipients: (reader.strings("recipients") ?? []).map(resolve),
-            fixedNow: now.flatMap { Instant(iso: $0, zone: .shanghai) }, ferry: readFerry(&reader, resolve))
+            fixedNow: now.flatMap { Instant(iso: $0, zone: .shanghai) },
+            ferry: reader.raw("ferry").map { StationSettings.read($0, &reader, resolve: resolve) },
+            siteDrop: reader.string("site_drop").map(resolve), siteState: reader.string("site_state").map(resolve))
         if configuration.recipients.isEmpty { reader.missing("recipients") }
         if let now, configuration.fixedNow == nil {
             reader.wrongType(node["now"]!, zh: "时刻", en: "an instant, not \(now)")
@@ -128,33 +134,8 @@ struct Configuration: Sendable {
         for diagnostic in reader.finish() { outer.add(diagnostic) }
         return limits
     }
-
-    private static func readFerry(_ outer: inout MapReader, _ resolve: (String) -> String) -> StationSettings? {
-        guard let node = outer.raw("ferry") else { return nil }
-        var reader = MapReader(node)
-        let side = StationSettings(
-            spool: resolve(reader.requiredString("spool") ?? ""), sign: resolve(reader.requiredString("sign") ?? ""),
-            open: resolve(reader.requiredString("open") ?? ""),
-            authority: resolve(reader.requiredString("authority") ?? ""),
-            revocationLists: (reader.strings("revocation_lists") ?? []).map(resolve),
-            signers: (reader.strings("signers") ?? []).map(resolve),
-            recipients: (reader.strings("recipients") ?? []).map(resolve),
-            sendEpoch: reader.requiredString("send_epoch") ?? "",
-            receiveEpoch: reader.requiredString("receive_epoch") ?? "")
-        for diagnostic in reader.finish() { outer.add(diagnostic) }
-        return side
-    }
 }
 
 struct ConfigurationError: Error {
     let diagnostics: [Diagnostic]
-}
-
-extension StationSettings {
-    /// The edge's station: sends e2c, receives c2e.
-    func edgeStation(_ store: any LaneStore) throws -> Station {
-        try station(
-            sends: (SubmissionDatabase.sendLane, .edgeToCore), receives: (SubmissionDatabase.receiveLane, .coreToEdge),
-            store: store)
-    }
 }

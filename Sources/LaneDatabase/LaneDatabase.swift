@@ -4,9 +4,11 @@ package import SQL
 
 /// `LaneStore` in its owner's database. The owner says how an item is loaded and what arriving means.
 package struct LaneDatabase: LaneStore {
-    private let database: any SQLDatabase
+    let database: any SQLDatabase
     /// Makes the item that crosses out of the owner's row.
     private let load: @Sendable (any SQLConnection, _ lane: String, _ id: String) throws -> FerryItem
+    /// What can be done with an arrived item before the transaction, and may be done twice: so that long work holds up nobody.
+    private let stage: @Sendable (FerryItem) throws -> Void
     /// Puts an arrived item into the owner's tables, inside the transaction that records its batch. An item that is
     /// there already is left alone; one that breaks the owner's rules throws `RejectedItem`.
     private let apply: @Sendable (any SQLConnection, FerryItem, Instant) throws -> Void
@@ -22,41 +24,66 @@ package struct LaneDatabase: LaneStore {
 
     package init(
         _ database: any SQLDatabase, load: @escaping @Sendable (any SQLConnection, String, String) throws -> FerryItem,
+        stage: @escaping @Sendable (FerryItem) throws -> Void = { _ in },
         apply: @escaping @Sendable (any SQLConnection, FerryItem, Instant) throws -> Void
     ) {
         self.database = database
         self.load = load
+        self.stage = stage
         self.apply = apply
     }
 
     /// Tables of this store; part of the owner's first migration.
     package static let tables = [
         """
+        CREATE TABLE lane_epoch (
+            position INTEGER PRIMARY KEY AUTOINCREMENT, lane TEXT NOT NULL, epoch TEXT NOT NULL, after TEXT,
+            at INTEGER NOT NULL, UNIQUE (lane, epoch))
+        """,
+        // `queued` is when it was put here, `settled` when it was acknowledged.
+        """
         CREATE TABLE lane_queue (
-            position INTEGER PRIMARY KEY AUTOINCREMENT, lane TEXT NOT NULL, item TEXT NOT NULL, seq INTEGER,
-            bytes INTEGER NOT NULL, state TEXT NOT NULL CHECK (state IN ('waiting', 'batched', 'delivered', 'dead')),
-            UNIQUE (lane, item))
+            position INTEGER PRIMARY KEY AUTOINCREMENT, lane TEXT NOT NULL, item TEXT NOT NULL, epoch TEXT, seq INTEGER,
+            bytes INTEGER NOT NULL, queued INTEGER NOT NULL, settled INTEGER,
+            state TEXT NOT NULL CHECK (state IN ('waiting', 'batched', 'delivered', 'dead')), UNIQUE (lane, item))
         """,
         "CREATE INDEX lane_queue_waiting ON lane_queue (lane, state, position)",
+        "CREATE INDEX lane_queue_batch ON lane_queue (lane, epoch, seq)",
+        // `wanted` lists the parts that the other side asked for.
         """
         CREATE TABLE lane_outgoing (
-            lane TEXT NOT NULL, seq INTEGER NOT NULL, prev TEXT, manifest TEXT,
-            state TEXT NOT NULL CHECK (state IN ('frozen', 'signed', 'acked', 'rejected')), PRIMARY KEY (lane, seq))
+            lane TEXT NOT NULL, epoch TEXT NOT NULL, seq INTEGER NOT NULL, prev TEXT, manifest TEXT, items INTEGER NOT NULL,
+            bytes INTEGER NOT NULL, created INTEGER NOT NULL, expires INTEGER, offered_at INTEGER,
+            offers INTEGER NOT NULL DEFAULT 0, wanted TEXT NOT NULL DEFAULT '[]',
+            state TEXT NOT NULL CHECK (state IN
+                ('frozen', 'signed', 'offered', 'needParts', 'expired', 'acked', 'rejected', 'passed')),
+            PRIMARY KEY (lane, epoch, seq))
         """,
+        "CREATE INDEX lane_outgoing_state ON lane_outgoing (lane, epoch, state)",
+        // `since` is when the number was seen first, `at` when its result was recorded.
         """
         CREATE TABLE lane_incoming (
-            lane TEXT NOT NULL, seq INTEGER NOT NULL, manifest TEXT NOT NULL, prev TEXT, result TEXT NOT NULL, code TEXT,
-            detail TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (lane, seq))
+            lane TEXT NOT NULL, epoch TEXT NOT NULL, seq INTEGER NOT NULL, manifest TEXT NOT NULL, prev TEXT,
+            result TEXT NOT NULL CHECK (result IN ('committed', 'rejected', 'needParts')), code TEXT, detail TEXT NOT NULL,
+            items INTEGER NOT NULL, bytes INTEGER NOT NULL, since INTEGER NOT NULL, at INTEGER NOT NULL,
+            PRIMARY KEY (lane, epoch, seq))
         """,
         """
         CREATE TABLE lane_counter (
-            lane TEXT PRIMARY KEY, ack_counter INTEGER NOT NULL, ack_state TEXT NOT NULL, seen_counter INTEGER NOT NULL)
+            lane TEXT NOT NULL, epoch TEXT NOT NULL, ack_counter INTEGER NOT NULL DEFAULT 0, ack_state TEXT NOT NULL DEFAULT '',
+            seen_counter INTEGER NOT NULL DEFAULT 0, seen_high INTEGER NOT NULL DEFAULT 0, seen_at INTEGER NOT NULL DEFAULT 0,
+            PRIMARY KEY (lane, epoch))
         """,
         """
         CREATE TABLE lane_alarm (
-            lane TEXT NOT NULL, code TEXT NOT NULL, detail TEXT NOT NULL, at INTEGER NOT NULL,
-            cleared INTEGER NOT NULL DEFAULT 0, stops INTEGER NOT NULL DEFAULT 1)
+            position INTEGER PRIMARY KEY AUTOINCREMENT, lane TEXT NOT NULL, code TEXT NOT NULL, detail TEXT NOT NULL,
+            at INTEGER NOT NULL, cleared INTEGER, stops INTEGER NOT NULL)
         """,
+        "CREATE INDEX lane_alarm_open ON lane_alarm (lane, cleared)",
+        // One line an event, each with the digest of the line before it.
+        "CREATE TABLE lane_audit (n INTEGER PRIMARY KEY, line TEXT NOT NULL)",
+        "CREATE TABLE lane_audit_head (one INTEGER PRIMARY KEY, n INTEGER NOT NULL, digest TEXT)",
+        "INSERT INTO lane_audit_head (one, n) VALUES (1, 0)",
     ]
 
     /// So much may wait in one batch: a batch that is far larger than what the lane carries in a day helps nobody.
@@ -65,144 +92,310 @@ package struct LaneDatabase: LaneStore {
     /// Queues an item, in the owner's transaction. Queueing it again does nothing.
     ///
     /// - Parameter bytes: its parts together.
-    package static func enqueue(_ db: any SQLConnection, lane: String, item: String, bytes: Int) throws {
+    package static func enqueue(
+        _ db: any SQLConnection, lane: String, item: String, bytes: Int, at now: Instant
+    ) throws {
         try db.execute(
-            "INSERT INTO lane_queue (lane, item, bytes, state) VALUES (?, ?, ?, 'waiting') ON CONFLICT DO NOTHING",
-            lane, item, bytes)
+            """
+            INSERT INTO lane_queue (lane, item, bytes, queued, state) VALUES (?, ?, ?, ?, 'waiting') ON CONFLICT DO NOTHING
+            """, lane, item, bytes, now.seconds)
+    }
+
+    /// What waits to be batched: its bytes, and since when the oldest does.
+    package func waiting(_ lane: String) throws -> (bytes: Int, since: Instant?) {
+        try database.read { try Self.waiting($0, lane) }
+    }
+
+    static func waiting(_ db: any SQLConnection, _ lane: String) throws -> (bytes: Int, since: Instant?) {
+        guard
+            let row = try db.row(
+                "SELECT sum(bytes) AS bytes, min(queued) AS since FROM lane_queue WHERE lane = ? AND state = 'waiting'",
+                lane),
+            let bytes: Int = try row["bytes"], let since: Int = try row["since"]
+        else { return (0, nil) }
+        return (bytes, Instant(seconds: since))
+    }
+
+    package func epoch(of lane: String) throws -> (id: LaneID, since: Instant)? {
+        try database.read { try Self.epoch($0, lane) }
+    }
+
+    static func epoch(_ db: any SQLConnection, _ lane: String) throws -> (id: LaneID, since: Instant)? {
+        try db.row("SELECT epoch, at FROM lane_epoch WHERE lane = ? ORDER BY position DESC LIMIT 1", lane).map {
+            (LaneID(name: lane, epoch: try $0["epoch"]), Instant(seconds: try $0["at"]))
+        }
     }
 
     // MARK: Sending
 
-    package func nextBatch(lane: String, limit: Int, at now: Instant) throws -> FrozenBatch? {
+    package func nextBatch(
+        _ lane: LaneID, maxItems: Int, heartbeat: Int?, at now: Instant
+    ) throws -> FrozenBatch? {
         try database.write { db in
-            if let row = try db.row("SELECT seq, prev FROM lane_outgoing WHERE lane = ? AND state = 'frozen'", lane) {
-                return try frozen(db, lane, try row["seq"], try row["prev"])
-            }
-            var waiting: [String] = []
-            var room = Self.maxBatchBytes
-            for row in try db.rows(
-                "SELECT item, bytes FROM lane_queue WHERE lane = ? AND state = 'waiting' ORDER BY position LIMIT ?",
-                lane, limit)
+            if let row = try db.row(
+                "SELECT seq, prev, bytes FROM lane_outgoing WHERE lane = ? AND epoch = ? AND state = 'frozen'",
+                lane.name,
+                lane.epoch)
             {
-                room -= try row["bytes"]
-                if room < 0, !waiting.isEmpty { break }
-                waiting.append(try row["item"])
+                return try frozen(db, lane, try row["seq"], try row["prev"], try row["bytes"])
             }
-            guard !waiting.isEmpty else { return nil }
+            var taken = 0
+            var bytes = 0
+            var end = 0
+            for row in try db.rows(
+                "SELECT position, bytes FROM lane_queue WHERE lane = ? AND state = 'waiting' ORDER BY position LIMIT ?",
+                lane.name, maxItems)
+            {
+                let size: Int = try row["bytes"]
+                if bytes + size > Self.maxBatchBytes, taken > 0 { break }
+                bytes += size
+                taken += 1
+                end = try row["position"]
+            }
             let last = try db.row(
-                "SELECT seq, manifest FROM lane_outgoing WHERE lane = ? ORDER BY seq DESC LIMIT 1", lane)
+                "SELECT seq, manifest, created FROM lane_outgoing WHERE lane = ? AND epoch = ? ORDER BY seq DESC LIMIT 1",
+                lane.name, lane.epoch)
+            if taken == 0 {
+                let begun = try last?["created"] as Int? ?? Self.epoch(db, lane.name)?.since.seconds ?? now.seconds
+                guard let heartbeat, now.seconds - begun >= heartbeat else { return nil }
+            }
             let sequence = (try last?["seq"] as Int? ?? 0) + 1
             let previous: String? = try last?["manifest"]
             try db.execute(
-                "INSERT INTO lane_outgoing (lane, seq, prev, state) VALUES (?, ?, ?, 'frozen')", lane, sequence,
-                previous)
-            for item in waiting {
-                try db.execute(
-                    "UPDATE lane_queue SET state = 'batched', seq = ? WHERE lane = ? AND item = ?", sequence, lane, item
-                )
-            }
-            return try frozen(db, lane, sequence, previous)
+                """
+                INSERT INTO lane_outgoing (lane, epoch, seq, prev, items, bytes, created, state)
+                VALUES (?, ?, ?, ?, ?, ?, ?, 'frozen')
+                """, lane.name, lane.epoch, sequence, previous, taken, bytes, now.seconds)
+            try db.execute(
+                """
+                UPDATE lane_queue SET state = 'batched', epoch = ?, seq = ?
+                WHERE lane = ? AND state = 'waiting' AND position <= ?
+                """, lane.epoch, sequence, lane.name, end)
+            return try frozen(db, lane, sequence, previous, bytes)
         }
     }
 
-    private func frozen(_ db: any SQLConnection, _ lane: String, _ sequence: Int, _ previous: String?) throws
-        -> FrozenBatch
-    {
+    private func frozen(
+        _ db: any SQLConnection, _ lane: LaneID, _ sequence: Int, _ previous: String?, _ bytes: Int
+    ) throws -> FrozenBatch {
         FrozenBatch(
             sequence: sequence, previous: previous.flatMap(SHA256Digest.init(hex:)),
             itemIDs: try db.column(
-                "SELECT item FROM lane_queue WHERE lane = ? AND seq = ? ORDER BY position", lane, sequence))
+                "SELECT item FROM lane_queue WHERE lane = ? AND epoch = ? AND seq = ? ORDER BY position", lane.name,
+                lane.epoch, sequence),
+            bytes: bytes)
     }
 
     package func item(lane: String, id: String) throws -> FerryItem {
         try database.read { try load($0, lane, id) }
     }
 
-    package func recordSigned(lane: String, sequence: Int, manifest: SHA256Digest) throws {
+    package func recordSigned(
+        _ lane: LaneID, _ manifest: BatchManifest, digest: SHA256Digest, at now: Instant
+    ) throws {
         try database.write { db in
-            try db.execute(
-                "UPDATE lane_outgoing SET state = 'signed', manifest = ? WHERE lane = ? AND seq = ? AND state = 'frozen'",
-                manifest.hex, lane, sequence)
-        }
-    }
-
-    package func offered(lane: String) throws -> [Int] {
-        try database.read { db in
-            try db.column("SELECT seq FROM lane_outgoing WHERE lane = ? AND state = 'signed' ORDER BY seq", lane)
-        }
-    }
-
-    package func apply(_ ack: Acknowledgement) throws -> AckEffect {
-        try database.write { db in
-            var effect = AckEffect()
-            let seen =
-                try db.value("SELECT seen_counter FROM lane_counter WHERE lane = ?", ack.lane)
-                ?? 0
-            guard ack.counter > seen else { return effect }
             try db.execute(
                 """
-                INSERT INTO lane_counter (lane, ack_counter, ack_state, seen_counter) VALUES (?, 0, '', ?)
-                ON CONFLICT (lane) DO UPDATE SET seen_counter = excluded.seen_counter
-                """, ack.lane, ack.counter)
-            let open = try db.rows(
-                "SELECT seq, manifest FROM lane_outgoing WHERE lane = ? AND state = 'signed'", ack.lane)
-            for row in open {
+                UPDATE lane_outgoing SET state = 'signed', manifest = ?, expires = ?, bytes = ?
+                WHERE lane = ? AND epoch = ? AND seq = ? AND state = 'frozen'
+                """, digest.hex, manifest.expires.seconds, manifest.partsBytes, lane.name, lane.epoch, manifest.sequence
+            )
+            try audit(
+                db, lane, "signed", manifest.sequence,
+                [
+                    "mfSha256": .string(digest.hex), "items": .integer(manifest.items),
+                    "bytes": .integer(manifest.partsBytes),
+                ],
+                now)
+        }
+    }
+
+    package func outgoing(_ lane: LaneID) throws -> [OutgoingBatch] {
+        try database.read { db in
+            try db.rows(
+                """
+                SELECT * FROM lane_outgoing
+                WHERE lane = ? AND epoch = ? AND state IN ('signed', 'offered', 'needParts', 'expired') ORDER BY seq
+                """, lane.name, lane.epoch
+            ).compactMap { row in
+                guard let state = OutgoingBatch.State(rawValue: try row["state"]) else { return nil }
+                let offeredAt: Int? = try row["offered_at"]
+                return OutgoingBatch(
+                    sequence: try row["seq"], state: state, expires: Instant(seconds: try row["expires"]),
+                    offeredAt: offeredAt.map(Instant.init(seconds:)), offers: try row["offers"],
+                    wanted: integers(try row["wanted"]))
+            }
+        }
+    }
+
+    package func recordOffered(_ lane: LaneID, sequence: Int, at now: Instant) throws {
+        try database.write { db in
+            try db.execute(
+                """
+                UPDATE lane_outgoing SET offered_at = ?, offers = offers + 1, wanted = '[]',
+                    state = CASE state WHEN 'expired' THEN state ELSE 'offered' END
+                WHERE lane = ? AND epoch = ? AND seq = ?
+                """, now.seconds, lane.name, lane.epoch, sequence)
+            try audit(db, lane, "offered", sequence, [:], now)
+        }
+    }
+
+    package func recordExpired(_ lane: LaneID, sequence: Int, at now: Instant) throws {
+        try database.write { db in
+            try setState(db, lane, sequence, "expired")
+            // Offered at once under its new face.
+            try db.execute(
+                "UPDATE lane_outgoing SET offered_at = NULL WHERE lane = ? AND epoch = ? AND seq = ?", lane.name,
+                lane.epoch, sequence)
+            try requeue(db, lane, sequence)
+            try audit(db, lane, "expired", sequence, [:], now)
+        }
+    }
+
+    package func recordPassed(_ lane: LaneID, sequence: Int, at now: Instant) throws {
+        try database.write { db in
+            try setState(db, lane, sequence, "passed")
+            try deliver(db, lane, sequence, now)
+            try audit(db, lane, "passed", sequence, [:], now)
+        }
+    }
+
+    private func setState(_ db: any SQLConnection, _ lane: LaneID, _ sequence: Int, _ state: String) throws {
+        try db.execute(
+            "UPDATE lane_outgoing SET state = ? WHERE lane = ? AND epoch = ? AND seq = ?", state, lane.name, lane.epoch,
+            sequence)
+    }
+
+    private func deliver(_ db: any SQLConnection, _ lane: LaneID, _ sequence: Int, _ now: Instant) throws {
+        try db.execute(
+            """
+            UPDATE lane_queue SET state = 'delivered', settled = ?
+            WHERE lane = ? AND epoch = ? AND seq = ? AND state = 'batched'
+            """, now.seconds, lane.name, lane.epoch, sequence)
+    }
+
+    /// Items of a number go out again under another.
+    private func requeue(_ db: any SQLConnection, _ lane: LaneID, _ sequence: Int) throws {
+        try db.execute(
+            """
+            UPDATE lane_queue SET state = 'waiting', epoch = NULL, seq = NULL
+            WHERE lane = ? AND epoch = ? AND seq = ? AND state = 'batched'
+            """, lane.name, lane.epoch, sequence)
+    }
+
+    package func apply(_ ack: Acknowledgement, at now: Instant) throws -> AckEffect {
+        let lane = LaneID(name: ack.lane, epoch: ack.epoch)
+        return try database.write { db in
+            var effect = AckEffect()
+            let seen = try db.row("SELECT * FROM lane_counter WHERE lane = ? AND epoch = ?", lane.name, lane.epoch)
+            let seenAt = try seen?["seen_at"] as Int? ?? 0
+            guard ack.counter > (try seen?["seen_counter"] ?? 0) else {
+                // An old file says nothing. A young one with a low counter comes from a receiver that lost its memory.
+                if ack.at.seconds > seenAt {
+                    let detail = "its acknowledgement \(ack.counter) is younger than one with a higher counter"
+                    try alarm(db, lane.name, .receiverBehind, detail, now)
+                    effect.alarms.append("receiverBehind: \(detail)")
+                }
+                return effect
+            }
+            let last: Int =
+                try db.value("SELECT max(seq) FROM lane_outgoing WHERE lane = ? AND epoch = ?", lane.name, lane.epoch)
+                ?? 0
+            guard ack.highWater <= last else {
+                // It knows numbers that this side does not: this database is older than what was sent from it.
+                let detail = "number \(ack.highWater) was received, \(last) is the last that this side knows"
+                try alarm(db, lane.name, .senderBehind, detail, now)
+                effect.alarms.append("senderBehind: \(detail)")
+                return effect
+            }
+            try db.execute(
+                """
+                INSERT INTO lane_counter (lane, epoch, seen_counter, seen_high, seen_at) VALUES (?, ?, ?, ?, ?)
+                ON CONFLICT (lane, epoch) DO UPDATE SET seen_counter = excluded.seen_counter,
+                    seen_high = excluded.seen_high, seen_at = excluded.seen_at
+                """, lane.name, lane.epoch, ack.counter, ack.highWater, ack.at.seconds)
+            let entries = Dictionary(ack.entries.map { ($0.sequence, $0) }) { first, _ in first }
+            for row in try db.rows(
+                """
+                SELECT seq, manifest, state FROM lane_outgoing
+                WHERE lane = ? AND epoch = ? AND state IN ('signed', 'offered', 'needParts', 'expired', 'passed') ORDER BY seq
+                """, lane.name, lane.epoch)
+            {
                 let sequence: Int = try row["seq"]
-                let manifest: String = try row["manifest"]
-                if let entry = ack.entries.first(where: { $0.sequence == sequence }) {
+                if let entry = entries[sequence] {
                     // An answer to other bytes than ours is no answer.
-                    guard entry.manifest.hex == manifest else { continue }
+                    guard entry.manifest.hex == (try row["manifest"] as String) else { continue }
                     switch entry.result {
-                    case .committed: try settle(db, ack.lane, sequence, &effect)
-                    case .rejected: try giveBack(db, ack.lane, sequence, entry.rejectedItems, &effect)
-                    case .needParts: effect.wanted[sequence] = entry.missing
+                    case .committed: try settle(db, lane, sequence, &effect, now)
+                    case .rejected: try giveBack(db, lane, sequence, entry, &effect, now)
+                    case .needParts:
+                        guard try row["state"] as String != "expired" else { continue }
+                        try db.execute(
+                            """
+                            UPDATE lane_outgoing SET state = 'needParts', wanted = ? WHERE lane = ? AND epoch = ? AND seq = ?
+                            """, JSON.array(entry.missing.map { .integer($0) }).canonicalText, lane.name, lane.epoch,
+                            sequence)
+                        try audit(
+                            db, lane, "needParts", sequence, ["missing": .array(entry.missing.map { .integer($0) })],
+                            now)
                     }
                 } else if ack.ranges.contains(where: { $0.contains(sequence) }) {
-                    try settle(db, ack.lane, sequence, &effect)
+                    try settle(db, lane, sequence, &effect, now)
                 }
             }
             return effect
         }
     }
 
-    private func settle(_ db: any SQLConnection, _ lane: String, _ sequence: Int, _ effect: inout AckEffect) throws {
-        try db.execute("UPDATE lane_outgoing SET state = 'acked' WHERE lane = ? AND seq = ?", lane, sequence)
-        try db.execute("UPDATE lane_queue SET state = 'delivered' WHERE lane = ? AND seq = ?", lane, sequence)
+    private func settle(
+        _ db: any SQLConnection, _ lane: LaneID, _ sequence: Int, _ effect: inout AckEffect, _ now: Instant
+    ) throws {
+        try setState(db, lane, sequence, "acked")
+        try deliver(db, lane, sequence, now)
+        try audit(db, lane, "acked", sequence, [:], now)
         effect.settled.append(sequence)
     }
 
     /// A rejected batch has used its number; its good items go out again under a new one, the bad ones are put aside.
     private func giveBack(
-        _ db: any SQLConnection, _ lane: String, _ sequence: Int, _ rejected: [String: RejectCode],
-        _ effect: inout AckEffect
+        _ db: any SQLConnection, _ lane: LaneID, _ sequence: Int, _ entry: Acknowledgement.Entry,
+        _ effect: inout AckEffect, _ now: Instant
     ) throws {
-        try db.execute("UPDATE lane_outgoing SET state = 'rejected' WHERE lane = ? AND seq = ?", lane, sequence)
+        try setState(db, lane, sequence, "rejected")
+        let rejected = entry.rejectedItems
         if !rejected.isEmpty {
             // The other side refused what citizens sent: somebody must look, and the lane goes on meanwhile.
             let detail = rejected.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.rawValue)" }.joined(
                 separator: ", ")
-            try db.execute(
-                "INSERT INTO lane_alarm (lane, code, detail, at, stops) VALUES (?, 'dead', ?, 0, 0)", lane, detail)
+            try alarm(db, lane.name, .dead, detail, now)
+            effect.alarms.append("dead \(detail)")
         }
         for item in rejected.keys.sorted() {
             try db.execute(
-                "UPDATE lane_queue SET state = 'dead' WHERE lane = ? AND seq = ? AND item = ?", lane, sequence, item)
+                "UPDATE lane_queue SET state = 'dead' WHERE lane = ? AND epoch = ? AND seq = ? AND item = ?", lane.name,
+                lane.epoch, sequence, item)
         }
-        try db.execute(
-            "UPDATE lane_queue SET state = 'waiting', seq = NULL WHERE lane = ? AND seq = ? AND state = 'batched'",
-            lane, sequence)
+        try requeue(db, lane, sequence)
+        try audit(
+            db, lane, "gaveBack", sequence,
+            ["code": entry.code.map { .string($0.rawValue) } ?? .null, "dead": .integer(rejected.count)], now)
         effect.settled.append(sequence)
     }
 
     // MARK: Receiving
 
-    package func received(lane: String, sequence: Int) throws -> Acknowledgement.Entry? {
+    package func received(_ lane: LaneID, sequence: Int) throws -> Acknowledgement.Entry? {
         try database.read { db in
-            try db.row("SELECT * FROM lane_incoming WHERE lane = ? AND seq = ?", lane, sequence).flatMap(entry)
+            try db.row(
+                "SELECT * FROM lane_incoming WHERE lane = ? AND epoch = ? AND seq = ?", lane.name, lane.epoch, sequence
+            ).flatMap(entry)
         }
     }
 
     package func commit(_ batch: BatchOpener.Verified, items: [BatchOpener.OpenedItem], at now: Instant) throws {
+        for opened in items {
+            if let item = try opened.load() { try stage(item) }
+        }
         try database.write { db in
             var rejected: [String: RejectCode] = [:]
             for opened in items {
@@ -221,39 +414,51 @@ package struct LaneDatabase: LaneStore {
                 throw BatchOpener.Rejection(code: first.value, items: rejected)
             }
             try put(
-                db, .init(sequence: batch.manifest.sequence, manifest: batch.digest, result: .committed),
-                lane: batch.manifest.lane, batch.manifest.previous, now)
+                db, .init(sequence: batch.manifest.sequence, manifest: batch.digest, result: .committed), batch, now)
         }
     }
 
-    package func record(
-        _ entry: Acknowledgement.Entry, lane: String, previous: SHA256Digest?, at now: Instant
-    ) throws {
-        try database.write { try put($0, entry, lane: lane, previous, now) }
+    package func record(_ entry: Acknowledgement.Entry, of batch: BatchOpener.Verified, at now: Instant) throws {
+        try database.write { try put($0, entry, batch, now) }
     }
 
-    package func namedPredecessor(lane: String, of sequence: Int) throws -> SHA256Digest? {
+    package func namedPredecessor(_ lane: LaneID, of sequence: Int) throws -> SHA256Digest? {
         try database.read { db in
             let prev: String? = try db.value(
-                "SELECT prev FROM lane_incoming WHERE lane = ? AND seq = ?", lane, sequence)
+                "SELECT prev FROM lane_incoming WHERE lane = ? AND epoch = ? AND seq = ?", lane.name, lane.epoch,
+                sequence)
             return prev.flatMap(SHA256Digest.init(hex:))
         }
     }
 
     private func put(
-        _ db: any SQLConnection, _ entry: Acknowledgement.Entry, lane: String, _ previous: SHA256Digest?, _ now: Instant
+        _ db: any SQLConnection, _ entry: Acknowledgement.Entry, _ batch: BatchOpener.Verified, _ now: Instant
     ) throws {
+        let lane = LaneID(name: batch.manifest.lane, epoch: batch.manifest.epoch)
         let detail = JSON.object([
             "missing": .array(entry.missing.map { .integer($0) }),
             "items": .object(entry.rejectedItems.mapValues { .string($0.rawValue) }),
-        ])
+        ]).canonicalText
+        let before = try db.row(
+            "SELECT result, detail FROM lane_incoming WHERE lane = ? AND epoch = ? AND seq = ?", lane.name, lane.epoch,
+            entry.sequence)
+        if let before, try before["result"] == entry.result.rawValue, try before["detail"] == detail { return }
         try db.execute(
             """
-            INSERT INTO lane_incoming (lane, seq, manifest, prev, result, code, detail, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT (lane, seq) DO UPDATE SET result = excluded.result, code = excluded.code, detail = excluded.detail,
-                manifest = excluded.manifest, at = excluded.at
-            """, lane, entry.sequence, entry.manifest.hex, previous?.hex, entry.result.rawValue, entry.code?.rawValue,
-            detail.canonicalText, now.seconds)
+            INSERT INTO lane_incoming (lane, epoch, seq, manifest, prev, result, code, detail, items, bytes, since, at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (lane, epoch, seq) DO UPDATE SET result = excluded.result, code = excluded.code,
+                detail = excluded.detail, at = excluded.at
+            """, lane.name, lane.epoch, entry.sequence, entry.manifest.hex, batch.manifest.previous?.hex,
+            entry.result.rawValue, entry.code?.rawValue, detail, batch.manifest.items, batch.manifest.partsBytes,
+            now.seconds, now.seconds)
+        try audit(
+            db, lane, entry.result.rawValue, entry.sequence,
+            [
+                "mfSha256": .string(entry.manifest.hex), "signer": .string(batch.signer),
+                "items": .integer(batch.manifest.items), "code": entry.code.map { .string($0.rawValue) } ?? .null,
+                "missing": .integer(entry.missing.count),
+            ], now)
     }
 
     private func entry(_ row: SQLRow) throws -> Acknowledgement.Entry? {
@@ -271,55 +476,153 @@ package struct LaneDatabase: LaneStore {
             })
     }
 
-    /// How many of the newest numbers are named one by one; older ones are in the ranges.
-    private static let newest = 256
+    /// How many of the newest numbers are named one by one; older committed ones are in the ranges. A refusal is named for
+    /// longer, since no range says it.
+    private static let newest = (any: 256, refused: 4_096)
 
-    package func acknowledgement(lane: String, epoch: String, at now: Instant) throws -> Acknowledgement? {
+    package func acknowledgement(_ lane: LaneID, partsGrace: Int, at now: Instant) throws -> Acknowledgement? {
         try database.write { db in
-            let rows = try db.rows("SELECT * FROM lane_incoming WHERE lane = ? ORDER BY seq", lane)
-            guard let last = rows.last else { return nil }
-            let entries = try rows.compactMap(entry)
-            let newest = try rows.map { try $0["at"] as Int }.max() ?? now.seconds
-            var ranges: [ClosedRange<Int>] = []
-            for entry in entries where entry.result == .committed {
-                if let open = ranges.last, open.upperBound + 1 == entry.sequence {
-                    ranges[ranges.count - 1] = open.lowerBound...entry.sequence
-                } else {
-                    ranges.append(entry.sequence...entry.sequence)
-                }
+            guard
+                let high = try db.row(
+                    "SELECT max(seq) AS high, max(at) AS newest FROM lane_incoming WHERE lane = ? AND epoch = ?",
+                    lane.name,
+                    lane.epoch), let highWater: Int = try high["high"], let newest: Int = try high["newest"]
+            else { return nil }
+            let ranges = try db.rows(
+                """
+                SELECT min(seq) AS low, max(seq) AS high FROM
+                    (SELECT seq, seq - row_number() OVER (ORDER BY seq) AS island FROM lane_incoming
+                        WHERE lane = ? AND epoch = ? AND result = 'committed') AS numbered
+                GROUP BY island ORDER BY 1
+                """, lane.name, lane.epoch
+            ).map { (try $0["low"] as Int)...(try $0["high"] as Int) }
+            let entries = try db.rows(
+                """
+                SELECT * FROM lane_incoming WHERE lane = ? AND epoch = ? AND
+                    (seq > ? OR (result = 'needParts') OR (result = 'rejected' AND seq > ?)) ORDER BY seq
+                """, lane.name, lane.epoch, highWater - Self.newest.any, highWater - Self.newest.refused
+            ).compactMap { row in
+                // Parts of a young batch are still on their way.
+                try row["result"] as String == "needParts" && now.seconds - (try row["since"] as Int) < partsGrace
+                    ? nil : try entry(row)
             }
-            let highWater: Int = try last["seq"]
-            let named = entries.filter { $0.result == .needParts || $0.sequence > highWater - Self.newest }
             func make(_ counter: Int) -> Acknowledgement {
                 Acknowledgement(
-                    lane: lane, epoch: epoch, counter: counter, highWater: highWater, ranges: ranges, entries: named,
-                    at: Instant(seconds: newest))
+                    lane: lane.name, epoch: lane.epoch, counter: counter, highWater: highWater, ranges: ranges,
+                    entries: entries, at: Instant(seconds: newest))
             }
             // The counter rises only when there is news, so that re-sending gives the same bytes.
             let state = SHA256Digest(of: make(1).bytes).hex
-            let row = try db.row("SELECT ack_counter, ack_state FROM lane_counter WHERE lane = ?", lane)
+            let row = try db.row(
+                "SELECT ack_counter, ack_state FROM lane_counter WHERE lane = ? AND epoch = ?", lane.name, lane.epoch)
             if let row, try row["ack_state"] == state { return make(try row["ack_counter"]) }
             let counter = (try row?["ack_counter"] as Int? ?? 0) + 1
             try db.execute(
                 """
-                INSERT INTO lane_counter (lane, ack_counter, ack_state, seen_counter) VALUES (?, ?, ?, 0)
-                ON CONFLICT (lane) DO UPDATE SET ack_counter = excluded.ack_counter, ack_state = excluded.ack_state
-                """, lane, counter, state)
+                INSERT INTO lane_counter (lane, epoch, ack_counter, ack_state) VALUES (?, ?, ?, ?)
+                ON CONFLICT (lane, epoch) DO UPDATE SET ack_counter = excluded.ack_counter, ack_state = excluded.ack_state
+                """, lane.name, lane.epoch, counter, state)
             return make(counter)
         }
     }
 
-    package func raiseAlarm(lane: String, code: String, detail: String, at now: Instant) throws {
+    package func receipts(_ lane: LaneID) throws -> LaneReceipts {
+        try database.read { try Self.receipts($0, lane) }
+    }
+
+    static func receipts(_ db: any SQLConnection, _ lane: LaneID) throws -> LaneReceipts {
+        var receipts = LaneReceipts()
+        receipts.gaps = try db.rows(
+            """
+            SELECT seq, before, since FROM
+                (SELECT seq, lag(seq, 1, 0) OVER (ORDER BY seq) AS before, since FROM lane_incoming
+                    WHERE lane = ? AND epoch = ?) AS pairs
+            WHERE seq > before + 1 ORDER BY seq
+            """, lane.name, lane.epoch
+        ).map { ((try $0["before"] as Int) + 1...(try $0["seq"] as Int) - 1, Instant(seconds: try $0["since"])) }
+        receipts.waiting = try db.rows(
+            "SELECT seq, detail, since FROM lane_incoming WHERE lane = ? AND epoch = ? AND result = 'needParts' ORDER BY seq",
+            lane.name, lane.epoch
+        ).map { row in
+            let detail = try? JSON(parsing: Array((try row["detail"] as String).utf8))
+            return (
+                try row["seq"], detail?["missing"]?.array?.compactMap(\.integer) ?? [],
+                Instant(seconds: try row["since"])
+            )
+        }
+        let newest: Int? = try db.value(
+            "SELECT max(at) FROM lane_incoming WHERE lane = ? AND epoch = ?", lane.name, lane.epoch)
+        receipts.newest = newest.map(Instant.init(seconds:))
+        return receipts
+    }
+
+    // MARK: Alarms and log
+
+    package func raise(_ alarm: LaneAlarm, lane: String, detail: String, at now: Instant) throws {
+        try database.write { try self.alarm($0, lane, alarm, detail, now) }
+    }
+
+    private func alarm(
+        _ db: any SQLConnection, _ lane: String, _ alarm: LaneAlarm, _ detail: String, _ now: Instant
+    ) throws {
+        let standing: [String] = try db.column(
+            "SELECT detail FROM lane_alarm WHERE lane = ? AND code = ? AND cleared IS NULL", lane, alarm.rawValue)
+        if standing.contains(detail) { return }
+        if alarm.isState, !standing.isEmpty {
+            try db.execute(
+                "UPDATE lane_alarm SET detail = ? WHERE lane = ? AND code = ? AND cleared IS NULL", detail, lane,
+                alarm.rawValue)
+        } else {
+            try db.execute(
+                "INSERT INTO lane_alarm (lane, code, detail, at, stops) VALUES (?, ?, ?, ?, ?)", lane, alarm.rawValue,
+                detail,
+                now.seconds, alarm.stops ? 1 : 0)
+        }
+        try audit(
+            db, LaneID(name: lane, epoch: ""), "alarm", nil,
+            ["code": .string(alarm.rawValue), "detail": .string(detail)],
+            now)
+    }
+
+    package func end(_ alarm: LaneAlarm, lane: String, at now: Instant) throws {
+        // Read first: nearly always there is none, and a write costs a sync.
+        let stands: Bool? = try database.read { db in
+            try db.value(
+                "SELECT EXISTS (SELECT 1 FROM lane_alarm WHERE lane = ? AND code = ? AND cleared IS NULL)", lane,
+                alarm.rawValue)
+        }
+        guard stands == true else { return }
         try database.write { db in
             try db.execute(
-                "INSERT INTO lane_alarm (lane, code, detail, at) VALUES (?, ?, ?, ?)", lane, code, detail, now.seconds)
+                "UPDATE lane_alarm SET cleared = ? WHERE lane = ? AND code = ? AND cleared IS NULL", now.seconds, lane,
+                alarm.rawValue)
         }
     }
 
     package func isStopped(lane: String) throws -> Bool {
         try database.read { db in
-            try db.value("SELECT EXISTS (SELECT 1 FROM lane_alarm WHERE lane = ? AND cleared = 0 AND stops = 1)", lane)
+            try db.value(
+                "SELECT EXISTS (SELECT 1 FROM lane_alarm WHERE lane = ? AND cleared IS NULL AND stops = 1)", lane)
                 ?? false
         }
     }
+
+    package func log(lane: String, event: String, _ fields: [String: JSON], at now: Instant) throws {
+        try database.write { try audit($0, LaneID(name: lane, epoch: ""), event, nil, fields, now) }
+    }
+
+    func audit(
+        _ db: any SQLConnection, _ lane: LaneID, _ event: String, _ sequence: Int?, _ fields: [String: JSON],
+        _ now: Instant
+    ) throws {
+        var fields = fields
+        fields["lane"] = .string(lane.name)
+        if !lane.epoch.isEmpty { fields["epoch"] = .string(lane.epoch) }
+        if let sequence { fields["seq"] = .integer(sequence) }
+        try AuditLog.append(db, event: event, fields, at: now)
+    }
+}
+
+private func integers(_ text: String) -> [Int] {
+    (try? JSON(parsing: Array(text.utf8)))?.array?.compactMap(\.integer) ?? []
 }

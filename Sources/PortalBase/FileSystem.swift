@@ -38,7 +38,7 @@ package enum FileSystem {
         return lstat(path, &info) == 0 ? Int(info.st_size) : nil
     }
 
-    private static func kind(mode: mode_t) -> Kind {
+    static func kind(mode: mode_t) -> Kind {
         switch mode & S_IFMT {
         case S_IFREG: .file
         case S_IFDIR: .directory

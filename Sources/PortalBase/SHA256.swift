@@ -92,6 +92,10 @@ package final class SHA256Stream {
 
     package func append(_ bytes: [UInt8]) { EVP_DigestUpdate(context, bytes, bytes.count) }
 
+    package func append(_ bytes: ArraySlice<UInt8>) {
+        bytes.withUnsafeBytes { _ = EVP_DigestUpdate(context, $0.baseAddress, $0.count) }
+    }
+
     /// Of everything so far; once.
     package func digest() -> SHA256Digest {
         var out = [UInt8](repeating: 0, count: SHA256Digest.byteCount)

@@ -1,8 +1,9 @@
 import CMS
-package import Ferry
-import LaneDatabase
+import Ferry
+package import LaneDatabase
 package import PortalBase
 import SQL
+package import SiteBundle
 import Synchronization
 
 /// The edge's database: sealed submissions and attachments, once-only rows, tickets, status boxes, and both lanes' state.
@@ -18,9 +19,15 @@ package struct SubmissionDatabase: Sendable {
     package static let receiveLane = "c2e"
     private static let onceLifetime = 24 * 3600
 
+    /// Where site bundles are left for the site's own user; nil where none may come.
+    private let siteDrop: BundleDrop?
+
     /// - Parameter location: a file's path, or `postgresql://…`.
-    package init(location: String, random: @escaping @Sendable (Int) -> [UInt8]) throws {
+    package init(
+        location: String, siteDrop: String? = nil, random: @escaping @Sendable (Int) -> [UInt8]
+    ) throws {
         database = try openDatabase(location)
+        self.siteDrop = siteDrop.map { BundleDrop(path: $0) }
         self.random = random
         try Self.migrations.run(on: database)
     }
@@ -54,6 +61,7 @@ package struct SubmissionDatabase: Sendable {
             """,
             // Tokens that are good for one use: solved challenges.
             "CREATE TABLE used_token (token BLOB PRIMARY KEY, expires INTEGER NOT NULL) WITHOUT ROWID",
+            "CREATE TABLE site_report (id TEXT PRIMARY KEY, state TEXT NOT NULL, clear BLOB NOT NULL)",
             "CREATE TABLE open311_token (token BLOB PRIMARY KEY, lookup BLOB NOT NULL, created INTEGER NOT NULL)",
         ] + LaneDatabase.tables
     ])
@@ -167,7 +175,8 @@ package struct SubmissionDatabase: Sendable {
                 try db.execute(
                     "INSERT INTO submission (id, kind, received, lookup, clear, sealed) VALUES (?, ?, ?, ?, ?, ?)",
                     submission.id, submission.kind, now.seconds, submission.lookup, submission.clear, submission.sealed)
-                try LaneDatabase.enqueue(db, lane: Self.sendLane, item: submission.id, bytes: bytes)
+                try LaneDatabase.enqueue(
+                    db, lane: Self.sendLane, item: submission.id, bytes: bytes, at: submission.received)
                 if let name = handles.ticket, let ticket { try addTicket(db, name, ticket, now) }
                 if let token = handles.open311Token, let lookup = submission.lookup {
                     try db.execute(
@@ -272,7 +281,7 @@ package struct SubmissionDatabase: Sendable {
 
     /// Deletes what is no longer needed here: the content of what the core has acknowledged, files whose form never
     /// came, expired keys, tickets and tokens.
-    package func purge(at now: Instant) throws -> Purged {
+    package func purge(at now: Instant, keepDelivered: Int) throws -> Purged {
         try database.write { db in
             for table in ["once", "ticket", "used_token"] {
                 try db.execute("DELETE FROM \(table) WHERE expires <= ?", now.seconds)
@@ -281,19 +290,20 @@ package struct SubmissionDatabase: Sendable {
             purged.abandoned = try db.execute(
                 "DELETE FROM attachment WHERE submission IS NULL AND created <= ?",
                 now.seconds - StoredAttachment.claimLifetime)
-            let delivered = "SELECT item FROM lane_queue WHERE lane = ? AND state = 'delivered'"
-            try db.execute("DELETE FROM attachment WHERE submission IN (\(delivered))", Self.sendLane)
+            let delivered = "SELECT item FROM lane_queue WHERE lane = ? AND state = 'delivered' AND settled <= ?"
+            let before = now.seconds - keepDelivered
+            try db.execute("DELETE FROM attachment WHERE submission IN (\(delivered))", Self.sendLane, before)
             try db.execute(
                 "DELETE FROM attachment_part WHERE attachment NOT IN (SELECT id FROM attachment)")
             // What is left of a row says that something was received, until the core's answer says more.
             purged.delivered = try db.execute(
                 "UPDATE submission SET clear = ?, sealed = ? WHERE sealed <> ? AND id IN (\(delivered))", [UInt8](),
-                [UInt8](), [UInt8](), Self.sendLane)
+                [UInt8](), [UInt8](), Self.sendLane, before)
             try db.execute(
                 """
                 DELETE FROM submission WHERE id IN (\(delivered))
                     AND (lookup IS NULL OR lookup IN (SELECT lookup FROM status))
-                """, Self.sendLane)
+                """, Self.sendLane, before)
             return purged
         }
     }
@@ -319,13 +329,34 @@ package struct SubmissionDatabase: Sendable {
     // MARK: Lanes
 
     /// Both lanes' state, in this database.
-    package func laneStore() -> any LaneStore {
+    package func laneStore() -> LaneDatabase {
         LaneDatabase(
-            database, load: { db, _, id in try item(db, id) }, apply: { db, item, _ in try Self.apply(db, item) })
+            database, load: { db, _, id in try item(db, id) }, stage: { try leave($0) },
+            apply: { db, item, _ in try Self.apply(db, item) })
+    }
+
+    /// Tells the core what the site's user has applied, once for each state, and removes from the drop what that makes
+    /// needless.
+    package func report(_ state: SiteState, at now: Instant) throws {
+        let isNew = try database.write { db in
+            let text = String(decoding: state.bytes, as: UTF8.self)
+            if try db.value("SELECT EXISTS (SELECT 1 FROM site_report WHERE state = ?)", text) == true { return false }
+            let id = makeUUID(at: now, random(16))
+            let clear = state.item(id: id)
+            try db.execute(
+                "DELETE FROM site_report WHERE id IN (SELECT item FROM lane_queue WHERE state = 'delivered')")
+            try db.execute("INSERT INTO site_report (id, state, clear) VALUES (?, ?, ?)", id, text, clear)
+            try LaneDatabase.enqueue(db, lane: Self.sendLane, item: id, bytes: clear.count, at: now)
+            return true
+        }
+        if isNew { try siteDrop?.sweep(upTo: state.buildSequence) }
     }
 
     private func item(_ db: any SQLConnection, _ id: String) throws -> FerryItem {
         guard let row = try db.row("SELECT kind, clear, sealed FROM submission WHERE id = ?", id) else {
+            if let clear: [UInt8] = try db.value("SELECT clear FROM site_report WHERE id = ?", id) {
+                return FerryItem(kind: "siteState", id: id, parts: [.init(name: "item.json", bytes: clear)])
+            }
             throw SQLError(.fault, "no submission \(id)")
         }
         var parts: [FerryItem.Part] = [
@@ -352,7 +383,16 @@ package struct SubmissionDatabase: Sendable {
         return FerryItem(kind: try row["kind"], id: id, parts: parts)
     }
 
+    /// Leaves what is for the site's own user in its drop.
+    private func leave(_ item: FerryItem) throws {
+        guard item.kind == "siteBundle" else { return }
+        // A folder that is lacking is this side's mistake: the batch waits.
+        guard let siteDrop else { throw SQLError(.fault, "site bundles come, and the configuration has no site_drop") }
+        try siteDrop.deposit(item)
+    }
+
     private static func apply(_ db: any SQLConnection, _ item: FerryItem) throws {
+        if item.kind == "siteBundle" { return }
         guard let clear = try item.part("item.json"), let json = try? JSON(parsing: clear),
             let lookup = json["lookup"]?.string.flatMap(bytesFromHex), lookup.count == 32,
             let version = json["version"]?.integer,

@@ -15,16 +15,15 @@ import Testing
         core = try Side(edge: false)
     }
 
-    private func crossOut() throws -> Station.Report {
-        _ = try edge.station.runOut(at: Side.now)
+    private func crossOut() throws -> LaneReport {
+        _ = try edge.send()
         try edge.carry(to: core)
-        return try core.station.runIn(at: Side.now)
+        return try core.receive()
     }
 
-    private func acknowledge() throws -> Station.Report {
-        _ = try core.station.runOut(at: Side.now)
+    private func acknowledge() throws -> LaneReport {
         try core.carry(to: edge)
-        return try edge.station.runIn(at: Side.now)
+        return try edge.send()
     }
 
     /// Changes one byte of a carried file.
@@ -40,14 +39,14 @@ import Testing
         #expect(try core.items() == edge.items())
         #expect(try acknowledge().settled == [1])
         #expect(try FileSystem.list(edge.outbox).isEmpty)
-        #expect(try edge.station.runOut(at: Side.now) == Station.Report())
+        #expect(try edge.send().isQuiet)
     }
 
     @Test func aReplayedBatchChangesNothingAndIsAcknowledgedAgain() throws {
         try edge.queue(1)
         _ = try crossOut()
         try edge.carry(to: core)
-        let report = try core.station.runIn(at: Side.now)
+        let report = try core.receive()
         #expect(report.duplicates == ["e2c-0000000001"] && report.committed == [])
         #expect(try core.items().count == 1)
         #expect(try acknowledge().settled == [1])
@@ -56,38 +55,38 @@ import Testing
     @Test(arguments: ["e2c-0000000001.mf", "e2c-0000000001.p7s"])
     func anAlteredManifestOrSignatureIsNoiseAndTheTrueOneStillCommits(_ name: String) throws {
         try edge.queue(1)
-        _ = try edge.station.runOut(at: Side.now)
+        _ = try edge.send()
         try edge.carry(to: core)
         try damage(name)
-        let report = try core.station.runIn(at: Side.now)
+        let report = try core.receive()
         #expect(report.committed == [] && report.quarantined.count == 1 && report.rejected == [:])
         #expect(try core.items() == [])
         try edge.carry(to: core)
-        #expect(try core.station.runIn(at: Side.now).committed == ["e2c-0000000001"])
+        #expect(try core.receive().committed == ["e2c-0000000001"])
     }
 
     @Test func aDamagedOrMissingPartIsAskedForAgain() throws {
         try edge.queue(1)
-        _ = try edge.station.runOut(at: Side.now)
+        _ = try edge.send()
         try edge.carry(to: core)
         try damage("e2c-0000000001-00000.p7m")
-        #expect(try core.station.runIn(at: Side.now).waiting == ["e2c-0000000001": [0]])
+        #expect(try core.receive().waiting == ["e2c-0000000001": [0]])
         #expect(try core.items() == [])
-        // The sender's outbox was emptied by the carrier; the acknowledgement brings the part back.
-        for entry in try FileSystem.list(edge.outbox) { try FileSystem.remove(edge.outbox + "/" + entry.name) }
-        _ = try core.station.runOut(at: Side.now)
-        try core.carry(to: edge)
-        #expect(try edge.station.runOut(at: Side.now).offered == ["e2c-0000000001"])
+        // The sender's outbox was emptied by the carrier. Parts may come late; after a while they are asked for.
+        try edge.emptyOutbox()
+        #expect(try acknowledge().offered == [])
+        _ = try core.receive(at: Side.afterGrace)
+        #expect(try acknowledge().offered == ["e2c-0000000001"])
         try edge.carry(to: core)
-        #expect(try core.station.runIn(at: Side.now).committed == ["e2c-0000000001"])
+        #expect(try core.receive().committed == ["e2c-0000000001"])
     }
 
     @Test func aSignerOfTheSameAuthorityThatIsNotPinnedIsRefused() throws {
-        let stranger = try Side(edge: true, signer: "staff/stranger")
+        let stranger = try Side(edge: true) { $0.signer = "staff/stranger" }
         try stranger.queue(1)
-        _ = try stranger.station.runOut(at: Side.now)
+        _ = try stranger.send()
         try stranger.carry(to: core)
-        let report = try core.station.runIn(at: Side.now)
+        let report = try core.receive()
         #expect(report.quarantined.values.contains("signer"))
         // The forged batch carried the next number; the true one commits all the same.
         try edge.queue(2)
@@ -96,11 +95,11 @@ import Testing
     }
 
     @Test func aBatchOfAnotherEpochOrLaneIsRefused() throws {
-        let other = try Side(edge: true, epoch: "older")
+        let other = try Side(edge: true) { $0.epoch = "fedcba9876543210" }
         try other.queue(1)
-        _ = try other.station.runOut(at: Side.now)
+        _ = try other.send()
         try other.carry(to: core)
-        #expect(try core.station.runIn(at: Side.now).quarantined.values.contains("epoch"))
+        #expect(try core.receive().quarantined.values.contains("epoch"))
         #expect(try core.items() == [])
     }
 
@@ -119,13 +118,13 @@ import Testing
 
     @Test func aMissingNumberDoesNotHoldUpTheNext() throws {
         try edge.queue(1)
-        _ = try edge.station.runOut(at: Side.now)
+        _ = try edge.send()
         try edge.queue(2)
-        _ = try edge.station.runOut(at: Side.now)
+        _ = try edge.send()
         try edge.carry(to: core) { $0.contains("0000000002") }
-        #expect(try core.station.runIn(at: Side.now).committed == ["e2c-0000000002"])
+        #expect(try core.receive().committed == ["e2c-0000000002"])
         try edge.carry(to: core) { $0.contains("0000000001") }
-        #expect(try core.station.runIn(at: Side.now).committed == ["e2c-0000000001"])
+        #expect(try core.receive().committed == ["e2c-0000000001"])
         #expect(try acknowledge().settled == [1, 2])
     }
 
@@ -135,9 +134,9 @@ import Testing
         // A sender restored from an old backup starts again at one.
         let restored = try Side(edge: true)
         try restored.queue(9)
-        _ = try restored.station.runOut(at: Side.now)
+        _ = try restored.send()
         try restored.carry(to: core)
-        #expect(try core.station.runIn(at: Side.now).alarms == ["fork e2c-0000000001"])
+        #expect(try core.receive().alarms == ["fork e2c-0000000001"])
         #expect(try core.store.isStopped(lane: "e2c"))
         try edge.queue(2)
         #expect(try crossOut().committed == [])
@@ -145,10 +144,10 @@ import Testing
 
     @Test func anExpiredBatchIsRejected() throws {
         try edge.queue(1)
-        _ = try edge.station.runOut(at: Side.now)
+        _ = try edge.send()
         try edge.carry(to: core)
         #expect(
-            try core.station.runIn(at: Side.now.adding(seconds: 40 * 86_400)).rejected == ["e2c-0000000001": .expired])
+            try core.receive(at: Side.now.adding(seconds: 40 * 86_400)).rejected == ["e2c-0000000001": .expired])
     }
 
     @Test func rubbishInTheInboxIsPutAsideAndTheLaneGoesOn() throws {
@@ -161,37 +160,37 @@ import Testing
         try FileSystem.write(Array("{}".utf8), to: core.inbox + "/c2e-ack-0000000002.ak")
         try FileSystem.write([0], to: core.inbox + "/c2e-ack-0000000002.p7s")
         try edge.queue(1)
-        _ = try core.station.runIn(at: Side.now)
+        _ = try core.receive()
         #expect(try crossOut().committed == ["e2c-0000000001"])
     }
 
     @Test func aKilledSealingIsDoneAgainUnderTheSameNumber() throws {
         try edge.queue(1)
-        _ = try edge.store.nextBatch(lane: "e2c", limit: 10, at: Side.now)
+        _ = try edge.store.nextBatch(.init(name: "e2c", epoch: Side.epoch), maxItems: 10, heartbeat: nil, at: Side.now)
         // What a process leaves that dies after writing files and before signing off.
         try FileSystem.makeDirectories(edge.folder.path + "/spool/sealed")
         try FileSystem.write([1], to: edge.folder.path + "/spool/sealed/e2c-0000000001.mf")
-        try FileSystem.makeDirectories(edge.folder.path + "/spool/staging")
-        try FileSystem.write([1], to: edge.folder.path + "/spool/staging/e2c-0000000001-00000.p7m")
+        try FileSystem.makeDirectories(edge.folder.path + "/spool/staging-e2c")
+        try FileSystem.write([1], to: edge.folder.path + "/spool/staging-e2c/e2c-0000000001-00000.p7m")
+        try FileSystem.write([1], to: edge.outbox + "/e2c-0000000001-00000.p7m.tmp")
         #expect(try crossOut().committed == ["e2c-0000000001"])
     }
 
     @Test func acknowledgementsOfAStrangerAreIgnored() throws {
         try edge.queue(1)
         _ = try crossOut()
-        let liar = try Side(edge: false, signer: "staff/stranger")
+        let liar = try Side(edge: false) { $0.signer = "staff/stranger" }
         try edge.carry(to: liar)
-        _ = try liar.station.runIn(at: Side.now)
-        _ = try liar.station.runOut(at: Side.now)
+        _ = try liar.receive()
         try liar.carry(to: edge)
-        let report = try edge.station.runIn(at: Side.now)
-        #expect(report.settled == [] && report.quarantined.values.contains("acknowledgement"))
+        let report = try edge.send()
+        #expect(report.settled == [] && report.quarantined.values.contains("signerNotAllowed"))
     }
 
     /// Plain openssl, sha256sum and tar open a batch without our code.
     @Test func stockToolsOpenABatch() throws {
         try edge.queue(1)
-        _ = try edge.station.runOut(at: Side.now)
+        _ = try edge.send()
         let keys = Keys.folder.path
         let script = """
             set -e
@@ -211,7 +210,7 @@ import Testing
             """
         let result = try run(["bash", "-c", script], in: edge.outbox)
         #expect(result.status == 0, "\(result.error)")
-        #expect(result.output.hasSuffix("sealed 1"))
+        #expect(result.output.contains("sealed 1"))
     }
 
     @Test func manyPartsCrossInOneBatch() throws {
@@ -323,65 +322,66 @@ import Testing
 
     @Test func aNumberThatWaitsForPartsCannotBeTakenByAnotherBatch() throws {
         try edge.queue(1)
-        _ = try edge.station.runOut(at: Side.now)
+        _ = try edge.send()
         try edge.carry(to: core) { !$0.hasSuffix(".p7m") }
-        #expect(try core.station.runIn(at: Side.now).waiting == ["e2c-0000000001": [0]])
+        #expect(try core.receive().waiting == ["e2c-0000000001": [0]])
         let restored = try Side(edge: true)
         try restored.queue(9)
-        _ = try restored.station.runOut(at: Side.now)
+        _ = try restored.send()
         try restored.carry(to: core)
-        #expect(try core.station.runIn(at: Side.now).alarms == ["fork e2c-0000000001"])
+        #expect(try core.receive().alarms == ["fork e2c-0000000001"])
         #expect(try core.items() == [])
     }
 
     @Test func aBrokenChainIsNoticedAlsoWhenTheFirstComesLast() throws {
         try edge.queue(1)
-        _ = try edge.station.runOut(at: Side.now)
+        _ = try edge.send()
         try edge.queue(2)
-        _ = try edge.station.runOut(at: Side.now)
+        _ = try edge.send()
         try edge.carry(to: core) { $0.contains("0000000002") }
-        _ = try core.station.runIn(at: Side.now)
+        _ = try core.receive()
         let other = try Side(edge: true)
         try other.queue(7)
-        _ = try other.station.runOut(at: Side.now)
+        _ = try other.send()
         try other.carry(to: core)
-        #expect(try core.station.runIn(at: Side.now).alarms == ["chain e2c-0000000001"])
+        #expect(try core.receive().alarms == ["chain e2c-0000000001"])
         #expect(try core.store.isStopped(lane: "e2c"))
     }
 
     @Test func aDamagedCopyInTheOutboxIsMadeGood() throws {
         try edge.queue(1)
-        _ = try edge.station.runOut(at: Side.now)
+        _ = try edge.send()
         let part = edge.outbox + "/e2c-0000000001-00000.p7m"
         try FileSystem.write([1, 2, 3], to: part)
-        _ = try edge.station.runOut(at: Side.now)
+        _ = try edge.send()
         try edge.carry(to: core)
-        #expect(try core.station.runIn(at: Side.now).committed == ["e2c-0000000001"])
+        #expect(try core.receive().committed == ["e2c-0000000001"])
     }
 
     @Test func namesThatAreNoTextAndFoldersAreNoHindrance() throws {
         try FileSystem.makeDirectories(core.inbox)
         let made = try run(["bash", "-c", "touch $'\\xcb\\xb5.txt'; mkdir -p x.mf/y"], in: core.inbox)
         #expect(made.status == 0)
-        _ = try core.station.runIn(at: Side.now)
+        _ = try core.receive()
         _ = try run(["mkdir", "-p", "x.mf/y"], in: core.inbox)
         try edge.queue(1)
-        _ = try edge.station.runOut(at: Side.now)
+        _ = try edge.send()
         try edge.carry(to: core)
-        #expect(try core.station.runIn(at: Side.now).committed == ["e2c-0000000001"])
-        _ = try core.station.runOut(at: Side.now)
+        #expect(try core.receive().committed == ["e2c-0000000001"])
+        _ = try core.send()
     }
 
     @Test func filesOfASettledBatchAreSweptAfterAKill() throws {
         try edge.queue(1)
-        _ = try edge.station.runOut(at: Side.now)
+        _ = try edge.send()
         try edge.carry(to: core)
-        _ = try core.station.runIn(at: Side.now)
-        let ack = try #require(try core.store.acknowledgement(lane: "e2c", epoch: "epoch", at: Side.now))
+        _ = try core.receive()
+        let lane = LaneID(name: "e2c", epoch: Side.epoch)
+        let ack = try #require(try core.store.acknowledgement(lane, partsGrace: 0, at: Side.now))
         // The process dies between the database and the files.
-        #expect(try edge.store.apply(ack).settled == [1])
+        #expect(try edge.store.apply(ack, at: Side.now).settled == [1])
         #expect(try !FileSystem.list(edge.outbox).isEmpty)
-        _ = try edge.station.runOut(at: Side.now)
+        _ = try edge.send()
         #expect(try FileSystem.list(edge.outbox).isEmpty)
         #expect(try FileSystem.list(edge.folder.path + "/spool/sealed").isEmpty)
     }

@@ -17,24 +17,72 @@ enum Keys {
     }()
 
     static func identity(_ path: String) throws -> Identity { try Identity(path: folder.path + "/" + path) }
+
+    static func certificate(_ path: String) throws -> Certificate {
+        try Certificate(pem: FileSystem.read(folder.path + "/" + path + ".crt"))
+    }
 }
 
 /// One side of a gap over a database of its own: items are rows of bytes.
 struct Side {
-    let folder = TemporaryFolder()
+    /// What tests change about a side.
+    struct Options {
+        var signer: String?
+        /// Certificates whose batches and acknowledgements count.
+        var pinned: [String]?
+        var opens: [String]?
+        var recipients: [String]?
+        var epoch = Side.epoch
+        var seal = BatchManifest.Seal.cms
+        var sm2Signer: String?
+        var sm2Pinned: [String] = []
+        var acknowledges = true
+        var revocationLists: [String]?
+        var sending = LaneSender.Policy()
+        var receiving = LaneReceiver.Policy()
+    }
+
+    let folder: TemporaryFolder
+    let isEdge: Bool
+    let options: Options
     let database: any SQLDatabase
     let store: LaneDatabase
     let station: Station
 
     static let now = Instant(iso: "2026-09-01T09:00:00+08:00", zone: .shanghai)!
+    static let epoch = "0123456789abcdef"
+    static let afterGrace = now.adding(seconds: 3_600)
 
-    init(edge: Bool, signer: String? = nil, pinned: String? = nil, epoch: String = "epoch", maxItems: Int = 1_000)
-        throws
-    {
-        database = try openDatabase((edge ? DatabaseEngine.other : .sqlite).location(in: folder))
+    init(edge: Bool, _ change: (inout Options) -> Void = { _ in }) throws {
+        var options = Options()
+        options.sending.reserve = 0
+        options.receiving.reserve = 0
+        change(&options)
+        let folder = TemporaryFolder()
+        let database = try openDatabase((edge ? DatabaseEngine.other : .sqlite).location(in: folder))
         try Migrations([
             ["CREATE TABLE item (id TEXT PRIMARY KEY, kind TEXT, clear BLOB, sealed BLOB)"] + LaneDatabase.tables
         ]).run(on: database)
+        try self.init(edge: edge, options, folder, database)
+        for lane in ["e2c", "c2e"] {
+            try store.adopt(
+                EpochRecord(lane: lane, epoch: options.epoch, after: nil, created: Self.now), signer: "test",
+                at: Self.now)
+        }
+    }
+
+    /// The same side with other keys or habits, as after a change of its configuration.
+    func with(_ change: (inout Options) -> Void) throws -> Side {
+        var options = options
+        change(&options)
+        return try Side(edge: isEdge, options, folder, database)
+    }
+
+    private init(edge: Bool, _ options: Options, _ folder: TemporaryFolder, _ database: any SQLDatabase) throws {
+        self.folder = folder
+        self.options = options
+        self.database = database
+        isEdge = edge
         store = LaneDatabase(
             database,
             load: { db, _, id in
@@ -44,7 +92,7 @@ struct Side {
                 return FerryItem(kind: try row["kind"], id: id, parts: parts)
             },
             apply: { db, item, _ in
-                if try item.part("item.p7m") == Array("poison".utf8) { throw LaneDatabase.RejectedItem(.schema) }
+                if try item.part("item.p7m") == Self.envelope("poison") { throw LaneDatabase.RejectedItem(.schema) }
                 try db.execute(
                     "INSERT INTO item (id, kind, clear, sealed) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", item.id,
                     item.kind, try item.part("item.json"), try item.part("item.p7m"))
@@ -54,46 +102,77 @@ struct Side {
         let registries =
             edge ? (KindRegistry.edgeToCore, KindRegistry.coreToEdge) : (KindRegistry.coreToEdge, .edgeToCore)
         let authority = try FileSystem.read(Keys.folder.path + "/ca.crt")
-        let revoked = try FileSystem.read(Keys.folder.path + "/ca.crl")
+        let lists = try (options.revocationLists ?? [Keys.folder.path + "/ca.crl"]).map { try FileSystem.read($0) }
+        let trust = try TrustStore(authorities: authority, revocationLists: lists)
+        let signer = try Keys.identity(options.signer ?? "\(mine)/\(mine)-sign")
+        let pinned = Set(
+            try (options.pinned ?? ["\(other)/\(other)-sign"]).map { try Keys.certificate($0).publicKeyDigest })
+        let spool = try Spool(root: folder.path + "/spool")
         station = Station(
-            folders: .init(root: folder.path + "/spool"), store: store, sends: .init(name: lanes.0, epoch: epoch),
-            receives: .init(name: lanes.1, epoch: epoch),
-            sealer: BatchSealer(
-                signer: try Keys.identity(signer ?? "\(mine)/\(mine)-sign"),
-                recipients: [try Keys.identity("\(other)/\(other)-open").certificate],
-                registry: registries.0, random: systemRandomBytes),
-            opener: BatchOpener(
-                identity: try Keys.identity("\(mine)/\(mine)-open"),
-                trust: try TrustStore(authorities: authority, revocationLists: [revoked]),
-                allowedSigners: [try Keys.identity(pinned ?? "\(other)/\(other)-sign").certificate.publicKeyDigest],
-                registry: registries.1),
-            maxItems: maxItems)
+            spool: spool,
+            sender: LaneSender(
+                spool: spool, store: store, lane: lanes.0,
+                sealer: BatchSealer(
+                    signer: signer, sm2Signer: try options.sm2Signer.map(Keys.identity),
+                    recipients: try (options.recipients ?? ["\(other)/\(other)-open"]).map(Keys.certificate),
+                    registry: registries.0, seal: options.seal, random: systemRandomBytes),
+                trust: trust, acknowledgers: pinned, policy: options.sending),
+            receiver: LaneReceiver(
+                spool: spool, store: store, lane: lanes.1,
+                opener: BatchOpener(
+                    identities: try (options.opens ?? ["\(mine)/\(mine)-open"]).map(Keys.identity), trust: trust,
+                    allowedSigners: pinned, sm2Signers: try options.sm2Pinned.map(Keys.certificate),
+                    registry: registries.1, seal: options.seal),
+                acknowledger: options.acknowledges ? signer : nil, policy: options.receiving),
+            store: store)
     }
+
+    func send(at now: Instant = Self.now, again: Bool = false) throws -> LaneReport {
+        try station.sender.run(at: now, again: again)
+    }
+
+    func receive(at now: Instant = Self.now) throws -> LaneReport { try station.receiver.run(at: now) }
+
+    /// Bytes that begin as an envelope does.
+    static func envelope(_ text: String) -> [UInt8] {
+        [0x30, 0x20, 0x06, 0x0B, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x09, 0x10, 0x01, 0x17] + Array(text.utf8)
+    }
+
+    static let envelopeHead = envelope("").count
 
     var inbox: String { folder.path + "/spool/inbox" }
     var outbox: String { folder.path + "/spool/outbox" }
 
     /// Puts a hotline item into the lane to the core.
-    func queue(_ number: Int, sealed: String = "sealed") throws {
+    func queue(_ number: Int, sealed: String = "sealed", at now: Instant = Self.now) throws {
+        try queue(number, Self.envelope(sealed == "poison" ? "poison" : "\(sealed) \(number)"), at: now)
+    }
+
+    /// The same with a part of one's own, and a change to the clear part.
+    func queue(
+        _ number: Int, _ bytes: [UInt8], at now: Instant = Self.now, _ change: (inout [String: JSON]) -> Void = { _ in }
+    ) throws {
         let id = "00000000-0000-4000-8000-\(padded(number, 12))"
-        let bytes = Array((sealed == "poison" ? "poison" : "\(sealed) \(number)").utf8)
         let part = JSON.object([
             "name": .string("item.p7m"), "bytes": .integer(bytes.count), "sha256": .string(SHA256Digest(of: bytes).hex),
         ])
-        let clear = JSON.object([
+        var fields: [String: JSON] = [
             "id": .string(id), "kind": .string("hotline"), "received": .string("2026-09-01T09:00:00+08:00"),
-            "form": .string("f"), "parts": .array([part]),
-        ]).canonicalBytes
+            "form": .string(SHA256Digest(of: []).hex), "parts": .array([part]),
+        ]
+        change(&fields)
+        let clear = JSON.object(fields).canonicalBytes
         try database.write { db in
             try db.execute("INSERT INTO item VALUES (?, 'hotline', ?, ?)", id, clear, bytes)
-            try LaneDatabase.enqueue(db, lane: "e2c", item: id, bytes: clear.count + bytes.count)
+            try LaneDatabase.enqueue(db, lane: "e2c", item: id, bytes: clear.count + bytes.count, at: now)
         }
     }
 
     func items() throws -> [String] {
         try database.read { db in
             try db.rows("SELECT id, sealed FROM item ORDER BY id").map { row in
-                "\(try row["id"] as String) \(String(decoding: try row["sealed"] as [UInt8], as: UTF8.self))"
+                let sealed = (try row["sealed"] as [UInt8]).dropFirst(Self.envelopeHead)
+                return "\(try row["id"] as String) \(String(decoding: sealed, as: UTF8.self))"
             }
         }
     }
@@ -103,6 +182,18 @@ struct Side {
         try FileSystem.makeDirectories(other.inbox)
         for entry in try FileSystem.list(outbox) where keep(entry.name) {
             try FileSystem.write(FileSystem.read(outbox + "/" + entry.name), to: other.inbox + "/" + entry.name)
+        }
+    }
+
+    /// What a gap box does that takes files away.
+    func emptyOutbox() throws {
+        for entry in try FileSystem.list(outbox) { try FileSystem.remove(outbox + "/" + entry.name) }
+    }
+
+    /// Alarms that stand, by code.
+    func alarms(_ lane: String) throws -> [String] {
+        try database.read { db in
+            try db.column("SELECT code FROM lane_alarm WHERE lane = ? AND cleared IS NULL ORDER BY position", lane)
         }
     }
 }

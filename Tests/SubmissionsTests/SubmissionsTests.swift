@@ -1,5 +1,6 @@
 import CMS
 import Ferry
+import LaneDatabase
 import PortalBase
 import Submissions
 import TestSupport
@@ -177,8 +178,8 @@ import Testing
         let (sent, abandoned) = (try await attach(database), try await attach(database, "另一张.jpg"))
         _ = try await database.store(sealed(1, [sent]), credentials: credentials(), handles: handles(1))
         let tomorrow = Self.now.adding(seconds: 86_400)
-        #expect(try database.purge(at: Self.now.adding(seconds: 86_399)).abandoned == 0)
-        #expect(try database.purge(at: tomorrow).abandoned == 1)
+        #expect(try database.purge(at: Self.now.adding(seconds: 86_399), keepDelivered: 0).abandoned == 0)
+        #expect(try database.purge(at: tomorrow, keepDelivered: 0).abandoned == 1)
         #expect(try database.attachment(claim: abandoned.claim, at: Self.now) == nil)
         // What the core has not acknowledged stays, however old it is.
         #expect(try database.laneStore().item(lane: "e2c", id: sealed(1).id).parts.count == 4)

@@ -66,7 +66,7 @@ class System:
 
     def digest(self, form):
         import json
-        return json.loads((self.folder / "site/public.runtime/current.json").read_text())[form]
+        return json.loads((self.folder / "edge/site/current/public.runtime/current.json").read_text())[form]
 
 
 WIDE = {"client_burst": 1_000_000, "client_per_minute": 1_000_000, "per_second": 1_000_000, "lookups_per_minute": 1_000_000}

@@ -253,7 +253,7 @@ class BrowserTests(unittest.TestCase):
     def documents(self):
         """Title and text of every page as the index holds them, by number."""
         found = []
-        for file in sorted((self.system.folder / "site/public/search-index/zh").glob("t*.js"), key=lambda f: int(f.stem[1:])):
+        for file in sorted((self.system.folder / "edge/site/current/public/search-index/zh").glob("t*.js"), key=lambda f: int(f.stem[1:])):
             found += json.loads(re.match(r'xinmiSearch\("t",\d+,(.*),"\w+"\)\s*$', file.read_text(encoding="utf-8"), re.S).group(1))
         return found
 
@@ -271,7 +271,7 @@ class BrowserTests(unittest.TestCase):
             found = browser.evaluate(f"return xinmiSearch.tokens({json.dumps(sample['text'])})")
             self.assertEqual(found, sample["tokens"], sample["text"])
         documents = self.documents()
-        synonyms = json.loads(re.search(r'0,(.*),"\w+"\)', (self.system.folder / "site/public/search-index/zh/meta.js").read_text(encoding="utf-8"), re.S).group(1))["synonyms"]
+        synonyms = json.loads(re.search(r'0,(.*),"\w+"\)', (self.system.folder / "edge/site/current/public/search-index/zh/meta.js").read_text(encoding="utf-8"), re.S).group(1))["synonyms"]
         hits = 0
         more = ["17个", "24个村", "69812345转接", "2025年", "区", "餐饮", "２０２５年"]
         for query in json.loads((fixtures / "search-queries.json").read_text(encoding="utf-8")) + more:
@@ -311,7 +311,7 @@ class BrowserTests(unittest.TestCase):
 
     def test_search_works_from_a_disk_and_without_javascript_leads_on(self):
         browser = self.browser()
-        page = self.system.folder / "site/public/search/index.html"
+        page = self.system.folder / "edge/site/current/public/search/index.html"
         browser.open(f"file://{page}?q={urllib.parse.quote('超化')}")
         self.assertTrue(wait_until(lambda: "找到" in browser.text("[data-status]")))
         self.assertIn('href="../xz/chaohua/', browser.html("[data-results]"))

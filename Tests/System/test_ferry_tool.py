@@ -38,7 +38,7 @@ class FerryToolTests(unittest.TestCase):
         good = self.ferry("verify", *self.trust(), "--", self.batch)
         self.assertEqual(good.returncode, 0, good.stdout + good.stderr)
         self.assertIn("signed by edge ferry signing", good.stdout)
-        self.assertIn("3 items, 1 parts", good.stdout)
+        self.assertIn("4 items, 1 parts", good.stdout)
         foreign = self.ferry("verify", *self.trust("staff/stranger"), "--", self.batch)
         self.assertEqual(foreign.returncode, 1)
         self.assertIn("signerNotAllowed", foreign.stdout)
@@ -56,7 +56,8 @@ class FerryToolTests(unittest.TestCase):
         opened = self.ferry("open", *self.trust(), "--key", self.keys / "core/core-open", "--out", out, "--", self.batch)
         self.assertEqual(opened.returncode, 0, opened.stdout + opened.stderr)
         items = sorted((out / "data").iterdir())
-        self.assertEqual(len(items), 3)
+        # Three requests, and what the edge serves.
+        self.assertEqual(len(items), 4)
         again = self.system.folder / "again"
         sealed = self.ferry(
             "seal", "--lane", "e2c", "--epoch", "x", "--seq", "1", "--sign", self.keys / "edge/edge-sign", "--to", self.keys / "core/core-open.crt",
@@ -79,7 +80,8 @@ class FerryToolTests(unittest.TestCase):
 
     def test_status_says_what_waits(self):
         status = self.ferry("status", self.system.folder / "edge/forms.sqlite")
-        self.assertIn("e2c: items 3 batched; batches sent 1 signed", status.stdout)
+        self.assertIn("items 4 batched", status.stdout)
+        self.assertIn("batches sent 1 offered, last number 1", status.stdout)
         self.assertIn('"lane":"e2c"', self.ferry("status", "--json", self.system.folder / "edge/forms.sqlite").stdout)
 
 

@@ -1,21 +1,26 @@
 import ArgumentParser
+import CMS
 import Ferry
 import Hummingbird
+import LaneService
 import PortalBase
+import SiteBundle
 
 @main
 struct CoreDesk: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "coredesk", abstract: "Hotline requests and parallel approvals in the core network.",
         version: "0.1.0",
-        subcommands: [Serve.self, Migrate.self, Import.self, Export.self])
+        subcommands: [Serve.self, Migrate.self, Import.self, Export.self, Release.self, LaneCommand<CoreDesk>.self])
 }
 
 struct ConfigurationOption: ParsableArguments {
     @Option(name: .customLong("config"), help: "Configuration file (YAML).")
     var path: String
 
-    func load() throws -> Configuration {
+    func load() throws -> Configuration { try Self.load(path) }
+
+    static func load(_ path: String) throws -> Configuration {
         do {
             return try Configuration.load(path)
         } catch let error as ConfigurationError {
@@ -42,28 +47,106 @@ struct Migrate: ParsableCommand {
     }
 }
 
+extension CoreDesk: LaneOwner {
+    /// The core receives e2c and sends c2e.
+    static func openLanes(_ path: String) throws -> OwnedLanes {
+        let configuration = try ConfigurationOption.load(path)
+        let database = try DeskDatabase(configuration, random: systemRandomBytes)
+        return OwnedLanes(
+            settings: configuration.ferry, lanes: database.laneStore(), sends: (Configuration.sendLane, .coreToEdge),
+            receives: (Configuration.receiveLane, .edgeToCore), now: { configuration.now() },
+            afterRun: {
+                try database.writeOverlay()
+                try database.releases.sweep()
+                return []
+            })
+    }
+}
+
 struct Import: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Takes in batches and acknowledgements from the inbox.")
+    static let configuration = CommandConfiguration(abstract: "Takes in batches from the inbox and acknowledges them.")
     @OptionGroup var configurationOption: ConfigurationOption
+    @Flag(help: "Stays, and takes in what comes.") var watch = false
 
     func run() throws {
-        let configuration = try configurationOption.load()
-        let database = try DeskDatabase(configuration, random: systemRandomBytes)
-        let report = try configuration.station(database.laneStore()).runIn(at: configuration.now())
-        print(report.text)
-        if !report.alarms.isEmpty { throw ExitCode(1) }
+        let runner = LaneRunner(try CoreDesk.openLanes(configurationOption.path))
+        if watch { try runner.receiveForEver() }
+        try runner.receiveOnce()
     }
 }
 
 struct Export: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Seals results and the acknowledgement into the outbox; completes the overlay.")
+        abstract: "Seals results into the outbox, reads acknowledgements, and completes the overlay.")
     @OptionGroup var configurationOption: ConfigurationOption
+    @Flag(help: "Stays, and seals by time and size.") var watch = false
+    @Flag(help: "Offers again whatever is not acknowledged.") var again = false
+    @Option(help: "Releases this built tree (…/Output/public) to the edge: what changed since what the edge has.")
+    var site: String?
+    @Option(
+        parsing: .upToNextOption,
+        help: "Identities of the release officers who sign here: paths without extension, or keys in tokens.")
+    var release: [String] = []
+    @Option(help: "The record that the officers signed elsewhere, as `coredesk release` wrote it.") var record: String?
+    @Option(parsing: .upToNextOption, help: "Their signatures over the record.") var signature: [String] = []
+    @Flag(help: "With --site: sends every file, whatever the edge has.") var full = false
+
+    func run() throws {
+        let runner = LaneRunner(try CoreDesk.openLanes(configurationOption.path))
+        if let site { try publish(site) }
+        if watch { try runner.sendForEver() }
+        try runner.sendOnce(again: again)
+    }
+
+    private func publish(_ site: String) throws {
+        let configuration = try configurationOption.load()
+        let releases = try DeskDatabase(configuration, random: systemRandomBytes).releases
+        let builder = try BundleBuilder(docroot: site)
+        guard let next = try releases.next(builder.tree, full: full, at: configuration.now()) else {
+            print("the edge was sent this very site already")
+            return
+        }
+        var chosen = next
+        var signatures: [[UInt8]] = []
+        if let record {
+            let bytes = try FileSystem.read(record, limit: 4_096)
+            guard let signed = BundleRecord(bytes), signed.target == next.target,
+                signed.buildSequence == next.buildSequence
+            else { throw ValidationError("\(record) is not of this site and the next number, \(next.buildSequence)") }
+            chosen = signed
+            signatures = try signature.map { try FileSystem.read($0, limit: 1 << 20) }
+        }
+        signatures += try release.map { try DetachedSignature.sign(chosen.bytes, by: Identity(path: $0)) }
+        guard signatures.count >= BundleRecord.signatures else {
+            throw ValidationError("a release needs the signatures of \(BundleRecord.signatures) officers")
+        }
+        let made = try releases.release(chosen, builder, signatures: signatures, at: configuration.now())
+        print(
+            "released build \(chosen.buildSequence): \(builder.tree.files.count) files, \(made.bytes) bytes to send in \(made.items) items"
+        )
+    }
+}
+
+struct Release: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Writes the record of the next release, for officers who sign it with tools of their own.",
+        discussion:
+            "Each signs with `openssl cms -sign -binary -outform DER -in bundle.json -out NAME.p7s -signer … -inkey …`; then `coredesk export --site … --record bundle.json --signature …` sends it."
+    )
+    @OptionGroup var configurationOption: ConfigurationOption
+    @Option(help: "The built tree (…/Output/public).") var site: String
+    @Option(help: "File for the record.") var out: String
+    @Flag(help: "Sends every file, whatever the edge has.") var full = false
 
     func run() throws {
         let configuration = try configurationOption.load()
-        let database = try DeskDatabase(configuration, random: systemRandomBytes)
-        print(try configuration.station(database.laneStore()).runOut(at: configuration.now()).text)
-        try database.writeOverlay()
+        let releases = try DeskDatabase(configuration, random: systemRandomBytes).releases
+        guard let record = try releases.next(BundleBuilder(docroot: site).tree, full: full, at: configuration.now())
+        else {
+            print("the edge was sent this very site already")
+            return
+        }
+        try FileSystem.replaceDurably(out, with: record.bytes)
+        print("build \(record.buildSequence), tree \(record.target)")
     }
 }

@@ -82,7 +82,7 @@ struct DeskDatabase: Sendable {
             """,
             "CREATE INDEX submission_lookup ON submission (lookup)",
             "CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL)",
-        ] + LaneDatabase.tables
+        ] + LaneDatabase.tables + SiteReleases.tables
     ])
 
     /// A random key of this installation, made once: for the tokens in staff forms.
@@ -270,7 +270,7 @@ struct DeskDatabase: Sendable {
         if let shown = publicPart(status, file) { fields["public"] = shown }
         let clear = JSON.object(fields).canonicalBytes
         try db.execute("INSERT INTO status_out (id, clear) VALUES (?, ?)", id, clear)
-        try LaneDatabase.enqueue(db, lane: Configuration.sendLane, item: id, bytes: clear.count)
+        try LaneDatabase.enqueue(db, lane: Configuration.sendLane, item: id, bytes: clear.count, at: status.updated)
     }
 
     /// The token that is good for one rating; nil after it was used.
@@ -317,10 +317,14 @@ struct DeskDatabase: Sendable {
 
     // MARK: Lanes
 
-    func laneStore() -> any LaneStore {
-        LaneDatabase(
+    var releases: SiteReleases { SiteReleases(database: database, folder: configuration.bundles, random: random) }
+
+    func laneStore() -> LaneDatabase {
+        let releases = releases
+        return LaneDatabase(
             database,
             load: { db, _, id in
+                if let item = try releases.item(db, id) { return item }
                 let clear: [UInt8]? = try db.value("SELECT clear FROM status_out WHERE id = ?", id)
                 guard let clear else { throw SQLError(.fault, "no status \(id)") }
                 return FerryItem(kind: "status", id: id, parts: [.init(name: "item.json", bytes: clear)])
@@ -330,6 +334,7 @@ struct DeskDatabase: Sendable {
 
     /// An arrived submission: opened, held against its clear part and its form, filed as a new case.
     private func take(_ db: any SQLConnection, _ item: FerryItem, _ now: Instant) throws {
+        if item.kind == "siteState" { return try SiteReleases.take(db, item) }
         // The same item in another batch has its effect once.
         if try db.value("SELECT EXISTS (SELECT 1 FROM submission WHERE id = ?)", item.id) == true { return }
         guard let sealed = try item.part("item.p7m"), let clear = try item.part("item.json"),

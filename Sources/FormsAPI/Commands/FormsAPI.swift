@@ -1,7 +1,9 @@
 import ArgumentParser
 import Ferry
 import Hummingbird
+import LaneService
 import PortalBase
+import SiteBundle
 import Submissions
 
 @main
@@ -9,14 +11,20 @@ struct FormsAPI: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "formsapi",
         abstract: "Takes citizens' forms in the internet buffer zone and seals them for the core.",
-        version: "0.1.0", subcommands: [Serve.self, Check.self, Migrate.self, FerryOut.self, FerryIn.self])
+        version: "0.1.0",
+        subcommands: [
+            Serve.self, Check.self, Migrate.self, FerryOut.self, FerryIn.self,
+            LaneCommand<FormsAPI>.self,
+        ])
 }
 
 struct ConfigurationOption: ParsableArguments {
     @Option(name: .customLong("config"), help: "Configuration file (YAML).")
     var path: String
 
-    func load() throws -> Configuration {
+    func load() throws -> Configuration { try Self.load(path) }
+
+    static func load(_ path: String) throws -> Configuration {
         do {
             return try Configuration.load(path)
         } catch let error as ConfigurationError {
@@ -27,13 +35,29 @@ struct ConfigurationOption: ParsableArguments {
     }
 }
 
-extension ConfigurationOption {
-    /// The edge's database, and the station over it.
-    func openStation() throws -> (Configuration, SubmissionDatabase, Station) {
-        let configuration = try load()
-        let store = try SubmissionDatabase(location: configuration.database, random: systemRandomBytes)
+extension FormsAPI: LaneOwner {
+    /// The edge sends e2c and receives c2e.
+    static func openLanes(_ path: String) throws -> OwnedLanes {
+        try lanes(of: ConfigurationOption.load(path))
+    }
+
+    static func lanes(of configuration: Configuration) throws -> OwnedLanes {
         guard let ferry = configuration.ferry else { throw ValidationError("the configuration has no ferry part") }
-        return (configuration, store, try ferry.edgeStation(store.laneStore()))
+        let store = try SubmissionDatabase(
+            location: configuration.database, siteDrop: configuration.siteDrop, random: systemRandomBytes)
+        return OwnedLanes(
+            settings: ferry, lanes: store.laneStore(), sends: (SubmissionDatabase.sendLane, .edgeToCore),
+            receives: (SubmissionDatabase.receiveLane, .coreToEdge), now: { configuration.now() },
+            beforeRun: {
+                guard let path = configuration.siteState, FileSystem.kind(path) == .file,
+                    let state = SiteState(try FileSystem.read(path, limit: 4_096))
+                else { return }
+                try store.report(state, at: configuration.now())
+            },
+            afterRun: {
+                let purged = try store.purge(at: configuration.now(), keepDelivered: ferry.keepDelivered)
+                return purged.delivered > 0 ? ["purged \(purged.delivered)"] : []
+            })
     }
 }
 
@@ -54,10 +78,7 @@ struct Check: ParsableCommand {
     func run() throws {
         let configuration = try configurationOption.load()
         _ = try buildApplication(configuration)
-        if let ferry = configuration.ferry {
-            _ = try ferry.edgeStation(
-                SubmissionDatabase(location: configuration.database, random: systemRandomBytes).laneStore())
-        }
+        if configuration.ferry != nil { _ = try FormsAPI.lanes(of: configuration).station() }
         print("ok")
     }
 }
@@ -73,32 +94,27 @@ struct Migrate: ParsableCommand {
 
 struct FerryOut: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "ferry-out", abstract: "Seals what waits into batches in the outbox.")
+        commandName: "ferry-out", abstract: "Seals what waits into batches in the outbox, and reads acknowledgements.")
     @OptionGroup var configurationOption: ConfigurationOption
+    @Flag(help: "Stays, and seals by time and size.") var watch = false
+    @Flag(help: "Offers again whatever is not acknowledged.") var again = false
 
     func run() throws {
-        let (configuration, store, station) = try configurationOption.openStation()
-        print(try station.runOut(at: configuration.now()).text)
-        try purge(store, configuration)
+        let runner = LaneRunner(try FormsAPI.openLanes(configurationOption.path))
+        if watch { try runner.sendForEver() }
+        try runner.sendOnce(again: again)
     }
-}
-
-/// What the core has acknowledged need not lie here any longer.
-private func purge(_ store: SubmissionDatabase, _ configuration: Configuration) throws {
-    let purged = try store.purge(at: configuration.now())
-    if purged.delivered > 0 { print("purged \(purged.delivered)") }
 }
 
 struct FerryIn: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "ferry-in", abstract: "Takes in batches and acknowledgements from the inbox.")
+        commandName: "ferry-in", abstract: "Takes in batches from the inbox and acknowledges them.")
     @OptionGroup var configurationOption: ConfigurationOption
+    @Flag(help: "Stays, and takes in what comes.") var watch = false
 
     func run() throws {
-        let (configuration, store, station) = try configurationOption.openStation()
-        let report = try station.runIn(at: configuration.now())
-        print(report.text)
-        try purge(store, configuration)
-        if !report.alarms.isEmpty { throw ExitCode(1) }
+        let runner = LaneRunner(try FormsAPI.openLanes(configurationOption.path))
+        if watch { try runner.receiveForEver() }
+        try runner.receiveOnce()
     }
 }

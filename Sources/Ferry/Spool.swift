@@ -1,0 +1,91 @@
+package import PortalBase
+
+/// The folders of one side.
+///
+/// `outbox` and `inbox` are what people or a gap box carry. Nothing in them is believed for being there: only signed hashes
+/// count, so files may come late, twice, in any order, half written or forged.
+package struct Spool: Sendable {
+    package let root: Directory
+    package let outbox: Directory
+    package let inbox: Directory
+    /// Sealed batches, kept until they are acknowledged.
+    let sealed: Directory
+    let quarantine: Directory
+
+    package init(root path: String) throws {
+        root = try Directory(path)
+        outbox = try Directory(path + "/outbox")
+        inbox = try Directory(path + "/inbox")
+        sealed = try Directory(path + "/sealed")
+        quarantine = try Directory(path + "/quarantine")
+    }
+
+    /// A fresh folder for work on a lane: what a dead process left there is gone. Take the lane's lock first.
+    func staging(_ lane: String) throws -> Directory {
+        let path = root.path + "/staging-" + lane
+        try FileSystem.removeTree(path)
+        return try Directory(path, mode: 0o700)
+    }
+
+    /// One process at a time works on a lane of this side. Throws EWOULDBLOCK while another does.
+    func lock(_ lane: String) throws -> FileLock { try FileLock(root.path + "/" + lane + ".lock") }
+
+    /// Temporary names that a dead process left in folders that others read too.
+    func sweepTemporaries(of lane: String) throws {
+        for folder in [outbox, sealed] {
+            for name in try folder.names() where name.hasPrefix(lane + "-") && name.hasSuffix(".tmp") {
+                try folder.remove(name)
+            }
+        }
+    }
+
+    /// Moves files out of the inbox under names made from their own hash, with the reason beside them.
+    ///
+    /// - Returns: what could not be moved, and why.
+    func putAside(_ names: [String], reason: String, at now: Instant) throws -> [String] {
+        var failures: [String] = []
+        var moved: [String] = []
+        for name in names {
+            guard let kind = inbox.kind(name) else { continue }
+            // What is no file is still moved, under a name that says so.
+            let size = inbox.size(name) ?? 0
+            let digest = kind == .file ? try? inbox.digest(name, size: size) : nil
+            let mark = digest.map { String($0.hex.prefix(16)) } ?? "special"
+            var target = "\(mark)-\(name.prefix(64))"
+            var copy = 1
+            while digest == nil, quarantine.kind(target) != nil {
+                copy += 1
+                target = "\(mark)-\(copy)-\(name.prefix(64))"
+            }
+            do throws(FileError) {
+                try inbox.move(name, to: quarantine, target)
+                moved.append(target)
+            } catch {
+                failures.append("cannot put aside \(name): \(error)")
+            }
+        }
+        guard let first = moved.first else { return failures }
+        let note = JSON.object([
+            "reason": .string(reason), "files": .array(moved.map { .string($0) }),
+            "at": .string(now.rfc3339(in: .shanghai)),
+        ])
+        try quarantine.replaceDurably("\(first).reason", note.canonicalBytes + [0x0A])
+        return failures
+    }
+
+    /// Removes what was put aside longer ago than `seconds`.
+    func sweepQuarantine(olderThan seconds: Int, at now: Instant) throws {
+        for name in try quarantine.names() where name.hasSuffix(".reason") {
+            guard let bytes = try? quarantine.read(name, limit: 1 << 20),
+                let note = try? JSON(parsing: bytes.dropLast()),
+                let at = note["at"]?.string.flatMap({ Instant(iso: $0, zone: .shanghai) }),
+                now.seconds - at.seconds > seconds
+            else { continue }
+            for file in note["files"]?.array ?? [] {
+                guard let file = file.string else { continue }
+                try FileSystem.removeTree(quarantine.path + "/" + file)
+            }
+            try quarantine.remove(name)
+        }
+    }
+}
