@@ -55,3 +55,9 @@ bench-forms: ## Times formsapi beside a FastAPI service with the same checks, se
 	@Scripts/setup bench
 	swift build -c release --product sitegen --product formsapi
 	python3 Benchmarks/formsapi/bench.py $(FORMS)
+
+.PHONY: bench-ferry
+bench-ferry: ## Times ferry beside NNCP, age and plain openssl over the same bytes; FERRY="--runs 5 --folder DIR --large 0".
+	@Scripts/setup bench
+	swift build -c release --product ferry
+	python3 Benchmarks/ferry/bench.py $(FERRY)

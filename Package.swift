@@ -159,7 +159,8 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["PortalBase"], path: "Tests/TestSupport", swiftSettings: strict),
         // Entry points for libFuzzer; Scripts/fuzz links them.
         .target(
-            name: "FuzzTargets", dependencies: ["PortalBase", "Forms"], path: "Tests/Fuzz", exclude: ["seeds"],
+            name: "FuzzTargets", dependencies: ["PortalBase", "CMS", "Ferry", "Forms", "SiteBundle"],
+            path: "Tests/Fuzz", exclude: ["seeds"],
             swiftSettings: strict),
         .testTarget(name: "PortalBaseTests", dependencies: ["PortalBase"], swiftSettings: strict),
         .testTarget(

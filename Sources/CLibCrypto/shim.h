@@ -36,6 +36,8 @@ static inline int xm_bio_reserve(BIO *b, size_t n) {
     return 1;
 }
 
+static inline int xm_cipher_status(BIO *b) { return BIO_get_cipher_status(b) > 0; }
+
 static inline int xm_bio_is_eof(BIO *b) { return BIO_eof(b); }
 static inline long xm_bio_mem_data(BIO *b, char **p) { return BIO_get_mem_data(b, p); }
 static inline int xm_bio_reset(BIO *b) { return BIO_reset(b); }

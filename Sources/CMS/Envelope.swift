@@ -23,6 +23,7 @@ package enum Envelope {
         // `CMS_final` would take the content a kilobyte at a time.
         guard let chain = CMS_dataInit(cms, nil) else { throw .last(.seal) }
         defer { BIO_free_all(chain) }
+        if let memory = BIO_find_type(chain, BIO_TYPE_MEM) { xm_bio_reserve(memory, bytes.count + 64) }
         let written = bytes.withUnsafeBytes { $0.isEmpty ? 0 : BIO_write(chain, $0.baseAddress, Int32($0.count)) }
         guard Int(written) == bytes.count, xm_bio_flush(chain) == 1, CMS_dataFinal(cms, chain) == 1 else {
             throw .last(.seal)
@@ -60,16 +61,28 @@ package enum Envelope {
     /// Takes ownership of `cms`.
     private static func open(_ cms: OpaquePointer, with identity: Identity) throws(CryptoError) -> [UInt8] {
         defer { CMS_ContentInfo_free(cms) }
-        let output = MemoryBIO()
-        if let content = CMS_get0_content(cms), let sealed = content.pointee {
-            xm_bio_reserve(output.pointer, Int(ASN1_STRING_length(sealed)))
+        guard CMS_decrypt_set1_pkey(cms, identity.key.key, identity.certificate.x509) == 1,
+            let place = CMS_get0_content(cms), let sealed = place.pointee
+        else { throw .last(.open) }
+        let count = Int(ASN1_STRING_length(sealed))
+        guard let chain = CMS_dataInit(cms, nil) else { throw .last(.open) }
+        defer { BIO_free_all(chain) }
+        var isWhole = false
+        // Read straight into the result, which is given away only when the tag holds.
+        let bytes = [UInt8](unsafeUninitializedCapacity: count + 1) { buffer, filled in
+            while true {
+                let n = BIO_read(chain, buffer.baseAddress! + filled, Int32(count + 1 - filled))
+                if n <= 0 {
+                    isWhole = n == 0 && xm_cipher_status(chain) == 1
+                    break
+                }
+                filled += Int(n)
+                // More plain than sealed bytes there cannot be.
+                if filled > count { break }
+            }
         }
-        guard
-            CMS_decrypt(cms, identity.key.key, identity.certificate.x509, nil, output.pointer, UInt32(CMS_BINARY)) == 1
-        else {
-            throw .last(.open)
-        }
-        return output.bytes
+        guard isWhole else { throw .last(.open) }
+        return bytes
     }
 }
 

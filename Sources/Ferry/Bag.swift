@@ -39,7 +39,7 @@ enum Bag {
         return (SHA256Digest(of: manifest), total)
     }
 
-    /// A file of a bag, and where its bytes stand in the archive.
+    /// A file of a bag, and where its bytes are: at an offset of the archive, or in a file of their own.
     struct Entry: Sendable {
         let name: String
         let offset: Int
@@ -47,6 +47,10 @@ enum Bag {
         let digest: SHA256Digest
         /// Its first bytes, which tell what it is.
         let head: [UInt8]
+
+        /// `data/<item>/<part>`
+        var item: Substring { name.dropFirst(5).prefix(36) }
+        var part: Substring { name.dropFirst(42) }
     }
 
     /// Reads an archive piece by piece and checks that it is a complete and valid bag.
@@ -58,41 +62,59 @@ enum Bag {
         private var current: (name: String, size: Int, offset: Int)?
         private var digest = SHA256Stream()
         private var content: [UInt8] = []
+        /// Where payload files are unpacked; nil where the archive itself is kept.
+        private let folder: Directory?
+        private var item: Directory?
+        private var writer: Directory.Writer?
 
-        init(maxEntries: Int) {
+        init(maxEntries: Int, unpackingInto folder: Directory?) {
             tar = TarReader(maxEntryBytes: Bag.maxFileBytes, maxEntries: maxEntries)
+            self.folder = folder
         }
 
         mutating func feed(_ bytes: [UInt8]) throws {
             var reader = tar
             defer { tar = reader }
-            try reader.feed(bytes) { piece in
-                switch piece {
-                case .begin(let name, let size, let offset):
-                    let parts = name.split(separator: "/")
-                    guard parts.count == 1 || (parts.count == 3 && parts[0] == "data" && isUUID(String(parts[1])))
-                    else {
-                        throw TarError.name
-                    }
-                    current = (name, size, offset)
-                    digest = SHA256Stream()
-                    content = []
-                case .content(let bytes):
+            try reader.feed(bytes) { try take($0) }
+        }
+
+        private mutating func take(_ piece: TarReader.Piece) throws {
+            switch piece {
+            case .begin(let name, let size, let offset):
+                let isPayload = name.hasPrefix("data/")
+                let parts = name.split(separator: "/")
+                guard isPayload ? parts.count == 3 && isUUID(String(parts[1])) : parts.count == 1 else {
+                    throw TarError.name
+                }
+                current = (name, size, offset)
+                digest = SHA256Stream()
+                content = []
+                if let folder, isPayload {
+                    let path = folder.path + "/data/" + parts[1]
+                    if item?.path != path { item = try Directory(path, mode: 0o700) }
+                    writer = try item?.writer(String(parts[2]))
+                }
+            case .content(let bytes):
+                guard let current else { throw TarError.header }
+                if current.name.hasPrefix("data/") {
                     digest.append(bytes)
-                    if current?.name.contains("/") == false {
-                        content += bytes
-                    } else if content.count < FerryItem.Part.headBytes {
+                    try writer?.append(bytes)
+                    if content.count < FerryItem.Part.headBytes {
                         content += bytes.prefix(FerryItem.Part.headBytes - content.count)
                     }
-                case .end:
-                    guard let (name, size, offset) = current else { throw TarError.header }
-                    if name.contains("/") {
-                        payload.append(
-                            Entry(name: name, offset: offset, size: size, digest: digest.digest(), head: content))
-                        payloadBytes += size
-                    } else {
-                        tagFiles[name] = content
-                    }
+                } else {
+                    content += bytes
+                }
+            case .end:
+                guard let (name, size, offset) = current else { throw TarError.header }
+                current = nil
+                writer = nil
+                if name.hasPrefix("data/") {
+                    payload.append(
+                        Entry(name: name, offset: offset, size: size, digest: digest.digest(), head: content))
+                    payloadBytes += size
+                } else {
+                    tagFiles[name] = content
                 }
             }
         }

@@ -24,7 +24,7 @@ package struct BatchManifest: Sendable, Equatable {
     }
     static let maxBytes = 16 << 20
     /// Content of one part before it is sealed.
-    static let partBytes = 8 << 20
+    static let partBytes = 4 << 20
 
     package struct Part: Sendable, Equatable {
         package let number: Int

@@ -115,18 +115,16 @@ package struct BatchOpener: Sendable {
         package let number: Int
     }
 
-    /// A batch that is opened: its archive lies in the staging folder under `archive`.
-    package struct Opened: Sendable {
-        package let archive: String
-        /// In the order in which they were sent.
-        package let items: [OpenedItem]
-    }
-
-    /// Opens all parts into one archive in `staging`, reading and opening one part while the one before is taken apart;
-    /// then checks bag and items.
+    /// Opens all parts, reading and opening one while the one before is taken apart; then checks bag and items.
     ///
+    /// - Parameters:
+    ///   - staging: takes the archive, `<stem>.tar`, for as long as the items are needed.
+    ///   - unpacking: writes files instead, `data/<item>/<part>`.
+    /// - Returns: the items in the order in which they were sent.
     /// - Throws: `PartMissing`, `Rejection`, or an error of this side's own.
-    package func open(_ verified: Verified, from folder: Directory, staging: Directory) throws -> Opened {
+    package func open(
+        _ verified: Verified, from folder: Directory, staging: Directory, unpacking: Bool = false
+    ) throws -> [OpenedItem] {
         let manifest = verified.manifest
         guard let identity = identity(for: manifest) else { throw Noise.recipient }
         guard manifest.items <= registry.maxItems, manifest.plainBytes <= registry.maxBatchBytes,
@@ -136,8 +134,8 @@ package struct BatchOpener: Sendable {
             throw Rejection(code: .limit)
         }
         let archive = manifest.stem + ".tar"
-        let writer = try staging.writer(archive)
-        var reader = Bag.Reader(maxEntries: 2_000_000)
+        let writer = unpacking ? nil : try staging.writer(archive)
+        var reader = Bag.Reader(maxEntries: 2_000_000, unpackingInto: unpacking ? staging : nil)
         let worker = SideWorker()
         let slot = Slot()
         func load(_ part: BatchManifest.Part) throws {
@@ -156,7 +154,7 @@ package struct BatchOpener: Sendable {
                 try worker.finish()
                 let plain = slot.take()
                 if number + 1 < manifest.parts.count { try load(manifest.parts[number + 1]) }
-                try writer.append(plain)
+                try writer?.append(plain)
                 try reader.feed(plain)
             }
             try reader.finish()
@@ -171,15 +169,17 @@ package struct BatchOpener: Sendable {
         }
         // Files of one item stand together: one that comes again later is another's attempt to add to it.
         var items: [OpenedItem] = []
-        var ids: Set<String> = []
+        var ids: Set<Substring> = []
         var start = 0
         let payload = reader.payload
         while start < payload.count {
-            let id = payload[start].name.split(separator: "/")[1]
-            let end = payload[start...].firstIndex { $0.name.split(separator: "/")[1] != id } ?? payload.count
-            guard ids.insert(String(id)).inserted else { throw Rejection(code: .bagit) }
+            let id = payload[start].item
+            let end = payload[start...].firstIndex { $0.item != id } ?? payload.count
+            guard ids.insert(id).inserted else { throw Rejection(code: .bagit) }
             items.append(
-                OpenedItem(id: String(id), folder: staging, archive: archive, entries: Array(payload[start..<end])))
+                OpenedItem(
+                    id: String(id), folder: staging, archive: unpacking ? nil : archive,
+                    entries: Array(payload[start..<end])))
             start = end
         }
         guard items.count == manifest.items else { throw Rejection(code: .bagit) }
@@ -188,38 +188,29 @@ package struct BatchOpener: Sendable {
             if let code = try item.load().map({ try registry.refusal(of: $0) }) ?? .schema { refused[item.id] = code }
         }
         if let first = refused.min(by: { $0.key < $1.key }) { throw Rejection(code: first.value, items: refused) }
-        return Opened(archive: archive, items: items)
+        return items
     }
 
-    /// An item that lies in an opened archive.
+    /// An item that lies in an opened archive, or in files of its own.
     package struct OpenedItem: Sendable {
         package let id: String
         let folder: Directory
-        let archive: String
+        /// Nil when the parts are files.
+        let archive: String?
         let entries: [Bag.Entry]
 
         /// Its parts are read when asked for. Nil when `item.json` does not name a kind.
         package func load() throws -> FerryItem? {
             let parts = entries.map { [folder, archive] entry in
-                FerryItem.Part(
-                    name: String(entry.name.split(separator: "/")[2]), count: entry.size,
-                    known: (entry.digest, entry.head)
-                ) { try folder.read(archive, at: entry.offset, count: entry.size) }
+                FerryItem.Part(name: String(entry.part), count: entry.size, known: (entry.digest, entry.head)) {
+                    if let archive { return try folder.read(archive, at: entry.offset, count: entry.size) }
+                    return try Directory(FileSystem.parent(folder.path + "/" + entry.name)).read(String(entry.part))
+                }
             }
             guard let clear = parts.first(where: { $0.name == "item.json" }), clear.count <= 4 << 20,
                 let json = try? JSON(parsing: clear.bytes()), let kind = json["kind"]?.string
             else { return nil }
             return FerryItem(kind: kind, id: id, parts: parts.sorted { $0.name < $1.name })
-        }
-
-        /// Writes the parts as files.
-        package func unpack(into path: String) throws {
-            let target = try Directory(path, mode: 0o700)
-            for entry in entries {
-                try target.write(
-                    String(entry.name.split(separator: "/")[2]),
-                    folder.read(archive, at: entry.offset, count: entry.size), mode: 0o600)
-            }
         }
     }
 }

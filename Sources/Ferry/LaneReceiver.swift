@@ -160,8 +160,8 @@ package struct LaneReceiver: Sendable {
             if let absent = manifest.parts.first(where: { spool.inbox.size($0.name) != $0.bytes }) {
                 throw BatchOpener.PartMissing(number: absent.number)
             }
-            let opened = try opener.open(verified, from: spool.inbox, staging: staging)
-            try store.commit(verified, items: opened.items, at: now)
+            try store.commit(
+                verified, items: opener.open(verified, from: spool.inbox, staging: staging), at: now)
         } catch let rejection as BatchOpener.Rejection {
             return try reject(rejection)
         } catch is BatchOpener.PartMissing {

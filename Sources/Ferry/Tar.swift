@@ -44,9 +44,9 @@ struct TarWriter {
 }
 
 /// Reads ustar as it comes: regular files with plain relative names, nothing else. Holds no more than a header.
-struct TarReader {
+package struct TarReader {
     /// What stands next in the archive.
-    enum Piece {
+    package enum Piece {
         case begin(name: String, size: Int, offset: Int)
         case content(ArraySlice<UInt8>)
         case end
@@ -70,12 +70,12 @@ struct TarReader {
     /// - Parameters:
     ///   - maxEntryBytes: larger entries are refused before they are read.
     ///   - maxEntries: more are refused.
-    init(maxEntryBytes: Int, maxEntries: Int) {
+    package init(maxEntryBytes: Int, maxEntries: Int) {
         self.maxEntryBytes = maxEntryBytes
         self.maxEntries = maxEntries
     }
 
-    mutating func feed(_ bytes: [UInt8], _ visit: (Piece) throws -> Void) throws {
+    package mutating func feed(_ bytes: [UInt8], _ visit: (Piece) throws -> Void) throws {
         var rest = bytes[...]
         while !rest.isEmpty {
             switch state {
@@ -106,7 +106,7 @@ struct TarReader {
         }
     }
 
-    func finish() throws {
+    package func finish() throws {
         guard case .ended = state else { throw TarError.truncated }
     }
 

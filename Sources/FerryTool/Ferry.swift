@@ -191,10 +191,8 @@ struct Open: ParsableCommand {
                 batch.head, lane: batch.manifest.lane, epoch: batch.manifest.epoch, at: batch.manifest.created)
             let folder = try Directory(out, mode: 0o700)
             do {
-                let opened = try opener.open(verified, from: batch.folder, staging: folder)
-                for item in opened.items { try item.unpack(into: out + "/data/" + item.id) }
-                try folder.remove(opened.archive)
-                print("signed by \(verified.signer); \(opened.items.count) items in \(out)/data")
+                let items = try opener.open(verified, from: batch.folder, staging: folder, unpacking: true)
+                print("signed by \(verified.signer); \(items.count) items in \(out)/data")
             } catch {
                 try FileSystem.removeTree(out)
                 throw error
@@ -230,15 +228,17 @@ struct Seal: ParsableCommand {
     @Option(parsing: .upToNextOption, help: "Recipients' certificates (PEM).") var to: [String]
     @Option(help: "Folder for the batch's files.") var out: String
     @Option(help: "Instant of sealing; the clock when not given.") var now: String?
+    @Option(help: "A folder whose folders are all items.") var folder: String?
     @Argument(help: "Folders, one an item, named by its id, each with item.json and its parts.")
-    var items: [String]
+    var items: [String] = []
 
     func run() throws {
-        guard ["e2c", "c2e"].contains(lane), seq > 0 else {
-            throw ValidationError("--lane is e2c or c2e, --seq 1 or more")
+        guard ["e2c", "c2e"].contains(lane), seq > 0, isEpoch(epoch) else {
+            throw ValidationError("--lane is e2c or c2e, --seq 1 or more, --epoch 16 hexadecimal digits or more")
         }
         let registry = lane == "c2e" ? KindRegistry.coreToEdge : .edgeToCore
-        let loaders = items.map { folder in
+        let all = try items + (folder.map { path in try FileSystem.list(path).map { path + "/" + $0.name } } ?? [])
+        let loaders = all.map { folder in
             { () throws -> FerryItem in
                 let item = try Self.item(folder)
                 if let refusal = try registry.refusal(of: item) {

@@ -121,7 +121,7 @@ package final class Directory: Sendable {
     package func write(_ name: String, _ bytes: [UInt8], mode: UInt32 = 0o640) throws(FileError) {
         let fd = try create(name, mode: mode)
         do throws(FileError) {
-            try Self.write(fd, bytes, path + "/" + name)
+            try Self.write(fd, bytes[...], path + "/" + name)
         } catch {
             close(fd)
             unlinkat(descriptor, name, 0)
@@ -139,7 +139,7 @@ package final class Directory: Sendable {
         return fd
     }
 
-    private static func write(_ fd: Int32, _ bytes: [UInt8], _ path: String) throws(FileError) {
+    private static func write(_ fd: Int32, _ bytes: ArraySlice<UInt8>, _ path: String) throws(FileError) {
         var offset = 0
         while offset < bytes.count {
             let n = bytes.withUnsafeBytes { Glibc.write(fd, $0.baseAddress! + offset, bytes.count - offset) }
@@ -161,7 +161,11 @@ package final class Directory: Sendable {
 
         deinit { close(descriptor) }
 
-        package func append(_ bytes: [UInt8]) throws(FileError) { try Directory.write(descriptor, bytes, path) }
+        package func append(_ bytes: ArraySlice<UInt8>) throws(FileError) {
+            try Directory.write(descriptor, bytes, path)
+        }
+
+        package func append(_ bytes: [UInt8]) throws(FileError) { try append(bytes[...]) }
 
         package func sync() throws(FileError) {
             guard fsync(descriptor) == 0 else { throw FileError("fsync", path) }
@@ -193,7 +197,7 @@ package final class Directory: Sendable {
             while copied < size {
                 let piece = try Self.read(source, at: copied, count: min(1 << 20, size - copied), path + "/" + name)
                 do throws(FileError) {
-                    try Self.write(target, piece, other.path + "/" + temporary)
+                    try Self.write(target, piece[...], other.path + "/" + temporary)
                 } catch {
                     code = error.code
                     break
@@ -234,7 +238,7 @@ package final class Directory: Sendable {
         let temporary = name + ".tmp"
         let fd = try create(temporary, mode: mode)
         do throws(FileError) {
-            try Self.write(fd, bytes, path + "/" + temporary)
+            try Self.write(fd, bytes[...], path + "/" + temporary)
             guard fsync(fd) == 0 else { throw failure("fsync", temporary) }
         } catch {
             close(fd)

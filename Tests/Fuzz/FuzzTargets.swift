@@ -1,11 +1,17 @@
+import CMS
+import Ferry
 import Forms
 import PortalBase
+import SiteBundle
 
 /// Parsers of outside bytes, for libFuzzer: `Scripts/fuzz NAME SECONDS`. Each must end in an answer for any bytes, and what
 /// it accepts must hold.
 private let targets: [String: @Sendable ([UInt8]) -> Void] = [
     "multipart": multipart, "contenttype": contentType, "urlencoded": urlencoded, "json": json,
-    "definition": definition, "payload": payload, "message": message,
+    "definition": definition, "payload": payload, "message": message, "manifest": manifest, "ack": acknowledgement,
+    "epoch": epoch, "slip": slip, "tar": tar, "envelope": envelope, "signature": signature, "item": item,
+    "bundle": bundle,
+    "tree": tree,
 ]
 
 nonisolated(unsafe) private let chosen: (([UInt8]) -> Void) = {
@@ -76,4 +82,100 @@ private func message(_ bytes: [UInt8]) {
 private func payload(_ bytes: [UInt8]) {
     guard let payload = SubmissionPayload(bytes) else { return }
     precondition(payload.bytes == bytes)
+}
+
+// MARK: What crosses
+
+private func manifest(_ bytes: [UInt8]) {
+    guard let manifest = BatchManifest(bytes) else { return }
+    precondition(manifest.bytes == bytes)
+    precondition(manifest.parts.allSatisfy { $0.name.hasPrefix(manifest.stem) && !$0.name.contains("/") })
+}
+
+private func acknowledgement(_ bytes: [UInt8]) {
+    guard let ack = Acknowledgement(bytes) else { return }
+    precondition(ack.bytes == bytes)
+}
+
+private func epoch(_ bytes: [UInt8]) {
+    guard let record = EpochRecord(bytes) else { return }
+    precondition(record.bytes == bytes)
+}
+
+private func bundle(_ bytes: [UInt8]) {
+    guard let record = BundleRecord(bytes) else { return }
+    precondition(record.bytes == bytes)
+}
+
+private func tree(_ bytes: [UInt8]) {
+    guard let tree = SiteTree(bytes) else { return }
+    precondition(tree.bytes == bytes)
+    precondition(tree.files.keys.allSatisfy { !$0.hasPrefix("/") && !$0.contains("../") })
+}
+
+private func slip(_ bytes: [UInt8]) {
+    guard let slip = GapSlip(typed: String(decoding: bytes, as: UTF8.self)) else { return }
+    precondition(GapSlip(typed: slip.text) == slip)
+}
+
+/// However an archive is cut, it reads the same, and what comes out of it is what went in.
+private func tar(_ bytes: [UInt8]) {
+    func read(_ size: Int) -> [String]? {
+        var reader = TarReader(maxEntryBytes: 1 << 20, maxEntries: 64)
+        var files: [String] = []
+        var rest = bytes[...]
+        do {
+            while !rest.isEmpty {
+                try reader.feed(Array(rest.prefix(size))) { piece in
+                    switch piece {
+                    case .begin(let name, let size, let offset):
+                        precondition(!name.hasPrefix("/") && !name.contains("..") && offset + size >= 512)
+                        files.append("\(name) \(size) \(offset) ")
+                    case .content(let bytes): files[files.count - 1] += hexText(bytes)
+                    case .end: files[files.count - 1] += "."
+                    }
+                }
+                rest = rest.dropFirst(size)
+            }
+            try reader.finish()
+        } catch {
+            return nil
+        }
+        return files
+    }
+    let cut = Int(bytes.first ?? 0) * 5 + 1
+    precondition(read(cut) == read(max(1, bytes.count)))
+}
+
+private func item(_ bytes: [UInt8]) {
+    guard let json = try? JSON(parsing: bytes) else { return }
+    let item = FerryItem(
+        kind: json["kind"]?.string ?? "", id: json["id"]?.string ?? "", parts: [.init(name: "item.json", bytes: bytes)])
+    for registry in [KindRegistry.edgeToCore, .coreToEdge] {
+        // What may cross says its own kind and id.
+        if (try? registry.refusal(of: item)) == .some(nil) { precondition(json.canonicalBytes == bytes) }
+    }
+}
+
+/// Made by `Scripts/dev-ca`; `Scripts/fuzz` names the folder.
+private let keys = environmentVariable("FUZZ_KEYS") ?? ""
+private let identity = try! Identity(path: keys + "/desk/desk-open")
+private let signer = try! Identity(path: keys + "/edge/edge-sign").certificate
+private let trust = try! TrustStore(authorities: FileSystem.read(keys + "/ca.crt"))
+private let day = Instant(iso: "2026-09-01T09:00:00+08:00", zone: .shanghai)!
+
+/// Nothing opens but what was sealed: the seed says so in its content.
+private func envelope(_ bytes: [UInt8]) {
+    guard let opened = try? Envelope.open(bytes, with: identity) else { return }
+    precondition(opened == Array("seed".utf8))
+}
+
+/// Nothing verifies but what was signed.
+private func signature(_ bytes: [UInt8]) {
+    _ = try? DetachedSignature.verify(
+        bytes, over: Array("seed".utf8), trust: trust, allowed: [signer.publicKeyDigest], at: day, revokedBy: day)
+    precondition(
+        (try? DetachedSignature.verify(
+            bytes, over: Array("other".utf8), trust: trust, allowed: [signer.publicKeyDigest], at: day, revokedBy: day))
+            == nil)
 }

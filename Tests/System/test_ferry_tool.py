@@ -60,13 +60,13 @@ class FerryToolTests(unittest.TestCase):
         self.assertEqual(len(items), 4)
         again = self.system.folder / "again"
         sealed = self.ferry(
-            "seal", "--lane", "e2c", "--epoch", "x", "--seq", "1", "--sign", self.keys / "edge/edge-sign", "--to", self.keys / "core/core-open.crt",
+            "seal", "--lane", "e2c", "--epoch", "0123456789abcdef", "--seq", "1", "--sign", self.keys / "edge/edge-sign", "--to", self.keys / "core/core-open.crt",
             "--out", again, "--", *items)
         self.assertEqual(sealed.stdout.strip(), "e2c-0000000001", sealed.stderr)
         self.assertEqual(self.ferry("verify", *self.trust(), "--", again / self.batch.name).returncode, 0)
         (items[0] / "item.json").write_text("{}")
         refused = self.ferry(
-            "seal", "--lane", "e2c", "--epoch", "x", "--seq", "2", "--sign", self.keys / "edge/edge-sign", "--to", self.keys / "core/core-open.crt",
+            "seal", "--lane", "e2c", "--epoch", "0123456789abcdef", "--seq", "2", "--sign", self.keys / "edge/edge-sign", "--to", self.keys / "core/core-open.crt",
             "--out", again, "--", *items)
         self.assertNotEqual(refused.returncode, 0)
         self.assertIn("may not cross", refused.stderr)
