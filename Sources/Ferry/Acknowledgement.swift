@@ -118,5 +118,6 @@ package struct Acknowledgement: Sendable, Equatable {
         }
         self.init(
             lane: lane, epoch: epoch, counter: counter, highWater: highWater, ranges: ranges, entries: entries, at: at)
+        guard self.bytes == bytes else { return nil }
     }
 }

@@ -137,6 +137,8 @@ package struct BatchManifest: Sendable, Equatable {
             parts.append(Part(number: number, name: name, bytes: size, digest: digest))
         }
         self.parts = parts
+        // An instant of another zone, or a number written otherwise: one content has one form.
+        guard self.bytes == bytes else { return nil }
     }
 
     init(

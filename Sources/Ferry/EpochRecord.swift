@@ -46,6 +46,7 @@ package struct EpochRecord: Sendable, Equatable {
             resend.map({ $0 > 0 }) ?? (fields["resendFrom"] == .null)
         else { return nil }
         self.init(lane: lane, epoch: epoch, after: after, resendFrom: resend, created: created)
+        guard self.bytes == bytes else { return nil }
     }
 
     /// The record, if one of the pinned operators signed it.

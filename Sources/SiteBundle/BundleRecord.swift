@@ -40,6 +40,7 @@ package struct BundleRecord: Sendable, Equatable {
         let base = fields["base"]?.string.flatMap(SHA256Digest.init(hex:))
         guard base != nil || fields["base"] == .null else { return nil }
         self.init(buildSequence: sequence, base: base, target: target, created: created)
+        guard self.bytes == bytes else { return nil }
     }
 
     /// The record, if enough of the pinned officers signed it, each counted once.

@@ -110,7 +110,12 @@ private func bundle(_ bytes: [UInt8]) {
 private func tree(_ bytes: [UInt8]) {
     guard let tree = SiteTree(bytes) else { return }
     precondition(tree.bytes == bytes)
-    precondition(tree.files.keys.allSatisfy { !$0.hasPrefix("/") && !$0.contains("../") })
+    precondition(tree.files.keys.allSatisfy(isBelow))
+}
+
+/// A path that leads nowhere but down.
+private func isBelow(_ path: String) -> Bool {
+    path.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { !["", ".", ".."].contains($0) }
 }
 
 private func slip(_ bytes: [UInt8]) {
@@ -129,7 +134,7 @@ private func tar(_ bytes: [UInt8]) {
                 try reader.feed(Array(rest.prefix(size))) { piece in
                     switch piece {
                     case .begin(let name, let size, let offset):
-                        precondition(!name.hasPrefix("/") && !name.contains("..") && offset + size >= 512)
+                        precondition(isBelow(name) && offset + size >= 512)
                         files.append("\(name) \(size) \(offset) ")
                     case .content(let bytes): files[files.count - 1] += hexText(bytes)
                     case .end: files[files.count - 1] += "."
