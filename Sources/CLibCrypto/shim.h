@@ -2,10 +2,14 @@
 #ifndef XINMI_CLIBCRYPTO_SHIM_H
 #define XINMI_CLIBCRYPTO_SHIM_H
 
+// Keys in tokens are reached by the engine interface, which libcrypto 3 calls deprecated and Debian's libp11 still needs.
+#define OPENSSL_SUPPRESS_DEPRECATED
+
 #include <openssl/bio.h>
 #include <openssl/buffer.h>
 #include <openssl/cms.h>
 #include <openssl/ec.h>
+#include <openssl/engine.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -46,5 +50,20 @@ static inline int xm_bio_flush(BIO *b) { return BIO_flush(b); }
 static inline int xm_gcm_set_ivlen(EVP_CIPHER_CTX *c, int n) { return EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_IVLEN, n, 0); }
 static inline int xm_gcm_get_tag(EVP_CIPHER_CTX *c, int n, void *p) { return EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_GET_TAG, n, p); }
 static inline int xm_gcm_set_tag(EVP_CIPHER_CTX *c, int n, void *p) { return EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, n, p); }
+
+// The engine of libp11 over one module, for as long as the process lives.
+static inline ENGINE *xm_token_engine(const char *module) {
+    ENGINE_load_dynamic();
+    ENGINE *engine = ENGINE_by_id("pkcs11");
+    if (!engine) return NULL;
+    if (ENGINE_ctrl_cmd_string(engine, "MODULE_PATH", module, 0) && ENGINE_init(engine)) return engine;
+    ENGINE_free(engine);
+    return NULL;
+}
+
+static inline EVP_PKEY *xm_token_key(ENGINE *engine, const char *uri, const char *pin) {
+    if (pin && !ENGINE_ctrl_cmd_string(engine, "PIN", pin, 0)) return NULL;
+    return ENGINE_load_private_key(engine, uri, NULL, NULL);
+}
 
 #endif

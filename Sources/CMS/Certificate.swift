@@ -62,6 +62,11 @@ package final class PrivateKey: @unchecked Sendable {
         self.key = key
     }
 
+    /// Takes ownership of `key`.
+    init(owning key: OpaquePointer) {
+        self.key = key
+    }
+
     deinit { EVP_PKEY_free(key) }
 
     func matches(_ certificate: Certificate) -> Bool { X509_check_private_key(certificate.x509, key) == 1 }
@@ -80,8 +85,14 @@ package struct Identity: Sendable {
         self.key = key
     }
 
-    /// Reads `<path>.crt` and `<path>.key`, both PEM.
+    /// Reads `<path>.crt` and `<path>.key`, both PEM; or finds a key in a token by its URI (`pkcs11:…`).
     package init(path: String) throws {
+        if path.hasPrefix(TokenURI.prefix) {
+            let uri = try TokenURI(path)
+            try self.init(
+                certificate: Certificate(pem: FileSystem.read(uri.certificate)), key: PrivateKey(token: uri))
+            return
+        }
         try self.init(
             certificate: Certificate(pem: FileSystem.read(path + ".crt")),
             key: PrivateKey(pem: FileSystem.read(path + ".key")))

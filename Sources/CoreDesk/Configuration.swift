@@ -87,7 +87,10 @@ extension Configuration {
         var diagnostics: [Diagnostic] = []
         let text = String(decoding: try FileSystem.read(path, limit: 1 << 20), as: UTF8.self)
         let folder = FileSystem.parent(path)
-        func resolve(_ relative: String) -> String { relative.hasPrefix("/") ? relative : folder + "/" + relative }
+        /// A path, or a key in a token.
+        func resolve(_ relative: String) -> String {
+            relative.hasPrefix("/") || relative.hasPrefix("pkcs11:") ? relative : folder + "/" + relative
+        }
         func required(_ key: String, _ reader: inout MapReader) -> String { resolve(reader.requiredString(key) ?? "") }
         guard let node = YAMLNode.parse(text, path: path, diagnostics: &diagnostics) else { throw report(diagnostics) }
         var reader = MapReader(node)

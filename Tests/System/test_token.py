@@ -1,0 +1,93 @@
+"""Keys in a PKCS #11 token (SoftHSM2): batches are signed and opened by keys that never leave it."""
+import os
+import pathlib
+import shutil
+import subprocess
+import unittest
+
+from support import BIN, System, Service, post, request_fields
+
+MODULES = ["/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so", "/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so"]
+MODULE = next((path for path in MODULES if os.path.exists(path)), None)
+
+
+@unittest.skipUnless(MODULE and shutil.which("pkcs11-tool"), "SKIPPED: softhsm2 and opensc are not installed")
+class TokenTests(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.system = System()
+        cls.system.call("prepare")
+        cls.keys = cls.system.folder / "keys"
+        cls.token = cls.system.folder / "token"
+        (cls.token / "tokens").mkdir(parents=True)
+        (cls.token / "softhsm2.conf").write_text(f"directories.tokendir = {cls.token}/tokens\nobjectstore.backend = file\nlog.level = ERROR\n")
+        # A line's end behind the PIN, as editors leave it.
+        (cls.token / "pin").write_text("1234\n")
+        cls.env = dict(cls.system.env, SOFTHSM2_CONF=str(cls.token / "softhsm2.conf"))
+        cls.run_tool("softhsm2-util", "--init-token", "--free", "--label", "city", "--so-pin", "5678", "--pin", "1234")
+        for number, (side, name, usage) in enumerate((("edge", "edge-sign", "--usage-sign"), ("core", "core-open", "--usage-derive"))):
+            cls.move_in(cls.keys / side / name, name, usage, f"1{number}")
+
+    @classmethod
+    def run_tool(cls, *words):
+        subprocess.run([str(word) for word in words], env=cls.env, check=True, capture_output=True)
+
+    @classmethod
+    def move_in(cls, path, label, usage, identity):
+        """The key goes into the token, and its file is gone."""
+        key = cls.token / "key.der"
+        cls.run_tool("openssl", "pkcs8", "-topk8", "-nocrypt", "-in", f"{path}.key", "-outform", "DER", "-out", key)
+        cls.run_tool("openssl", "pkey", "-in", f"{path}.key", "-pubout", "-outform", "DER", "-out", cls.token / "pub.der")
+        tool = ["pkcs11-tool", "--module", MODULE, "--token-label", "city", "--login", "--pin", "1234", "--label", label, "--id", identity]
+        cls.run_tool(*tool, "--write-object", key, "--type", "privkey", usage, "--sensitive", "--private")
+        cls.run_tool(*tool, "--write-object", cls.token / "pub.der", "--type", "pubkey")
+        key.unlink()
+        pathlib.Path(f"{path}.key").unlink()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.system.close()
+
+    def uri(self, side, name, pin="pin"):
+        return f"pkcs11:token=city;object={name}?module-path={MODULE}&pin-source=file:{self.token}/{pin}&x-certificate={self.keys}/{side}/{name}.crt"
+
+    def configure(self, path, key, value):
+        config = self.system.folder / path
+        lines = [f"  {key}: {value}" if line.startswith(f"  {key}:") else line for line in config.read_text().splitlines()]
+        config.write_text("\n".join(lines) + "\n")
+
+    def program(self, name, verb, config):
+        return subprocess.run([BIN / name, verb, "--config", self.system.folder / config], env=self.env, capture_output=True, text=True)
+
+    def test_a_batch_is_signed_and_opened_in_the_token(self):
+        service = Service(self.system)
+        for number in range(3):
+            self.assertEqual(post(self.system.forms + "/forms/hotline", request_fields(self.system, number))[0], 303)
+        service.stop()
+        self.configure("edge/formsapi.yaml", "sign", f'"{self.uri("edge", "edge-sign")}"')
+        self.configure("core/coredesk.yaml", "open", f'["{self.uri("core", "core-open")}"]')
+        sent = self.program("formsapi", "ferry-out", "edge/formsapi.yaml")
+        self.assertIn("offered e2c-0000000001", sent.stdout, sent.stderr)
+        batch = self.system.folder / "edge/spool/outbox/e2c-0000000001.mf"
+        trust = ["--authority", self.keys / "ca.crt", "--signer", self.keys / "edge/edge-sign.crt"]
+        verified = subprocess.run([BIN / "ferry", "verify", *trust, "--", batch], capture_output=True, text=True)
+        self.assertEqual(verified.returncode, 0, verified.stdout)
+        out = self.system.folder / "opened"
+        opened = subprocess.run([BIN / "ferry", "open", *trust, "--key", self.uri("core", "core-open"), "--out", out, "--", batch], env=self.env, capture_output=True, text=True)
+        self.assertEqual(opened.returncode, 0, opened.stdout + opened.stderr)
+        self.assertEqual(len(list((out / "data").iterdir())), 4)
+        self.system.call("carry", "out")
+        arrived = self.program("coredesk", "import", "core/coredesk.yaml")
+        self.assertIn("committed e2c-0000000001", arrived.stdout, arrived.stderr)
+        # A wrong PIN and a key that is not there are said, and nothing is sealed by half.
+        (self.token / "wrong").write_text("9999")
+        for uri in (self.uri("edge", "edge-sign", pin="wrong"), self.uri("edge", "edge-sign").replace("object=edge-sign", "object=nobody")):
+            self.configure("edge/formsapi.yaml", "sign", f'"{uri}"')
+            failed = self.program("formsapi", "ferry-out", "edge/formsapi.yaml")
+            self.assertNotEqual(failed.returncode, 0)
+            self.assertIn("badKey", failed.stderr)
+        self.configure("edge/formsapi.yaml", "sign", f'"{self.uri("edge", "edge-sign")}"')
+
+
+if __name__ == "__main__":
+    unittest.main()
