@@ -187,6 +187,7 @@ let package = Package(
             name: "SubmissionsTests",
             dependencies: ["PortalBase", "CMS", "Ferry", "LaneDatabase", "Submissions", "TestSupport"],
             swiftSettings: strict),
+        .testTarget(name: "SiteBundleTests", dependencies: ["PortalBase", "SiteBundle"], swiftSettings: strict),
         .testTarget(
             name: "WorkflowTests", dependencies: ["PortalBase", "Workflow", "TestSupport"], swiftSettings: strict),
         .testTarget(

@@ -91,7 +91,7 @@ enum Bag {
                 content = []
                 if let folder, isPayload {
                     let path = folder.path + "/data/" + parts[1]
-                    if item?.path != path { item = try Directory(path, mode: 0o700) }
+                    if item?.path != path { item = try Directory(making: path, mode: 0o700) }
                     writer = try item?.writer(String(parts[2]))
                 }
             case .content(let bytes):

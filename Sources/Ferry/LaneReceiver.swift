@@ -245,14 +245,15 @@ package struct LaneReceiver: Sendable {
 
     /// Puts the lane's acknowledgement into the outbox, again with every crossing.
     private func acknowledge(_ id: LaneID, _ now: Instant) throws {
-        guard let acknowledger, let ack = try store.acknowledgement(id, partsGrace: policy.partsGrace, at: now) else {
-            return
-        }
-        let bytes = ack.bytes
-        // Older ones say less; one pair of files at a time is enough.
-        for name in try spool.outbox.names() where name.hasPrefix(lane + "-ack-") && !name.hasPrefix(ack.stem + ".") {
+        guard let acknowledger else { return }
+        let ack = try store.acknowledgement(id, partsGrace: policy.partsGrace, at: now)
+        // Older ones say less, and those of an older epoch nothing; one pair of files at a time is enough.
+        for name in try spool.outbox.names()
+        where name.hasPrefix(lane + "-ack-") && ack.map({ !name.hasPrefix($0.stem + ".") }) ?? true {
             try spool.outbox.remove(name)
         }
+        guard let ack else { return }
+        let bytes = ack.bytes
         if spool.outbox.kind(ack.stem + ".p7s") == .file,
             (try? spool.outbox.read(ack.stem + ".ak", limit: bytes.count)) == bytes
         {

@@ -64,7 +64,14 @@ package struct LaneSender: Sendable {
             try seal(batch, id, staging, now)
             report.sealed.append(BatchManifest.stem(lane: lane, sequence: batch.sequence))
         }
-        for batch in try store.outgoing(id) { try offer(batch, id, again, &report, now) }
+        for batch in try store.outgoing(id) {
+            do {
+                try offer(batch, id, again, &report, now)
+            } catch let error as FileError {
+                // What one batch lacks holds up no other.
+                report.alarms.append("failed \(BatchManifest.stem(lane: lane, sequence: batch.sequence)): \(error)")
+            }
+        }
         return report
     }
 
@@ -139,23 +146,29 @@ package struct LaneSender: Sendable {
         let isDue = again || isDue(batch, now)
         let wanted = Set(batch.wanted)
         var changed = false
-        func put(_ name: String, isGood: () -> Bool) throws {
+        func put(_ name: String, isGood: () -> Bool) throws -> Bool {
             switch spool.outbox.kind(name) {
             // A carrier took it away: it comes again when it is due.
-            case nil: guard isDue else { return }
-            case .file where isGood(): return
+            case nil: guard isDue else { return false }
+            case .file where isGood(): return false
             default: break
             }
             try spool.sealed.copy(name, to: spool.outbox)
             changed = true
+            return true
         }
         for part in batch.state == .expired ? [] : manifest.parts {
+            guard spool.sealed.size(part.name) == part.bytes else { return try loseSealed(stem, &report, now) }
             if batch.state == .needParts, !again, !wanted.contains(part.number) { continue }
-            try put(part.name) { (try? spool.outbox.digest(part.name, size: part.bytes)) == part.digest }
+            let copied = try put(part.name) { (try? spool.outbox.digest(part.name, size: part.bytes)) == part.digest }
+            if copied, (try? spool.outbox.digest(part.name, size: part.bytes)) != part.digest {
+                try spool.outbox.remove(part.name)
+                return try loseSealed(stem, &report, now)
+            }
         }
         for name in manifest.headNames {
             let bytes = try spool.sealed.read(name, limit: BatchManifest.maxBytes)
-            try put(name) { (try? spool.outbox.read(name, limit: bytes.count)) == bytes }
+            _ = try put(name) { (try? spool.outbox.read(name, limit: bytes.count)) == bytes }
         }
         if changed {
             try spool.outbox.syncNames()
@@ -233,10 +246,13 @@ package struct LaneSender: Sendable {
 /// What keeps a lane from running at all.
 package enum LaneError: Error, Sendable, CustomStringConvertible {
     case noEpoch(String)
+    /// Another process works on the lane.
+    case busy(String)
 
     package var description: String {
         switch self {
         case .noEpoch(let lane): "lane \(lane) has no epoch: an operator's signed record must be adopted first"
+        case .busy(let lane): "another process is at work on lane \(lane); try again when it is done"
         }
     }
 }

@@ -1,3 +1,4 @@
+import Glibc
 package import PortalBase
 
 /// The folders of one side.
@@ -13,22 +14,28 @@ package struct Spool: Sendable {
     let quarantine: Directory
 
     package init(root path: String) throws {
-        root = try Directory(path)
-        outbox = try Directory(path + "/outbox")
-        inbox = try Directory(path + "/inbox")
-        sealed = try Directory(path + "/sealed")
-        quarantine = try Directory(path + "/quarantine")
+        root = try Directory(making: path)
+        outbox = try Directory(making: path + "/outbox")
+        inbox = try Directory(making: path + "/inbox")
+        sealed = try Directory(making: path + "/sealed")
+        quarantine = try Directory(making: path + "/quarantine")
     }
 
     /// A fresh folder for work on a lane: what a dead process left there is gone. Take the lane's lock first.
     func staging(_ lane: String) throws -> Directory {
         let path = root.path + "/staging-" + lane
         try FileSystem.removeTree(path)
-        return try Directory(path, mode: 0o700)
+        return try Directory(making: path, mode: 0o700)
     }
 
-    /// One process at a time works on a lane of this side. Throws EWOULDBLOCK while another does.
-    func lock(_ lane: String) throws -> FileLock { try FileLock(root.path + "/" + lane + ".lock") }
+    /// One process at a time works on a lane of this side. Throws `LaneError.busy` while another does.
+    func lock(_ lane: String) throws -> FileLock {
+        do throws(FileError) {
+            return try FileLock(root.path + "/" + lane + ".lock")
+        } catch {
+            throw error.code == EWOULDBLOCK ? LaneError.busy(lane) : error
+        }
+    }
 
     /// Temporary names that a dead process left in folders that others read too.
     func sweepTemporaries(of lane: String) throws {

@@ -68,7 +68,7 @@ package struct LaneRunner {
     private func run(_ body: () throws -> LaneReport) {
         do {
             try tell(try body(), quiet: true)
-        } catch let error as FileError where error.code == EWOULDBLOCK {
+        } catch LaneError.busy {
             // Somebody runs the lane by hand; the next look comes soon.
         } catch {
             say("ALARM failed: \(error)")

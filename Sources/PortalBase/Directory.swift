@@ -9,9 +9,14 @@ package final class Directory: Sendable {
     package let path: String
     private let descriptor: Int32
 
-    /// Opens a folder, made with its parents where it is not there.
-    package init(_ path: String, mode: UInt32 = 0o750) throws(FileError) {
+    /// Opens a folder, and first makes it with its parents where it is not there.
+    package convenience init(making path: String, mode: UInt32 = 0o750) throws(FileError) {
         try FileSystem.makeDirectories(path, mode: mode)
+        try self.init(path)
+    }
+
+    /// Opens a folder that is there.
+    package init(_ path: String) throws(FileError) {
         let fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard fd >= 0 else { throw FileError("open", path) }
         self.path = path

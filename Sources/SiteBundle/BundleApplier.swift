@@ -47,11 +47,11 @@ package struct BundleApplier: Sendable {
     }
 
     package func run(at now: Instant) throws -> Outcome {
-        let root = try Directory(site, mode: 0o755)
+        let root = try Directory(making: site, mode: 0o755)
         let lock = try FileLock(site + "/.lock")
         defer { withExtendedLifetime(lock) {} }
         let served = served
-        let builds = try Directory(site + "/builds", mode: 0o755)
+        let builds = try Directory(making: site + "/builds", mode: 0o755)
         try sweep(builds, keeping: served)
         var outcome = Outcome.nothing
         for build in try drop.builds() where build.sequence > served?.buildSequence ?? 0 {
@@ -169,7 +169,8 @@ package struct BundleApplier: Sendable {
         var folders: [String: Directory] = [:]
         for (path, source) in sources.sorted(by: { bytesPrecede($0.key, $1.key) }) {
             let parent = FileSystem.parent(path)
-            let folder = try folders[parent] ?? Directory(builds.path + "/" + temporary + "/" + parent, mode: 0o755)
+            let folder =
+                try folders[parent] ?? Directory(making: builds.path + "/" + temporary + "/" + parent, mode: 0o755)
             if folders.count > 256 { folders = [:] }
             folders[parent] = folder
             guard try write(source, String(path.split(separator: "/").last!), folder) == tree.files[path] else {
@@ -178,7 +179,7 @@ package struct BundleApplier: Sendable {
             }
         }
         folders = [:]
-        let made = try Directory(builds.path + "/" + temporary, mode: 0o755)
+        let made = try Directory(making: builds.path + "/" + temporary, mode: 0o755)
         try made.write("tree.sha256", listing, mode: 0o644)
         let state = SiteState(buildSequence: sequence, target: record.target, wantsFull: false, at: now)
         try made.write("state.json", state.bytes, mode: 0o644)

@@ -177,7 +177,7 @@ package struct BundleBuilder: Sendable {
         _ record: BundleRecord, _ number: Int, of count: Int, _ id: String, _ folder: Directory,
         _ fill: ((String, [UInt8]) throws -> Void) throws -> Void
     ) throws -> (id: String, bytes: Int) {
-        let item = try Directory(folder.path + "/" + id)
+        let item = try Directory(making: folder.path + "/" + id)
         var parts: [JSON] = []
         var total = 0
         try fill { name, bytes in

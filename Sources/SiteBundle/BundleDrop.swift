@@ -12,7 +12,7 @@ package struct BundleDrop: Sendable {
 
     /// Puts an item there, on the disk when this returns. Again is as once.
     package func deposit(_ item: FerryItem) throws {
-        let folder = try Directory(path)
+        let folder = try Directory(making: path)
         guard let clear = try item.part("item.json"), let json = try? JSON(parsing: clear),
             let sequence = json["buildSeq"]?.integer, let piece = json["piece"]?.integer
         else { throw FileError("site bundle without number in", path, code: 22) }
@@ -20,7 +20,7 @@ package struct BundleDrop: Sendable {
         if folder.kind(name) == .directory { return }
         let temporary = "." + name
         try FileSystem.removeTree(path + "/" + temporary)
-        let target = try Directory(path + "/" + temporary)
+        let target = try Directory(making: path + "/" + temporary)
         for part in item.parts { try target.write(part.name, part.bytes()) }
         // One sync for many files.
         try target.syncFileSystem()

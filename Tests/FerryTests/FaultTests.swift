@@ -21,7 +21,7 @@ import Testing
 
     /// A batch of four parts lies in the outbox.
     private func sealFourParts() throws {
-        for n in 1...26 { try edge.queue(n, sealed: String(repeating: "x", count: (1 << 20) - 100)) }
+        for n in 1...13 { try edge.queue(n, sealed: String(repeating: "x", count: (1 << 20) - 100)) }
         _ = try edge.send()
         #expect(try FileSystem.list(edge.outbox).filter { $0.name.hasSuffix(".p7m") }.count == 4)
     }
@@ -141,10 +141,37 @@ import Testing
         #expect(try edge.send(at: Side.now.adding(seconds: -10 * 86_400)).offered == [Self.first])
     }
 
+    @Test(arguments: [true, false])
+    func sealedBytesThatAreLostAreSaidAndOthersGoOn(_ isGone: Bool) throws {
+        try edge.queue(1)
+        _ = try edge.send()
+        try edge.emptyOutbox()
+        let part = edge.folder.path + "/spool/sealed/" + Self.first + "-00000.p7m"
+        if isGone {
+            try FileSystem.remove(part)
+        } else {
+            var bytes = try FileSystem.read(part)
+            bytes[bytes.count / 2] ^= 1
+            try FileSystem.write(bytes, to: part)
+        }
+        try edge.queue(2)
+        let report = try edge.send(again: true)
+        #expect(report.alarms == ["sealedLost " + Self.first] && report.offered == ["e2c-0000000002"])
+        #expect(try edge.alarms("e2c") == ["sealedLost"])
+        // The way out is a new epoch; the item is still there.
+        let record = EpochRecord(
+            lane: "e2c", epoch: String(repeating: "e", count: 32), after: Side.epoch, created: Side.now)
+        for side in [edge, core] { try side.store.adopt(record, signer: "operator", at: Side.now) }
+        _ = try edge.send()
+        try edge.carry(to: core)
+        #expect(try core.receive().committed == [Self.first])
+        #expect(try core.items() == edge.items())
+    }
+
     @Test func twoAtOnceOnALaneAreRefusedAndTheTwoLanesAreFree() throws {
         try edge.queue(1)
         let lock = try FileLock(edge.folder.path + "/spool/e2c.lock")
-        #expect(throws: FileError.self) { try edge.send() }
+        #expect(throws: LaneError.self) { try edge.send() }
         _ = try edge.receive()
         withExtendedLifetime(lock) {}
     }

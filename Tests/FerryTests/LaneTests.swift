@@ -214,13 +214,13 @@ import Testing
     }
 
     @Test func manyPartsCrossInOneBatch() throws {
-        // 24 items of a MiB: three parts of 8 MiB.
+        // 24 items of a MiB: seven parts of 4 MiB.
         for n in 1...24 { try edge.queue(n, sealed: String(repeating: "x", count: (1 << 20) - 100)) }
         let report = try crossOut()
         #expect(report.committed == ["e2c-0000000001"])
         #expect(try core.items() == edge.items())
         let parts = try FileSystem.list(edge.outbox).filter { $0.name.hasSuffix(".p7m") }
-        #expect(parts.count == 4)
+        #expect(parts.count == 7)
     }
 }
 

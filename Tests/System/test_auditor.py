@@ -14,6 +14,7 @@ class AuditorTests(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.system = System()
+        cls.addClassCleanup(cls.system.close)
         cls.system.call("prepare")
         cls.system.call("start")
         cls.keys = cls.system.folder / "keys"
@@ -29,10 +30,6 @@ class AuditorTests(unittest.TestCase):
         shutil.copytree(cls.system.folder / "core/spool/outbox", cls.system.folder / "stick", dirs_exist_ok=True)
         log = subprocess.run([BIN / "ferry", "audit", cls.system.folder / "core/desk.sqlite"], check=True, capture_output=True, text=True).stdout
         (cls.system.folder / "audit.log").write_text(log)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.system.close()
 
     @classmethod
     def program(cls, name, verb, config):

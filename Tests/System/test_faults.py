@@ -34,10 +34,12 @@ class FaultTests(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.system = System()
+        cls.addClassCleanup(cls.system.close)
         cls.system.call("prepare")
         cls.system.configure(limits=WIDE)
         cls.folder = cls.system.folder
         cls.work = pathlib.Path(tempfile.mkdtemp(prefix="xinmi-faults."))
+        cls.addClassCleanup(shutil.rmtree, cls.work, ignore_errors=True)
         cls.library = cls.work / "faults.so"
         subprocess.run(["clang", "-shared", "-fPIC", "-O1", "-o", cls.library, ROOT / "Tests/System/faults/faults.c", "-ldl"], check=True)
         service = Service(cls.system)
@@ -48,11 +50,6 @@ class FaultTests(unittest.TestCase):
         assert len(cls.expected) == 5
         # What has been done already need not be done in every case.
         cls.save("begin")
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.system.close()
-        shutil.rmtree(cls.work, ignore_errors=True)
 
     @classmethod
     def rows(cls, side, query):
@@ -166,6 +163,7 @@ class FaultTests(unittest.TestCase):
         self.restore("begin")
         choice = random.Random(7)
         service = Service(self.system)
+        self.addCleanup(lambda: service.process.poll() is None and service.stop())
         killed = 0
         posted = 5
         wanted = int(os.environ.get("KILLS", "40"))

@@ -15,6 +15,7 @@ class SiteBundleTests(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.system = System()
+        cls.addClassCleanup(cls.system.close)
         cls.system.call("prepare")
         cls.folder = cls.system.folder
         cls.keys = cls.folder / "keys"
@@ -23,10 +24,6 @@ class SiteBundleTests(unittest.TestCase):
         shutil.rmtree(cls.output)
         (cls.output / "public.runtime/forms").mkdir(parents=True)
         (cls.output / "public.runtime/current.json").write_text("{}")
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.system.close()
 
     def build(self, files, intranet=None, variant="public"):
         """A tree with its manifest, as sitegen writes them."""

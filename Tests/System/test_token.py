@@ -16,6 +16,7 @@ class TokenTests(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.system = System()
+        cls.addClassCleanup(cls.system.close)
         cls.system.call("prepare")
         cls.keys = cls.system.folder / "keys"
         cls.token = cls.system.folder / "token"
@@ -43,10 +44,6 @@ class TokenTests(unittest.TestCase):
         cls.run_tool(*tool, "--write-object", cls.token / "pub.der", "--type", "pubkey")
         key.unlink()
         pathlib.Path(f"{path}.key").unlink()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.system.close()
 
     def uri(self, side, name, pin="pin"):
         return f"pkcs11:token=city;object={name}?module-path={MODULE}&pin-source=file:{self.token}/{pin}&x-certificate={self.keys}/{side}/{name}.crt"

@@ -79,10 +79,11 @@ struct SiteReleases: Sendable {
         let path = "\(folder)/\(padded(record.buildSequence, 10))"
         // What a dead process left is not queued.
         try FileSystem.removeTree(path)
-        let root = try Directory(folder)
+        let root = try Directory(making: folder)
         try root.replaceDurably("\(record.target.hex).tree", builder.tree.bytes)
         let items = try builder.write(
-            record, releases: signatures, base: base, into: Directory(path), makeID: { makeUUID(at: now, random(16)) })
+            record, releases: signatures, base: base, into: Directory(making: path),
+            makeID: { makeUUID(at: now, random(16)) })
         try root.syncNames()
         try database.write { db in
             try db.execute(
