@@ -10,23 +10,30 @@ enum Bag {
     static let maxFileBytes = 64 << 20
 
     /// Writes a bag to `sink`.
-    /// - Parameter blinding: random bytes put into `bag-info.txt`, so that nobody can guess a bag by its digest.
+    /// - Parameters:
+    ///   - blinding: random bytes put into `bag-info.txt`, so that nobody can guess a bag by its digest.
+    ///   - check: sees every item when its parts have been read, once, and their digests are known.
     /// - Returns: digest of the payload manifest, and the payload's bytes.
     static func write(
-        _ items: [() throws -> FerryItem], blinding: [UInt8], to sink: @escaping ([UInt8]) throws -> Void
+        _ items: [() throws -> FerryItem], blinding: [UInt8], check: (FerryItem) throws -> Void,
+        to sink: @escaping ([UInt8]) throws -> Void
     ) throws -> (innerManifest: SHA256Digest, plainBytes: Int) {
         let tar = TarWriter(sink: sink)
         var lines: [String] = []
         var total = 0
         for load in items {
             let item = try load()
+            var seen: [FerryItem.Part] = []
             for part in item.parts {
                 let name = "data/\(item.id)/\(part.name)"
                 let bytes = try part.bytes()
                 try tar.add(name, bytes)
-                lines.append("\(SHA256Digest(of: bytes).hex)  \(name)\n")
+                let digest = SHA256Digest(of: bytes)
+                lines.append("\(digest.hex)  \(name)\n")
                 total += bytes.count
+                seen.append(part.seen(as: bytes, digest))
             }
+            try check(FerryItem(kind: item.kind, id: item.id, parts: seen))
         }
         let manifest = Array(
             lines.sorted { $0.utf8.dropFirst(66).lexicographicallyPrecedes($1.utf8.dropFirst(66)) }.joined().utf8)

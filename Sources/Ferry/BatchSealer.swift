@@ -45,8 +45,13 @@ package struct BatchSealer: Sendable {
         }
     }
 
+    private func refuse(_ item: FerryItem) throws {
+        if let code = try registry.refusal(of: item) { throw ItemRefused(id: item.id, code: code) }
+    }
+
     /// Writes parts, manifest and signatures into `folder`, all of it on the disk when this returns.
     ///
+    /// - Throws: `ItemRefused` for an item that may not cross; what was written so far is of no use then.
     /// - Parameter items: loaded one after another: memory holds one part of one item, and two parts of the batch, of
     ///   which one is being sealed beside this thread.
     package func seal(
@@ -55,6 +60,8 @@ package struct BatchSealer: Sendable {
         let stem = BatchManifest.stem(lane: header.lane, sequence: header.sequence)
         let parts = PartList()
         let worker = SideWorker()
+        // A sync is mostly waiting: the next part is sealed meanwhile.
+        let syncer = SideWorker()
         var pending: [UInt8] = []
         pending.reserveCapacity(BatchManifest.partBytes)
         func flush() throws {
@@ -65,12 +72,13 @@ package struct BatchSealer: Sendable {
                 let number = parts.list.withLock { $0.count }
                 let name = BatchManifest.partName(stem, number, seal)
                 try folder.write(name, bytes)
+                try syncer.submit { try folder.sync([name]) }
                 let digest = SHA256Digest(of: bytes)
                 parts.list.withLock { $0.append(.init(number: number, name: name, bytes: bytes.count, digest: digest)) }
             }
             pending.reserveCapacity(BatchManifest.partBytes)
         }
-        let (inner, plainBytes) = try Bag.write(items, blinding: random(32)) { piece in
+        let (inner, plainBytes) = try Bag.write(items, blinding: random(32), check: refuse) { piece in
             var rest = piece[...]
             while !rest.isEmpty {
                 let taken = rest.prefix(BatchManifest.partBytes - pending.count)
@@ -81,6 +89,7 @@ package struct BatchSealer: Sendable {
         }
         if !pending.isEmpty { try flush() }
         try worker.finish()
+        try syncer.finish()
         let manifest = BatchManifest(
             lane: header.lane, epoch: header.epoch, sequence: header.sequence,
             suite: sm2Signer == nil ? .p256 : .p256SM2, seal: seal, previous: header.previous, created: header.created,
@@ -91,10 +100,18 @@ package struct BatchSealer: Sendable {
         try folder.write(stem + ".mf", bytes)
         try folder.write(stem + ".p7s", DetachedSignature.sign(bytes, by: signer))
         if let sm2Signer { try folder.write(stem + ".sm2", SM2Signature.sign(bytes, by: sm2Signer)) }
-        try folder.sync(manifest.parts.map(\.name) + manifest.headNames)
+        try folder.sync(manifest.headNames)
         try folder.syncNames()
         return manifest
     }
+}
+
+/// An item that may not cross: it is found by the side that sends it too.
+package struct ItemRefused: Error, Sendable, CustomStringConvertible {
+    package let id: String
+    package let code: RejectCode
+
+    package var description: String { "\(id) may not cross: \(code.rawValue)" }
 }
 
 /// What the sealing thread has written.

@@ -37,6 +37,13 @@ package struct FerryItem: Sendable {
             return (SHA256Digest(of: bytes), Array(bytes.prefix(Self.headBytes)))
         }
 
+        /// The part with what was learnt by reading it; a small one keeps its bytes.
+        func seen(as bytes: [UInt8], _ digest: SHA256Digest) -> Part {
+            let known = (digest, Array(bytes.prefix(Self.headBytes)))
+            guard bytes.count <= 1 << 16 else { return Part(name: name, count: bytes.count, known: known, load: load) }
+            return Part(name: name, count: bytes.count, known: known) { bytes }
+        }
+
         static let headBytes = 32
     }
 

@@ -61,8 +61,14 @@ package struct LaneSender: Sendable {
             let batch = try store.nextBatch(id, maxItems: policy.maxItems, heartbeat: policy.heartbeat, at: now)
         {
             guard try hasRoom(for: batch.bytes, &report, now) else { break }
-            try seal(batch, id, staging, now)
-            report.sealed.append(BatchManifest.stem(lane: lane, sequence: batch.sequence))
+            do {
+                try seal(batch, id, staging, now)
+                report.sealed.append(BatchManifest.stem(lane: lane, sequence: batch.sequence))
+            } catch let refused as ItemRefused {
+                // Its number was never signed: the others take it.
+                try store.setAside(refused, in: id, sequence: batch.sequence, at: now)
+                report.alarms.append("dead \(refused)")
+            }
         }
         for batch in try store.outgoing(id) {
             do {

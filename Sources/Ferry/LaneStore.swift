@@ -23,6 +23,8 @@ package protocol LaneStore: Sendable {
     /// the next number, in one transaction; else an empty batch when nothing was sent for `heartbeat` seconds; else nil.
     func nextBatch(_ lane: LaneID, maxItems: Int, heartbeat: Int?, at now: Instant) throws -> FrozenBatch?
     func item(lane: String, id: String) throws -> FerryItem
+    /// An item of a frozen batch may not cross: it is kept and not sent, and the others wait again for the same number.
+    func setAside(_ refused: ItemRefused, in lane: LaneID, sequence: Int, at now: Instant) throws
     /// From here on only these bytes ever leave for this number.
     func recordSigned(_ lane: LaneID, _ manifest: BatchManifest, digest: SHA256Digest, at now: Instant) throws
     /// Batches that are signed and not settled, ascending.

@@ -8,6 +8,11 @@ struct FerryCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ferry", abstract: "Seals, opens and verifies batch files by hand.", version: "0.1.0",
         subcommands: [Seal.self, Open.self, Verify.self, Status.self, Epoch.self, Audit.self, Apply.self])
+
+    static func main() {
+        shareOneHeap()
+        main(nil)
+    }
 }
 
 /// Whom a signature must come from.

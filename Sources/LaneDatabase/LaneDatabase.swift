@@ -181,13 +181,27 @@ package struct LaneDatabase: LaneStore {
         FrozenBatch(
             sequence: sequence, previous: previous.flatMap(SHA256Digest.init(hex:)),
             itemIDs: try db.column(
-                "SELECT item FROM lane_queue WHERE lane = ? AND epoch = ? AND seq = ? ORDER BY position", lane.name,
-                lane.epoch, sequence),
+                """
+                SELECT item FROM lane_queue WHERE lane = ? AND epoch = ? AND seq = ? AND state = 'batched' ORDER BY position
+                """, lane.name, lane.epoch, sequence),
             bytes: bytes)
     }
 
     package func item(lane: String, id: String) throws -> FerryItem {
         try database.read { try load($0, lane, id) }
+    }
+
+    package func setAside(_ refused: ItemRefused, in lane: LaneID, sequence: Int, at now: Instant) throws {
+        try database.write { db in
+            try db.execute(
+                "UPDATE lane_queue SET state = 'dead', epoch = NULL, seq = NULL WHERE lane = ? AND item = ?", lane.name,
+                refused.id)
+            try requeue(db, lane, sequence)
+            try db.execute(
+                "DELETE FROM lane_outgoing WHERE lane = ? AND epoch = ? AND seq = ? AND state = 'frozen'", lane.name,
+                lane.epoch, sequence)
+            try alarm(db, lane.name, .dead, "\(refused.id) \(refused.code.rawValue)", now)
+        }
     }
 
     package func recordSigned(

@@ -9,6 +9,7 @@ package struct LaneRunner {
     private let owned: OwnedLanes
 
     package init(_ owned: OwnedLanes) {
+        shareOneHeap()
         self.owned = owned
     }
 

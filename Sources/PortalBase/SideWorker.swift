@@ -1,3 +1,4 @@
+import CLinux
 import Dispatch
 import Synchronization
 
@@ -34,3 +35,7 @@ package final class SideWorker: Sendable {
         if let error = failure.withLock({ $0 }) { throw error }
     }
 }
+
+/// Makes all threads of this process share one heap: for programs that pass large buffers from thread to thread and must stay
+/// small. Call before there are threads.
+package func shareOneHeap() { _ = xm_one_arena() }
