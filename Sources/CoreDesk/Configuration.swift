@@ -4,6 +4,7 @@ import Forms
 import LaneService
 import PortalBase
 import PositionedYAML
+import Synchronization
 import Workflow
 
 /// `coredesk`'s configuration file. Paths are relative to the file.
@@ -47,19 +48,28 @@ struct Configuration: Sendable {
         return calendar
     }
 
+    /// Those that were read already: a digest names one content for ever.
+    private let known = KnownDefinitions()
+
     /// A definition by its digest; nil when no folder has it.
     func definition(_ digest: String) -> FormDefinition? {
+        if let definition = known.byDigest.withLock({ $0[digest] }) { return definition }
         guard SHA256Digest(hex: digest) != nil else { return nil }
         for folder in definitions {
             if let bytes = try? FileSystem.read("\(folder)/\(digest).json", limit: 1 << 20),
                 let definition = FormDefinition(canonicalJSON: bytes),
                 definition.digest == digest
             {
+                known.byDigest.withLock { $0[digest] = definition }
                 return definition
             }
         }
         return nil
     }
+}
+
+private final class KnownDefinitions: Sendable {
+    let byDigest = Mutex<[String: FormDefinition]>([:])
 }
 
 struct ConfigurationError: Error, CustomStringConvertible {
