@@ -106,9 +106,21 @@ class Keys:
                 "--out", out, "--", batch / "e2c-0000000001.mf"]
 
 
-def ferry(keys, items, work):
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir()
+# Every run has folders of its own, removed at the end: ext4 is slow to make files for minutes after many were deleted.
+run_number = 0
+
+
+def fresh(parent, name):
+    global run_number
+    run_number += 1
+    os.sync()
+    folder = parent / f"{name}-{run_number}"
+    folder.mkdir()
+    return folder
+
+
+def ferry(keys, items, base):
+    work = fresh(base, "ferry")
     sealed, seal_memory = timed(keys.seal(items.items, work / "out"))
     copied, _ = shell(f"cp -r {work}/out {work}/in; sync -f {work}/in")
     opened, open_memory = timed(keys.open(work / "in", work / "opened"))
@@ -125,42 +137,46 @@ class NNCP:
     def __init__(self, folder):
         self.folder = folder
         folder.mkdir(parents=True)
-        nodes = {}
+        self.nodes = nodes = {}
         for name in ("a", "b"):
             text = subprocess.run(["nncp-cfgnew", "-nocomments"], check=True, capture_output=True, text=True).stdout
             own = text[text.index("self: {"):text.index("neigh:")]
             nodes[name] = dict(re.findall(r"^\s*(id|exchpub|exchprv|signpub|signprv|noiseprv|noisepub): (\S+)$", own, re.M))
+
+    def configure(self, folder):
         for name, other in (("a", "b"), ("b", "a")):
-            public = {key: value for key, value in nodes[other].items() if not key.endswith("prv")}
-            own = {key: value for key, value in nodes[name].items() if not key.endswith("prv")}
+            public = {key: value for key, value in self.nodes[other].items() if not key.endswith("prv")}
+            own = {key: value for key, value in self.nodes[name].items() if not key.endswith("prv")}
             (folder / f"{name}.hjson").write_text(json.dumps({
-                "spool": str(folder / name / "spool"), "log": str(folder / name / "log"), "self": nodes[name],
+                "spool": str(folder / name / "spool"), "log": str(folder / name / "log"), "self": self.nodes[name],
                 "neigh": {"self": own, other: {**public, "incoming": str(folder / name / "incoming")}}}))
 
     def run(self, items, each):
-        for name in ("a", "b", "stick"):
-            shutil.rmtree(self.folder / name, ignore_errors=True)
+        folder = fresh(self.folder, "run")
+        self.configure(folder)
         for name in ("a", "b"):
             for sub in ("spool", "incoming"):
-                (self.folder / name / sub).mkdir(parents=True)
-        (self.folder / "stick").mkdir()
-        a, b = self.folder / "a.hjson", self.folder / "b.hjson"
+                (folder / name / sub).mkdir(parents=True)
+        (folder / "stick").mkdir()
+        a, b = folder / "a.hjson", folder / "b.hjson"
         if each:
             packed = shell(f"for f in {items.plain}/*; do nncp-file -cfg {a} -quiet -noprogress $f b:; done")
         else:
             packed = timed(["nncp-file", "-cfg", a, "-quiet", "-noprogress", items.plain, "b:all"])
         steps = {
-            "pack": packed, "xfer out": timed(["nncp-xfer", "-cfg", a, "-quiet", "-noprogress", "-tx", "-mkdir", self.folder / "stick"]),
-            "xfer in": timed(["nncp-xfer", "-cfg", b, "-quiet", "-noprogress", "-rx", self.folder / "stick"]),
+            "pack": packed, "xfer out": timed(["nncp-xfer", "-cfg", a, "-quiet", "-noprogress", "-tx", "-mkdir", folder / "stick"]),
+            "xfer in": timed(["nncp-xfer", "-cfg", b, "-quiet", "-noprogress", "-rx", folder / "stick"]),
             "toss": timed(["nncp-toss", "-cfg", b, "-quiet", "-noprogress"])}
-        arrived = list((self.folder / "b/incoming").iterdir())
+        arrived = list((folder / "b/incoming").iterdir())
+        if not each:
+            # What arrived is an archive; ferry delivers files.
+            steps["untar and sync"] = shell(f"mkdir {folder}/b/files && tar -C {folder}/b/files -xf {arrived[0]} && sync -f {folder}/b/files")
         assert len(arrived) == (len(list(items.plain.iterdir())) if each else 1), arrived[:3]
         return {name: seconds for name, (seconds, _) in steps.items()}, max(memory for _, memory in steps.values())
 
 
-def floors(keys, items, work):
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir()
+def floors(keys, items, base):
+    work = fresh(base, "floors")
     key = keys.folder / "core/core-open"
     tar, _ = shell(f"tar -C {items.plain} -cf {work}/tar . && sync {work}/tar")
     digest, _ = shell(f"sha256sum {work}/tar")
@@ -173,7 +189,6 @@ def floors(keys, items, work):
          "-keyopt", "ecdh_kdf_md:sha256"])
     cms_open, cms_open_memory = timed(
         ["openssl", "cms", "-decrypt", "-binary", "-inform", "DER", "-in", work / "x.cms", "-out", work / "y.tar", "-inkey", f"{key}.key", "-recip", f"{key}.crt"])
-    shutil.rmtree(work)
     return {"tar and sync": tar, "sha256sum": digest, "age, with tar: encrypt": age_seal, "age, with tar: decrypt": age_open,
             "openssl cms: encrypt": cms_seal, "openssl cms: decrypt": cms_open}, {"age": age_memory, "cms": max(cms_memory, cms_open_memory)}
 
@@ -210,7 +225,7 @@ def main():
         ours, packet, each, floor, memory = [], [], [], [], {"ferry": 0, "nncp": 0}
         nncp = NNCP(base / "nncp")
         for run in range(options.runs):
-            result, peak = ferry(keys, items, base / "ferry")
+            result, peak = ferry(keys, items, base)
             ours.append(result)
             memory["ferry"] = max(memory["ferry"], peak)
             result, peak = nncp.run(items, each=False)
@@ -218,7 +233,7 @@ def main():
             memory["nncp"] = max(memory["nncp"], peak)
             if run < options.each:
                 each.append(nncp.run(items, each=True)[0])
-            floor.append(floors(keys, items, base / "floors"))
+            floor.append(floors(keys, items, base))
         say("| | steps | together | MB |")
         say("|---|---|---|---|")
 
@@ -232,28 +247,26 @@ def main():
             row("NNCP, a packet a file", each, memory["nncp"])
         total = statistics.median([sum(run.values()) for run in ours])
         say()
-        say(f"Ferry takes {total / statistics.median([sum(run.values()) for run in packet]):.2f} of NNCP's one packet"
+        alone = statistics.median([sum(run.values()) - run["untar and sync"] for run in packet])
+        say(f"Ferry takes {total / alone:.2f} of NNCP's one packet before it is unpacked ({alone:.2f} s), {total / statistics.median([sum(run.values()) for run in packet]):.2f} of it with its files"
             + (f" and is {statistics.median([sum(run.values()) for run in each]) / total:.1f} times faster than a packet a file." if each else "."))
         say()
         say("Floors: " + "; ".join(f"{name} {span([f[0][name] for f in floor])}" for name in floor[0][0])
             + f" (memory: age {max(f[1]['age'] for f in floor):.0f} MB, openssl cms {max(f[1]['cms'] for f in floor):.0f} MB).")
-        shutil.rmtree(items.folder)
-        shutil.rmtree(base / "nncp")
         say()
         many = Items(base / "many", 10_000, 0, 20_000, attached=1_000, plain=False)
         runs, peak = [], 0
         for _ in range(options.runs):
-            result, memory_now = ferry(keys, many, base / "ferry")
+            result, memory_now = ferry(keys, many, base)
             runs.append(result)
             peak = max(peak, memory_now)
         say("## 10,000 requests of 2 KB, 1,000 of them with an attachment of 20 KB")
         say()
         say(f"seal {span([r['seal'] for r in runs])}, open into 21,000 files {span([r['open'] for r in runs])} (their sync {span([r['sync'] for r in runs])}), {peak:.0f} MB.")
-        shutil.rmtree(many.folder)
         if options.large:
             say()
             large = Items(base / "large", 100, max(1, options.large // 100), 100 << 20, plain=False)
-            result, peak = ferry(keys, large, base / "ferry")
+            result, peak = ferry(keys, large, base)
             say(f"## One batch of {large.bytes / 1e9:.2f} GB (one run)")
             say()
             say(", ".join(f"{step} {seconds:.1f} s" for step, seconds in result.items()) + f"; {peak:.0f} MB of memory at most.")

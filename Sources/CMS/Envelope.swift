@@ -8,6 +8,13 @@ package enum Envelope {
     package static let maxBytes = 64 << 20
 
     package static func seal(_ bytes: [UInt8], for recipients: [Certificate]) throws(CryptoError) -> [UInt8] {
+        try seal(consuming: bytes, for: recipients)
+    }
+
+    /// The same for bytes that need not stay in memory while the message is written.
+    package static func seal(
+        consuming bytes: consuming [UInt8], for recipients: [Certificate]
+    ) throws(CryptoError) -> [UInt8] {
         guard !recipients.isEmpty, bytes.count <= maxBytes else {
             throw CryptoError(code: .seal, detail: "no recipient, or too large")
         }
@@ -25,7 +32,9 @@ package enum Envelope {
         defer { BIO_free_all(chain) }
         if let memory = BIO_find_type(chain, BIO_TYPE_MEM) { xm_bio_reserve(memory, bytes.count + 64) }
         let written = bytes.withUnsafeBytes { $0.isEmpty ? 0 : BIO_write(chain, $0.baseAddress, Int32($0.count)) }
-        guard Int(written) == bytes.count, xm_bio_flush(chain) == 1, CMS_dataFinal(cms, chain) == 1 else {
+        let count = bytes.count
+        bytes = []
+        guard Int(written) == count, xm_bio_flush(chain) == 1, CMS_dataFinal(cms, chain) == 1 else {
             throw .last(.seal)
         }
         return try cmsBytes(cms, .seal)

@@ -1,6 +1,5 @@
 package import CMS
 package import PortalBase
-import Synchronization
 
 /// The files of a batch to items, in steps that each fail with a reason.
 package struct BatchOpener: Sendable {
@@ -137,15 +136,14 @@ package struct BatchOpener: Sendable {
         let writer = unpacking ? nil : try staging.writer(archive)
         var reader = Bag.Reader(maxEntries: 2_000_000, unpackingInto: unpacking ? staging : nil)
         let worker = SideWorker()
-        let slot = Slot()
+        let slot = PartSlot()
         func load(_ part: BatchManifest.Part) throws {
             try worker.submit { [seal] in
                 guard let sealed = try? folder.read(part.name, limit: part.bytes),
                     SHA256Digest(of: sealed) == part.digest
                 else { throw PartMissing(number: part.number) }
-                slot.bytes.withLock { $0 = nil }
                 let plain = seal == .cms ? try Envelope.open(consuming: sealed, with: identity) : sealed
-                slot.bytes.withLock { $0 = plain }
+                slot.put(plain)
             }
         }
         do {
@@ -211,18 +209,6 @@ package struct BatchOpener: Sendable {
                 let json = try? JSON(parsing: clear.bytes()), let kind = json["kind"]?.string
             else { return nil }
             return FerryItem(kind: kind, id: id, parts: parts.sorted { $0.name < $1.name })
-        }
-    }
-}
-
-/// The part that was opened last.
-private final class Slot: Sendable {
-    let bytes = Mutex<[UInt8]?>(nil)
-
-    func take() -> [UInt8] {
-        bytes.withLock { bytes in
-            defer { bytes = nil }
-            return bytes ?? []
         }
     }
 }

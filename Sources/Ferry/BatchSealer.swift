@@ -60,21 +60,27 @@ package struct BatchSealer: Sendable {
         let stem = BatchManifest.stem(lane: header.lane, sequence: header.sequence)
         let parts = PartList()
         let worker = SideWorker()
-        // A sync is mostly waiting: the next part is sealed meanwhile.
+        // Digest and sync of a part, while the next is being sealed and the one after it read.
         let syncer = SideWorker()
+        var count = 0
         var pending: [UInt8] = []
         pending.reserveCapacity(BatchManifest.partBytes)
         func flush() throws {
-            let plain = pending
+            let plain = PartSlot(pending)
+            let number = count
+            count += 1
             pending = []
             try worker.submit { [seal, recipients] in
-                let bytes = seal == .cms ? try Envelope.seal(plain, for: recipients) : plain
-                let number = parts.list.withLock { $0.count }
+                let bytes = seal == .cms ? try Envelope.seal(consuming: plain.take(), for: recipients) : plain.take()
                 let name = BatchManifest.partName(stem, number, seal)
                 try folder.write(name, bytes)
-                try syncer.submit { try folder.sync([name]) }
-                let digest = SHA256Digest(of: bytes)
-                parts.list.withLock { $0.append(.init(number: number, name: name, bytes: bytes.count, digest: digest)) }
+                try syncer.submit {
+                    let digest = SHA256Digest(of: bytes)
+                    parts.list.withLock {
+                        $0.append(.init(number: number, name: name, bytes: bytes.count, digest: digest))
+                    }
+                    try folder.sync([name])
+                }
             }
             pending.reserveCapacity(BatchManifest.partBytes)
         }
