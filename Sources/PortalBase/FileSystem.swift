@@ -85,16 +85,36 @@ package enum FileSystem {
     package static func list(_ path: String, skippingUndecodable: Bool = false) throws(FileError) -> [Entry] {
         guard let dir = opendir(path) else { throw FileError("opendir", path) }
         defer { closedir(dir) }
-        var entries: [Entry] = []
+        // Names lie side by side while they are sorted.
+        var names: [UInt8] = []
+        var found: [(range: Range<Int>, type: Int32)] = []
         while let entry = readdir(dir) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(validatingCString: $0) }
+            let start = names.count
+            withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: UInt8.self, capacity: 256) {
+                    names.append(contentsOf: UnsafeBufferPointer(start: $0, count: strlen($0)))
+                }
             }
-            if name == nil, skippingUndecodable { continue }
-            guard let name else { throw FileError("name is not UTF-8 in", path, code: EILSEQ) }
+            found.append((start..<names.count, Int32(entry.pointee.d_type)))
+        }
+        names.withUnsafeBytes { names in
+            found.sort { a, b in
+                let difference = memcmp(
+                    names.baseAddress! + a.range.lowerBound, names.baseAddress! + b.range.lowerBound,
+                    min(a.range.count, b.range.count))
+                return difference != 0 ? difference < 0 : a.range.count < b.range.count
+            }
+        }
+        var entries: [Entry] = []
+        entries.reserveCapacity(found.count)
+        for (range, type) in found {
+            guard let name = String(validating: names[range], as: UTF8.self) else {
+                if skippingUndecodable { continue }
+                throw FileError("name is not UTF-8 in", path, code: EILSEQ)
+            }
             if name == "." || name == ".." { continue }
             let kind: Kind? =
-                switch Int32(entry.pointee.d_type) {
+                switch type {
                 case 8: .file
                 case 4: .directory
                 case 10: .symlink
@@ -102,7 +122,7 @@ package enum FileSystem {
                 }
             entries.append(Entry(name: name, kind: kind ?? .other))
         }
-        return entries.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+        return entries
     }
 
     /// Creates a folder and its parents.

@@ -82,9 +82,12 @@ package struct CivilDate: Sendable, Hashable, Comparable {
     }
 
     /// `YYYY-MM-DD`, nothing else.
-    package init?(iso text: some StringProtocol) {
-        let b = Array(text.utf8)
-        guard b.count == 10, b[4] == UInt8(ascii: "-"), b[7] == UInt8(ascii: "-"),
+    package init?(iso text: some StringProtocol) { self.init(iso: Array(text.utf8)[...]) }
+
+    fileprivate init?(iso text: ArraySlice<UInt8>) {
+        guard text.count == 10 else { return nil }
+        let b = Array(text)
+        guard b[4] == UInt8(ascii: "-"), b[7] == UInt8(ascii: "-"),
             let y = decimal(b[0..<4]), let m = decimal(b[5..<7]), let d = decimal(b[8..<10])
         else { return nil }
         self.init(year: y, month: m, day: d)
@@ -113,7 +116,7 @@ extension Instant {
     /// Reads `YYYY-MM-DD`, `YYYY-MM-DD HH:MM[:SS]` or RFC 3339; what names no offset is in `zone`.
     package init?(iso text: String, zone: ZoneOffset) {
         let b = Array(text.utf8)
-        guard b.count >= 10, let date = CivilDate(iso: text.prefix(10)) else { return nil }
+        guard b.count >= 10, let date = CivilDate(iso: b[..<10]) else { return nil }
         var time = 0
         var offset = zone
         if b.count > 10 {

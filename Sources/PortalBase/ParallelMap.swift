@@ -1,9 +1,10 @@
-import Dispatch
-import Synchronization
+public import Dispatch
+public import Synchronization
 
 /// Maps indices with up to `jobs` threads; results come in index order whatever thread made them.
 ///
 /// `worker` is the thread's number below `jobs`, for callers that own one resource a thread.
+@inlinable
 package func parallelMap<T: Sendable>(
     _ count: Int, jobs: Int, _ body: @escaping @Sendable (_ index: Int, _ worker: Int) -> T
 ) -> [T] {
@@ -30,6 +31,9 @@ package func parallelMap<T: Sendable>(
 
 /// Where the threads put their results. Every index is taken by one thread, and read after all have ended: that is what
 /// makes sharing it sound.
-private struct Slots<T>: @unchecked Sendable {
-    let start: UnsafeMutablePointer<T>
+@usableFromInline
+struct Slots<T>: @unchecked Sendable {
+    @usableFromInline let start: UnsafeMutablePointer<T>
+
+    @usableFromInline init(start: UnsafeMutablePointer<T>) { self.start = start }
 }

@@ -95,6 +95,9 @@ package struct RecordReader {
         }
     }
 
+    /// Passes over a text or blob.
+    package mutating func skip() { _ = piece() }
+
     package mutating func blob() -> [UInt8] { Array(bytes[piece()]) }
 
     package mutating func digest() -> SHA256Digest {
@@ -135,8 +138,10 @@ package struct RecordLog: Sendable {
         isWhole = offset == bytes.count
     }
 
-    /// Whether changes have grown so large that writing all anew is better.
-    package var isWorn: Bool {
+    /// Whether changes may be written behind it: they have not grown so large that writing all anew is better.
+    package var mayGrow: Bool { isWhole && !blocks.isEmpty && !isWorn }
+
+    private var isWorn: Bool {
         blocks.count > 64 || blocks.dropFirst().reduce(0) { $0 + $1.count } * 4 > (blocks.first?.count ?? 0)
     }
 

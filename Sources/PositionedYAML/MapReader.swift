@@ -8,20 +8,39 @@ package struct MapReader {
     package var diagnostics: [Diagnostic] = []
     /// What was asked for; a list, since it is looked through only where a key is unknown.
     private var known: [String] = []
+    private let pairs: [YAMLNode.Pair]
+    /// One bit for each key that is there, by a hash of it: most keys that are asked for are not.
+    private let present: UInt64
 
     package init(_ node: YAMLNode) {
         self.node = node
+        pairs = node.pairs ?? []
+        present = pairs.reduce(0) { $0 | Self.bit($1.key) }
         known.reserveCapacity(40)
         if node.pairs == nil, !node.isNull {
             wrongType(node, zh: "键: 值 的列表", en: "a map of key: value")
         }
     }
 
+    private static func bit(_ key: String) -> UInt64 {
+        let bytes = key.utf8
+        return 1 << UInt64((bytes.count &* 11 &+ Int(bytes.first ?? 0)) & 63)
+    }
+
+    private func value(_ key: String) -> YAMLNode? {
+        guard present & Self.bit(key) != 0 else { return nil }
+        for pair in pairs where pair.key == key { return pair.value }
+        return nil
+    }
+
     package mutating func raw(_ key: String) -> YAMLNode? {
         known.append(key)
-        guard let value = node[key], !value.isNull else { return nil }
+        guard let value = value(key), !value.isNull else { return nil }
         return value
     }
+
+    /// Where a key's value stands, if the key is there, empty or not.
+    package func position(of key: String) -> SourcePosition? { value(key)?.position }
 
     package mutating func string(_ key: String) -> String? {
         guard let value = raw(key) else { return nil }
@@ -34,7 +53,7 @@ package struct MapReader {
 
     package mutating func requiredString(_ key: String) -> String? {
         if let text = string(key) { return text }
-        if node[key] == nil || node[key]!.isNull { missing(key) }
+        if value(key)?.isNull ?? true { missing(key) }
         return nil
     }
 
@@ -117,7 +136,7 @@ package struct MapReader {
 
     /// Ends the reading: unknown keys become diagnostics of `severity`.
     package mutating func finish(unknown severity: Diagnostic.Severity = .error) -> [Diagnostic] {
-        for pair in node.pairs ?? [] where !known.contains(pair.key) {
+        for pair in pairs where !known.contains(pair.key) {
             let hint = nearestName(to: pair.key, among: known)
             diagnostics.append(
                 Diagnostic(

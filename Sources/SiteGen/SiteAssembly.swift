@@ -64,8 +64,13 @@ struct SiteAssembler: Sendable {
     }
 
     /// - Returns: nil when too little could be read to go on; `diagnostics` says why.
-    func assemble(_ tree: SourceTree, _ diagnostics: inout [Diagnostic]) throws(FileError) -> SiteAssembly? {
+    ///
+    /// - Parameter whenLoaded: called when all pages are read: what follows leaves processors idle.
+    func assemble(
+        _ tree: SourceTree, whenLoaded: () -> Void = {}, _ diagnostics: inout [Diagnostic]
+    ) throws(FileError) -> SiteAssembly? {
         guard let loaded = try load(tree, &diagnostics) else { return nil }
+        whenLoaded()
         let variants = chosenVariants(loaded.configuration, &diagnostics)
         let loader = ThemeLoader(root: request.source, minify: loaded.configuration.output.minify)
         var themes: [String: Theme] = [:]
@@ -136,7 +141,7 @@ struct SiteAssembler: Sendable {
         _ content: VisibleContent, _ engine: MarkdownEngine, _ loaded: LoadedContent, _ themes: [String: Theme],
         _ diagnostics: inout [Diagnostic]
     ) -> VariantSite {
-        let graph = SiteGraph(content, diagnostics: &diagnostics)
+        let graph = SiteGraph(content, jobs: request.jobs, diagnostics: &diagnostics)
         let bodies = PageBodies(engine: engine, graph: graph)
         let forms = FormPages(graph, diagnostics: &diagnostics)
         let images = ImagePlan(graph, jobs: request.jobs, diagnostics: &diagnostics)

@@ -64,12 +64,15 @@ struct SiteBuilder: Sendable {
         var cache = BuildCache(request)
         var assembler = SiteAssembler(request: request, clock: clock, metrics: metrics)
         let tree = try assembler.scan(&diagnostics)
+        clock.stage("look")
+        let sources = cache == nil ? nil : TreeRecord.Look(request, tree)
         if let transaction, let cache, diagnostics.isEmpty {
-            clock.stage("look")
-            if let known = cache.unchanged(tree), try refresh(known, transaction, cache, &report) { return }
+            if let known = cache.unchanged(sources), try refresh(known, transaction, cache, &report) { return }
         }
         assembler.cache = cache?.open()
-        guard let assembly = try assembler.assemble(tree, &diagnostics) else { return }
+        guard let assembly = try assembler.assemble(tree, whenLoaded: { cache?.lookAtOutputs() }, &diagnostics) else {
+            return
+        }
         report.sourcePages = assembly.loaded.pages.count
         let selection = SiteSelection(request.sites, assembly.loaded.configuration, diagnostics: &diagnostics)
         guard !selection.isEmpty else { return }
@@ -105,7 +108,7 @@ struct SiteBuilder: Sendable {
             (report.changed, report.deleted, report.unchanged) = transaction.counts
             guard let cache else { return }
             clock.stage("record")
-            try record(&writers, assembly, tree, diagnostics, cache)
+            try record(&writers, assembly, sources, diagnostics, cache)
             report.kept = (assembly, writers)
         } catch {
             try transaction?.abandon()
@@ -135,6 +138,7 @@ struct SiteBuilder: Sendable {
     private func refresh(
         _ known: TreeRecord, _ transaction: OutputTransaction, _ cache: BuildCache, _ report: inout BuildReport
     ) throws(FileError) -> Bool {
+        cache.lookAtOutputs()
         var manifests: [(path: String, bytes: [UInt8])] = []
         for tree in known.trees {
             let path = "\(tree.variant).manifest.json"
@@ -155,17 +159,12 @@ struct SiteBuilder: Sendable {
 
     private func isIntact(_ tree: TreeRecord.Tree, _ root: String, _ cache: BuildCache) -> Bool {
         guard let record = cache.record(tree.variant).record else { return false }
-        let files = record.outputs.flatMap { key, output in
-            output.files.map { (docroot: BuildRecord.place(key)?.docroot, file: $0) }
+        // Other docroots are there where sites have hosts of their own, and then the tree is looked at in full.
+        let folder = "\(root)/\(tree.variant)/"
+        return record.outputs.allSatisfy { place, output in
+            place.docroot == 0 && (output.isAsWritten || output.files.allSatisfy { $0.checked(folder) != nil })
         }
-        // Docroots have names only where sites have hosts of their own, and then the tree is looked at in full.
-        let all = files + record.searchFiles.map { (docroot: $0.docroot, file: $0.file) }
-        guard all.allSatisfy({ $0.docroot == 0 }) else { return false }
-        let same = parallelMap(all.count, jobs: request.jobs) { index, _ in
-            let location = "\(root)/\(tree.variant)/\(all[index].file.path)"
-            return VariantCache.check(all[index].file, location, comparesContent: false) != nil
-        }
-        return !same.contains(false)
+            && record.searchFiles.allSatisfy { $0.docroot == 0 && $0.file.checked(folder) != nil }
             && tree.runtime.allSatisfy { file in
                 (try? FileSystem.read("\(root)/\(tree.variant).runtime/\(file.name)")).map { SHA256Digest(of: $0) }
                     == file.digest
@@ -174,16 +173,16 @@ struct SiteBuilder: Sendable {
 
     /// Leaves what the next build can start from.
     private func record(
-        _ writers: inout [VariantWriter], _ assembly: SiteAssembly, _ tree: SourceTree, _ diagnostics: [Diagnostic],
-        _ cache: BuildCache
+        _ writers: inout [VariantWriter], _ assembly: SiteAssembly, _ sources: TreeRecord.Look?,
+        _ diagnostics: [Diagnostic], _ cache: BuildCache
     ) throws(FileError) {
         // Findings must be told again, so a tree with any is looked at again.
+        let others = assembly.loaded.configuration.mounts.map { request.source + "/" + $0.from }
         writers = try each(writers) { writer, _ throws(FileError) in try writer.leaveRecord() }
         let isComplete = diagnostics.isEmpty && writers.allSatisfy(\.isRecordComplete)
         try cache.savePages()
         try cache.close()
-        let others = assembly.loaded.configuration.mounts.map { request.source + "/" + $0.from }
-        guard isComplete, let sources = TreeRecord.look(request, tree, others: others) else { return }
+        guard isComplete, let sources = sources?.with(others) else { return }
         let trees = writers.map { writer in
             TreeRecord.Tree(
                 variant: writer.manifest.variant, files: writer.manifest.files.count,

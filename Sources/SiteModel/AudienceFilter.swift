@@ -44,9 +44,7 @@ package final class VisiblePage: Sendable {
     package let folder: String
     package let stem: String
     package let form: LoadedPage.Form
-    /// Heads are large values: they are lent, not copied.
-    package var front: FrontMatter { _read { yield source.front } }
-    package var places: FrontMatter.Places { _read { yield source.places } }
+    package let front: FrontMatter
     package let pairKey: String
     /// Of the whole file, and of what the typed head is made from.
     package var digest: SHA256Digest { source.digest }
@@ -64,6 +62,7 @@ package final class VisiblePage: Sendable {
         stem = page.stem
         form = page.form
         pairKey = page.pairKey
+        front = page.front
     }
 }
 

@@ -4,25 +4,34 @@ import PositionedYAML
 /// `cascade:` blocks by folder, and what they make of a page's front matter.
 struct Cascades: Sendable {
     private let configuration: SiteConfiguration
-    private let byFolder: [String: YAMLNode]
-    /// Digests of the heads that the cascades stand in.
-    private let digests: [String: SHA256Digest]
+    private let byFolder: [Folder: Cascade]
+    /// What reaches each folder that holds a page, the nearest first.
+    private var chains: [Folder: [Cascade]] = [:]
 
-    init(_ sources: [PageSource], configuration: SiteConfiguration, diagnostics: inout [Diagnostic]) {
+    private struct Folder: Hashable {
+        let site: Int
+        let path: String
+    }
+
+    private struct Cascade {
+        let node: YAMLNode
+        /// Of the head that it stands in.
+        let digest: SHA256Digest
+    }
+
+    /// - Parameters:
+    ///   - sources: the pages of all sections.
+    ///   - places: of all pages.
+    init(
+        _ sources: [PageSource], reaching places: [ContentLayout.PagePlace], configuration: SiteConfiguration,
+        diagnostics: inout [Diagnostic]
+    ) {
         self.configuration = configuration
-        var byFolder: [String: YAMLNode] = [:]
-        var digests: [String: SHA256Digest] = [:]
+        var byFolder: [Folder: Cascade] = [:]
         for source in sources {
             guard let cascade = source.head["cascade"] else { continue }
-            guard source.place.form == .section, source.place.language == configuration.group.defaultLanguage else {
-                diagnostics.append(
-                    Diagnostic(
-                        "cascade-place", cascade.position,
-                        problem: Bilingual(
-                            zh: "cascade 只能写在栏目的 _index.md 里", en: "`cascade` belongs into a section's _index.md only"),
-                        remedy: Bilingual(
-                            zh: "请移到中文的 _index.md，它对两种语言都有效",
-                            en: "move it to the original _index.md; it holds for every language")))
+            guard Self.isPlace(source.place, configuration) else {
+                diagnostics.append(Self.misplaced(cascade))
                 continue
             }
             guard cascade.pairs != nil else {
@@ -45,34 +54,65 @@ struct Cascades: Sendable {
                             remedy: Bilingual(zh: "写成 visibility: intranet", en: "write `visibility: intranet`")))
                 }
             }
-            byFolder["\(source.place.site)/\(source.place.folder)"] = cascade
-            digests["\(source.place.site)/\(source.place.folder)"] = source.headDigest
+            byFolder[Folder(site: source.place.site, path: source.place.folder)] = Cascade(
+                node: cascade, digest: source.headDigest)
         }
         self.byFolder = byFolder
-        self.digests = digests
+        var last: Folder?
+        for place in places {
+            let folder = Folder(site: place.site, path: place.folder)
+            // Pages of a folder stand side by side.
+            if folder != last, chains[folder] == nil { chains[folder] = reaching(folder) }
+            last = folder
+        }
+    }
+
+    private static func isPlace(_ place: ContentLayout.PagePlace, _ configuration: SiteConfiguration) -> Bool {
+        place.form == .section && place.language == configuration.group.defaultLanguage
+    }
+
+    /// Reports a cascade in a page that is no section's.
+    func checkPlace(of source: PageSource, _ diagnostics: inout [Diagnostic]) {
+        guard let cascade = source.head["cascade"], !Self.isPlace(source.place, configuration) else { return }
+        diagnostics.append(Self.misplaced(cascade))
+    }
+
+    private static func misplaced(_ cascade: YAMLNode) -> Diagnostic {
+        Diagnostic(
+            "cascade-place", cascade.position,
+            problem: Bilingual(
+                zh: "cascade 只能写在栏目的 _index.md 里", en: "`cascade` belongs into a section's _index.md only"),
+            remedy: Bilingual(
+                zh: "请移到中文的 _index.md，它对两种语言都有效", en: "move it to the original _index.md; it holds for every language"))
+    }
+
+    private func reaching(_ folder: Folder) -> [Cascade] {
+        if let known = chains[folder] { return known }
+        return ContentLayout.foldersAbove(folder.path, includingSelf: true).compactMap {
+            byFolder[Folder(site: folder.site, path: $0)]
+        }
     }
 
     /// The page's own keys, then those of the nearest cascade, and so on outwards to the site's.
     func effective(_ source: PageSource) -> YAMLNode {
-        var pairs = source.head.pairs ?? []
-        var known = Set(pairs.map(\.key))
-        for cascade in chain(site: source.place.site, folder: source.place.folder) {
-            for pair in cascade.pairs ?? [] where known.insert(pair.key).inserted { pairs.append(pair) }
-        }
         if case .scalar = source.head.value, !source.head.isNull { return source.head }
         if case .list = source.head.value { return source.head }
+        var pairs = source.head.pairs ?? []
+        for cascade in chain(site: source.place.site, folder: source.place.folder) {
+            for pair in cascade.pairs ?? [] where !pairs.contains(where: { $0.key == pair.key }) { pairs.append(pair) }
+        }
         return YAMLNode(value: .map(pairs), position: source.head.position)
     }
 
     /// What a page's effective head is made from.
     func identity(of source: PageSource) -> SHA256Digest {
-        guard !digests.isEmpty else { return source.headDigest }
+        let above = reaching(Folder(site: source.place.site, path: source.place.folder))
+        guard !above.isEmpty else { return source.headDigest }
         var bytes: [UInt8] = []
+        bytes.reserveCapacity((above.count + 1) * SHA256Digest.byteCount)
         source.headDigest.append(to: &bytes)
-        for folder in ContentLayout.foldersAbove(source.place.folder, includingSelf: true) {
-            digests["\(source.place.site)/\(folder)"]?.append(to: &bytes)
-        }
-        return bytes.count == SHA256Digest.byteCount ? source.headDigest : SHA256Digest(of: bytes)
+        for cascade in above { cascade.digest.append(to: &bytes) }
+        return SHA256Digest(of: bytes)
     }
 
     /// The audience of a file that lies in a folder without being a page.
@@ -88,7 +128,7 @@ struct Cascades: Sendable {
 
     /// The cascades that reach a folder, the nearest first.
     func chain(site: Int, folder: String) -> [YAMLNode] {
-        ContentLayout.foldersAbove(folder, includingSelf: true).compactMap { byFolder["\(site)/\($0)"] }
+        reaching(Folder(site: site, path: folder)).map(\.node)
             + [configuration.sites[site].cascade].compactMap { $0 }
     }
 }

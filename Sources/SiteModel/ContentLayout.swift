@@ -40,6 +40,9 @@ struct ContentLayout {
     private(set) var data: [SourceTree.File] = []
     private(set) var forms: [SourceTree.File] = []
 
+    /// Whether a name has another spelling for the same page: a bundle, the main language written out.
+    private var mayHaveDoubles = false
+
     init(tree: SourceTree, configuration: SiteConfiguration, diagnostics: inout [Diagnostic]) {
         let languages = configuration.group.languages
         let sites = configuration.sitesByPrefix
@@ -78,7 +81,7 @@ struct ContentLayout {
             seenSites.insert(folder.site)
             place(file, folder, languages, &diagnostics)
         }
-        checkIdentities(&diagnostics)
+        if mayHaveDoubles { checkIdentities(&diagnostics) }
         for (index, site) in configuration.sites.enumerated() where !seenSites.contains(index) {
             diagnostics.append(
                 Diagnostic(
@@ -142,14 +145,17 @@ struct ContentLayout {
             var stem = String(decoding: name.utf8.dropLast(3), as: UTF8.self)
             var language = languages[0]
             if let dot = stem.utf8.lastIndex(of: UInt8(ascii: ".")), dot > stem.startIndex {
-                let suffix = LanguageCode.canonical(String(stem[stem.index(after: dot)...]))
+                let written = String(stem[stem.utf8.index(after: dot)...])
+                let suffix = LanguageCode.canonical(written)
                 if languages.contains(suffix) {
                     stem = String(stem[..<dot])
                     language = suffix
+                    if suffix == languages[0] || suffix != written { mayHaveDoubles = true }
                 }
             }
             if bundleFolder == place.directory, stem == "index", !folder.isEmpty {
                 let parent = FileSystem.parent(folder)
+                mayHaveDoubles = true
                 pages.append(
                     PagePlace(
                         file: file, site: site, language: language, folder: parent == "." ? "" : parent,

@@ -27,24 +27,32 @@ package struct ContentLoader: Sendable {
     package func load(diagnostics: inout [Diagnostic]) -> LoadedContent {
         let layout = ContentLayout(tree: tree, configuration: configuration, diagnostics: &diagnostics)
         let places = layout.pages
-        let read = parallelMap(places.count, jobs: jobs) { index, _ in
-            cache?.read(places[index]) ?? PageSource.read(places[index])
-        }
-        for page in read where !page.diagnostics.isEmpty { diagnostics += page.diagnostics }
-        let sources = read.compactMap(\.source)
-        let cascades = Cascades(sources, configuration: configuration, diagnostics: &diagnostics)
-        let made = parallelMap(sources.count, jobs: jobs) { index, _ in
-            let source = sources[index]
-            guard let cache, cache.isLongLived, source.reading > 0 else { return self.page(source, cascades) }
-            let key = PageCache.LoadedKey(
-                reading: source.reading, cascades: cascades.chain(site: source.place.site, folder: source.place.folder),
-                configuration: configurationDigest, now: now)
-            return cache.page(source.place.file.path, key) { self.page(source, cascades) }
+        // Sections first, since their cascades reach all other pages. What a head was read from goes with the thread's next
+        // page.
+        let sections = places.filter { $0.form == .section }
+        let heads = parallelMap(sections.count, jobs: jobs) { index, _ in read(sections[index]) }
+        for head in heads { diagnostics += head.diagnostics }
+        let cascades = Cascades(
+            heads.compactMap(\.source), reaching: places, configuration: configuration, diagnostics: &diagnostics)
+        let known = Dictionary(
+            uniqueKeysWithValues: zip(sections, heads).map { (ObjectIdentifier($0), $1.source) })
+        let made = parallelMap(places.count, jobs: jobs) { index, _ -> (page: LoadedPage?, diagnostics: [Diagnostic]) in
+            let place = places[index]
+            if place.form == .section {
+                return (known[ObjectIdentifier(place)] ?? nil).map { self.page($0, cascades) } ?? (nil, [])
+            }
+            var (source, found) = read(place)
+            guard let source else { return (nil, found) }
+            cascades.checkPlace(of: source, &found)
+            let (page, more) = self.page(source, cascades)
+            return (page, found.isEmpty ? more : found + more)
         }
         var pages: [LoadedPage] = []
+        pages.reserveCapacity(made.count)
         var notDue: Set<String> = []
         for (page, found) in made {
-            diagnostics += found
+            if !found.isEmpty { diagnostics += found }
+            guard let page else { continue }
             if !isDue(page.front) { notDue.insert("\(page.pairKey) \(page.language)") }
             pages.append(page)
         }
@@ -86,7 +94,7 @@ package struct ContentLoader: Sendable {
         let forms = data.forms(layout.forms)
         diagnostics += data.diagnostics
         var nextChange: Instant?
-        for (page, _) in made {
+        for page in pages {
             for case let instant? in [page.front.date, page.front.notBefore, page.front.expires] where instant > now {
                 nextChange = min(nextChange ?? instant, instant)
             }
@@ -97,14 +105,27 @@ package struct ContentLoader: Sendable {
             cascades: cascades)
     }
 
-    /// One page with its typed head, and what is wrong with it by itself.
-    private func page(_ source: PageSource, _ cascades: Cascades) -> (LoadedPage, [Diagnostic]) {
+    private func read(_ place: ContentLayout.PagePlace) -> (source: PageSource?, diagnostics: [Diagnostic]) {
+        cache?.read(place) ?? PageSource.read(place)
+    }
+
+    /// One page with its typed head, and what is wrong with it by itself; from the cache where it is known.
+    private func page(_ source: PageSource, _ cascades: Cascades) -> (LoadedPage?, [Diagnostic]) {
+        guard let cache, cache.isLongLived, source.reading > 0 else { return typed(source, cascades) }
+        let key = PageCache.LoadedKey(
+            reading: source.reading, cascades: cascades.chain(site: source.place.site, folder: source.place.folder),
+            configuration: configurationDigest, now: now)
+        return cache.page(source.place.file.path, key) { typed(source, cascades) }
+    }
+
+    private func typed(_ source: PageSource, _ cascades: Cascades) -> (LoadedPage, [Diagnostic]) {
         var diagnostics: [Diagnostic] = []
-        let (front, tag, places) = FrontMatter.read(
-            cascades.effective(source), configuration: configuration, diagnostics: &diagnostics)
-        let position = places.visibility ?? SourcePosition(path: source.place.file.path)
+        var tag: String?
+        let front = FrontMatter(
+            cascades.effective(source), configuration: configuration, visibility: &tag, diagnostics: &diagnostics)
+        let position = front.places.visibility ?? SourcePosition(path: source.place.file.path)
         let page = LoadedPage(
-            source, identity: cascades.identity(of: source), front: front, places: places,
+            source, identity: cascades.identity(of: source), front: front,
             visibility: VisibilityTag(tag: tag ?? VisibilityTag.failClosed, position: position))
         checkTags(page, source.tags, &diagnostics)
         // A draft may still lack its record of review: it is in no tree.
@@ -123,13 +144,14 @@ package struct ContentLoader: Sendable {
         guard let source, source.headDigest == old.headDigest else { return nil }
         let loader = ContentLoader(
             tree: .empty, configuration: content.configuration, now: content.now, jobs: 1)
-        let (page, more) = loader.page(source, content.cascades)
+        let (page, more) = loader.typed(source, content.cascades)
         return (page, found + more)
     }
 
     private func isDue(_ front: FrontMatter) -> Bool {
         if front.draft { return false }
-        if let date = [front.date, front.notBefore].compactMap({ $0 }).max(), date > now { return false }
+        if let date = front.date, date > now { return false }
+        if let date = front.notBefore, date > now { return false }
         if let expires = front.expires, expires <= now { return false }
         return true
     }
@@ -156,7 +178,7 @@ package struct ContentLoader: Sendable {
     /// a refusal without its ground, and 主动公开 without the record of its review (article 17).
     private func checkDisclosure(_ page: LoadedPage, _ diagnostics: inout [Diagnostic]) {
         guard let disclosure = page.front.disclosure else { return }
-        let position = page.places.disclosure ?? SourcePosition(path: page.path)
+        let position = page.front.places.disclosure ?? SourcePosition(path: page.path)
         let isOpen = configuration.variants.contains { $0.isOpen && $0.admits.contains(page.visibility.tag) }
         if disclosure != .proactive, isOpen {
             diagnostics.append(
@@ -190,11 +212,17 @@ package struct ContentLoader: Sendable {
 
     private func checkTwins(_ pages: [LoadedPage], _ diagnostics: inout [Diagnostic]) {
         let main = configuration.group.defaultLanguage
-        let originals = Dictionary(pages.lazy.filter { $0.language == main }.map { ($0.pairKey, $0) }) { first, _ in
+        lazy var originals = Dictionary(pages.lazy.filter { $0.language == main }.map { ($0.pairKey, $0) }) {
+            first, _ in
             first
         }
-        for page in pages where page.language != main {
-            guard let original = originals[page.pairKey] else {
+        let languages = configuration.group.languages.count
+        for (index, page) in pages.enumerated() where page.language != main {
+            // Nearly always a file or two further on.
+            let near = pages[index..<min(index + languages, pages.count)].first {
+                $0.language == main && $0.pairKey == page.pairKey
+            }
+            guard let original = near ?? originals[page.pairKey] else {
                 let wanted = page.path.replacing(".\(page.language).md", with: ".md")
                 diagnostics.append(
                     Diagnostic(
@@ -233,6 +261,9 @@ package struct ContentLoader: Sendable {
     private func checkHeadMarks(_ node: YAMLNode, _ diagnostics: inout [Diagnostic]) {
         switch node.value {
         case .scalar(let text, _):
+            // A mark begins with a colon of either width.
+            var text = text
+            guard text.withUTF8({ $0.contains { $0 == UInt8(ascii: ":") || $0 == 0xEF } }) else { return }
             if VisibilityMarks.count(in: Array(text.utf8)) > 0 { diagnostics.append(misplacedMark(node.position)) }
         case .list(let items): for item in items { checkHeadMarks(item, &diagnostics) }
         case .map(let pairs): for pair in pairs { checkHeadMarks(pair.value, &diagnostics) }

@@ -1,45 +1,46 @@
 package import PortalBase
 package import PositionedYAML
 
-/// The typed head of a page, after the cascade.
-package struct FrontMatter: Sendable, Equatable {
-    package var title = ""
-    package var summary: String?
-    package var date: Instant?
-    package var updated: Instant?
-    package var expires: Instant?
+/// The typed head of a page, after the cascade. A class, so that the many who pass it on do not copy it.
+package final class FrontMatter: Sendable {
+    package let title: String
+    package let summary: String?
+    package let date: Instant?
+    package let updated: Instant?
+    package let expires: Instant?
     /// Other generators' `publishDate`: not shown before.
-    package var notBefore: Instant?
-    package var draft = false
-    package var weight = 0
-    package var slug: String?
-    package var aliases: [String] = []
+    package let notBefore: Instant?
+    package let draft: Bool
+    package let weight: Int
+    package let slug: String?
+    package let aliases: [String]
     /// Terms by taxonomy key, in the order of the configuration's taxonomies.
-    package var terms: [String: [String]] = [:]
-    package var type: String?
-    package var disclosure: Disclosure?
-    package var legalBasis: String?
-    package var reviewDue: CivilDate?
-    package var source: String?
-    package var reprint = false
-    package var author: String?
-    package var reviewedBy: String?
-    package var reviewedAt: String?
-    package var sites: [String] = []
-    package var layout: String?
-    package var inMenu = true
-    package var form: String?
-    package var sample = false
-    package var cadence: String?
-    package var mapReviewNo: String?
-    package var avspLicence: String?
-    package var document: Document?
+    package let terms: [String: [String]]
+    package let type: String?
+    package let disclosure: Disclosure?
+    package let legalBasis: String?
+    package let reviewDue: CivilDate?
+    package let source: String?
+    package let reprint: Bool
+    package let author: String?
+    package let reviewedBy: String?
+    package let reviewedAt: String?
+    package let sites: [String]
+    package let layout: String?
+    package let inMenu: Bool
+    package let form: String?
+    package let sample: Bool
+    package let cadence: String?
+    package let mapReviewNo: String?
+    package let avspLicence: String?
+    package let document: Document?
     /// How a section's pages are also listed by date.
-    package var archive: Archive?
-    package var inSearch = true
-    package var extra: YAMLNode?
+    package let archive: Archive?
+    package let inSearch: Bool
+    package let extra: YAMLNode?
 
-    package init() {}
+    /// Where what the loader has more to say about was written.
+    package let places: Places
 
     package enum Archive: String, Sendable { case year, month }
 
@@ -65,8 +66,7 @@ package struct FrontMatter: Sendable, Equatable {
         package var interprets: String?
     }
 
-    /// What the loader needs besides the typed values.
-    package struct Places: Sendable, Equatable {
+    package struct Places: Sendable {
         package var visibility: SourcePosition?
         package var form: SourcePosition?
         package var sites: SourcePosition?
@@ -84,68 +84,74 @@ package struct FrontMatter: Sendable, Equatable {
         "layout", "menu", "form", "sample", "cadence", "map_review_no", "avsp_licence", "document", "archive", "search",
         "extra", "cascade", "publishDate", "expiryDate",
     ]
-}
 
-extension FrontMatter {
     /// Reads the effective map (own keys first, then the cascade's). The tag comes back apart, since only the
     /// audience filter may act on it.
-    static func read(
-        _ node: YAMLNode, configuration: SiteConfiguration, diagnostics: inout [Diagnostic]
-    ) -> (front: FrontMatter, visibility: String?, places: Places) {
+    init(
+        _ node: YAMLNode, configuration: SiteConfiguration, visibility: inout String?, diagnostics: inout [Diagnostic]
+    ) {
         var reader = MapReader(node)
-        var front = FrontMatter()
         var places = Places()
         let zone = configuration.group.zone
         let unknown = configuration.unknownKeys
-        front.title = reader.requiredString("title") ?? ""
-        front.summary = reader.string("summary")
-        front.date = instant("date", zone, &reader)
-        front.updated = instant("updated", zone, &reader)
-        front.expires = instant("expires", zone, &reader) ?? instant("expiryDate", zone, &reader)
-        front.notBefore = instant("publishDate", zone, &reader)
-        front.draft = reader.bool("draft") ?? false
-        front.weight = reader.integer("weight") ?? 0
-        front.slug = slug(&reader)
-        front.aliases = reader.strings("aliases") ?? []
-        places.aliases = node["aliases"]?.position
+        title = reader.requiredString("title") ?? ""
+        summary = reader.string("summary")
+        date = Self.instant("date", zone, &reader)
+        updated = Self.instant("updated", zone, &reader)
+        expires = Self.instant("expires", zone, &reader) ?? Self.instant("expiryDate", zone, &reader)
+        notBefore = Self.instant("publishDate", zone, &reader)
+        draft = reader.bool("draft") ?? false
+        weight = reader.integer("weight") ?? 0
+        slug = Self.slug(&reader)
+        aliases = reader.strings("aliases") ?? []
+        places.aliases = reader.position(of: "aliases")
+        var terms: [String: [String]] = [:]
         for taxonomy in configuration.taxonomies {
-            let terms = unique((reader.strings(taxonomy.key) ?? []).filter { !$0.isEmpty })
-            if !terms.isEmpty { front.terms[taxonomy.key] = terms }
+            guard let written = reader.strings(taxonomy.key) else { continue }
+            let names = Self.unique(written.filter { !$0.isEmpty })
+            if !names.isEmpty { terms[taxonomy.key] = names }
         }
-        front.type = reader.string("type")
-        places.visibility = node["visibility"]?.position
-        let visibility = reader.string("visibility")
-        places.disclosure = node["disclosure"]?.position
-        front.disclosure = reader.choice(
-            "disclosure", Dictionary(uniqueKeysWithValues: Disclosure.allCases.map { ($0.rawValue, $0) }))
-        front.legalBasis = reader.string("legal_basis")
-        front.reviewDue = civilDate("review_due", &reader)
-        front.source = reader.string("source")
-        front.reprint = reader.bool("reprint") ?? false
-        front.author = reader.strings("author")?.joined(separator: " ")
-        front.reviewedBy = reader.string("reviewed_by")
-        front.reviewedAt = reader.string("reviewed_at")
-        places.sites = node["sites"]?.position
-        front.sites = reader.strings("sites") ?? []
-        places.layout = node["layout"]?.position
-        front.layout = reader.string("layout")
-        front.inMenu = inMenu(&reader, unknown)
-        places.form = node["form"]?.position
-        front.form = reader.string("form")
-        front.sample = reader.bool("sample") ?? false
-        front.cadence = reader.string("cadence")
-        front.mapReviewNo = reader.string("map_review_no")
-        front.avspLicence = reader.string("avsp_licence")
-        front.document = document(&reader, unknown)
-        places.replacedBy = node["document"]?["replaced_by"]?.position
-        places.interprets = node["document"]?["interprets"]?.position
-        front.archive = reader.choice("archive", ["year": .year, "month": .month])
-        front.inSearch = reader.bool("search") ?? true
-        front.extra = reader.raw("extra")
-        if node["cascade"] != nil { _ = reader.raw("cascade") }
+        self.terms = terms
+        type = reader.string("type")
+        places.visibility = reader.position(of: "visibility")
+        visibility = reader.string("visibility")
+        places.disclosure = reader.position(of: "disclosure")
+        disclosure = reader.choice("disclosure", Self.disclosures)
+        legalBasis = reader.string("legal_basis")
+        reviewDue = Self.civilDate("review_due", &reader)
+        source = reader.string("source")
+        reprint = reader.bool("reprint") ?? false
+        author = reader.strings("author")?.joined(separator: " ")
+        reviewedBy = reader.string("reviewed_by")
+        reviewedAt = reader.string("reviewed_at")
+        places.sites = reader.position(of: "sites")
+        sites = reader.strings("sites") ?? []
+        places.layout = reader.position(of: "layout")
+        layout = reader.string("layout")
+        inMenu = Self.inMenu(&reader, unknown)
+        places.form = reader.position(of: "form")
+        form = reader.string("form")
+        sample = reader.bool("sample") ?? false
+        cadence = reader.string("cadence")
+        mapReviewNo = reader.string("map_review_no")
+        avspLicence = reader.string("avsp_licence")
+        document = Self.document(&reader, unknown)
+        if document != nil {
+            places.replacedBy = node["document"]?["replaced_by"]?.position
+            places.interprets = node["document"]?["interprets"]?.position
+        }
+        archive = reader.choice("archive", Self.archives)
+        inSearch = reader.bool("search") ?? true
+        extra = reader.raw("extra")
+        if reader.position(of: "cascade") != nil { _ = reader.raw("cascade") }
+        self.places = places
         diagnostics += reader.finish(unknown: unknown)
-        return (front, visibility, places)
     }
+}
+
+extension FrontMatter {
+    private static let disclosures = Dictionary(uniqueKeysWithValues: Disclosure.allCases.map { ($0.rawValue, $0) })
+    private static let archives = ["year": Archive.year, "month": .month]
 
     private static func instant(_ key: String, _ zone: ZoneOffset, _ reader: inout MapReader) -> Instant? {
         guard let node = reader.raw(key) else { return nil }
@@ -210,6 +216,9 @@ extension FrontMatter {
     }
 
     private static func unique(_ texts: [String]) -> [String] {
+        guard texts.count > 16 else {
+            return texts.reduce(into: []) { known, text in if !known.contains(text) { known.append(text) } }
+        }
         var seen: Set<String> = []
         return texts.filter { seen.insert($0).inserted }
     }

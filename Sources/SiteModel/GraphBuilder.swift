@@ -4,31 +4,24 @@ import PortalBase
 enum GraphOrder {
     /// Weighted first by weight, then newest first, then by path: a total order without chance.
     static func precedes(_ left: SiteGraph.Node, _ right: SiteGraph.Node) -> Bool {
-        Rank(left.page, left.path).precedes(Rank(right.page, right.path))
+        Rank(left.page).precedes(Rank(right.page)) ?? bytesPrecede(left.path, right.path)
     }
 
-    static func precedes(_ left: GraphBuilder.Draft, _ right: GraphBuilder.Draft) -> Bool {
-        Rank(left.page, left.path).precedes(Rank(right.page, right.path))
-    }
-
-    /// What an order goes by, taken out once for a sort.
+    /// What an order goes by, taken out once for a sort; where it says nothing, paths are compared.
     struct Rank {
         let weight: Int
         let seconds: Int
-        let path: String
 
-        init(_ page: VisiblePage?, _ path: String) {
+        init(_ page: VisiblePage?) {
             weight = page?.front.weight ?? 0
             seconds = page?.front.date?.seconds ?? .min
-            self.path = path
         }
 
-        func precedes(_ other: Rank) -> Bool {
+        func precedes(_ other: Rank) -> Bool? {
             if weight != other.weight {
                 return weight == 0 ? false : other.weight == 0 ? true : weight < other.weight
             }
-            if seconds != other.seconds { return seconds > other.seconds }
-            return bytesPrecede(path, other.path)
+            return seconds != other.seconds ? seconds > other.seconds : nil
         }
     }
 }
@@ -36,6 +29,7 @@ enum GraphOrder {
 /// Visible content to a graph, a step at a time: editions and their nodes, twins, references, order, terms, files.
 struct GraphBuilder {
     let content: VisibleContent
+    private let jobs: Int
     private(set) var docroots: [SiteGraph.Docroot] = []
     private(set) var editions: [SiteGraph.Edition] = []
     private(set) var nodes: [Draft] = []
@@ -54,15 +48,16 @@ struct GraphBuilder {
         let parent: Int?
         var children: [Int] = []
         var sections: [Int] = []
-        var twins: [(language: String, node: Int)] = []
+        var twins: [Twin] = []
         var previous: Int?
         var next: Int?
         var attachments: [Int] = []
         var relations = SiteGraph.DocumentRelations()
     }
 
-    init(_ content: VisibleContent) {
+    init(_ content: VisibleContent, jobs: Int) {
         self.content = content
+        self.jobs = jobs
         docroots = [.init(site: nil, origin: content.variant.base)]
     }
 
@@ -79,11 +74,20 @@ struct GraphBuilder {
                 if !pages.isEmpty { addEdition(site, language, pages) }
             }
         }
-        linkTwins()
+        // Terms go by heads alone, so that they are sorted while twins are looked for.
+        let this = self
+        let found = parallelMap(editions.count + 1, jobs: jobs) { index, _ -> Relations in
+            index == 0 ? .twins(this.twins()) : .taxonomies(this.taxonomies(index - 1))
+        }
+        for (index, relations) in found.enumerated() {
+            switch relations {
+            case .twins(let twins): for node in nodes.indices { nodes[node].twins = twins[node] }
+            case .taxonomies(let taxonomies): editions[index - 1].taxonomies = taxonomies
+            }
+        }
         showByReference()
         if content.configuration.group.fallback { showUntranslated() }
         for index in nodes.indices where nodes[index].kind != .page { order(index) }
-        for index in editions.indices { editions[index].taxonomies = taxonomies(index) }
         placeFiles()
         relateDocuments()
         for index in editions.indices { editions[index].menu = menu(index) }
@@ -157,7 +161,16 @@ struct GraphBuilder {
 
     // MARK: Relations
 
-    private mutating func linkTwins() {
+    private enum Relations: Sendable {
+        case twins([[Twin]])
+        case taxonomies([SiteGraph.Taxonomy])
+    }
+
+    typealias Twin = (language: String, node: Int)
+
+    /// For each node the same page in other languages.
+    private func twins() -> [[Twin]] {
+        var twins = [[Twin]](repeating: [], count: nodes.count)
         var byPair: [String: [Int]] = [:]
         byPair.reserveCapacity(nodes.count)
         for (index, node) in nodes.enumerated() {
@@ -170,19 +183,20 @@ struct GraphBuilder {
         }
         for group in byPair.values where group.count > 1 {
             for index in group {
-                nodes[index].twins = group.filter { $0 != index }.sorted()
+                twins[index] = group.filter { $0 != index }.sorted()
                     .map { (editions[nodes[$0].edition].language, $0) }
             }
         }
         // Home pages always correspond, whether or not each has a page of its own.
         for (e, edition) in editions.enumerated() {
             for (f, other) in editions.enumerated() where e != f && edition.site == other.site {
-                if !nodes[edition.home].twins.contains(where: { $0.node == other.home }) {
-                    nodes[edition.home].twins.append((other.language, other.home))
+                if !twins[edition.home].contains(where: { $0.node == other.home }) {
+                    twins[edition.home].append((other.language, other.home))
                 }
             }
-            nodes[edition.home].twins.sort { $0.node < $1.node }
+            twins[edition.home].sort { $0.node < $1.node }
         }
+        return twins
     }
 
     /// `sites: [slug…]`: the page is listed in the same section of these sites too, under its one URL.
@@ -190,7 +204,7 @@ struct GraphBuilder {
         for index in nodes.indices {
             guard let page = nodes[index].page, nodes[index].kind == .page else { continue }
             for slug in page.front.sites {
-                let position = page.places.sites ?? SourcePosition(path: page.path)
+                let position = page.front.places.sites ?? SourcePosition(path: page.path)
                 guard let site = content.configuration.sites.firstIndex(where: { $0.slug == slug }) else {
                     diagnostics.append(content.configuration.unknownSite(slug, position))
                     continue
@@ -238,8 +252,9 @@ struct GraphBuilder {
     }
 
     private func ordered(_ indices: [Int]) -> [Int] {
-        indices.map { (rank: GraphOrder.Rank(nodes[$0].page, nodes[$0].path), node: $0) }
-            .sorted { $0.rank.precedes($1.rank) }.map(\.node)
+        indices.map { (rank: GraphOrder.Rank(nodes[$0].page), node: $0) }
+            .sorted { $0.rank.precedes($1.rank) ?? bytesPrecede(nodes[$0.node].path, nodes[$1.node].path) }
+            .map(\.node)
     }
 
     private func taxonomies(_ edition: Int) -> [SiteGraph.Taxonomy] {
@@ -318,13 +333,13 @@ struct GraphBuilder {
         for index in nodes.indices {
             guard let page = nodes[index].page, let document = page.front.document else { continue }
             if let name = document.replacedBy,
-                let target = self.document(name, page, page.places.replacedBy)
+                let target = self.document(name, page, page.front.places.replacedBy)
             {
                 nodes[index].relations.replacedBy = target
                 nodes[target].relations.replaces.append(index)
             }
             if let name = document.interprets,
-                let target = self.document(name, page, page.places.interprets)
+                let target = self.document(name, page, page.front.places.interprets)
             {
                 nodes[index].relations.interprets = target
                 nodes[target].relations.interpretedBy.append(index)

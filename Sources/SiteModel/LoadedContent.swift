@@ -53,7 +53,6 @@ package final class LoadedPage: Sendable {
     package let stem: String
     package let form: Form
     package let front: FrontMatter
-    package let places: FrontMatter.Places
     package let visibility: VisibilityTag
     /// What translations of one page share.
     package let pairKey: String
@@ -67,8 +66,7 @@ package final class LoadedPage: Sendable {
     let known: SourceFile.Known
 
     init(
-        _ source: PageSource, identity: SHA256Digest, front: FrontMatter, places: FrontMatter.Places,
-        visibility: VisibilityTag
+        _ source: PageSource, identity: SHA256Digest, front: FrontMatter, visibility: VisibilityTag
     ) {
         place = source.place
         headDigest = source.headDigest
@@ -82,7 +80,6 @@ package final class LoadedPage: Sendable {
         stem = place.stem
         form = place.form
         self.front = front
-        self.places = places
         self.visibility = visibility
         pairKey = "\(site)/\(folder)/\(form == .section ? "_index" : stem)"
     }

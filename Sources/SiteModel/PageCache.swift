@@ -1,3 +1,4 @@
+import Dispatch
 package import PortalBase
 import PositionedYAML
 import Synchronization
@@ -29,9 +30,12 @@ package final class PageCache: Sendable {
         /// What the record does not say yet.
         var changed: Set<String> = []
         var changedFiles: Set<String> = []
+        var recordMayGrow = false
     }
 
     private let state = Mutex(State())
+    /// The record is read while the caller goes on.
+    private let opening = DispatchGroup()
     private let readings = Atomic<Int>(0)
     /// Whether heads stay parsed and pages made, for a process that reads the same tree again and again.
     let isLongLived: Bool
@@ -49,10 +53,15 @@ package final class PageCache: Sendable {
     }
     private let loaded = Mutex<[String: (key: LoadedKey, result: (LoadedPage, [Diagnostic]))]>([:])
 
-    package init(isLongLived: Bool, trustsMarks: Bool = true, record: RecordLog = RecordLog([])) {
+    /// - Parameter readRecord: called on another thread; what is asked for waits for it.
+    package init(isLongLived: Bool, trustsMarks: Bool = true, readRecord: (@Sendable () -> RecordLog)? = nil) {
         self.isLongLived = isLongLived
         self.trustsMarks = trustsMarks
-        guard trustsMarks else { return }
+        guard trustsMarks, let readRecord else { return }
+        DispatchQueue.global().async(group: opening) { self.open(readRecord()) }
+    }
+
+    private func open(_ record: RecordLog) {
         var entries: [String: Entry] = [:]
         var files: [String: (mark: FileMark, digest: SHA256Digest)] = [:]
         for block in record.blocks {
@@ -67,8 +76,12 @@ package final class PageCache: Sendable {
         state.withLock { state in
             state.entries = entries
             state.files = files
+            state.recordMayGrow = record.mayGrow
         }
     }
+
+    /// Whether changes may be written behind the record that was read.
+    package var recordMayGrow: Bool { state.withLock { $0.recordMayGrow } }
 
     /// What was read in this process and the record does not say; all of it for a new record.
     package func block(whole: Bool) -> [UInt8] {
@@ -98,11 +111,14 @@ package final class PageCache: Sendable {
 
     private static func readEntry(_ reader: inout RecordReader) -> (String, Entry) {
         let key = reader.text()
-        let path = String(decoding: key.utf8.reversed().prefix { $0 != 0 }.reversed(), as: UTF8.self)
         let head = reader.blob()
         let headDigest = reader.digest()
         let tags = reader.values { reader in
-            (tag: reader.text(), position: SourcePosition(path: path, line: reader.number(), column: reader.number()))
+            // The path is the second half of the key.
+            let path = String(decoding: key.utf8.reversed().prefix { $0 != 0 }.reversed(), as: UTF8.self)
+            return (
+                tag: reader.text(), position: SourcePosition(path: path, line: reader.number(), column: reader.number())
+            )
         }
         let known = SourceFile.Known(
             digest: reader.digest(), mark: reader.mark(), isText: reader.flag(), isPlain: reader.flag())
@@ -125,6 +141,7 @@ package final class PageCache: Sendable {
     }
 
     func read(_ place: ContentLayout.PagePlace) -> (source: PageSource?, diagnostics: [Diagnostic]) {
+        opening.wait()
         let key = place.file.location + "\0" + place.file.path
         // A process that goes on walks the tree once and reads later; any other has just walked it.
         if trustsMarks, let mark = isLongLived ? FileMark(place.file.location) : place.file.mark,
@@ -174,6 +191,7 @@ package final class PageCache: Sendable {
 
     /// The digest of a file that is not a page.
     package func digest(of location: String) throws(FileError) -> SHA256Digest {
+        opening.wait()
         if trustsMarks, let mark = FileMark(location),
             let entry = state.withLock({ state in
                 state.usedFiles.insert(location)

@@ -162,8 +162,8 @@ package final class SiteGraph: Sendable {
         fileBySource = graph.fileBySource
     }
 
-    package init(_ content: VisibleContent, diagnostics: inout [Diagnostic]) {
-        var builder = GraphBuilder(content)
+    package init(_ content: VisibleContent, jobs: Int = 1, diagnostics: inout [Diagnostic]) {
+        var builder = GraphBuilder(content, jobs: jobs)
         builder.build()
         variant = content.variant
         configuration = content.configuration

@@ -21,7 +21,7 @@ package struct SourceTree: Sendable {
 
     /// In byte order of `path`.
     package let files: [File]
-    private let index: [String: Int]
+    private let byPath: [String: File]
 
     /// Walks `root/Content`, then every overlay as if it were another `Content`; a later file replaces an earlier one.
     ///
@@ -30,6 +30,7 @@ package struct SourceTree: Sendable {
         root: String, overlays: [String] = [], jobs: Int = 1, diagnostics: inout [Diagnostic]
     ) throws(FileError) {
         var found: [String: File] = [:]
+        var files: [File] = []
         for base in [root + "/Content"] + overlays {
             // The first level side by side: a site's folder each, mostly.
             var top = Walk()
@@ -43,9 +44,11 @@ package struct SourceTree: Sendable {
                 if let failure = walk.failure { throw failure }
                 diagnostics += walk.diagnostics
                 Self.merge(walk.files, into: &found, &diagnostics)
+                files += walk.files
             }
         }
-        self.init(found)
+        // A walk comes nearly in order, a dictionary in none.
+        self.init(found, in: files.count == found.count ? files : Array(found.values))
     }
 
     private static func merge(_ files: [File], into found: inout [String: File], _ diagnostics: inout [Diagnostic]) {
@@ -67,8 +70,13 @@ package struct SourceTree: Sendable {
     static let empty = SourceTree([:])
 
     private init(_ found: [String: File]) {
-        files = found.values.sorted { bytesPrecede($0.path, $1.path) }
-        index = Dictionary(uniqueKeysWithValues: files.enumerated().map { ($1.path, $0) })
+        self.init(found, in: Array(found.values))
+    }
+
+    /// - Parameter files: the same files; the nearer to their order the better.
+    private init(_ found: [String: File], in files: [File]) {
+        self.files = files.sorted { bytesPrecede($0.path, $1.path) }
+        byPath = found
     }
 
     /// The tree with files from elsewhere below the source folder laid in. What is there already stays, with an error.
@@ -113,9 +121,9 @@ package struct SourceTree: Sendable {
         return SourceTree(found)
     }
 
-    package func contains(_ path: String) -> Bool { index[path] != nil }
+    package func contains(_ path: String) -> Bool { byPath[path] != nil }
 
-    package func file(_ path: String) -> File? { index[path].map { files[$0] } }
+    package func file(_ path: String) -> File? { byPath[path] }
 
     /// The state of all files, so that another walk can tell whether any changed; nil where one changed so lately that
     /// its state tells nothing yet.

@@ -13,15 +13,7 @@ struct BuildCache: Sendable {
     let isComplete: Bool
     /// What is known of page files; nil before `open`.
     private(set) var pages: PageCache?
-    private var pagesLog = Log.replace
     private let records: Records
-
-    /// How a log lies on the disk.
-    private enum Log: Sendable {
-        case append, replace
-
-        init(_ log: RecordLog) { self = log.isWhole && !log.blocks.isEmpty && !log.isWorn ? .append : .replace }
-    }
 
     /// Nil where nothing is to be written, or only a part of it.
     init?(_ request: BuildRequest) {
@@ -38,6 +30,7 @@ struct BuildCache: Sendable {
         static let suffix = ".outputs"
 
         private let reading = DispatchGroup()
+        private let looking = DispatchGroup()
         private let entries = Mutex<[String: Entry]>([:])
 
         init(_ folder: String) {
@@ -46,14 +39,27 @@ struct BuildCache: Sendable {
                 DispatchQueue.global().async(group: reading) { [self] in
                     let log = RecordLog((try? FileSystem.read(folder + "/" + file.name)) ?? [])
                     let record = BuildRecord(log)
-                    let entry = (record, record == nil || Log(log) == .replace)
+                    let entry = (record, record == nil || !log.mayGrow)
                     entries.withLock { $0[file.name] = entry }
+                }
+            }
+        }
+
+        /// On another thread, while the caller goes on.
+        func look(below output: String) {
+            DispatchQueue.global().async(group: looking) { [self] in
+                reading.wait()
+                for (name, entry) in entries.withLock({ $0 }) {
+                    let tree = output + "/" + name.dropLast(Self.suffix.count) + "/"
+                    // Docroots have names of their own only where sites have hosts; those are looked at when it is known.
+                    for (place, made) in entry.record?.outputs ?? [:] where place.docroot == 0 { made.look(tree) }
                 }
             }
         }
 
         subscript(variant: String) -> Entry {
             reading.wait()
+            looking.wait()
             return entries.withLock { $0[variant + Self.suffix] } ?? (nil, true)
         }
     }
@@ -62,24 +68,31 @@ struct BuildCache: Sendable {
 
     /// Reads what is known of page files.
     mutating func open() -> PageCache {
-        let log = RecordLog(request.comparesContent ? [] : (try? FileSystem.read(folder + "/pages")) ?? [])
-        pagesLog = Log(log)
-        let pages = PageCache(isLongLived: false, trustsMarks: !request.comparesContent, record: log)
+        let path = folder + "/pages"
+        let pages = PageCache(isLongLived: false, trustsMarks: !request.comparesContent) {
+            RecordLog((try? FileSystem.read(path)) ?? [])
+        }
         self.pages = pages
         return pages
     }
 
     /// What the last build left, if it read the same tree at an instant that makes no difference.
-    func unchanged(_ tree: SourceTree) -> TreeRecord? {
-        guard isComplete, !request.comparesContent, let bytes = try? FileSystem.read(folder + "/tree"),
-            let record = TreeRecord(bytes), record.isDue(request.now),
-            TreeRecord.look(request, tree, others: record.others) == record.sources
+    ///
+    /// - Parameter sources: the state of the tree.
+    func unchanged(_ sources: TreeRecord.Look?) -> TreeRecord? {
+        guard isComplete, !request.comparesContent, let sources, let bytes = try? FileSystem.read(folder + "/tree"),
+            let record = TreeRecord(bytes), record.isDue(request.now), sources.with(record.others) == record.sources
         else { return nil }
         return record
     }
 
     /// The record of a variant, and how changes to it are written.
     func record(_ variant: String) -> (record: BuildRecord?, isWorn: Bool) { records[variant] }
+
+    /// Has a look at the files that the records name, so that `Output.isAsWritten` can tell.
+    func lookAtOutputs() {
+        if !request.comparesContent, let output = request.output { records.look(below: output) }
+    }
 
     /// Page texts of the search index as it was built last.
     func searchTexts(_ variant: String) -> [UInt8] { (try? FileSystem.read("\(folder)/\(variant).search")) ?? [] }
@@ -96,17 +109,18 @@ struct BuildCache: Sendable {
 
     func savePages() throws(FileError) {
         guard let pages else { return }
-        if pagesLog == .append {
+        if pages.recordMayGrow {
             if !pages.isRecorded { try append("pages", pages.block(whole: false)) }
         } else {
             try save("pages", RecordLog.framed(pages.block(whole: true)))
         }
     }
 
-    func saveRecord(_ variant: String, _ record: BuildRecord, since earlier: BuildRecord?) throws(FileError) {
-        let block = record.block(since: earlier)
+    /// - Parameter change: from the record that lies there; nil to write all of it.
+    func saveRecord(_ variant: String, _ record: BuildRecord, _ change: BuildRecord.Change?) throws(FileError) {
+        let block = record.block(change)
         let name = variant + Records.suffix
-        if earlier == nil { try save(name, RecordLog.framed(block)) } else { try append(name, block) }
+        if change == nil { try save(name, RecordLog.framed(block)) } else { try append(name, block) }
     }
 
     func save(_ name: String, _ bytes: [UInt8]) throws(FileError) {

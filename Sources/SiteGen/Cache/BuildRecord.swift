@@ -1,9 +1,10 @@
 import PortalBase
+import Synchronization
 
 /// What an earlier build left about one audience's tree: what each output was made from, and the state of the file that
 /// was written. A cache: where it is missing, damaged or of another program, everything is made anew.
 struct BuildRecord: Sendable {
-    private static let format = "xinmi-build/3"
+    private static let format = "xinmi-build/4"
 
     /// A file as it was written.
     struct Written: Sendable {
@@ -13,39 +14,57 @@ struct BuildRecord: Sendable {
         let bytes: Int
         /// Nil where the file was younger than the file system's clock tells apart.
         let mark: FileMark?
+
+        /// Whether its state is what it was, so that it need not be read.
+        func isAsWritten(_ folder: String) -> Bool { mark != nil && FileMark(folder + path) == mark }
+
+        /// The file with its present state, if it holds what was written; nil where it must be written again.
+        func checked(_ folder: String, trustsMark: Bool = true) -> Written? {
+            if trustsMark, isAsWritten(folder) { return self }
+            let location = folder + path
+            guard FileSystem.kind(location) == .file, let (bytes, mark) = try? FileSystem.readMarked(location),
+                SHA256Digest(of: bytes) == digest
+            else { return nil }
+            return Written(path: path, digest: digest, bytes: self.bytes, mark: mark.isSettled ? mark : nil)
+        }
     }
 
     final class Output: Sendable {
         let inputs: SHA256Digest
         /// The output and its compressed copies; the first is the output.
         let files: [Written]
-        /// `Body` in a record's form: most builds look at few of them.
-        private let bodyBytes: [UInt8]
-
+        private let isSeen = Atomic<Bool>(false)
         /// For outputs that show a body.
-        var body: Body? { bodyBytes.isEmpty ? nil : Body(bodyBytes) }
+        let body: Body?
 
-        init(inputs: SHA256Digest, files: [Written], bodyBytes: [UInt8]) {
+        init(inputs: SHA256Digest, files: [Written], body: Body?) {
             self.inputs = inputs
             self.files = files
-            self.bodyBytes = bodyBytes
+            self.body = body
         }
 
-        convenience init(inputs: SHA256Digest, files: [Written], body: Body?) {
-            self.init(inputs: inputs, files: files, bodyBytes: body?.bytes ?? [])
+        /// Whether all files were found as they were written when somebody looked.
+        var isAsWritten: Bool { isSeen.load(ordering: .relaxed) }
+
+        /// Looks at the files without reading them.
+        func look(_ folder: String) {
+            if files.allSatisfy({ $0.isAsWritten(folder) }) { isSeen.store(true, ordering: .relaxed) }
         }
 
         /// An output with findings: it is made again, so that they are told again, and only its files are known.
         static func withFindings(_ files: [Written]) -> Output {
-            Output(inputs: SHA256Digest(of: []), files: files, bodyBytes: [])
+            Output(inputs: noInputs, files: files, body: nil)
         }
 
-        var hasFindings: Bool { inputs == SHA256Digest(of: []) }
+        var hasFindings: Bool { inputs == Self.noInputs }
+
+        private static let noInputs = SHA256Digest(of: [])
 
         fileprivate func write(to writer: inout RecordWriter) {
             writer.put(inputs)
             writer.put(files) { BuildRecord.write($1, &$0) }
-            writer.put(bodyBytes)
+            writer.put(body != nil)
+            body?.write(to: &writer)
         }
     }
 
@@ -64,27 +83,19 @@ struct BuildRecord: Sendable {
             self.search = search
         }
 
-        fileprivate init(_ bytes: [UInt8]) {
-            var reader = RecordReader(unchecked: bytes)
+        fileprivate init(_ reader: inout RecordReader) {
             source = reader.digest()
-            facts = PageBodies.Facts(
-                excerpt: reader.text(), anchors: reader.values { UInt64(bitPattern: Int64($0.number())) },
-                links: reader.values { $0.text() }, usesShelf: reader.flag())
             links = reader.digest()
             search = reader.flag() ? reader.digest() : nil
+            facts = PageBodies.Facts(packed: reader.blob())
         }
 
-        fileprivate var bytes: [UInt8] {
-            var writer = RecordWriter()
+        fileprivate func write(to writer: inout RecordWriter) {
             writer.put(source)
-            writer.put(facts.excerpt)
-            writer.put(facts.anchors) { $0.put(Int(Int64(bitPattern: $1))) }
-            writer.put(facts.links) { $0.put($1) }
-            writer.put(facts.usesShelf)
             writer.put(links)
             writer.put(search != nil)
             if let search { writer.put(search) }
-            return writer.bytes
+            writer.put(facts.packed)
         }
     }
 
@@ -92,18 +103,18 @@ struct BuildRecord: Sendable {
     var common = SHA256Digest(of: [])
     /// Where links led: `OutputInputs.addresses`.
     var addresses = SHA256Digest(of: [])
-    /// By docroot and path, as `key` makes it.
-    var outputs: [String: Output] = [:]
+    /// Of everything but bodies: `OutputInputs.world`.
+    var world = SHA256Digest(of: [])
+    var outputs: [RenderPlan.Place: Output] = [:]
     /// What the search index was made from, and its files by docroot.
     var searchInputs = SHA256Digest(of: [])
     var searchFiles: [(docroot: Int, file: Written)] = []
 
-    static func key(_ docroot: Int, _ path: String) -> String { "\(docroot)/\(path)" }
-
-    /// The other way; nil for what `key` did not make.
-    static func place(_ key: String) -> (docroot: Int, path: String)? {
-        guard let slash = key.firstIndex(of: "/"), let docroot = Int(key[..<slash]) else { return nil }
-        return (docroot, String(key[key.index(after: slash)...]))
+    /// How a record differs from the one before it.
+    struct Change {
+        var made: [(place: RenderPlan.Place, output: Output)] = []
+        var gone: [RenderPlan.Place] = []
+        let changesSearch: Bool
     }
 
     init() {}
@@ -114,9 +125,10 @@ struct BuildRecord: Sendable {
             guard var reader = RecordReader(block, format: Self.format) else { return nil }
             common = reader.digest()
             addresses = reader.digest()
+            world = reader.digest()
             if outputs.isEmpty { outputs.reserveCapacity(block.count / 400) }
-            for (key, output) in reader.values(Self.readOutput) { outputs[key] = output }
-            for key in reader.values({ $0.text() }) { outputs[key] = nil }
+            for (place, output) in reader.values(Self.readOutput) { outputs[place] = output }
+            for place in reader.values(Self.readPlace) { outputs[place] = nil }
             if reader.flag() {
                 searchInputs = reader.digest()
                 searchFiles = reader.values { reader in (docroot: reader.number(), file: Self.readFile(&reader)) }
@@ -125,18 +137,18 @@ struct BuildRecord: Sendable {
         guard !log.blocks.isEmpty else { return nil }
     }
 
-    /// The block that makes `earlier` this record; all of it where there is none.
-    func block(since earlier: BuildRecord?) -> [UInt8] {
+    /// The block that makes the record before `change` this one; all of it without.
+    func block(_ change: Change?) -> [UInt8] {
         var writer = RecordWriter(Self.format)
         writer.put(common)
         writer.put(addresses)
-        let known = earlier?.outputs ?? [:]
-        writer.put(outputs.filter { known[$0.key] !== $0.value }) { writer, entry in
-            writer.put(entry.key)
-            entry.value.write(to: &writer)
+        writer.put(world)
+        writer.put(change?.made ?? outputs.map { ($0.key, $0.value) }) { writer, entry in
+            Self.write(entry.place, &writer)
+            entry.output.write(to: &writer)
         }
-        writer.put(known.keys.filter { outputs[$0] == nil }) { $0.put($1) }
-        let hasSearch = earlier?.searchInputs != searchInputs
+        writer.put(change?.gone ?? []) { Self.write($1, &$0) }
+        let hasSearch = change?.changesSearch ?? true
         writer.put(hasSearch)
         if hasSearch {
             writer.put(searchInputs)
@@ -148,9 +160,22 @@ struct BuildRecord: Sendable {
         return writer.finished()
     }
 
-    private static func readOutput(_ reader: inout RecordReader) -> (String, Output) {
-        let key = reader.text()
-        return (key, Output(inputs: reader.digest(), files: reader.values(Self.readFile), bodyBytes: reader.blob()))
+    private static func readPlace(_ reader: inout RecordReader) -> RenderPlan.Place {
+        RenderPlan.Place(docroot: reader.number(), path: reader.text())
+    }
+
+    private static func write(_ place: RenderPlan.Place, _ writer: inout RecordWriter) {
+        writer.put(place.docroot)
+        writer.put(place.path)
+    }
+
+    private static func readOutput(_ reader: inout RecordReader) -> (RenderPlan.Place, Output) {
+        (
+            readPlace(&reader),
+            Output(
+                inputs: reader.digest(), files: reader.values(Self.readFile),
+                body: reader.flag() ? Body(&reader) : nil)
+        )
     }
 
     private static func readFile(_ reader: inout RecordReader) -> Written {

@@ -1,6 +1,7 @@
 import Glibc
 import PortalBase
 import SiteModel
+import Synchronization
 import Templates
 
 /// What every output of one audience is made from, as one digest each: equal digests mean equal bytes.
@@ -8,9 +9,9 @@ import Templates
 /// This file says for each kind of output what `VariantRenderer` and `PageValues` can read for it, at the grain of a
 /// page's *face*: what others see of a page, which is its head, address and first words. It may say more than a theme
 /// uses, never less: `IncrementalTests` edits trees at random and compares with builds from nothing.
-struct OutputInputs: Sendable {
+final class OutputInputs: Sendable {
     private let site: VariantSite
-    private var graph: SiteGraph
+    private let graph: SiteGraph
 
     /// Of the program, the settings and what all pages share.
     let common: SHA256Digest
@@ -23,8 +24,58 @@ struct OutputInputs: Sendable {
     private let files: [SHA256Digest]
     /// Of everything that a directive may show: files, rows, forms, addresses.
     private let shelf: SHA256Digest
-    /// By edition, taxonomy and term: sums of the faces up to a place, and what a page shows of the term.
-    private let terms: [[[TermSums]]]
+    /// Of everything but bodies: while it is the same, an output changed only if its own body did.
+    let world: SHA256Digest
+    private let lists: Mutex<Lists?>
+
+    /// What only those ask for who digest an output.
+    private final class Lists: Sendable {
+        /// By node: of its face and everything below it, in the order of the lists. A page has its face alone.
+        let trees: [SHA256Digest]
+        /// By edition, taxonomy and term: sums of the faces up to a place, and what a page shows of the term.
+        let terms: [[[TermSums]]]
+
+        init(_ graph: SiteGraph, _ faces: [SHA256Digest]) {
+            var trees = faces
+            func tree(_ index: Int) -> SHA256Digest {
+                let node = graph.nodes[index]
+                let digest = OutputInputs.digest { out in
+                    faces[index].append(to: &out)
+                    for child in node.children { faces[child].append(to: &out) }
+                    out.append(0)
+                    for section in node.sections { tree(section).append(to: &out) }
+                }
+                trees[index] = digest
+                return digest
+            }
+            for edition in graph.editions { _ = tree(edition.home) }
+            self.trees = trees
+            terms = graph.editions.map { edition in
+                edition.taxonomies.map { taxonomy in
+                    taxonomy.terms.map { term in
+                        var sums: [UInt64] = [0]
+                        sums.reserveCapacity(term.nodes.count + 1)
+                        for node in term.nodes { sums.append(sums.last! &+ faces[node].prefix) }
+                        return TermSums(
+                            label: OutputInputs.digest {
+                                $0 += "\(taxonomy.key)\0\(term.name)\0\(term.slug)\0\(term.nodes.count)".utf8
+                            },
+                            sums: sums,
+                            places: Dictionary(uniqueKeysWithValues: term.nodes.enumerated().map { ($1, $0) }))
+                    }
+                }
+            }
+        }
+    }
+
+    private var known: Lists {
+        lists.withLock { lists in
+            if let lists { return lists }
+            let made = Lists(graph, faces)
+            lists = made
+            return made
+        }
+    }
 
     private struct TermSums: Sendable {
         let label: SHA256Digest
@@ -98,28 +149,43 @@ struct OutputInputs: Sendable {
                 faces[index].append(to: &out)
             }
         }
-        terms = graph.editions.map { edition in
-            edition.taxonomies.map { taxonomy in
-                taxonomy.terms.map { term in
-                    var sums: [UInt64] = [0]
-                    sums.reserveCapacity(term.nodes.count + 1)
-                    for node in term.nodes { sums.append(sums.last! &+ faces[node].prefix) }
-                    return TermSums(
-                        label: Self.digest {
-                            $0 += "\(taxonomy.key)\0\(term.name)\0\(term.slug)\0\(term.nodes.count)".utf8
-                        },
-                        sums: sums,
-                        places: Dictionary(uniqueKeysWithValues: term.nodes.enumerated().map { ($1, $0) }))
+        lists = Mutex(nil)
+        let (frames, templates, shelf) = (self.frames, self.templates, self.shelf)
+        world = Self.digest { out in
+            addresses.append(to: &out)
+            for digest in frames + [shelf] + faces { digest.append(to: &out) }
+            for (name, theme) in templates.sorted(by: { $0.key < $1.key }) {
+                out += name.utf8
+                for (template, digest) in theme.sorted(by: { $0.key < $1.key }) {
+                    out += template.utf8
+                    digest.append(to: &out)
+                }
+            }
+            for output in site.plan.outputs {
+                switch output.job {
+                case .picture(let file, let rendition): out += renderer.pictureInputs(file, rendition).utf8
+                case .asset(let theme, let index): out += (renderer.themes[theme]?.assets[index].integrity ?? "").utf8
+                default: continue
                 }
             }
         }
     }
 
     /// The same over a graph of its own, for one thread.
-    func unshared() -> OutputInputs {
-        var copy = self
-        copy.graph = graph.unshared()
-        return copy
+    func unshared() -> OutputInputs { OutputInputs(self, graph.unshared()) }
+
+    private init(_ other: OutputInputs, _ graph: SiteGraph) {
+        site = other.site
+        self.graph = graph
+        common = other.common
+        frames = other.frames
+        templates = other.templates
+        faces = other.faces
+        files = other.files
+        shelf = other.shelf
+        addresses = other.addresses
+        world = other.world
+        lists = Mutex(other.known)
     }
 
     static func common(_ site: VariantSite) -> SHA256Digest {
@@ -190,10 +256,10 @@ struct OutputInputs: Sendable {
             append(chosen.nodes, &out)
         case .terms(let edition, let taxonomy):
             standalone("terms", edition, &out)
-            for term in terms[edition][taxonomy] { term.label.append(to: &out) }
+            for term in known.terms[edition][taxonomy] { term.label.append(to: &out) }
         case .term(let edition, let taxonomy, let term, let listPage, let listPages):
             standalone("term", edition, &out)
-            terms[edition][taxonomy][term].label.append(to: &out)
+            known.terms[edition][taxonomy][term].label.append(to: &out)
             out += "\(listPage)/\(listPages)".utf8
             let size = theme(edition)?.pageSize ?? 1
             append(
@@ -201,11 +267,11 @@ struct OutputInputs: Sendable {
                     size), &out)
         case .sitemapPage(let edition):
             standalone("sitemap", edition, &out)
-            tree(graph.editions[edition].home, &out)
+            known.trees[graph.editions[edition].home].append(to: &out)
         case .searchPage(let edition):
             standalone("search", edition, &out)
-            tree(graph.editions[edition].home, &out)
-            for taxonomy in terms[edition] { for term in taxonomy { term.label.append(to: &out) } }
+            known.trees[graph.editions[edition].home].append(to: &out)
+            for taxonomy in known.terms[edition] { for term in taxonomy { term.label.append(to: &out) } }
         case .notFound(let edition): standalone("notfound", edition, &out)
         case .redirect(let node):
             standalone("redirect", graph.nodes[node].edition, &out)
@@ -213,7 +279,7 @@ struct OutputInputs: Sendable {
         case .feed(let node, let format):
             frames[graph.nodes[node].edition].append(to: &out)
             out += format.rawValue.utf8
-            tree(node, &out)
+            known.trees[node].append(to: &out)
         case .sitemapXML(let site):
             for (index, node) in graph.nodes.enumerated() where graph.editions[node.edition].site == site {
                 faces[index].append(to: &out)
@@ -259,15 +325,6 @@ struct OutputInputs: Sendable {
             out.append(UInt8(truncatingIfNeeded: graph.nodes[twin.node].docroot))
         }
         out.append(0)
-    }
-
-    /// Everything below a node, in the order of the lists.
-    private func tree(_ index: Int, _ out: inout [UInt8]) {
-        let node = graph.nodes[index]
-        faces[index].append(to: &out)
-        append(node.children, &out)
-        out.append(0)
-        for section in node.sections { tree(section, &out) }
     }
 
     private func nodeInputs(_ index: Int, _ listPage: Int, _ listPages: Int, _ out: inout [UInt8]) {
@@ -320,6 +377,7 @@ struct OutputInputs: Sendable {
     /// A page's terms, and the neighbours among which its related pages are chosen.
     private func termInputs(_ index: Int, _ page: VisiblePage, _ out: inout [UInt8]) {
         let edition = graph.nodes[index].edition
+        let terms = known.terms
         for (number, taxonomy) in graph.editions[edition].taxonomies.enumerated() {
             for name in page.front.terms[taxonomy.key] ?? [] {
                 guard let place = taxonomy.index[name] else { continue }

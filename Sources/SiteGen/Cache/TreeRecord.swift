@@ -16,7 +16,7 @@ struct TreeRecord: Sendable {
         let runtime: [(name: String, digest: SHA256Digest)]
     }
 
-    /// Of options and sources; see `look`.
+    /// Of options and sources; see `Look`.
     let sources: SHA256Digest
     /// Places outside the source folder's `Content/` and `Themes/` that were read.
     let others: [String]
@@ -74,34 +74,46 @@ struct TreeRecord: Sendable {
     /// Whether pages would be due at `now` as they were when this was built.
     func isDue(_ now: Instant) -> Bool { now >= builtAt && (nextChange.map { now < $0 } ?? true) }
 
-    /// The state of all that a build with these options reads, without reading it; nil where a file changed so lately
-    /// that its state tells nothing yet.
-    static func look(_ request: BuildRequest, _ tree: SourceTree, others: [String]) -> SHA256Digest? {
-        guard let content = tree.state else { return nil }
-        var bytes: [UInt8] = []
-        OutputInputs.program.append(to: &bytes)
-        content.append(to: &bytes)
-        for option in [request.source, "\(request.ignoresHosts)"] + request.overlays
-            + request.variants.map({ "variant " + $0 })
-        {
-            bytes += option.utf8
-            bytes.append(0)
-        }
-        for root in [request.source + "/Themes"] + others {
-            guard append(root, to: &bytes) else { return nil }
-        }
-        return SHA256Digest(of: bytes)
-    }
+    /// The state of what every build with these options reads, without reading it. It is looked at before anything is
+    /// read: what changes meanwhile is then seen by the next build.
+    struct Look: Sendable {
+        private let bytes: [UInt8]
 
-    private static func append(_ path: String, to out: inout [UInt8]) -> Bool {
-        out += path.utf8
-        out.append(0)
-        if FileSystem.kind(path) == .directory {
-            guard let entries = try? FileSystem.list(path) else { return false }
-            return entries.allSatisfy { append(path + "/" + $0.name, to: &out) }
+        /// Nil where a file changed so lately that its state tells nothing yet.
+        init?(_ request: BuildRequest, _ tree: SourceTree) {
+            guard let content = tree.state else { return nil }
+            var bytes: [UInt8] = []
+            OutputInputs.program.append(to: &bytes)
+            content.append(to: &bytes)
+            for option in [request.source, "\(request.ignoresHosts)"] + request.overlays
+                + request.variants.map({ "variant " + $0 })
+            {
+                bytes += option.utf8
+                bytes.append(0)
+            }
+            guard Self.append(request.source + "/Themes", to: &bytes) else { return nil }
+            self.bytes = bytes
         }
-        guard let mark = FileMark(path) else { return true }
-        mark.append(to: &out)
-        return mark.isSettled
+
+        /// Together with places outside `Content/` and `Themes/`.
+        func with(_ others: [String]) -> SHA256Digest? {
+            var bytes = bytes
+            for root in others {
+                guard Self.append(root, to: &bytes) else { return nil }
+            }
+            return SHA256Digest(of: bytes)
+        }
+
+        private static func append(_ path: String, to out: inout [UInt8]) -> Bool {
+            out += path.utf8
+            out.append(0)
+            if FileSystem.kind(path) == .directory {
+                guard let entries = try? FileSystem.list(path) else { return false }
+                return entries.allSatisfy { append(path + "/" + $0.name, to: &out) }
+            }
+            guard let mark = FileMark(path) else { return true }
+            mark.append(to: &out)
+            return mark.isSettled
+        }
     }
 }

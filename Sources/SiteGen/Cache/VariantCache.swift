@@ -41,38 +41,35 @@ struct VariantCache: Sendable {
 
     // MARK: Before rendering
 
-    /// Outputs that are on the disk as they would be made.
-    mutating func reusable() throws(FileError) -> [Int: VariantWriter.Result] {
-        guard let record, record.common == OutputInputs.common(site) else { return [:] }
+    /// For each output what the last build made of it, if that is on the disk as it would be made now; nothing at all
+    /// where no output can be kept.
+    mutating func reusable() throws(FileError) -> [VariantWriter.Result?] {
+        guard let record, record.common == OutputInputs.common(site) else { return [] }
         let outputs = site.plan.outputs
         let bodies = site.renderer.bodies
-        let recorded = outputs.map { record.outputs[BuildRecord.key($0.docroot, $0.path)] }
+        let recorded = outputs.map { record.outputs[$0.place] }
         // Bodies that are as they were, with what is known of them.
-        let this = self
-        let known = parallelMap(outputs.count, jobs: request.jobs) { index, _ -> BuildRecord.Body? in
-            guard let (_, page) = this.page(outputs[index]), let body = recorded[index]?.body,
-                body.source == page.digest
-            else { return nil }
+        let known = zip(outputs, recorded).map { output, recorded -> BuildRecord.Body? in
+            guard let body = recorded?.body, let (node, page) = page(output), body.source == page.digest else {
+                return nil
+            }
+            bodies.remember(body.facts, of: node)
             return body
         }
-        for (output, body) in zip(outputs, known) {
-            if let body, let (node, _) = page(output) { bodies.remember(body.facts, of: node) }
-        }
+        let this = self
         let inputs = try makeInputs()
         self.inputs = inputs
         let isSettled = inputs.addresses == record.addresses
-        let copies = (0..<request.jobs).map { _ in request.jobs > 1 ? inputs.unshared() : inputs }
+        let isSameWorld = inputs.world == record.world
+        let copies = (0..<request.jobs).map { _ in request.jobs > 1 && !isSameWorld ? inputs.unshared() : inputs }
         let decided = parallelMap(outputs.count, jobs: request.jobs) { index, thread -> Decision in
-            this.decide(outputs[index], recorded[index], known[index], copies[thread], addressesAreSame: isSettled)
+            this.decide(
+                outputs[index], recorded[index], known[index], copies[thread], addressesAreSame: isSettled,
+                onlyBodiesChanged: isSameWorld)
         }
-        var kept: [Int: VariantWriter.Result] = [:]
-        kept.reserveCapacity(outputs.count)
-        for (index, decision) in decided.enumerated() {
-            digests[index] = decision.inputs
-            links[index] = decision.links
-            kept[index] = decision.result
-        }
-        return kept
+        digests = decided.map(\.inputs)
+        links = decided.map(\.links)
+        return decided.map(\.result)
     }
 
     private struct Decision: Sendable {
@@ -83,7 +80,7 @@ struct VariantCache: Sendable {
 
     private func decide(
         _ output: RenderPlan.Output, _ recorded: BuildRecord.Output?, _ body: BuildRecord.Body?,
-        _ inputs: OutputInputs, addressesAreSame: Bool
+        _ inputs: OutputInputs, addressesAreSame: Bool, onlyBodiesChanged: Bool
     ) -> Decision {
         var decision = Decision()
         if let (node, _) = page(output) {
@@ -92,16 +89,23 @@ struct VariantCache: Sendable {
             let isLinkedAsBefore = addressesAreSame && !body.facts.hasFragments && !body.facts.usesShelf
             decision.links = isLinkedAsBefore ? body.links : inputs.links(of: node, body.facts)
         }
-        let digest = inputs.digest(of: output, links: decision.links)
-        decision.inputs = digest
-        guard let recorded, recorded.inputs == digest else { return decision }
-        var files: [BuildRecord.Written] = []
-        for file in recorded.files {
-            guard let checked = check(file, output.docroot) else { return decision }
-            files.append(checked)
+        guard let recorded else { return decision }
+        if onlyBodiesChanged, body?.links == decision.links, !recorded.hasFindings {
+            decision.inputs = recorded.inputs
+        } else {
+            let digest = inputs.digest(of: output, links: decision.links)
+            decision.inputs = digest
+            guard recorded.inputs == digest else { return decision }
         }
-        let isSame =
-            zip(files, recorded.files).allSatisfy { $0.mark == $1.mark } && body?.links == decision.links
+        var files = recorded.files
+        var isSame = body?.links == decision.links
+        if !recorded.isAsWritten {
+            for (index, file) in recorded.files.enumerated() {
+                guard let checked = check(file, output.docroot) else { return decision }
+                files[index] = checked
+                if checked.mark != file.mark { isSame = false }
+            }
+        }
         decision.result = VariantWriter.Result(
             entries: entries(files, output), written: files, recorded: isSame ? recorded : nil,
             searchDigest: body?.search)
@@ -123,23 +127,7 @@ struct VariantCache: Sendable {
 
     /// The file with its present state, if it holds what was written; nil where it must be written again.
     func check(_ file: BuildRecord.Written, _ docroot: Int) -> BuildRecord.Written? {
-        Self.check(file, folders[docroot] + file.path, comparesContent: request.comparesContent)
-    }
-
-    static func check(
-        _ file: BuildRecord.Written, _ location: String, comparesContent: Bool
-    ) -> BuildRecord.Written? {
-        if !comparesContent, let mark = file.mark, FileMark(location) == mark { return file }
-        return reread(file, location)
-    }
-
-    /// The same by content.
-    private static func reread(_ file: BuildRecord.Written, _ location: String) -> BuildRecord.Written? {
-        guard FileSystem.kind(location) == .file, let (bytes, mark) = try? FileSystem.readMarked(location),
-            SHA256Digest(of: bytes) == file.digest
-        else { return nil }
-        return BuildRecord.Written(
-            path: file.path, digest: file.digest, bytes: file.bytes, mark: mark.isSettled ? mark : nil)
+        file.checked(folders[docroot], trustsMark: !request.comparesContent)
     }
 
     /// Files of the earlier build that this one does not have, below the output folder; nil where only a look at the
@@ -149,21 +137,24 @@ struct VariantCache: Sendable {
     ) -> [String]? {
         guard let record, !request.comparesContent else { return nil }
         var gone: [String] = []
-        for (key, output) in record.outputs {
-            guard let (docroot, path) = BuildRecord.place(key), site.graph.docroots.indices.contains(docroot) else {
-                return nil
+        var strangers = record.outputs.count
+        for (output, result) in zip(site.plan.outputs, results) {
+            if result.recorded == nil {
+                guard let earlier = record.outputs[output.place] else { continue }
+                for file in earlier.files where !result.entries.contains(where: { $0.place.text == file.path }) {
+                    gone.append(site.folder(output.docroot) + "/" + file.path)
+                }
             }
-            var stays: [String] = []
-            if let owner = site.plan.owner(path, docroot: docroot) {
-                if results[owner].recorded === output { continue }
-                stays = results[owner].entries.map(\.place.text)
-            }
-            for file in output.files where !stays.contains(file.path) {
-                gone.append(site.folder(docroot) + "/" + file.path)
-            }
+            strangers -= 1
         }
-        let kept = Set(search.map { BuildRecord.key($0.docroot, $0.file.path) })
-        for (docroot, file) in record.searchFiles where !kept.contains(BuildRecord.key(docroot, file.path)) {
+        for (place, output) in strangers > 0 ? record.outputs : [:]
+        where site.plan.owner(place.path, docroot: place.docroot) == nil {
+            guard site.graph.docroots.indices.contains(place.docroot) else { return nil }
+            for file in output.files { gone.append(site.folder(place.docroot) + "/" + file.path) }
+        }
+        let kept = Set(search.map { RenderPlan.Place(docroot: $0.docroot, path: $0.file.path) })
+        for (docroot, file) in record.searchFiles
+        where !kept.contains(RenderPlan.Place(docroot: docroot, path: file.path)) {
             gone.append(site.folder(docroot) + "/" + file.path)
         }
         return gone
@@ -171,20 +162,21 @@ struct VariantCache: Sendable {
 
     // MARK: Afterwards
 
-    /// The record that this build leaves. Of outputs with findings only the files are kept: they are made and reported
-    /// again.
+    /// The record that this build leaves, and how it differs from the earlier one. Of outputs with findings only the
+    /// files are kept: they are made and reported again.
     mutating func after(
         _ results: [VariantWriter.Result],
         search: (inputs: SHA256Digest, files: [(docroot: Int, file: BuildRecord.Written)])
-    ) throws(FileError) -> BuildRecord {
+    ) throws(FileError) -> (record: BuildRecord, change: BuildRecord.Change) {
         let inputs: OutputInputs
         if let known = self.inputs { inputs = known } else { inputs = try makeInputs() }
         let outputs = site.plan.outputs
         let bodies = site.renderer.bodies
         let (this, digests, links) = (self, digests, links)
-        let made = parallelMap(outputs.count, jobs: request.jobs) { index, _ -> BuildRecord.Output? in
+        let fresh = outputs.indices.filter { results[$0].recorded == nil }
+        let made = parallelMap(fresh.count, jobs: request.jobs) { number, _ -> BuildRecord.Output? in
+            let index = fresh[number]
             let (output, result) = (outputs[index], results[index])
-            if let recorded = result.recorded { return recorded }
             guard result.failure == nil, !result.entries.isEmpty else { return nil }
             guard result.diagnostics.isEmpty else {
                 return .withFindings(this.written(result.entries, output.docroot))
@@ -200,16 +192,30 @@ struct VariantCache: Sendable {
                 inputs: digests[index] ?? inputs.digest(of: output, links: body?.links),
                 files: result.written ?? this.written(result.entries, output.docroot), body: body)
         }
-        var record = BuildRecord()
+        var record = self.record ?? BuildRecord()
+        var change = BuildRecord.Change(changesSearch: record.searchInputs != search.inputs)
         record.common = inputs.common
         record.addresses = inputs.addresses
+        record.world = inputs.world
         record.outputs.reserveCapacity(outputs.count)
-        for (output, made) in zip(outputs, made) {
-            if let made { record.outputs[BuildRecord.key(output.docroot, output.path)] = made }
+        for (index, made) in zip(fresh, made) {
+            let place = outputs[index].place
+            if let made {
+                change.made.append((place, made))
+                record.outputs[place] = made
+            } else if record.outputs.removeValue(forKey: place) != nil {
+                change.gone.append(place)
+            }
+        }
+        if record.outputs.count > outputs.count {
+            for place in record.outputs.keys where site.plan.owner(place.path, docroot: place.docroot) == nil {
+                change.gone.append(place)
+            }
+            for place in change.gone { record.outputs[place] = nil }
         }
         record.searchInputs = search.inputs
         record.searchFiles = search.files
-        return record
+        return (record, change)
     }
 
     func written(

@@ -85,6 +85,7 @@ enum DrawingCheck {
 
         /// Text between tags may be style rules: nothing in it may fetch, and nothing may be spelt in another way.
         private func styleProblem(_ part: ArraySlice<UInt8>) -> Bilingual? {
+            guard part.contains(where: { $0 > 0x20 }) else { return nil }
             let text = String(decoding: part, as: UTF8.self).lowercased()
             for word in ["@import", "image-set(", "expression(", "javascript:"] where text.contains(word) {
                 return named(word)
@@ -95,6 +96,7 @@ enum DrawingCheck {
 
         /// `url(` may name a part of the drawing only.
         private func outsideURL(_ text: String) -> Bilingual? {
+            guard text.utf8.contains(UInt8(ascii: "(")) else { return nil }
             var rest = text[...]
             while let found = rest.range(of: "url(") {
                 rest = rest[found.upperBound...]
@@ -151,9 +153,13 @@ enum DrawingCheck {
             let local = attribute.split(separator: ":").last.map { $0.lowercased() } ?? ""
             if local.hasPrefix("on") { return named(attribute) }
             // References to characters could spell anything but white space.
-            let plain = ["&#9;", "&#10;", "&#13;", "&#x9;", "&#xA;", "&#xa;", "&#xD;", "&#xd;"]
-                .reduce(value) { $0.replacing($1, with: " ") }
-            if plain.contains("&#") { return named("&#") }
+            let hasReference = value.utf8.contains(UInt8(ascii: "&"))
+            let plain =
+                !hasReference
+                ? value
+                : ["&#9;", "&#10;", "&#13;", "&#x9;", "&#xA;", "&#xa;", "&#xD;", "&#xd;"]
+                    .reduce(value) { $0.replacing($1, with: " ") }
+            if hasReference, plain.contains("&#") { return named("&#") }
             if attribute == "xmlns" || attribute.hasPrefix("xmlns:") {
                 // The one vocabulary that is checked has its usual names; no other prefix may stand for it.
                 let isOwn = value == DrawingCheck.svgNamespace

@@ -69,11 +69,10 @@ struct Manifest: Sendable {
         func entries(_ host: String?) {
             out.append(UInt8(ascii: "{"))
             let own = files.indices.filter { files[$0].place.host == host }
-            let paths = own.map { (path: files[$0].place.text, index: $0) }
-            for (i, file) in paths.sorted(by: { JSON.keyPrecedes($0.path, $1.path) }).enumerated() {
-                let entry = files[file.index].entry
+            for (i, index) in JSON.sortedKeys(own.map { files[$0].place.text }).enumerated() {
+                let (place, entry) = files[own[index]]
                 if i > 0 { out.append(UInt8(ascii: ",")) }
-                string(file.path)
+                string(place.text)
                 out += ":{\"bytes\":".utf8
                 out += String(entry.bytes).utf8
                 out += ",\"sha256\":\"".utf8

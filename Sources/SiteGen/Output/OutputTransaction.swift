@@ -52,14 +52,14 @@ final class OutputTransaction: Sendable {
         }
     }
 
-    /// Declares that a file is as it shall be, as the caller knows.
-    func keep() { state.withLock { $0.unchanged += 1 } }
+    /// Declares that files are as they shall be, as the caller knows.
+    func keep(_ count: Int) { state.withLock { $0.unchanged += count } }
 
     /// Declares that `path` (below the root) shall hold `bytes`; staged only if it does not already.
     func put(_ path: String, _ bytes: [UInt8]) throws(FileError) {
         let target = root + "/" + path
         let isNew = isNew(path)
-        if !isNew, FileSystem.kind(target) == .file, try FileSystem.read(target) == bytes { return keep() }
+        if !isNew, FileSystem.kind(target) == .file, try FileSystem.read(target) == bytes { return keep(1) }
         let staged = stage + "/" + path
         if path.hasSuffix("/index.html") {
             // A page has a folder to itself.

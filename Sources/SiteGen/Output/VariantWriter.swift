@@ -14,8 +14,8 @@ struct VariantWriter {
     private var isRecordWorn = true
     /// Whether the record that was left says everything: outputs with findings must be made again.
     private(set) var isRecordComplete = false
-    /// Outputs that stay as they are on the disk.
-    private var kept: [Int: Result] = [:]
+    /// Whether an output stays as it is on the disk; empty where none does.
+    private var kept: [Bool] = []
     /// What became of all outputs, and of the search index.
     private(set) var results: [Result] = []
     private var search: (inputs: SHA256Digest, files: [(docroot: Int, file: BuildRecord.Written)]) = (
@@ -55,12 +55,14 @@ struct VariantWriter {
         if let cache, let pages = cache.pages {
             let (record, isWorn) = cache.record(name)
             var records = VariantCache(site: site, request: request, pages: pages, record: record)
-            kept = try records.reusable()
+            let reusable = try records.reusable()
             self.records = records
             isRecordWorn = isWorn
-            for (index, result) in kept {
+            kept = reusable.map { $0 != nil }
+            for (index, result) in reusable.enumerated() {
+                guard let result else { continue }
                 results[index] = result
-                for _ in result.entries { transaction.keep() }
+                transaction.keep(result.entries.count)
             }
         }
         guard selection.isPartial else { return }
@@ -73,7 +75,7 @@ struct VariantWriter {
     }
 
     /// Whether an output stays as it is on the disk.
-    func isKept(_ output: Int) -> Bool { kept[output] != nil }
+    func isKept(_ output: Int) -> Bool { !kept.isEmpty && kept[output] }
 
     /// Takes in what was rendered and stages what follows from all of it: search, manifest, what formsapi reads.
     mutating func finish(_ results: [Result]) throws(FileError) {
@@ -97,9 +99,16 @@ struct VariantWriter {
             keepWhatStays(previous)
             checkWithdrawn(previous, transaction)
         }
-        manifestBytes = manifest.bytes
+        // Two long lists are gone through side by side.
+        let this = self
+        let done = parallelMap(2, jobs: request.jobs) { index, _ -> (bytes: [UInt8], failure: FileError?) in
+            if index == 0 { return (this.manifest.bytes, nil) }
+            do throws(FileError) { try this.deleteStrays(transaction) } catch { return ([], error) }
+            return ([], nil)
+        }
+        if let failure = done[1].failure { throw failure }
+        manifestBytes = done[0].bytes
         try transaction.put(manifestPath, manifestBytes)
-        try deleteStrays(transaction)
         try putRuntime(runtimeFiles, transaction)
     }
 
@@ -171,7 +180,7 @@ struct VariantWriter {
                 for (docroot, file) in search.files {
                     manifest.add(
                         place(docroot, file.path), Manifest.Entry(digest: file.digest, bytes: file.bytes, site: nil))
-                    transaction?.keep()
+                    transaction?.keep(1)
                 }
                 return
             }
@@ -250,9 +259,10 @@ struct VariantWriter {
                 (docroot, records.written(file.path, file.digest, file.bytes, docroot))
             }
         }
-        let record = try records.after(results, search: search)
-        try cache.saveRecord(name, record, since: isRecordWorn ? nil : records.record)
-        isRecordComplete = record.outputs.count == results.count && !record.outputs.values.contains { $0.hasFindings }
+        let (record, change) = try records.after(results, search: search)
+        try cache.saveRecord(name, record, isRecordWorn ? nil : change)
+        // What was kept has no findings.
+        isRecordComplete = record.outputs.count == results.count && !change.made.contains { $0.output.hasFindings }
     }
 
     /// Whether visitors see a page as it was drawn now: what waits in a site that is not published is not found either.

@@ -29,7 +29,7 @@ struct FormPages: Sendable {
                 let hint = nearestName(to: form, among: known.sorted())
                 diagnostics.append(
                     Diagnostic(
-                        "unknown-form", page.places.form ?? SourcePosition(path: page.path),
+                        "unknown-form", page.front.places.form ?? SourcePosition(path: page.path),
                         problem: Bilingual(zh: "没有表单“\(form)”，或这个版本看不到", en: "there is no form `\(form)` here"),
                         remedy: didYouMean(hint)
                             ?? Bilingual(

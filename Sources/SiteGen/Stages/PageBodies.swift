@@ -6,27 +6,15 @@ import Synchronization
 /// The bodies of one audience's pages: read, cut and parsed when somebody draws them, and not kept. What other pages ask
 /// of a page is remembered.
 final class PageBodies: Sendable {
-    /// What lists and links of other pages need of a body, and what the body needs of others.
+    /// What lists and links of other pages need of a body, and what the body needs of others. Packed, because there is one
+    /// for every page of the tree and few are asked for more than a flag or two.
     struct Facts: Sendable, Equatable {
-        /// The first words; empty where the head has a summary, which stands in their place.
-        let excerpt: String
-        /// Hashes of the headings' anchors.
-        let anchors: [UInt64]
-        /// Destinations of links and pictures within the sites.
-        let links: [String]
-        /// Whether directives stand in it, which may show any file, row or form.
-        let usesShelf: Bool
+        /// Two flags, then excerpt, anchors and links as a `RecordWriter` writes them.
+        let packed: [UInt8]
 
-        init(excerpt: String, anchors: [UInt64], links: [String], usesShelf: Bool) {
-            self.excerpt = excerpt
-            self.anchors = anchors
-            self.links = links
-            self.usesShelf = usesShelf
-        }
+        init(packed: [UInt8]) { self.packed = packed }
 
         init(_ document: MarkdownDocument, of page: VisiblePage) {
-            excerpt = page.front.summary == nil ? document.excerpt : ""
-            anchors = document.headings.map { Facts.hash($0.anchor) }
             var links: [String] = []
             var usesShelf = false
             for (_, slot) in document.slots {
@@ -40,18 +28,53 @@ final class PageBodies: Sendable {
                 case .linkClose, .directiveClose: continue
                 }
             }
-            self.links = links
-            self.usesShelf = usesShelf
+            var writer = RecordWriter()
+            writer.put(links.contains { $0.utf8.contains(UInt8(ascii: "#")) })
+            writer.put(usesShelf)
+            writer.put(page.front.summary == nil ? document.excerpt : "")
+            writer.put(document.headings) { $0.put(Int(bitPattern: Facts.hash($1.anchor))) }
+            writer.put(links) { $0.put($1) }
+            packed = writer.bytes
         }
 
         /// Whether a link leads to a heading: what it shows depends on another page's body.
-        var hasFragments: Bool { links.contains { $0.utf8.contains(UInt8(ascii: "#")) } }
+        var hasFragments: Bool { packed[0] == 1 }
+
+        /// Whether directives stand in it, which may show any file, row or form.
+        var usesShelf: Bool { packed[1] == 1 }
+
+        private var reader: RecordReader {
+            var reader = RecordReader(unchecked: packed)
+            _ = (reader.flag(), reader.flag())
+            return reader
+        }
+
+        /// The first words; empty where the head has a summary, which stands in their place.
+        var excerpt: String {
+            var reader = reader
+            return reader.text()
+        }
+
+        /// Hashes of the headings' anchors.
+        private var anchors: [UInt] {
+            var reader = reader
+            reader.skip()
+            return reader.values { UInt(bitPattern: $0.number()) }
+        }
+
+        /// Destinations of links and pictures within the sites.
+        var links: [String] {
+            var reader = reader
+            reader.skip()
+            _ = reader.values { $0.number() }
+            return reader.values { $0.text() }
+        }
 
         func has(anchor: String) -> Bool { anchors.contains(Facts.hash(anchor)) }
 
         /// FNV-1a: it only tells a dead anchor from a living one.
-        private static func hash(_ text: String) -> UInt64 {
-            text.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+        private static func hash(_ text: String) -> UInt {
+            text.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt($1)) &* 0x100_0000_01b3 }
         }
     }
 

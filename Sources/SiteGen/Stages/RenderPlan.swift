@@ -27,7 +27,7 @@ struct RenderPlan: Sendable {
         case rss = "rss.xml"
     }
 
-    struct Output: Sendable {
+    final class Output: Sendable {
         let docroot: Int
         /// Path below the docroot, without a slash at the start.
         let path: String
@@ -35,6 +35,16 @@ struct RenderPlan: Sendable {
         let site: Int?
         let job: Job
         let owner: SourcePosition
+
+        var place: Place { Place(docroot: docroot, path: path) }
+
+        init(docroot: Int, path: String, site: Int?, job: Job, owner: SourcePosition) {
+            self.docroot = docroot
+            self.path = path
+            self.site = site
+            self.job = job
+            self.owner = owner
+        }
     }
 
     /// Folder of the search index, written after everything else; nothing else may lie there.
@@ -45,13 +55,17 @@ struct RenderPlan: Sendable {
     /// Index into `outputs` by place.
     private var owners: [Place: Int] = [:]
 
-    private struct Place: Hashable {
+    /// Where an output lies: a docroot, and the path below it.
+    struct Place: Sendable, Hashable {
         let docroot: Int
         let path: String
     }
 
     init(_ graph: SiteGraph, themes: [String: Theme], images: ImagePlan, diagnostics: inout [Diagnostic]) {
-        for index in graph.nodes.indices { addNode(index, graph, themes, &diagnostics) }
+        let frames = graph.editions.map { EditionFrame($0, graph.configuration.sites[$0.site], themes) }
+        for (index, node) in graph.nodes.enumerated() {
+            addNode(index, node, frames[node.edition], graph, &diagnostics)
+        }
         for index in graph.editions.indices { addEdition(index, graph, themes, &diagnostics) }
         let root = SourcePosition(path: SiteConfiguration.path)
         for site in Set(graph.editions.map(\.site)).sorted() {
@@ -125,14 +139,30 @@ struct RenderPlan: Sendable {
     /// Index of the output at a path.
     func owner(_ path: String, docroot: Int) -> Int? { owners[Place(docroot: docroot, path: path)] }
 
+    /// What the plan asks of a node's site, looked up once for all its nodes.
+    private struct EditionFrame {
+        let docroot: Int
+        let site: Int
+        let source: SourcePosition
+        let pageSize: Int
+        let hasArchive: Bool
+
+        init(_ edition: SiteGraph.Edition, _ site: SiteConfiguration.Site, _ themes: [String: Theme]) {
+            let theme = themes[site.theme]
+            docroot = edition.docroot
+            self.site = edition.site
+            source = SourcePosition(path: "Content/\(site.folder)")
+            pageSize = theme?.pageSize ?? 20
+            hasArchive = theme?.has("archive") ?? false
+        }
+    }
+
     private mutating func addNode(
-        _ index: Int, _ graph: SiteGraph, _ themes: [String: Theme], _ diagnostics: inout [Diagnostic]
+        _ index: Int, _ node: SiteGraph.Node, _ edition: EditionFrame, _ graph: SiteGraph,
+        _ diagnostics: inout [Diagnostic]
     ) {
-        let node = graph.nodes[index]
-        let edition = graph.editions[node.edition]
-        let theme = themes[graph.site(of: node).theme]
-        let owner = SourcePosition(path: node.page?.path ?? "Content/\(graph.site(of: node).folder)")
-        let pages = node.kind == .section ? Self.pageCount(node.children.count, theme?.pageSize ?? 20) : 1
+        let owner = node.page.map { SourcePosition(path: $0.path) } ?? edition.source
+        let pages = node.kind == .section ? Self.pageCount(node.children.count, edition.pageSize) : 1
         func put(_ path: String, _ job: Job, _ plan: inout RenderPlan) {
             plan.add(path, edition.docroot, edition.site, job, owner, &diagnostics)
         }
@@ -146,12 +176,12 @@ struct RenderPlan: Sendable {
                 put(node.path + format.rawValue, .feed(node: index, format: format), &self)
             }
         }
-        if theme?.has("archive") ?? false {
+        if edition.hasArchive {
             for (number, period) in graph.archive(of: index).enumerated() {
                 put(node.path + period.path, .archive(node: index, period: number), &self)
             }
         }
-        addAliases(of: index, node, graph, &diagnostics)
+        if !(node.page?.front.aliases.isEmpty ?? true) { addAliases(of: index, node, graph, &diagnostics) }
     }
 
     private mutating func addEdition(
@@ -187,11 +217,17 @@ struct RenderPlan: Sendable {
         let dot = UInt8(ascii: ".")
         let bare = Set(
             outputs.lazy.filter { output in
-                !output.path.utf8.reversed().prefix { $0 != UInt8(ascii: "/") }.contains(dot)
-            }.map { Place(docroot: $0.docroot, path: $0.path) })
+                var path = output.path
+                return !path.withUTF8 { bytes in
+                    bytes[((bytes.lastIndex(of: UInt8(ascii: "/")) ?? -1) + 1)...].contains(dot)
+                }
+            }.map(\.place))
         for output in outputs {
-            let slash = output.path.utf8.lastIndex(of: UInt8(ascii: "/")) ?? output.path.utf8.startIndex
-            guard !bare.isEmpty || output.path.utf8[..<slash].contains(dot) else { continue }
+            var path = output.path
+            let hasDot = path.withUTF8 { bytes in
+                bytes[..<(bytes.lastIndex(of: UInt8(ascii: "/")) ?? 0)].contains(dot)
+            }
+            guard !bare.isEmpty || hasDot else { continue }
             var folder = FileSystem.parent(output.path)
             while folder != "." {
                 if let holder = owners[Place(docroot: output.docroot, path: folder)] {
@@ -214,7 +250,7 @@ struct RenderPlan: Sendable {
         of index: Int, _ node: SiteGraph.Node, _ graph: SiteGraph, _ diagnostics: inout [Diagnostic]
     ) {
         guard let page = node.page else { return }
-        let position = page.places.aliases ?? SourcePosition(path: page.path)
+        let position = page.front.places.aliases ?? SourcePosition(path: page.path)
         let edition = graph.editions[node.edition]
         for written in page.front.aliases {
             // Other generators count an alias without a slash from the page's section.

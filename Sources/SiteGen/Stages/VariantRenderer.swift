@@ -244,7 +244,7 @@ struct VariantRenderer: Sendable {
         if theme.has(layout) { return layout }
         diagnostics.append(
             Diagnostic(
-                "unknown-layout", page.places.layout ?? SourcePosition(path: page.path),
+                "unknown-layout", page.front.places.layout ?? SourcePosition(path: page.path),
                 severity: graph.configuration.unknownKeys,
                 problem: Bilingual(zh: "主题没有版式“\(layout)”", en: "the theme has no layout `\(layout)`"),
                 remedy: Bilingual(zh: "请改正 layout，或删去它", en: "correct `layout` or drop it")))
