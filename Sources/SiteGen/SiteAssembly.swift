@@ -92,9 +92,13 @@ struct SiteAssembler: Sendable {
         let contents = variants.map { AudienceFilter.apply($0, to: loaded) }
         let engine = PageBodies.engine(configuration: loaded.configuration, themes: themes)
         let known = themes
+        // One for all audiences, which mostly show the same pictures.
+        let maker = request.output.map {
+            ImageMaker(cache: $0 + "/.cache/images", quality: loaded.configuration.images.quality)
+        }
         let sites = parallelMap(contents.count, jobs: request.jobs) { index, _ -> (VariantSite, [Diagnostic]) in
             var found: [Diagnostic] = []
-            return (site(contents[index], engine, loaded, known, &found), found)
+            return (site(contents[index], engine, loaded, known, maker, &found), found)
         }
         for site in sites { diagnostics += site.1 }
         return SiteAssembly(loaded: loaded, themes: themes, variants: sites.map(\.0))
@@ -139,7 +143,7 @@ struct SiteAssembler: Sendable {
 
     private func site(
         _ content: VisibleContent, _ engine: MarkdownEngine, _ loaded: LoadedContent, _ themes: [String: Theme],
-        _ diagnostics: inout [Diagnostic]
+        _ maker: ImageMaker?, _ diagnostics: inout [Diagnostic]
     ) -> VariantSite {
         let graph = SiteGraph(content, jobs: request.jobs, diagnostics: &diagnostics)
         let bodies = PageBodies(engine: engine, graph: graph)
@@ -148,9 +152,6 @@ struct SiteAssembler: Sendable {
         let plan = RenderPlan(graph, themes: themes, images: images, diagnostics: &diagnostics)
         let assembler = BodyAssembler(
             graph: graph, bodies: bodies, plan: plan, images: images, loaded: loaded, forms: forms)
-        let maker = request.output.map {
-            ImageMaker(cache: $0 + "/.cache/images", quality: graph.configuration.images.quality)
-        }
         let renderer = VariantRenderer(
             graph: graph, themes: themes, bodies: bodies, assembler: assembler, forms: forms, images: images,
             imageMaker: maker, diagnostics: &diagnostics)

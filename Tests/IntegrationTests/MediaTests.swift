@@ -55,6 +55,25 @@ import Testing
         #expect(try site.folder.contents("out/public").filter { $0.key.hasPrefix("a/photo") } == files)
     }
 
+    /// Two that ask for the tool's version at once took each other's answer away.
+    @Test func makersSideBySideDoNotTakeEachOthersFiles() throws {
+        let folder = TemporaryFolder()
+        try folder.write("photo.jpg", Self.photo)
+        let header = try #require(ImageHeader(Self.photo))
+        let photo = folder.path + "/photo.jpg"
+        for round in 0..<12 {
+            let made = parallelMap(4, jobs: 4) { _, _ -> FileError? in
+                let maker = ImageMaker(cache: "\(folder.path)/\(round)", quality: 50)
+                do throws(FileError) {
+                    _ = try maker.make(
+                        .init(width: 16, height: 9, format: .webp, path: "a.webp"), of: header, from: photo)
+                    return nil
+                } catch { return error }
+            }
+            #expect(made.compactMap(\.self).isEmpty, "\(made)")
+        }
+    }
+
     @Test func brokenPicturesAndActiveDrawingsAreErrors() throws {
         let files = [
             "portal/a/index.md": page("甲"), "portal/x.svg": "<svg onload=\"x()\"/>",

@@ -39,7 +39,7 @@ final class ImageMaker: Sendable {
         if let known = try? FileSystem.read(made) { return known }
         try FileSystem.makeDirectories(cache)
         // The tool reads a copy of what was hashed, by an absolute name that no option can hide in.
-        let unique = "\(cache)/.\(getpid()).\(UInt64.random(in: 0...UInt64.max))"
+        let unique = Self.uniqueName(in: cache)
         let (input, output) = (unique + ".in", unique + ".out")
         defer {
             unlink(input)
@@ -58,6 +58,11 @@ final class ImageMaker: Sendable {
         return bytes
     }
 
+    /// Of a file that nobody else writes or takes away, in this process or another.
+    private static func uniqueName(in folder: String) -> String {
+        "\(folder)/.\(getpid()).\(UInt64.random(in: 0...UInt64.max))"
+    }
+
     private func toolVersion() throws(FileError) -> String {
         let result = version.withLock { known -> Result<String, FileError> in
             if let known { return known }
@@ -71,7 +76,7 @@ final class ImageMaker: Sendable {
     /// First line of `gm version`, such as `GraphicsMagick 1.3.40 …`.
     private static func findVersion(in folder: String) throws(FileError) -> String {
         try FileSystem.makeDirectories(folder)
-        let output = "\(folder)/.\(getpid()).version"
+        let output = uniqueName(in: folder) + ".version"
         defer { unlink(output) }
         guard try ChildProcess.run([tool, "version"], output: output) == 0 else {
             throw FileError(
