@@ -9,14 +9,18 @@ struct SiteAssembly: Sendable {
     let themes: [String: Theme]
     let variants: [VariantSite]
 
-    /// The assembly after a change in one page's body: only that page is read and parsed. Its head being what it was,
-    /// every list, address and menu stays too.
+    /// The assembly after a change in one page's body, title or summary: only that page is read and parsed. It stands
+    /// where it stood, so that every address and menu and the order of every list stay too.
     ///
     /// - Returns: nil where the change reaches further and everything must be assembled anew.
     func rereading(_ path: String) -> (assembly: SiteAssembly, diagnostics: [Diagnostic])? {
         guard let index = loaded.pages.firstIndex(where: { $0.path == path }),
             let (page, found) = ContentLoader.rereading(loaded.pages[index], in: loaded)
         else { return nil }
+        let isRenamed = page.front.title != loaded.pages[index].front.title
+        if isRenamed, variants.contains(where: { $0.graph.nodeIndex(ofSource: path).map($0.graph.isInMenu) ?? false }) {
+            return nil
+        }
         let content = loaded.replacing(index, with: page)
         let changed = variants.map { variant -> VariantSite in
             guard let node = variant.graph.nodeIndex(ofSource: path),

@@ -113,8 +113,8 @@ package struct ContentLoader: Sendable {
     private func page(_ source: PageSource, _ cascades: Cascades) -> (LoadedPage?, [Diagnostic]) {
         guard let cache, cache.isLongLived, source.reading > 0 else { return typed(source, cascades) }
         let key = PageCache.LoadedKey(
-            reading: source.reading, cascades: cascades.chain(site: source.place.site, folder: source.place.folder),
-            configuration: configurationDigest, now: now)
+            reading: source.reading, identity: cascades.identity(of: source), configuration: configurationDigest,
+            now: now)
         return cache.page(source.place.file.path, key) { typed(source, cascades) }
     }
 
@@ -134,17 +134,23 @@ package struct ContentLoader: Sendable {
         return (page, diagnostics)
     }
 
-    /// What a changed file makes of a page whose head says what it said: nothing else in the tree depends on a body.
+    /// What a changed file makes of a page that stands where it stood: nothing else in the tree depends on a body, and
+    /// lists ask a page for its title and summary when they are drawn.
     ///
-    /// - Returns: nil where more than the body changed, and everything must be looked at again.
+    /// - Returns: nil where more changed, and everything must be looked at again.
     package static func rereading(
         _ old: LoadedPage, in content: LoadedContent
     ) -> (page: LoadedPage, diagnostics: [Diagnostic])? {
         let (source, found) = PageSource.read(old.place)
-        guard let source, source.headDigest == old.headDigest else { return nil }
+        guard let source, source.headDigest == old.headDigest || old.form != .section else { return nil }
         let loader = ContentLoader(
             tree: .empty, configuration: content.configuration, now: content.now, jobs: 1)
+        var placed: [Diagnostic] = []
+        content.cascades.checkPlace(of: source, &placed)
         let (page, more) = loader.typed(source, content.cascades)
+        guard placed.isEmpty, page.visibility.tag == old.visibility.tag, page.front.isPlaced(like: old.front) else {
+            return nil
+        }
         return (page, found + more)
     }
 

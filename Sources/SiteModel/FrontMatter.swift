@@ -150,6 +150,19 @@ package final class FrontMatter: Sendable {
 }
 
 extension FrontMatter {
+    /// Whether a page with this head stands where one with the other does: in the same lists, in the same order, under
+    /// the same address, for as long. Only what is read when a page or a list is drawn may differ.
+    func isPlaced(like other: FrontMatter) -> Bool {
+        date == other.date && expires == other.expires && notBefore == other.notBefore && draft == other.draft
+            && weight == other.weight && slug == other.slug && aliases == other.aliases && terms == other.terms
+            && type == other.type && disclosure == other.disclosure && legalBasis == other.legalBasis
+            && reviewDue == other.reviewDue && reprint == other.reprint && reviewedBy == other.reviewedBy
+            && reviewedAt == other.reviewedAt && sites == other.sites && layout == other.layout
+            && inMenu == other.inMenu && form == other.form && sample == other.sample && cadence == other.cadence
+            && mapReviewNo == other.mapReviewNo && avspLicence == other.avspLicence && document == other.document
+            && archive == other.archive && inSearch == other.inSearch && extra == other.extra
+    }
+
     private static let disclosures = Dictionary(uniqueKeysWithValues: Disclosure.allCases.map { ($0.rawValue, $0) })
     private static let archives = ["year": Archive.year, "month": .month]
 

@@ -47,7 +47,8 @@ package final class PageCache: Sendable {
     /// Everything that a page's typed head and its findings are made from.
     struct LoadedKey: Equatable {
         let reading: Int
-        let cascades: [YAMLNode]
+        /// Of the written head and of the heads whose cascades reach it.
+        let identity: SHA256Digest
         let configuration: SHA256Digest
         let now: Instant
     }

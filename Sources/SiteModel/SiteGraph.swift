@@ -98,7 +98,8 @@ package final class SiteGraph: Sendable {
         convenience init(_ node: Node, with page: VisiblePage) {
             self.init(
                 GraphBuilder.Draft(
-                    kind: node.kind, edition: node.edition, page: page, title: node.title, path: node.path,
+                    kind: node.kind, edition: node.edition, page: page,
+                    title: node.kind == .page ? page.front.title : node.title, path: node.path,
                     parent: node.parent, children: node.children, sections: node.sections, twins: node.twins,
                     previous: node.previous, next: node.next, attachments: node.attachments, relations: node.relations),
                 docroot: node.docroot)
@@ -137,7 +138,14 @@ package final class SiteGraph: Sendable {
         package let size: Int
     }
 
-    /// The same graph with a page whose body changed and whose head did not.
+    /// Whether a menu names a page by its title.
+    package func isInMenu(_ node: Int) -> Bool {
+        editions.contains { edition in
+            edition.menu.contains { if case .node(node) = $0.target { true } else { false } }
+        }
+    }
+
+    /// The same graph with a page in another state that stands where it stood.
     package func replacing(_ node: Int, with page: VisiblePage) -> SiteGraph {
         SiteGraph(self) { $0[node] = Node($0[node], with: page) }
     }

@@ -32,14 +32,15 @@ import Testing
         let long = preview(site.folder)
         await long.rebuild()
         var random = SeededGenerator(seed: 7)
-        for step in 0..<40 {
+        for step in 0..<60 {
             let name = ["a", "b", "new", "a.en"].randomElement(using: &random)!
             let path = "Content/portal/news/\(name).md"
             let body = [
                 "正文\(step)", "# 一\n\n[乙](b.md)", ":::intranet\n密\(step)\n:::", "[坏](nowhere.md)", ":::notice\n没关",
             ].randomElement(using: &random)!
             let head = [
-                "date: 2026-08-01", "date: 2026-08-01", "date: 2026-08-01\ntags: [新\(step % 3)]",
+                "date: 2026-08-01", "date: 2026-08-01\nsummary: 提要\(step % 2)",
+                "date: 2026-08-01\ntags: [新\(step % 3)]",
                 "visibility: intranet", "bad: [",
             ].randomElement(using: &random)!
             if step % 9 == 8, name == "new" {

@@ -17,7 +17,7 @@ struct PreviewServer {
     private static let prefix = "/_preview/"
 
     func run() async throws {
-        let server = HTTPServer(address: try .inet(ip4: "127.0.0.1", port: port))
+        let server = HTTPServer(address: try .inet(ip4: "127.0.0.1", port: port), logger: .disabled)
         await server.appendRoute("*") { request in await respond(to: request) }
         try await server.run()
     }
