@@ -88,10 +88,10 @@ struct DocumentTokens: Sendable {
 
 /// Postings of all documents, as the text that the shards hold:
 /// `document[:title places][.body places];…`, every number in base 36 and as a difference to the one before it.
-struct Postings {
+struct Postings: Sendable {
     private var lists: [DocumentTokens.Key: List] = [:]
 
-    private struct List {
+    private struct List: Sendable {
         var text: [UInt8] = []
         var last = 0
     }
@@ -133,23 +133,24 @@ struct Postings {
 
     var byteCount: Int { lists.values.reduce(0) { $0 + $1.text.count + 12 } }
 
-    /// `"token":"postings",…` of each shard; a token lies in the shard of its first character.
-    func shards(_ count: Int) -> [[UInt8]] {
+    /// Tokens of each shard in byte order; a token lies in the shard of its first character.
+    func shards(_ count: Int) -> [[DocumentTokens.Key]] {
         var byShard: [[(name: String, key: DocumentTokens.Key)]] = Array(repeating: [], count: count)
         for key in lists.keys {
             let name = Self.name(key)
             byShard[Int(name.unicodeScalars.first?.value ?? 0) % count].append((name, key))
         }
-        return byShard.map { entries in
-            var out: [UInt8] = []
-            for entry in entries.sorted(by: { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }) {
-                if !out.isEmpty { out.append(UInt8(ascii: ",")) }
-                out += JSON.string(entry.name).canonicalBytes
-                out += ":\"".utf8
-                out += lists[entry.key]!.text
-                out.append(UInt8(ascii: "\""))
-            }
-            return out
+        return byShard.map { $0.sorted { bytesPrecede($0.name, $1.name) }.map(\.key) }
+    }
+
+    /// `"token":"postings",…`
+    func write(_ keys: [DocumentTokens.Key], to out: inout [UInt8]) {
+        for (index, key) in keys.enumerated() {
+            if index > 0 { out.append(UInt8(ascii: ",")) }
+            JSON.quote(Self.name(key), to: &out)
+            out += ":\"".utf8
+            out += lists[key]!.text
+            out.append(UInt8(ascii: "\""))
         }
     }
 

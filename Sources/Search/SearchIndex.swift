@@ -45,16 +45,29 @@ package struct SearchDocument: Sendable {
 
 /// A static full-text index: positional postings in shards by first character, and page texts in chunks.
 ///
-/// Every file is a script that calls `xinmiSearch(kind, number, value, version)`, one version an index: scripts load where `fetch` may not, so the index
-/// works from a disk or a stick too, and under a policy of `script-src 'self'`.
+/// Every file is a script that calls `xinmiSearch(kind, number, value, version)`, one version an index: scripts load where
+/// `fetch` may not, so the index works from a disk or a stick too, and under a policy of `script-src 'self'`.
+///
+/// Files are made when they are asked for, so that an index is never in memory beside what it is made of.
 package struct SearchIndex: Sendable {
+    /// To be changed with every change to what is written for the same documents: it is part of the version.
     package static let format = "xinmi-search/1"
     private static let documentsInAChunk = 8
     private static let bytesInAShard = 24 * 1024
     private static let maxShards = 512
 
-    /// Name below the index's folder and bytes, in byte order of the names.
-    package let files: [(name: String, bytes: [UInt8])]
+    private enum Part: Sendable { case meta, shard(Int), texts(Int) }
+
+    private let documents: [SearchDocument]
+    private let postings: Postings
+    /// Keys of the postings in each shard, in byte order of their names.
+    private let shards: [[DocumentTokens.Key]]
+    private let meta: JSON
+    private let version: String
+    private let parts: [(name: String, part: Part)]
+
+    /// Names below the index's folder, in byte order.
+    package var names: [String] { parts.map(\.name) }
 
     /// - Parameters:
     ///   - groups: documents of each site, with the site's name; a document's number is its place in all of them.
@@ -63,26 +76,18 @@ package struct SearchIndex: Sendable {
         let documents = groups.flatMap(\.documents)
         var postings = Postings()
         // A batch at a time, so that only a batch's tokens are in memory besides the postings.
+        var digests: [SHA256Digest] = []
         for start in stride(from: 0, to: documents.count, by: 256) {
-            let batch = Array(documents[start..<min(start + 256, documents.count)])
-            let tokens = parallelMap(batch.count, jobs: jobs) { index, _ in DocumentTokens(batch[index]) }
-            for (offset, tokens) in tokens.enumerated() { postings.add(tokens, document: start + offset) }
-        }
-        let shardCount = Self.shardCount(postings.byteCount)
-        // Calls of all files without their ends, which carry the version.
-        var files = postings.shards(shardCount).enumerated().map { index, bytes in
-            ("s\(index).js", Array("xinmiSearch(\"s\",\(index),{".utf8) + bytes + Array("}".utf8))
-        }
-        for start in stride(from: 0, to: documents.count, by: Self.documentsInAChunk) {
-            let number = start / Self.documentsInAChunk
-            let entries = documents[start..<min(start + Self.documentsInAChunk, documents.count)].map { document in
-                JSON.array([
-                    .string(document.url), .string(document.title), .string(document.date ?? ""),
-                    .string(document.text),
-                ])
+            let end = min(start + 256, documents.count)
+            let read = parallelMap(end - start, jobs: jobs) { index, _ in
+                (tokens: DocumentTokens(documents[start + index]), digest: documents[start + index].digest)
             }
-            files.append(("t\(number).js", Self.script("t", number, .array(entries))))
+            for (offset, read) in read.enumerated() { postings.add(read.tokens, document: start + offset) }
+            digests += read.map(\.digest)
         }
+        self.documents = documents
+        self.postings = postings
+        shards = postings.shards(Self.shardCount(postings.byteCount))
         var first = 0
         var sites: [JSON] = []
         for group in groups {
@@ -90,16 +95,42 @@ package struct SearchIndex: Sendable {
                 .array([.string(group.name), .integer(first), .integer(first + group.documents.count)]))
             first += group.documents.count
         }
-        let meta = JSON.object([
-            "fmt": .string(Self.format), "documents": .integer(documents.count), "shards": .integer(shardCount),
+        meta = .object([
+            "fmt": .string(Self.format), "documents": .integer(documents.count), "shards": .integer(shards.count),
             "chunk": .integer(Self.documentsInAChunk), "sites": .array(sites),
             "synonyms": .object(synonyms.mapValues { .array($0.sorted().map(JSON.string)) }),
         ])
-        files.append(("meta.js", Self.script("m", 0, meta)))
-        files.sort { $0.0.utf8.lexicographicallyPrecedes($1.0.utf8) }
-        let digests = files.flatMap { SHA256Digest(of: $0.1).bytes }
-        let end = Array(",\"\(SHA256Digest(of: digests).hex.prefix(12))\")\n".utf8)
-        self.files = files.map { ($0.0, $0.1 + end) }
+        var inputs = meta.canonicalBytes
+        for digest in digests { digest.append(to: &inputs) }
+        version = String(SHA256Digest(of: inputs).hex.prefix(12))
+        let chunks = (documents.count + Self.documentsInAChunk - 1) / Self.documentsInAChunk
+        let all: [(name: String, part: Part)] =
+            [("meta.js", .meta)] + shards.indices.map { ("s\($0).js", .shard($0)) }
+            + (0..<chunks).map { ("t\($0).js", .texts($0)) }
+        parts = all.sorted { bytesPrecede($0.name, $1.name) }
+    }
+
+    /// The file of `names[index]`.
+    package func bytes(_ index: Int) -> [UInt8] {
+        var out: [UInt8]
+        switch parts[index].part {
+        case .meta: out = Self.script("m", 0, meta)
+        case .shard(let number):
+            out = Array("xinmiSearch(\"s\",\(number),{".utf8)
+            postings.write(shards[number], to: &out)
+            out.append(UInt8(ascii: "}"))
+        case .texts(let number):
+            let start = number * Self.documentsInAChunk
+            let entries = documents[start..<min(start + Self.documentsInAChunk, documents.count)].map { document in
+                JSON.array([
+                    .string(document.url), .string(document.title), .string(document.date ?? ""),
+                    .string(document.text),
+                ])
+            }
+            out = Self.script("t", number, .array(entries))
+        }
+        out += ",\"\(version)\")\n".utf8
+        return out
     }
 
     /// A power of two, so that a shard is some tens of kilobytes.

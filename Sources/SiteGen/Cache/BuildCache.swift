@@ -95,7 +95,17 @@ struct BuildCache: Sendable {
     }
 
     /// Page texts of the search index as it was built last.
-    func searchTexts(_ variant: String) -> [UInt8] { (try? FileSystem.read("\(folder)/\(variant).search")) ?? [] }
+    func searchTexts(_ variant: String) -> RecordLog {
+        RecordLog((try? FileSystem.read("\(folder)/\(variant).search")) ?? [])
+    }
+
+    func saveSearchTexts(_ variant: String, blocks: Int, _ block: (Int) -> [UInt8]) throws(FileError) {
+        try FileSystem.makeDirectories(folder)
+        let path = "\(folder)/\(variant).search"
+        try FileSystem.write([], to: path + ".tmp")
+        for number in 0..<blocks { try FileSystem.append(RecordLog.framed(block(number)), to: path + ".tmp") }
+        try FileSystem.rename(path + ".tmp", path)
+    }
 
     /// Before anything changes in an output folder: until `close`, its records do not say everything.
     static func leaveOpen(_ output: String) throws(FileError) {

@@ -208,16 +208,19 @@ struct VariantWriter {
                     ))
             }
         }
-        guard let cache else { return }
-        var writer = RecordWriter(Self.searchFormat)
-        writer.put(documents.sorted { $0.key < $1.key }) { writer, entry in
-            writer.put(site.graph.nodes[entry.key].page?.path ?? "")
-            entry.value.write(to: &writer)
+        // A block at a time: the texts of all pages are in memory once.
+        let nodes = documents.keys.sorted()
+        try cache?.saveSearchTexts(name, blocks: (nodes.count + 255) / 256) { number in
+            var writer = RecordWriter(Self.searchFormat)
+            writer.put(Array(nodes[(number * 256)..<min((number + 1) * 256, nodes.count)])) { writer, node in
+                writer.put(this.site.graph.nodes[node].page?.path ?? "")
+                documents[node]!.write(to: &writer)
+            }
+            return writer.finished()
         }
-        try cache.save("\(name).search", writer.finished())
     }
 
-    private static let searchFormat = "xinmi-search-texts/1"
+    private static let searchFormat = "xinmi-search-texts/2"
 
     /// The pages that were drawn now, and of the others what they were when the index was built last.
     private func allDocuments(_ drawn: [Int: SearchDocument]) throws(FileError) -> [Int: SearchDocument] {
@@ -230,8 +233,9 @@ struct VariantWriter {
         }
         guard !missing.isEmpty else { return drawn }
         var texts: [String: SearchDocument] = [:]
-        if let cache, var reader = RecordReader(cache.searchTexts(name), format: Self.searchFormat) {
-            texts = Dictionary(reader.values { ($0.text(), SearchDocument(from: &$0)) }) { first, _ in first }
+        for block in cache?.searchTexts(name).blocks ?? [] {
+            guard var reader = RecordReader(block, format: Self.searchFormat) else { break }
+            for (path, text) in reader.values({ ($0.text(), SearchDocument(from: &$0)) }) { texts[path] = text }
         }
         var documents = drawn
         for (node, digest) in missing {

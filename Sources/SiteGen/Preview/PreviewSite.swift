@@ -22,7 +22,7 @@ actor PreviewSite {
     private struct Variant {
         let site: VariantSite
         var drawn: [Int: VariantRenderer.Rendered] = [:]
-        var searchFiles: [String: [UInt8]]?
+        var searchFiles: [String: SearchStage.File]?
     }
 
     struct Answer: Sendable {
@@ -166,8 +166,8 @@ actor PreviewSite {
             }
             let documents = Dictionary(found.compactMap { $0 }) { first, _ in first }
             let files = SearchStage(graph: site.graph, jobs: request.jobs).run(documents)
-            variants[index].searchFiles = Dictionary(files.map { ($0.path, $0.bytes) }) { first, _ in first }
+            variants[index].searchFiles = Dictionary(files.map { ($0.path, $0) }) { first, _ in first }
         }
-        return variants[index].searchFiles?[path]
+        return variants[index].searchFiles?[path]?.bytes
     }
 }

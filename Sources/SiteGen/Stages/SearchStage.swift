@@ -17,10 +17,27 @@ struct SearchStage {
             date: front.date?.date(in: graph.configuration.group.zone).text)
     }
 
+    /// One file of an index; its bytes are made when they are asked for.
+    struct File: Sendable {
+        let docroot: Int
+        /// Below the docroot.
+        let path: String
+        private let index: SearchIndex
+        private let number: Int
+
+        fileprivate init(_ docroot: Int, _ path: String, _ index: SearchIndex, _ number: Int) {
+            self.docroot = docroot
+            self.path = path
+            self.index = index
+            self.number = number
+        }
+
+        var bytes: [UInt8] { index.bytes(number) }
+    }
+
     /// - Parameter documents: of each node that is to be found.
-    /// - Returns: files of each docroot, their paths below it.
-    func run(_ documents: [Int: SearchDocument]) -> [(docroot: Int, path: String, bytes: [UInt8])] {
-        var files: [(docroot: Int, path: String, bytes: [UInt8])] = []
+    func run(_ documents: [Int: SearchDocument]) -> [File] {
+        var files: [File] = []
         let ordered = ordered(documents)
         for docroot in graph.docroots.indices {
             for language in graph.configuration.group.languages {
@@ -35,8 +52,8 @@ struct SearchStage {
                     )
                 }
                 let index = SearchIndex(groups: groups, synonyms: synonyms(language), jobs: jobs)
-                for file in index.files {
-                    files.append((docroot, "\(RenderPlan.searchFolder)/\(language)/\(file.name)", file.bytes))
+                for (number, name) in index.names.enumerated() {
+                    files.append(File(docroot, "\(RenderPlan.searchFolder)/\(language)/\(name)", index, number))
                 }
             }
         }
