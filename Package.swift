@@ -185,7 +185,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "SubmissionsTests",
-            dependencies: ["PortalBase", "CMS", "Ferry", "LaneDatabase", "Submissions", "TestSupport"],
+            dependencies: ["PortalBase", "CMS", "Ferry", "LaneDatabase", "SQL", "Submissions", "TestSupport"],
             swiftSettings: strict),
         .testTarget(name: "SiteBundleTests", dependencies: ["PortalBase", "SiteBundle"], swiftSettings: strict),
         .testTarget(
@@ -193,7 +193,8 @@ let package = Package(
         .testTarget(
             name: "FormsAPITests",
             dependencies: [
-                "PortalBase", "FormsAPI", "TestSupport", .product(name: "HTTPTypes", package: "swift-http-types"),
+                "PortalBase", "FormsAPI", "Submissions", "TestSupport",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
             swiftSettings: strict),
         .testTarget(

@@ -1,4 +1,4 @@
-/// What `/api/v1` takes and answers, for programs that read it (OpenAPI 3.1).
+/// What `/api/v1` and, in JSON, `/open311/v2` take and answer, for programs that read it (OpenAPI 3.1).
 enum OpenAPI {
     static let document = #"""
         {
@@ -163,10 +163,210 @@ enum OpenAPI {
                   "503": {"$ref": "#/components/responses/Unavailable"}
                 }
               }
+            },
+            "/open311/v2/services.json": {
+              "get": {
+                "operationId": "open311Services",
+                "summary": "Open311 GeoReport v2: services that take requests",
+                "parameters": [{"$ref": "#/components/parameters/locale"}],
+                "responses": {
+                  "200": {
+                    "description": "All services.",
+                    "content": {
+                      "application/json": {
+                        "schema": {
+                          "type": "array",
+                          "items": {
+                            "type": "object",
+                            "required": ["service_code", "service_name", "description", "metadata", "type", "keywords", "group"],
+                            "properties": {"service_code": {"type": "string"}, "metadata": {"type": "boolean"}, "type": {"enum": ["realtime"]}}
+                          }
+                        }
+                      }
+                    }
+                  }
+                }
+              }
+            },
+            "/open311/v2/services/{service_code}.json": {
+              "get": {
+                "operationId": "open311Service",
+                "summary": "Open311 GeoReport v2: what a service asks for",
+                "parameters": [
+                  {"name": "service_code", "in": "path", "required": true, "schema": {"type": "string", "pattern": "^[a-z0-9-]{1,64}$", "examples": ["complaint"]}},
+                  {"$ref": "#/components/parameters/locale"}
+                ],
+                "responses": {
+                  "200": {
+                    "description": "The definition.",
+                    "content": {
+                      "application/json": {
+                        "schema": {
+                          "type": "object",
+                          "required": ["service_code", "attributes"],
+                          "properties": {"attributes": {"type": "array", "items": {"type": "object", "required": ["code", "datatype", "required", "order", "values"]}}}
+                        }
+                      }
+                    }
+                  },
+                  "404": {"$ref": "#/components/responses/Open311"}
+                }
+              }
+            },
+            "/open311/v2/requests.json": {
+              "get": {
+                "operationId": "open311Requests",
+                "summary": "Open311 GeoReport v2: what the core released, newest first",
+                "description": "At most 1,000 requests of at most 90 days; without dates, of the last 90.",
+                "parameters": [
+                  {
+                    "name": "service_request_id",
+                    "in": "query",
+                    "description": "Numbers, separated by commas; overrules the other parameters.",
+                    "schema": {"type": "string"}
+                  },
+                  {"name": "service_code", "in": "query", "description": "Codes, separated by commas.", "schema": {"type": "string"}},
+                  {
+                    "name": "start_date",
+                    "in": "query",
+                    "description": "RFC 3339, or a date in China; of `requested_datetime`.",
+                    "schema": {"type": "string", "pattern": "^$|^[0-9]{4}-[0-9]{2}-[0-9]{2}", "examples": ["2026-09-01T00:00:00+08:00"]}
+                  },
+                  {
+                    "name": "end_date",
+                    "in": "query",
+                    "description": "As start_date; a date is counted to its end.",
+                    "schema": {"type": "string", "pattern": "^$|^[0-9]{4}-[0-9]{2}-[0-9]{2}", "examples": ["2026-09-01"]}
+                  },
+                  {"name": "status", "in": "query", "schema": {"type": "string", "pattern": "^(open|closed|,)*$"}}
+                ],
+                "responses": {
+                  "200": {
+                    "description": "The requests.",
+                    "content": {"application/json": {"schema": {"type": "array", "items": {"$ref": "#/components/schemas/ReleasedRequest"}}}}
+                  },
+                  "400": {"$ref": "#/components/responses/Open311"},
+                  "429": {"$ref": "#/components/responses/Open311"},
+                  "503": {"$ref": "#/components/responses/Open311"}
+                }
+              },
+              "post": {
+                "operationId": "open311Submit",
+                "summary": "Open311 GeoReport v2: a request",
+                "requestBody": {
+                  "required": true,
+                  "content": {
+                    "application/x-www-form-urlencoded": {
+                      "schema": {
+                        "type": "object",
+                        "required": ["service_code", "description"],
+                        "properties": {
+                          "service_code": {"type": "string"},
+                          "description": {"type": "string"},
+                          "address_string": {"type": "string"},
+                          "lat": {"type": "string"},
+                          "long": {"type": "string"},
+                          "phone": {"type": "string"},
+                          "first_name": {"type": "string"},
+                          "last_name": {"type": "string"},
+                          "media_url": {"type": "string", "description": "Added to the description; never fetched.", "maxLength": 1000}
+                        },
+                        "additionalProperties": {"type": "string", "description": "`attribute[code]`, as the service's definition says."}
+                      }
+                    }
+                  }
+                },
+                "responses": {
+                  "201": {
+                    "description": "A token, which stands for the number that the core gives later.",
+                    "content": {
+                      "application/json": {
+                        "schema": {
+                          "type": "array",
+                          "items": {
+                            "type": "object",
+                            "required": ["token", "service_notice"],
+                            "properties": {"token": {"type": "string", "pattern": "^[0-9a-f]{32}$"}, "service_notice": {"type": "string"}}
+                          }
+                        }
+                      }
+                    }
+                  },
+                  "400": {"$ref": "#/components/responses/Open311"},
+                  "403": {"$ref": "#/components/responses/Open311"},
+                  "404": {"$ref": "#/components/responses/Open311"},
+                  "408": {"$ref": "#/components/responses/Open311"},
+                  "413": {"$ref": "#/components/responses/Open311"},
+                  "415": {"$ref": "#/components/responses/Open311"},
+                  "422": {"$ref": "#/components/responses/Open311"},
+                  "429": {"$ref": "#/components/responses/Open311"},
+                  "503": {"$ref": "#/components/responses/Open311"}
+                }
+              }
+            },
+            "/open311/v2/requests/{service_request_id}.json": {
+              "get": {
+                "operationId": "open311Request",
+                "summary": "Open311 GeoReport v2: one request",
+                "parameters": [{"name": "service_request_id", "in": "path", "required": true, "schema": {"type": "string", "pattern": "^[0-9]{1,12}$"}}],
+                "responses": {
+                  "200": {
+                    "description": "The request.",
+                    "content": {"application/json": {"schema": {"type": "array", "items": {"$ref": "#/components/schemas/ReleasedRequest"}}}}
+                  },
+                  "404": {"$ref": "#/components/responses/Open311"},
+                  "429": {"$ref": "#/components/responses/Open311"},
+                  "503": {"$ref": "#/components/responses/Open311"}
+                }
+              }
+            },
+            "/open311/v2/tokens/{token}.json": {
+              "get": {
+                "operationId": "open311Token",
+                "summary": "Open311 GeoReport v2: the number for a token; empty until the core's answer has come",
+                "parameters": [{"name": "token", "in": "path", "required": true, "schema": {"type": "string", "pattern": "^[0-9a-f]{32}$"}}],
+                "responses": {
+                  "200": {
+                    "description": "Token and number.",
+                    "content": {
+                      "application/json": {
+                        "schema": {
+                          "type": "array",
+                          "items": {
+                            "type": "object",
+                            "required": ["token", "service_request_id"],
+                            "properties": {"token": {"type": "string"}, "service_request_id": {"type": "string"}}
+                          }
+                        }
+                      }
+                    }
+                  },
+                  "404": {"$ref": "#/components/responses/Open311"},
+                  "429": {"$ref": "#/components/responses/Open311"},
+                  "503": {"$ref": "#/components/responses/Open311"}
+                }
+              }
             }
           },
           "components": {
             "schemas": {
+              "ReleasedRequest": {
+                "type": "object",
+                "additionalProperties": false,
+                "required": ["service_request_id", "status", "service_code", "requested_datetime"],
+                "properties": {
+                  "service_request_id": {"type": "string"},
+                  "status": {"type": "string", "enum": ["open", "closed"]},
+                  "status_notes": {"type": "string"},
+                  "service_name": {"type": "string"},
+                  "service_code": {"type": "string"},
+                  "description": {"type": "string"},
+                  "agency_responsible": {"type": "string"},
+                  "requested_datetime": {"type": "string", "format": "date-time"},
+                  "updated_datetime": {"type": "string", "format": "date-time"},
+                  "address": {"type": "string"}
+                }
+              },
               "Localized": {
                 "type": "object",
                 "required": ["zh", "en"],
@@ -288,6 +488,12 @@ enum OpenAPI {
                 "in": "path",
                 "required": true,
                 "schema": {"type": "string", "pattern": "^[a-z0-9-]{1,64}$", "examples": ["hotline"]}
+              },
+              "locale": {
+                "name": "locale",
+                "in": "query",
+                "description": "English where it begins with `en`, else Chinese.",
+                "schema": {"type": "string"}
               }
             },
             "responses": {
@@ -306,6 +512,21 @@ enum OpenAPI {
               "TooMany": {
                 "description": "Too much in a short time; with `proofNeeded` a solved challenge helps.",
                 "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+              },
+              "Open311": {
+                "description": "What is wrong, as GeoReport v2 says it.",
+                "content": {
+                  "application/json": {
+                    "schema": {
+                      "type": "array",
+                      "items": {
+                        "type": "object",
+                        "required": ["code", "description"],
+                        "properties": {"code": {"type": "integer"}, "description": {"type": "string"}}
+                      }
+                    }
+                  }
+                }
               },
               "Unavailable": {
                 "description": "Nothing was stored; try again later.",

@@ -130,6 +130,12 @@ extension Instant {
                 guard b.count >= 19, let s = decimal(b[17..<19]), s < 60 else { return nil }
                 time += s
                 i = 19
+                if i < b.count, b[i] == UInt8(ascii: ".") {
+                    // Parts of a second are left out.
+                    let digits = b[(i + 1)...].prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+                    guard !digits.isEmpty else { return nil }
+                    i += 1 + digits.count
+                }
             }
             if i < b.count {
                 let rest = String(decoding: b[i...], as: UTF8.self)

@@ -1,8 +1,21 @@
-/// Steps of a schema: the first statement list is version 1.
+/// Steps of a schema: the first is version 1.
 package struct Migrations: Sendable {
-    private let steps: [[String]]
+    package struct Step: Sendable {
+        let statements: [String]
+        let fill: @Sendable (any SQLConnection) throws -> Void
 
-    package init(_ steps: [[String]]) {
+        /// - Parameter fill: what the statements cannot say in both engines' words, done after them.
+        package init(
+            _ statements: [String], fill: @escaping @Sendable (any SQLConnection) throws -> Void = { _ in }
+        ) {
+            self.statements = statements
+            self.fill = fill
+        }
+    }
+
+    private let steps: [Step]
+
+    package init(_ steps: Step...) {
         self.steps = steps
     }
 
@@ -20,8 +33,9 @@ package struct Migrations: Sendable {
             guard known <= steps.count else {
                 throw SQLError(.fault, "the database is of version \(known), this program knows \(steps.count)")
             }
-            for (number, statements) in steps.enumerated().dropFirst(known) {
-                for statement in statements { try db.execute(database.schema(statement)) }
+            for (number, step) in steps.enumerated().dropFirst(known) {
+                for statement in step.statements { try db.execute(database.schema(statement)) }
+                try step.fill(db)
                 try db.execute("INSERT INTO schema_version (version) VALUES (?)", number + 1)
             }
         }

@@ -4,8 +4,9 @@ import Synchronization
 
 /// PostgreSQL through libpq: also what openGauss, KingbaseES, CockroachDB and YugabyteDB speak.
 ///
-/// A few connections, opened when they are needed. One that is lost is given up, its transaction fails as `unavailable`,
-/// and the next call connects anew; several hosts in the address with `target_session_attrs=read-write` follow a fail-over.
+/// A few connections, opened when they are needed. One that is lost, silent for too long, or at a server that only reads
+/// is given up, its transaction fails as `unavailable`, and the next call connects anew; several hosts in the address with
+/// `target_session_attrs=read-write` follow a fail-over. Every server is asked whether its commits survive power loss.
 package final class PostgreSQLDatabase: SQLDatabase {
     private let address: String
     private let committer = GroupCommitter()
@@ -15,16 +16,7 @@ package final class PostgreSQLDatabase: SQLDatabase {
     package init(_ address: String, connections: Int = 4) throws {
         self.address = address
         pool = ConnectionPool(address: address, limit: connections)
-        try read { db in
-            for (setting, wanted) in [
-                ("fsync", ["on"]), ("synchronous_commit", ["on", "remote_apply", "remote_write"]),
-            ] {
-                let value: String? = try db.value("SHOW \(setting)")
-                guard let value, wanted.contains(value) else {
-                    throw SQLError(.fault, "\(setting) is \(value ?? "unknown"): commits would not survive power loss")
-                }
-            }
-        }
+        try pool.give(pool.take())
     }
 
     package func read<T: Sendable>(_ body: (any SQLConnection) throws -> T) throws -> T {
@@ -126,21 +118,46 @@ private final class PostgreSQLConnection: SQLConnection {
         return state == PQTRANS_INTRANS || state == PQTRANS_INERROR
     }
 
-    func connect() throws(SQLError) {
+    /// Seconds for one statement's answer: beyond them the server counts as lost.
+    private static let patience: Int32 = 30
+
+    private func giveUp() {
         PQfinish(connection)
+        connection = nil
         prepared = [:]
-        let options = [("dbname", address), ("connect_timeout", "5"), ("fallback_application_name", "xinmi")]
+    }
+
+    func connect() throws(SQLError) {
+        giveUp()
+        // What the address says itself comes after these and overrules them. Without the last four, a host that vanished
+        // would be waited for as long as the kernel likes, a quarter of an hour.
+        let options = [
+            ("connect_timeout", "5"), ("fallback_application_name", "xinmi"), ("keepalives_idle", "10"),
+            ("keepalives_interval", "5"), ("keepalives_count", "3"), ("tcp_user_timeout", "20000"), ("dbname", address),
+        ]
         let names = options.map { strdup($0.0)! }
         let values = options.map { strdup($0.1)! }
         defer { for text in names + values { free(text) } }
         connection = PQconnectdbParams(
             names.map { UnsafePointer<CChar>($0) } + [nil], values.map { UnsafePointer<CChar>($0) } + [nil], 1)
         guard isAlive else {
-            PQfinish(connection)
-            connection = nil
+            giveUp()
             throw SQLError(.unavailable, "no connection to PostgreSQL")
         }
         xm_pq_silence(connection)
+        do throws(SQLError) {
+            for (setting, wanted) in [
+                ("fsync", ["on"]), ("synchronous_commit", ["on", "remote_apply", "remote_write"]),
+            ] {
+                let value: String? = try value("SHOW \(setting)")
+                guard let value, wanted.contains(value) else {
+                    throw SQLError(.fault, "\(setting) is \(value ?? "unknown"): commits would not survive power loss")
+                }
+            }
+        } catch {
+            giveUp()
+            throw error
+        }
     }
 
     func execute(_ statement: String, values: [SQLValue]) throws(SQLError) -> Int {
@@ -186,10 +203,37 @@ private final class PostgreSQLConnection: SQLConnection {
                 lengths.append(0)
             }
         }
-        let result = withPointers(storage) { pointers in
-            PQexecPrepared(connection, name, Int32(values.count), pointers, lengths, formats, 1)
+        let isSent = withPointers(storage) { pointers in
+            PQsendQueryPrepared(connection, name, Int32(values.count), pointers, lengths, formats, 1)
         }
-        return try checked(result, statement)
+        return try checked(answer(isSent), statement)
+    }
+
+    /// The answer to what was sent; nil, and the connection given up, where none comes in time.
+    private func answer(_ isSent: Int32) -> OpaquePointer? {
+        guard isSent == 1 else {
+            giveUp()
+            return nil
+        }
+        var answer: OpaquePointer?
+        let end = ContinuousClock.now + .seconds(Int(Self.patience))
+        while true {
+            while PQisBusy(connection) == 1 {
+                var waiting = pollfd(fd: PQsocket(connection), events: Int16(POLLIN), revents: 0)
+                let left = Int32(clamping: (end - .now).components.seconds * 1_000 + 1)
+                let ready = left > 0 ? poll(&waiting, 1, left) : 0
+                if ready < 0, errno == EINTR { continue }
+                guard ready > 0, PQconsumeInput(connection) == 1 else {
+                    PQclear(answer)
+                    giveUp()
+                    return nil
+                }
+            }
+            // A statement has one result, or an error; a lost connection has both.
+            guard let next = PQgetResult(connection) else { return answer }
+            PQclear(answer)
+            answer = next
+        }
     }
 
     private func prepare(_ statement: String, _ count: Int) throws(SQLError) -> String {
@@ -206,7 +250,8 @@ private final class PostgreSQLConnection: SQLConnection {
         }
         guard number == count else { throw SQLError(.fault, "\(count) values for: \(statement)") }
         let name = "s\(prepared.count)"
-        PQclear(try checked(PQprepare(connection, name, String(decoding: numbered, as: UTF8.self), 0, nil), statement))
+        let isSent = PQsendPrepare(connection, name, String(decoding: numbered, as: UTF8.self), 0, nil)
+        PQclear(try checked(answer(isSent), statement))
         prepared[statement] = name
         return name
     }
@@ -217,6 +262,8 @@ private final class PostgreSQLConnection: SQLConnection {
         // The state only: a message may repeat a value.
         let state = PQresultErrorField(result, Int32(UInt8(ascii: "C"))).map { String(cString: $0) } ?? ""
         PQclear(result)
+        // It became a standby, or is one: another host takes writes now.
+        if state == "25006" { giveUp() }
         let code: SQLError.Code =
             switch state.prefix(2) {
             case "23": .constraint

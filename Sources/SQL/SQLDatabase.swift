@@ -46,6 +46,10 @@ extension SQLConnection {
 
     /// The first column of every row.
     package func column<T: SQLReadable>(_ query: String, _ values: (any SQLBindable)?...) throws(SQLError) -> [T] {
+        try column(query, values: values)
+    }
+
+    package func column<T: SQLReadable>(_ query: String, values: [(any SQLBindable)?]) throws(SQLError) -> [T] {
         var out: [T] = []
         for row in try rows(query, values: values.map { $0?.sqlValue ?? .null }) { try out.append(row[0]) }
         return out

@@ -32,39 +32,42 @@ package struct SubmissionDatabase: Sendable {
         try Self.migrations.run(on: database)
     }
 
-    private static let migrations = Migrations([
-        [
-            """
-            CREATE TABLE submission (
-                id TEXT PRIMARY KEY, kind TEXT NOT NULL, received INTEGER NOT NULL, lookup BLOB UNIQUE,
-                clear BLOB NOT NULL, sealed BLOB NOT NULL)
-            """,
-            // Small rows under random keys: one tree each and no index beside it, since every random place costs a page of
-            // the log. What has expired is found by reading them through, every few minutes.
-            "CREATE TABLE once (key BLOB PRIMARY KEY, box BLOB NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID",
-            "CREATE TABLE hour_key (hour INTEGER PRIMARY KEY, key BLOB NOT NULL)",
-            "CREATE TABLE ticket (ticket BLOB PRIMARY KEY, box BLOB NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID",
-            """
-            CREATE TABLE status (
-                lookup BLOB PRIMARY KEY, version INTEGER NOT NULL, open INTEGER NOT NULL, box BLOB NOT NULL, public TEXT)
-            """,
-            // A claim is null while its file is still on its way, a submission while it waits for its form.
-            """
-            CREATE TABLE attachment (
-                id TEXT PRIMARY KEY, claim BLOB UNIQUE, box BLOB, created INTEGER NOT NULL, submission TEXT, position INTEGER)
-            """,
-            "CREATE INDEX attachment_submission ON attachment (submission)",
-            """
-            CREATE TABLE attachment_part (
-                attachment TEXT NOT NULL, number INTEGER NOT NULL, sealed BLOB NOT NULL, bytes INTEGER NOT NULL,
-                digest TEXT NOT NULL, PRIMARY KEY (attachment, number))
-            """,
-            // Tokens that are good for one use: solved challenges.
-            "CREATE TABLE used_token (token BLOB PRIMARY KEY, expires INTEGER NOT NULL) WITHOUT ROWID",
-            "CREATE TABLE site_report (id TEXT PRIMARY KEY, state TEXT NOT NULL, clear BLOB NOT NULL)",
-            "CREATE TABLE open311_token (token BLOB PRIMARY KEY, lookup BLOB NOT NULL, created INTEGER NOT NULL)",
-        ] + LaneDatabase.tables
-    ])
+    private static let migrations = Migrations(
+        .init(
+            [
+                """
+                CREATE TABLE submission (
+                    id TEXT PRIMARY KEY, kind TEXT NOT NULL, received INTEGER NOT NULL, lookup BLOB UNIQUE,
+                    clear BLOB NOT NULL, sealed BLOB NOT NULL)
+                """,
+                // Small rows under random keys: one tree each and no index beside it, since every random place costs a page of
+                // the log. What has expired is found by reading them through, every few minutes.
+                "CREATE TABLE once (key BLOB PRIMARY KEY, box BLOB NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID",
+                "CREATE TABLE hour_key (hour INTEGER PRIMARY KEY, key BLOB NOT NULL)",
+                "CREATE TABLE ticket (ticket BLOB PRIMARY KEY, box BLOB NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID",
+                """
+                CREATE TABLE status (
+                    lookup BLOB PRIMARY KEY, version INTEGER NOT NULL, open INTEGER NOT NULL, box BLOB NOT NULL, public TEXT)
+                """,
+                // A claim is null while its file is still on its way, a submission while it waits for its form.
+                """
+                CREATE TABLE attachment (
+                    id TEXT PRIMARY KEY, claim BLOB UNIQUE, box BLOB, created INTEGER NOT NULL, submission TEXT, position INTEGER)
+                """,
+                "CREATE INDEX attachment_submission ON attachment (submission)",
+                """
+                CREATE TABLE attachment_part (
+                    attachment TEXT NOT NULL, number INTEGER NOT NULL, sealed BLOB NOT NULL, bytes INTEGER NOT NULL,
+                    digest TEXT NOT NULL, PRIMARY KEY (attachment, number))
+                """,
+                // Tokens that are good for one use: solved challenges.
+                "CREATE TABLE used_token (token BLOB PRIMARY KEY, expires INTEGER NOT NULL) WITHOUT ROWID",
+                "CREATE TABLE site_report (id TEXT PRIMARY KEY, state TEXT NOT NULL, clear BLOB NOT NULL)",
+                "CREATE TABLE open311_token (token BLOB PRIMARY KEY, lookup BLOB NOT NULL, created INTEGER NOT NULL)",
+            ] + LaneDatabase.tables),
+        // What anybody may read stands apart, found by what Open311 asks for.
+        .init(releasedTables, fill: moveReleased),
+        .init(["ALTER TABLE status DROP COLUMN public"]))
 
     // MARK: Intake
 
@@ -391,19 +394,22 @@ package struct SubmissionDatabase: Sendable {
         try siteDrop.deposit(item)
     }
 
-    private static func apply(_ db: any SQLConnection, _ item: FerryItem) throws {
+    static func apply(_ db: any SQLConnection, _ item: FerryItem) throws {
         if item.kind == "siteBundle" { return }
         guard let clear = try item.part("item.json"), let json = try? JSON(parsing: clear),
             let lookup = json["lookup"]?.string.flatMap(bytesFromHex), lookup.count == 32,
             let version = json["version"]?.integer,
             let open = json["open"]?.bool, let box = json["box"]?.string.flatMap(bytesFromBase64)
         else { throw LaneDatabase.RejectedItem(.schema) }
+        let released = json["public"].map(ReleasedRequest.init)
+        if case .some(nil) = released { throw LaneDatabase.RejectedItem(.schema) }
         // Older versions never overwrite newer ones, in whatever order batches come.
-        try db.execute(
+        let isNewer = try db.execute(
             """
-            INSERT INTO status (lookup, version, open, box, public) VALUES (?, ?, ?, ?, ?)
-            ON CONFLICT (lookup) DO UPDATE SET version = excluded.version, open = excluded.open, box = excluded.box,
-                public = excluded.public WHERE excluded.version > status.version
-            """, lookup, version, open, box, json["public"].map { $0.canonicalText })
+            INSERT INTO status (lookup, version, open, box) VALUES (?, ?, ?, ?)
+            ON CONFLICT (lookup) DO UPDATE SET version = excluded.version, open = excluded.open, box = excluded.box
+                WHERE excluded.version > status.version
+            """, lookup, version, open, box)
+        if isNewer == 1 { try release(db, released ?? nil, lookup: lookup) }
     }
 }

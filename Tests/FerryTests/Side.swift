@@ -60,9 +60,9 @@ struct Side {
         change(&options)
         let folder = TemporaryFolder()
         let database = try openDatabase((edge ? DatabaseEngine.other : .sqlite).location(in: folder))
-        try Migrations([
-            ["CREATE TABLE item (id TEXT PRIMARY KEY, kind TEXT, clear BLOB, sealed BLOB)"] + LaneDatabase.tables
-        ]).run(on: database)
+        try Migrations(
+            .init(["CREATE TABLE item (id TEXT PRIMARY KEY, kind TEXT, clear BLOB, sealed BLOB)"] + LaneDatabase.tables)
+        ).run(on: database)
         try self.init(edge: edge, options, folder, database)
         for lane in ["e2c", "c2e"] {
             try store.adopt(

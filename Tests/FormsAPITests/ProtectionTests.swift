@@ -1,4 +1,5 @@
 import HTTPTypes
+import PortalBase
 import TestSupport
 import Testing
 
@@ -21,6 +22,9 @@ import Testing
         #expect(client(nil, peer: "127.0.0.1") == "127.0.0.1")
         #expect(client("203.0.113.9", peer: nil) == "203.0.113.9", "a Unix socket is the proxy's")
         #expect(client(nil, peer: nil) == nil)
+        #expect(client("203.0.113.9 ,\t10.1.2.3 ", peer: "127.0.0.1") == "203.0.113.9")
+        #expect(client("203.0.113.9 8, 10.1.2.3", peer: "127.0.0.1") == "10.1.2.3")
+        #expect(IPAddress("203.0.113.9\u{0}.example") == nil)
     }
 
     @Test func aSubscribersNetworkIsOneClient() {

@@ -7,7 +7,7 @@ import SiteBundle
 /// Parsers of outside bytes, for libFuzzer: `Scripts/fuzz NAME SECONDS`. Each must end in an answer for any bytes, and what
 /// it accepts must hold.
 private let targets: [String: @Sendable ([UInt8]) -> Void] = [
-    "multipart": multipart, "contenttype": contentType, "urlencoded": urlencoded, "json": json,
+    "multipart": multipart, "contenttype": contentType, "urlencoded": urlencoded, "json": json, "forwarded": forwarded,
     "definition": definition, "payload": payload, "message": message, "manifest": manifest, "ack": acknowledgement,
     "epoch": epoch, "slip": slip, "tar": tar, "envelope": envelope, "signature": signature, "item": item,
     "bundle": bundle,
@@ -59,6 +59,22 @@ private func contentType(_ bytes: [UInt8]) { _ = MultipartParser(contentType: St
 private func urlencoded(_ bytes: [UInt8]) {
     guard let body = URLEncodedBody(bytes) else { return }
     precondition(body.fields.values.allSatisfy { !$0.isEmpty })
+}
+
+/// Whoever is found was named by the connection or the header, and nobody speaks for a peer that is not trusted.
+private func forwarded(_ bytes: [UInt8]) {
+    let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
+        .map(String.init)
+    let peer = IPAddress(lines[0])
+    let trusted = lines.dropFirst().prefix(2).compactMap(AddressRange.init)
+    let values = Array(lines.dropFirst(3))
+    precondition(IPAddress.client(peer: peer, forwardedFor: values, trusted: []) == peer || peer == nil)
+    let found = IPAddress.client(peer: peer, forwardedFor: values, trusted: trusted)
+    let named = values.flatMap { $0.split(separator: ",") }.compactMap {
+        IPAddress($0.split { $0 == " " || $0 == "\t" }.joined(separator: " "))
+    }
+    precondition(found == peer || found.map(named.contains) == true)
+    if let peer, !trusted.contains(where: { $0.contains(peer) }) { precondition(found == peer) }
 }
 
 /// What is read is written and read again to the same.

@@ -2,9 +2,11 @@ import CMS
 import Ferry
 import LaneDatabase
 import PortalBase
-import Submissions
+import SQL
 import TestSupport
 import Testing
+
+@testable import Submissions
 
 @Suite struct ReceiptTests {
     private let receipt = Receipt(date: CivilDate(iso: "2026-09-01")!, random: [1, 2, 3, 4, 5, 6, 7, 31])
@@ -183,6 +185,81 @@ import Testing
         #expect(try database.attachment(claim: abandoned.claim, at: Self.now) == nil)
         // What the core has not acknowledged stays, however old it is.
         #expect(try database.laneStore().item(lane: "e2c", id: sealed(1).id).parts.count == 4)
+    }
+
+    // MARK: What is released
+
+    private func status(_ lookup: UInt8, version: Int, _ released: JSON?) -> FerryItem {
+        var fields: [String: JSON] = [
+            "id": .string("00000000-0000-4000-8000-00000000000\(version)"), "kind": .string("status"),
+            "lookup": .string(hexText([UInt8](repeating: lookup, count: 32))), "version": .integer(version),
+            "open": .bool(true), "box": .string(base64([1])),
+        ]
+        if let released { fields["public"] = released }
+        let bytes = JSON.object(fields).canonicalBytes
+        return FerryItem(kind: "status", id: fields["id"]!.string!, parts: [.init(name: "item.json", bytes: bytes)])
+    }
+
+    private func request(_ number: Int, _ status: String, day: Int, service: String = "complaint") -> JSON {
+        .object([
+            "service_request_id": .string(String(number)), "status": .string(status), "service_code": .string(service),
+            "requested_datetime": .string("2026-08-\(padded(day, 2))T09:00:00+08:00"),
+        ])
+    }
+
+    private func found(
+        _ database: SubmissionDatabase, _ services: [String] = [], isOpen: Bool? = nil, days: ClosedRange<Int> = 1...31
+    ) throws -> [String] {
+        func day(_ number: Int) -> Instant { Instant(iso: "2026-08-\(padded(number, 2)) 09:00", zone: .shanghai)! }
+        return try database.released(
+            .period(from: day(days.lowerBound), to: day(days.upperBound), services: services, isOpen: isOpen), limit: 3
+        ).map(\.number)
+    }
+
+    @Test(arguments: DatabaseEngine.available)
+    func whatTheCoreReleasedIsFoundByWhatOpen311AsksFor(_ engine: DatabaseEngine) throws {
+        let database = try database(engine)
+        func take(_ item: FerryItem) throws { try database.database.write { try SubmissionDatabase.apply($0, item) } }
+        for number in 1...4 {
+            try take(status(UInt8(number), version: 1, request(number, "open", day: number, service: "s\(number % 2)")))
+        }
+        #expect(try found(database) == ["4", "3", "2"])
+        #expect(try found(database, days: 1...3) == ["3", "2", "1"])
+        #expect(try found(database, ["s1", "other"]) == ["3", "1"])
+        #expect(try database.released(.numbers(["2", "9", "1"]), limit: 9).map(\.number) == ["2", "1"])
+        try take(status(2, version: 3, request(2, "closed", day: 2)))
+        try take(status(2, version: 2, request(2, "open", day: 2)))
+        #expect(try found(database, isOpen: false) == ["2"])
+        #expect(try found(database, isOpen: true) == ["4", "3", "1"])
+        // What is not released any longer is gone.
+        try take(status(2, version: 4, nil))
+        #expect(try found(database) == ["4", "3", "1"])
+        for wrong in [JSON.string("x"), .object([:]), request(7, "new", day: 1)] {
+            #expect(throws: LaneDatabase.RejectedItem.self) { try take(status(5, version: 1, wrong)) }
+        }
+    }
+
+    @Test(arguments: DatabaseEngine.available)
+    func whatVersionOneOfTheSchemaHeldIsFoundAgain(_ engine: DatabaseEngine) throws {
+        let location = try engine.location(in: folder)
+        let old = try SubmissionDatabase(location: location, random: systemRandomBytes).database
+        try old.write { db in
+            try db.execute("DROP TABLE released_request")
+            try db.execute("ALTER TABLE status ADD COLUMN public TEXT")
+            try db.execute("DELETE FROM schema_version WHERE version > 1")
+            for (number, text) in [(1, request(7, "closed", day: 3).canonicalText), (2, "{}"), (3, nil)] {
+                try db.execute(
+                    "INSERT INTO status (lookup, version, open, box, public) VALUES (?, 1, ?, ?, ?)", [UInt8(number)],
+                    false,
+                    [UInt8(1)], text)
+            }
+        }
+        let database = try SubmissionDatabase(location: location, random: systemRandomBytes)
+        #expect(try found(database) == ["7"])
+        guard case .answered = try database.status(lookup: [3]) else {
+            Issue.record("a status was lost")
+            return
+        }
     }
 
     @Test func nothingOnDiskNamesReceiptOrCodeOrFile() async throws {

@@ -1,14 +1,18 @@
 """formsapi's other doors: files, steps, the JSON API, Open311, limits, the scanner, metrics."""
 import base64
+import contextlib
 import hashlib
+import itertools
 import json
 import os
 import pathlib
 import re
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
+import threading
 import time
 import unittest
 import urllib.parse
@@ -208,14 +212,16 @@ class ServiceTests(unittest.TestCase):
         fields = {
             "service_code": "complaint", "description": "工地夜里施工，已经连续三个晚上。", "address_string": "文化广场西侧", "lat": "34.5373", "long": "113.3726",
             "phone": "13800000000", "last_name": "测", "first_name": "试", "attribute[subject]": "夜间施工扰民", "attribute[place.unit]": "chaohua", "attribute[publish]": "refuse"}
-        status, _, body = post(base + "/requests.json", fields)
+        status, _, body = post(base + "/requests.json", {**fields, "media_url": "https://photos.example/1.jpg", "email": "a@example.org", "device_id": "7"})
         self.assertEqual(status, 201, body)
-        token = json.loads(body)[0]["token"]
+        token, notice = json.loads(body)[0]["token"], json.loads(body)[0]["service_notice"]
+        self.assertEqual(notice, "media_url was added to the description; nothing was fetched. This service does not use email, device_id.")
         self.assertEqual(call("GET", f"{base}/tokens/{token}.json")[2][0]["service_request_id"], "")
         status, _, body = post(base + "/requests.xml", {**fields, "lat": "", "long": "", "attribute[subject]": "另一件 <事> & 更多"})
         self.assertRegex(body, r"^<\?xml[^>]*\?>\n<service_requests><request><token>[0-9a-f]{32}</token>")
         status, _, body = post(base + "/requests.json", {"service_code": "complaint"})
         self.assertEqual((status, json.loads(body)[0]["code"]), (400, 400))
+        self.assertEqual(post(base + "/requests.json", {**fields, "media_url": "file:///etc/passwd"})[0], 400)
         self.assertEqual(post(base + "/requests.json", {"service_code": "nothing"})[0], 404)
         self.assertEqual(call("GET", f"{base}/tokens/{'0' * 32}.json")[0], 404)
         self.system.ferry()
@@ -224,12 +230,36 @@ class ServiceTests(unittest.TestCase):
         status, _, shown = call("GET", f"{base}/requests/{number}.json")
         self.assertEqual((status, shown[0]["status"], shown[0]["service_code"], shown[0]["service_name"]), (200, "open", "complaint", "投诉"))
         self.assertNotIn("description", shown[0])
-        self.assertEqual(len(call("GET", base + "/requests.json")[2]), 2)
         self.assertEqual(call("GET", base + "/requests/999999.json")[0], 404)
+        def found(query):
+            status, _, answer = call("GET", f"{base}/requests.json?{query}")
+            return status, answer if status != 200 else [request["service_request_id"] for request in answer]
+        status, both = found("")
+        self.assertEqual((status, len(both)), (200, 2))
+        other = next(one for one in both if one != number)
+        day = shown[0]["requested_datetime"]
+        for query, expected in [
+            (f"service_request_id={number}", [number]), (f"service_request_id={other},{number},77&status=closed", [other, number]),
+            (f"service_request_id={number}&service_request_id={other}", [number, other]),
+            ("service_code=complaint", both), ("service_code=praise", []), ("service_code=praise,complaint", both), ("service_code=x%27%20OR%201", []),
+            ("status=open", both), ("status=closed", []), ("status=open,closed", both),
+            (f"start_date={day[:10]}", both), (f"end_date={day[:10]}", both), (f"start_date={day}&end_date={day}", both),
+            (f"start_date={urllib.parse.quote(day)}", both), ("start_date=2020-01-01T00:00:00.000Z", []), ("end_date=2020-01-01", []),
+        ]:
+            status, answer = found(query)
+            self.assertEqual((status, sorted(answer)), (200, sorted(expected)), query)
+        for query, lines in [
+            ("status=new", ["status: open or closed"]), ("start_date=yesterday", ["start_date: not a date and time as 2026-09-01T09:00:00+08:00"]),
+            ("start_date=2026-01-01&end_date=2026-06-01", ["end_date: more than 90 days after start_date"]),
+            ("start_date=2026-02-01&end_date=2026-01-01&status=x", ["status: open or closed", "end_date: before start_date"]),
+        ]:
+            status, answer = found(query)
+            self.assertEqual((status, [error["description"] for error in answer]), (400, lines), query)
         # The core has what was sent, and the desk's database is where it is read.
         with sqlite3.connect(self.system.folder / "core/desk.sqlite") as db:
             answers = json.loads(db.execute("select answers from submission where number = ?", (int(number),)).fetchone()[0])
         self.assertEqual(answers["place"], {"unit": "chaohua", "rest": "文化广场西侧", "position": "113.3726,34.5373,0"})
+        self.assertTrue(answers["details"].endswith("附件网址（未下载、未检查）：https://photos.example/1.jpg"), answers["details"])
 
     # Messages about a case
 
@@ -460,6 +490,51 @@ class ScannerTests(unittest.TestCase):
             clamd.wait(timeout=30)
 
 
+class OddScannerTests(unittest.TestCase):
+    """Whatever answers in clamd's place: only its plain "OK" lets a file in."""
+
+    def test_only_a_plain_ok_lets_a_file_in(self):
+        system = System()
+        self.addCleanup(system.close)
+        system.call("prepare")
+        path = str(system.folder / "odd.sock")
+        system.configure(limits=WIDE, scanner=path)
+        listener = socket.socket(socket.AF_UNIX)
+        self.addCleanup(listener.close)
+        listener.bind(path)
+        listener.listen()
+        clean, infected, unknown = None, "没有通过安全检查", "暂时无法进行安全检查"
+        answers = [
+            (clean, [b"stream: OK\0"]), (clean, [b"stream", b": O", b"K\0"]),
+            (infected, [b"stream: Test FOUND\0"]), (infected, [b"stream: OK FOUND\0"]),
+            (unknown, [b""]), (unknown, [b"\0"]), (unknown, [b"stream: OK"]), (unknown, [b"stream: OKAY\0"]), (unknown, [b"OK\0"]),
+            (unknown, [b"stream: OK\n\0"]), (unknown, [b"stream: ok\0"]), (unknown, [b"INSTREAM size limit exceeded. ERROR\0"]),
+            (unknown, [b"stream: \xff\xfe OK\0"]), (unknown, [b"x" * 1_000_000]), (unknown, [b"stream: OK" + b"x" * 100_000]),
+        ]
+        def scan():
+            for _, pieces in answers:
+                connection, _ = listener.accept()
+                with connection, contextlib.suppress(OSError):
+                    # The whole file first, as clamd does.
+                    received = b""
+                    while not received.endswith(b"\0\0\0\0"):
+                        received += connection.recv(1 << 16)
+                    for piece in pieces:
+                        connection.sendall(piece)
+                        time.sleep(0.02)
+        scanner = threading.Thread(target=scan, daemon=True)
+        service = Service(system)
+        self.addCleanup(service.stop)
+        scanner.start()
+        for number, (words, pieces) in enumerate(answers):
+            body, headers = multipart(request_fields(system, number), [("photos", "a.pdf", PDF)])
+            status, _, text = post(system.forms + "/forms/hotline", {}, headers, raw=body)
+            self.assertEqual((status, words in text if words else True), (422 if words else 303, True), pieces[0][:40])
+        with sqlite3.connect(system.folder / "edge/forms.sqlite") as db:
+            self.assertEqual(db.execute("select count(*) from submission").fetchone()[0], 2)
+            self.assertEqual(db.execute("select count(*) from attachment where claim is not null").fetchone()[0], 2)
+
+
 class PostgreSQLTests(unittest.TestCase):
     """Two processes over one PostgreSQL, which goes away and comes back."""
 
@@ -520,6 +595,89 @@ class PostgreSQLTests(unittest.TestCase):
         finally:
             subprocess.run([ROOT / "Scripts/postgres", "start", f"/tmp/xinmi-pg-{os.getpid()}"], check=True, capture_output=True)
         self.assertEqual(post(self.system.forms + "/forms/hotline", request_fields(self.system, 10))[0], 303)
+
+
+class FailOverTests(unittest.TestCase):
+    """A primary is lost under load; its standby takes over."""
+
+    def test_what_was_answered_outlives_the_primary(self):
+        self.fail_over(lambda primary: subprocess.run([ROOT / "Scripts/postgres", "stop", primary], check=True, capture_output=True))
+
+    def test_a_primary_that_only_reads_is_left(self):
+        self.fail_over(lambda primary: subprocess.run(
+            ["psql", "-qAtX", "-h", primary, "-U", "xinmi", "-d", "postgres", "-c", "ALTER SYSTEM SET default_transaction_read_only = on", "-c", "SELECT pg_reload_conf()"],
+            check=True, capture_output=True))
+
+    def test_a_primary_that_says_nothing_is_left(self):
+        def freeze(primary):
+            first = pathlib.Path(primary, "data/postmaster.pid").read_text().split()[0]
+            processes = [first, *pathlib.Path(f"/proc/{first}/task/{first}/children").read_text().split()]
+            self.addCleanup(lambda: [os.kill(int(process), signal.SIGKILL) for process in processes])
+            for process in processes:
+                os.kill(int(process), signal.SIGSTOP)
+        self.fail_over(freeze, patience=60)
+
+    def fail_over(self, lose, patience=20):
+        folders = [f"/tmp/xinmi-pg-{name}-{os.getpid()}" for name in "ab"]
+        def postgres(*arguments):
+            return subprocess.run([ROOT / "Scripts/postgres", *arguments], capture_output=True, text=True)
+        system = System()
+        self.addCleanup(system.close)
+        for folder in folders:
+            self.addCleanup(lambda folder=folder: (postgres("stop", folder), shutil.rmtree(folder, ignore_errors=True)))
+        if postgres("start", folders[0]).returncode != 0:
+            print("\n*** SKIPPED: fail-over of PostgreSQL: no server can be started here", flush=True)
+            raise unittest.SkipTest("PostgreSQL cannot be started here")
+        standby = postgres("standby", folders[1], folders[0])
+        self.assertEqual(standby.returncode, 0, standby.stderr)
+        system.call("prepare")
+        system.configure(limits=WIDE, database=standby.stdout.strip())
+        service = Service(system)
+        self.addCleanup(service.stop)
+        url = system.forms + "/api/v1/forms/hotline/submissions"
+        answered, refused, stop, gone = {}, [], threading.Event(), threading.Event()
+        def citizen(worker):
+            for number in itertools.count():
+                if stop.is_set():
+                    return
+                key = f"fail-over-{worker}-{number:06d}"
+                body = {"answers": {
+                    "nature": "help", "subject": f"切换测试 {worker}-{number}", "details": "这是一条测试用的诉求，内容没有意义。",
+                    "place": {"unit": "chaohua"}, "phone": "13800000000", "publish": "refuse"}}
+                # A citizen tries again until there is an answer.
+                while not gone.is_set():
+                    status, headers, answer = call("POST", url, body, {"Idempotency-Key": key})
+                    if status in (200, 201):
+                        answered[key] = answer
+                        break
+                    refused.append((status, headers["Retry-After"]))
+                    time.sleep(0.1)
+        workers = [threading.Thread(target=citizen, args=(n,)) for n in range(4)]
+        for worker in workers:
+            worker.start()
+        try:
+            self.assertTrue(wait_until(lambda: len(answered) >= 40))
+            lose(folders[0])
+            self.assertTrue(wait_until(lambda: refused, patience), "nobody noticed")
+            before = len(answered)
+            self.assertEqual(postgres("promote", folders[1]).returncode, 0)
+            self.assertTrue(wait_until(lambda: len(answered) >= before + 40, patience), refused[-3:])
+        except BaseException:
+            gone.set()
+            raise
+        finally:
+            stop.set()
+            for worker in workers:
+                worker.join()
+        self.assertEqual({*refused}, {(503, "120")})
+        receipts = [answer["receipt"] for answer in answered.values()]
+        self.assertEqual(len(set(receipts)), len(answered))
+        for answer in answered.values():
+            found = call("POST", system.forms + "/api/v1/status", {"receipt": answer["receipt"], "code": answer["code"]})
+            self.assertEqual(found[2], {"state": "received", "version": 0})
+        stored = subprocess.run(
+            ["psql", "-qAtX", "-h", folders[1], "-U", "xinmi", "-d", "postgres", "-c", "select count(*) from submission"], capture_output=True, text=True, check=True)
+        self.assertEqual(int(stored.stdout), len(answered), "none is there twice")
 
 
 class NginxTests(unittest.TestCase):

@@ -22,68 +22,68 @@ struct DeskDatabase: Sendable {
         try Self.migrations.run(on: database)
     }
 
-    private static let migrations = Migrations([
-        [
-            """
-            CREATE TABLE submission (
-                id TEXT PRIMARY KEY, number INTEGER NOT NULL UNIQUE, kind TEXT NOT NULL, received INTEGER NOT NULL,
-                imported INTEGER NOT NULL, form TEXT NOT NULL, receipt TEXT NOT NULL UNIQUE, lookup TEXT NOT NULL,
-                status_key TEXT NOT NULL, auth_key TEXT NOT NULL, language TEXT NOT NULL,
-                channel TEXT NOT NULL, answers TEXT NOT NULL,
-                version INTEGER NOT NULL DEFAULT 0, counter INTEGER NOT NULL DEFAULT 0)
-            """,
-            """
-            CREATE TABLE ticket (
-                id TEXT PRIMARY KEY REFERENCES submission, state TEXT NOT NULL, department TEXT, note TEXT, reply TEXT)
-            """,
-            """
-            CREATE TABLE approval (
-                id TEXT PRIMARY KEY REFERENCES submission, state TEXT NOT NULL, lead TEXT NOT NULL, accepted INTEGER, decision TEXT,
-                notice TEXT, notice_text TEXT, notice_fields TEXT, notice_given INTEGER, notice_answered INTEGER)
-            """,
-            """
-            CREATE TABLE task (
-                id TEXT NOT NULL REFERENCES approval, position INTEGER NOT NULL, department TEXT NOT NULL, days INTEGER NOT NULL,
-                working INTEGER NOT NULL, opinion TEXT NOT NULL, note TEXT, PRIMARY KEY (id, department))
-            """,
-            """
-            CREATE TABLE event (
-                position INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, at INTEGER NOT NULL, officer TEXT NOT NULL,
-                action TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL, note TEXT)
-            """,
-            """
-            CREATE TRIGGER event_no_update BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); END
-            """,
-            """
-            CREATE TRIGGER event_no_delete BEFORE DELETE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); END
-            """,
-            """
-            CREATE TABLE publication (
-                id TEXT PRIMARY KEY REFERENCES ticket, number INTEGER NOT NULL, date TEXT NOT NULL, title TEXT NOT NULL,
-                question TEXT NOT NULL, answer TEXT NOT NULL)
-            """,
-            """
-            CREATE TABLE attachment (
-                id TEXT NOT NULL REFERENCES submission, position INTEGER NOT NULL, field TEXT NOT NULL, name TEXT NOT NULL,
-                type TEXT NOT NULL, bytes INTEGER NOT NULL, digest TEXT NOT NULL, parts INTEGER NOT NULL,
-                PRIMARY KEY (id, position))
-            """,
-            // As they came, sealed: opened when an officer asks for the file.
-            """
-            CREATE TABLE attachment_part (
-                id TEXT NOT NULL, position INTEGER NOT NULL, number INTEGER NOT NULL, sealed BLOB NOT NULL,
-                PRIMARY KEY (id, position, number), FOREIGN KEY (id, position) REFERENCES attachment)
-            """,
-            "CREATE TABLE status_out (id TEXT PRIMARY KEY, clear BLOB NOT NULL)",
-            // The citizen's answer to three questions after the reply; nulls until it comes.
-            """
-            CREATE TABLE rating (
-                id TEXT PRIMARY KEY REFERENCES ticket, token TEXT NOT NULL, at INTEGER, score INTEGER, solved INTEGER, words TEXT)
-            """,
-            "CREATE INDEX submission_lookup ON submission (lookup)",
-            "CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL)",
-        ] + LaneDatabase.tables + SiteReleases.tables
-    ])
+    private static let migrations = Migrations(
+        .init(
+            [
+                """
+                CREATE TABLE submission (
+                    id TEXT PRIMARY KEY, number INTEGER NOT NULL UNIQUE, kind TEXT NOT NULL, received INTEGER NOT NULL,
+                    imported INTEGER NOT NULL, form TEXT NOT NULL, receipt TEXT NOT NULL UNIQUE, lookup TEXT NOT NULL,
+                    status_key TEXT NOT NULL, auth_key TEXT NOT NULL, language TEXT NOT NULL,
+                    channel TEXT NOT NULL, answers TEXT NOT NULL,
+                    version INTEGER NOT NULL DEFAULT 0, counter INTEGER NOT NULL DEFAULT 0)
+                """,
+                """
+                CREATE TABLE ticket (
+                    id TEXT PRIMARY KEY REFERENCES submission, state TEXT NOT NULL, department TEXT, note TEXT, reply TEXT)
+                """,
+                """
+                CREATE TABLE approval (
+                    id TEXT PRIMARY KEY REFERENCES submission, state TEXT NOT NULL, lead TEXT NOT NULL, accepted INTEGER, decision TEXT,
+                    notice TEXT, notice_text TEXT, notice_fields TEXT, notice_given INTEGER, notice_answered INTEGER)
+                """,
+                """
+                CREATE TABLE task (
+                    id TEXT NOT NULL REFERENCES approval, position INTEGER NOT NULL, department TEXT NOT NULL, days INTEGER NOT NULL,
+                    working INTEGER NOT NULL, opinion TEXT NOT NULL, note TEXT, PRIMARY KEY (id, department))
+                """,
+                """
+                CREATE TABLE event (
+                    position INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, at INTEGER NOT NULL, officer TEXT NOT NULL,
+                    action TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL, note TEXT)
+                """,
+                """
+                CREATE TRIGGER event_no_update BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); END
+                """,
+                """
+                CREATE TRIGGER event_no_delete BEFORE DELETE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); END
+                """,
+                """
+                CREATE TABLE publication (
+                    id TEXT PRIMARY KEY REFERENCES ticket, number INTEGER NOT NULL, date TEXT NOT NULL, title TEXT NOT NULL,
+                    question TEXT NOT NULL, answer TEXT NOT NULL)
+                """,
+                """
+                CREATE TABLE attachment (
+                    id TEXT NOT NULL REFERENCES submission, position INTEGER NOT NULL, field TEXT NOT NULL, name TEXT NOT NULL,
+                    type TEXT NOT NULL, bytes INTEGER NOT NULL, digest TEXT NOT NULL, parts INTEGER NOT NULL,
+                    PRIMARY KEY (id, position))
+                """,
+                // As they came, sealed: opened when an officer asks for the file.
+                """
+                CREATE TABLE attachment_part (
+                    id TEXT NOT NULL, position INTEGER NOT NULL, number INTEGER NOT NULL, sealed BLOB NOT NULL,
+                    PRIMARY KEY (id, position, number), FOREIGN KEY (id, position) REFERENCES attachment)
+                """,
+                "CREATE TABLE status_out (id TEXT PRIMARY KEY, clear BLOB NOT NULL)",
+                // The citizen's answer to three questions after the reply; nulls until it comes.
+                """
+                CREATE TABLE rating (
+                    id TEXT PRIMARY KEY REFERENCES ticket, token TEXT NOT NULL, at INTEGER, score INTEGER, solved INTEGER, words TEXT)
+                """,
+                "CREATE INDEX submission_lookup ON submission (lookup)",
+                "CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL)",
+            ] + LaneDatabase.tables + SiteReleases.tables))
 
     /// A random key of this installation, made once: for the tokens in staff forms.
     func tokenKey() throws -> [UInt8] {

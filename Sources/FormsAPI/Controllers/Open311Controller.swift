@@ -16,7 +16,7 @@ struct Open311Controller: Sendable {
             await answer(context, "name") { format, name in
                 switch name {
                 case "services": return try serviceList(format, request)
-                case "requests": return try await requests(format)
+                case "requests": return try await requests(format, request, context)
                 default: throw Failure(.notFound, "not found")
                 }
             }
@@ -30,11 +30,19 @@ struct Open311Controller: Sendable {
                 return try await submit(format, request, context)
             }
         }
-        group.get("tokens/:token") { _, context in
-            await answer(context, "token") { format, token in try await self.token(format, token) }
+        group.get("tokens/:token") { request, context in
+            await answer(context, "token") { format, token in
+                try await admit(request, context)
+                return try await self.token(format, token)
+            }
         }
-        group.get("requests/:number") { _, context in
-            await answer(context, "number") { format, number in try await self.request(format, number) }
+        group.get("requests/:number") { request, context in
+            await answer(context, "number") { format, number in
+                try await admit(request, context)
+                let released = try await self.released(.numbers([number]))
+                if released.isEmpty { throw Failure(.notFound, "service_request_id was not found") }
+                return list(format, "service_requests", "request", items(released))
+            }
         }
     }
 
@@ -218,14 +226,22 @@ struct Open311Controller: Sendable {
 
     // MARK: Requests
 
-    private func submit(_ format: Format, _ request: Request, _ context: EdgeContext) async throws -> Response {
+    /// Counts a call against its client's share.
+    @discardableResult
+    private func admit(_ request: Request, _ context: EdgeContext) async throws -> [UInt8]? {
         let client = services.client(request, context)
         guard case .pass = try await services.gate.check(.request, client: client) else { throw Refusal.tooMany }
+        return client
+    }
+
+    private func submit(_ format: Format, _ request: Request, _ context: EdgeContext) async throws -> Response {
+        let client = try await admit(request, context)
         let body = try await services.reader.read(request, form: nil)
         func first(_ name: String) -> String? { body.fields[name]?.first }
         guard let code = first("service_code") else { throw Failure(.badRequest, "service_code was not provided") }
         let offer = try offer(code)
-        let input = try Self.input(body.fields, offer, first)
+        var notices: [String] = []
+        let input = try Self.input(body.fields, offer, first, &notices)
         switch offer.form.validate(input) {
         case .failure(let failure):
             throw Failure(.badRequest, lines: failure.errors.map { "\($0.field): \($0.message.en)" })
@@ -244,17 +260,36 @@ struct Open311Controller: Sendable {
             services.metrics.submitted(KnownForm(offer.form), "stored")
             return list(
                 format, "service_requests", "request",
-                [[("token", .string(token)), ("service_notice", .string(""))]], status: .created)
+                [[("token", .string(token)), ("service_notice", .string(notices.joined(separator: " ")))]],
+                status: .created)
         }
     }
 
     /// What GeoReport calls by its names, as this form's answers.
+    ///
+    /// - Parameter notices: what was not used, for the caller to know.
     private static func input(
-        _ fields: [String: [String]], _ offer: Offer, _ first: (String) -> String?
+        _ fields: [String: [String]], _ offer: Offer, _ first: (String) -> String?, _ notices: inout [String]
     ) throws -> [String: [String]] {
         let mapping = offer.mapping
         var input = [mapping.service: [offer.option.value]]
-        if let text = first("description") { input[mapping.description] = [text] }
+        if var text = first("description") {
+            // An address is told to the officers and never called: a server that fetches what strangers name is a weapon.
+            for media in fields["media_url"] ?? [] where !media.isEmpty {
+                guard isWebAddress(media) else {
+                    throw Failure(.badRequest, "media_url: not an http or https address of at most 1000 characters")
+                }
+                text += "\n附件网址（未下载、未检查）：" + media
+                notices.append("media_url was added to the description; nothing was fetched.")
+            }
+            input[mapping.description] = [text]
+        }
+        let unused = [
+            ("email", mapping.email), ("phone", mapping.phone), ("first_name", mapping.name),
+            ("last_name", mapping.name), ("address_string", mapping.address), ("address_id", nil), ("device_id", nil),
+            ("account_id", nil),
+        ].filter { name, field in field == nil && first(name)?.isEmpty == false }.map(\.0)
+        if !unused.isEmpty { notices.append("This service does not use \(unused.joined(separator: ", ")).") }
         if let field = mapping.phone, let text = first("phone") { input[field] = [text] }
         if let field = mapping.email, let text = first("email") { input[field] = [text] }
         let name = [first("last_name"), first("first_name")].compactMap { $0 }.filter { !$0.isEmpty }
@@ -274,15 +309,19 @@ struct Open311Controller: Sendable {
         return input
     }
 
+    private static func isWebAddress(_ text: String) -> Bool {
+        text.utf8.count <= 1_000 && ["http://", "https://"].contains { text.hasPrefix($0) && text.count > $0.count }
+            && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
+    }
+
     private func token(_ format: Format, _ token: String) async throws -> Response {
         let store = services.store
         guard token.utf8.count == 32, let known = try await onBlockingThread({ try store.open311(token: token) }) else {
             throw Failure(.notFound, "token was not found")
         }
-        let number = known.shown?["service_request_id"]?.string
         return list(
             format, "service_requests", "request",
-            [[("service_request_id", .string(number ?? "")), ("token", .string(token))]])
+            [[("service_request_id", .string(known.request?.number ?? "")), ("token", .string(token))]])
     }
 
     private static let keys = [
@@ -290,27 +329,30 @@ struct Open311Controller: Sendable {
         "agency_responsible", "requested_datetime", "updated_datetime", "address",
     ]
 
-    private func item(_ shown: JSON) -> Item {
-        var shown = shown.object ?? [:]
-        if let code = shown["service_code"]?.string,
-            let offer = offers().first(where: { $0.option.value == code })
-        {
-            shown["service_name"] = .string(offer.option.label.text("zh"))
+    private func items(_ requests: [ReleasedRequest]) -> [Item] {
+        let names = Dictionary(offers().map { ($0.option.value, $0.option.label.text("zh")) }) { first, _ in first }
+        return requests.map { request in
+            var shown = request.shown.object ?? [:]
+            if let name = names[request.service] { shown["service_name"] = .string(name) }
+            return Self.keys.compactMap { key in shown[key].map { (key, $0) } }
         }
-        return Self.keys.compactMap { key in shown[key].map { (key, $0) } }
     }
 
-    private func request(_ format: Format, _ number: String) async throws -> Response {
+    private func released(_ selection: ReleasedRequest.Selection) async throws -> [ReleasedRequest] {
         let store = services.store
-        guard let shown = try await onBlockingThread({ try store.released(number: number) }) else {
-            throw Failure(.notFound, "service_request_id was not found")
-        }
-        return list(format, "service_requests", "request", [item(shown)])
+        return try await onBlockingThread { try store.released(selection, limit: ReleasedQuery.limit) }
     }
 
-    private func requests(_ format: Format) async throws -> Response {
-        let store = services.store
-        let released = try await onBlockingThread { try store.released(limit: 1_000) }
-        return list(format, "service_requests", "request", released.map(item))
+    private func requests(_ format: Format, _ request: Request, _ context: EdgeContext) async throws -> Response {
+        try await admit(request, context)
+        let given = request.uri.queryParameters
+        do {
+            let query = try ReleasedQuery(now: services.configuration.now()) { name in
+                given[values: name[...]].map(String.init)
+            }
+            return list(format, "service_requests", "request", items(try await released(query.selection)))
+        } catch let invalid as ReleasedQuery.Invalid {
+            throw Failure(.badRequest, lines: invalid.lines)
+        }
     }
 }

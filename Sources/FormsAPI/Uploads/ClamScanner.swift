@@ -48,7 +48,9 @@ final class ClamScanner: @unchecked Sendable {
             if count <= 0 { break }
             answer += buffer[..<count]
         }
-        let text = String(decoding: answer.prefix { $0 != 0 }, as: UTF8.self)
+        // An answer that is cut off says nothing.
+        guard let end = answer.firstIndex(of: 0) else { return .unknown }
+        let text = String(decoding: answer[..<end], as: UTF8.self)
         if text == "stream: OK" { return .clean }
         return text.hasPrefix("stream: ") && text.hasSuffix(" FOUND") ? .infected : .unknown
     }
