@@ -40,16 +40,19 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CBrotli", pkgConfig: "libbrotlienc", providers: [.apt(["libbrotli-dev"])]),
 
+        // Text sixteen bytes at a time.
+        .target(name: "CBytes"),
+
         // Values that three or more targets need: diagnostics, instants, canonical JSON, digests,
         // durable files. Imports none of our Swift targets, so that all of them can import it.
-        .target(name: "PortalBase", dependencies: ["CLibCrypto", "CLinux"], swiftSettings: strict),
+        .target(name: "PortalBase", dependencies: ["CBytes", "CLibCrypto", "CLinux"], swiftSettings: strict),
 
         // YAML with positions and refusals (anchors, duplicate keys). The only user of Yams.
         .target(name: "PositionedYAML", dependencies: ["PortalBase", "Yams"], swiftSettings: strict),
 
         // Markdown bytes in; HTML bytes with slots for links and directives out. The only user of
         // cmark-gfm. Knows no site, no page and no file.
-        .target(name: "Markdown", dependencies: ["PortalBase", "CCMarkGFM"], swiftSettings: strict),
+        .target(name: "Markdown", dependencies: ["PortalBase", "CBytes", "CCMarkGFM"], swiftSettings: strict),
 
         // The theme language: Mustache compiled once, writing bytes. Knows no site.
         .target(name: "Templates", dependencies: ["PortalBase"], swiftSettings: strict),

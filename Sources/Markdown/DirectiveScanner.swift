@@ -36,10 +36,10 @@ struct DirectiveScanner {
     /// False for sources that cannot hold a directive, which is most of them.
     static func mayContainDirectives(_ source: [UInt8]) -> Bool {
         source.withUnsafeBufferPointer { bytes in
-            var i = 0
-            while i < bytes.count {
-                if bytes[i] == UInt8(ascii: ":"), mayBegin(bytes, i) { return true }
-                i += 1
+            var start = 0
+            while let colon = bytes.find(UInt8(ascii: ":"), from: start) {
+                if mayBegin(bytes, colon) { return true }
+                start = colon + 1
             }
             return false
         }

@@ -1,3 +1,5 @@
+import PortalBase
+
 /// Lets emphasis work beside full-width punctuation.
 ///
 /// CommonMark asks for white space or punctuation outside a delimiter that has punctuation inside, which Chinese does not
@@ -14,6 +16,7 @@ enum FullWidthEmphasis {
         var out: [UInt8]?
         var copied = 0
         var i = 0
+        var delimiters = Delimiters(source)
         func insert(at offset: Int) {
             if out == nil {
                 out = []
@@ -23,11 +26,11 @@ enum FullWidthEmphasis {
             out!.append(contentsOf: mark)
             copied = offset
         }
-        while i < source.count {
+        while let found = delimiters.next(from: i) {
+            i = found
             let byte = source[i]
-            guard byte == UInt8(ascii: "*") || byte == UInt8(ascii: "~") else {
-                // An escaped delimiter delimits nothing.
-                i += byte == UInt8(ascii: "\\") ? 2 : 1
+            if isEscaped(source, i) {
+                i += 1
                 continue
             }
             var end = i
@@ -42,6 +45,33 @@ enum FullWidthEmphasis {
         }
         out?.append(contentsOf: source[copied...])
         return out
+    }
+
+    /// The places of both kinds of delimiters, in order.
+    private struct Delimiters {
+        private let source: UnsafeBufferPointer<UInt8>
+        private var star: Int?
+        private var tilde: Int?
+
+        init(_ source: UnsafeBufferPointer<UInt8>) {
+            self.source = source
+            star = source.find(UInt8(ascii: "*"))
+            tilde = source.find(UInt8(ascii: "~"))
+        }
+
+        mutating func next(from start: Int) -> Int? {
+            if let known = star, known < start { star = source.find(UInt8(ascii: "*"), from: start) }
+            if let known = tilde, known < start { tilde = source.find(UInt8(ascii: "~"), from: start) }
+            guard let star, let tilde else { return star ?? tilde }
+            return min(star, tilde)
+        }
+    }
+
+    /// An escaped delimiter delimits nothing; a backslash may itself be escaped.
+    private static func isEscaped(_ source: UnsafeBufferPointer<UInt8>, _ i: Int) -> Bool {
+        var start = i
+        while start > 0, source[start - 1] == UInt8(ascii: "\\") { start -= 1 }
+        return (i - start) % 2 == 1
     }
 
     static func stripped(_ text: String) -> String {

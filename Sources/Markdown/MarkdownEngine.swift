@@ -40,7 +40,7 @@ package struct MarkdownEngine: Sendable, Equatable {
         let (document, found) = CMarkPool.shared.withCopy { cmark in
             let tree = CMarkTree(
                 scanned.has(.delimiters) ? FullWidthEmphasis.marked(source) ?? source : source, with: cmark,
-                options: CMARK_OPT_FOOTNOTES, extensions: scanned.extensions)
+                options: scanned.options, extensions: scanned.extensions)
             var assembly = DocumentAssembly(
                 cmark: cmark, body: body, path: path, directives: directives, rawHTML: rawHTML)
             if scanned.has(.brackets) || !directives.isEmpty || scanned.extensions.contains(.autolink) {

@@ -1,3 +1,6 @@
+import CCMarkGFM
+import PortalBase
+
 /// What one look over a body tells before cmark reads it: whether it stays within bounds, and which extensions of the
 /// parser could find anything in it.
 ///
@@ -20,6 +23,8 @@ struct MarkdownSource {
         /// What may begin a directive, or look like a visibility mark.
         static let directive = Marks(rawValue: 128)
         static let visibilityMark = Marks(rawValue: 256)
+        /// `[^`, without which there is no footnote.
+        static let footnote = Marks(rawValue: 512)
     }
 
     /// Why a body is not parsed; lines count from 0.
@@ -37,26 +42,22 @@ struct MarkdownSource {
     let refusal: Refusal?
     private let marks: Marks
 
-    func has(_ marks: Marks) -> Bool { !self.marks.isDisjoint(with: marks) }
+    /// What cmark is asked for: looking for footnotes costs two walks over the tree.
+    var options: Int32 { has(.footnote) ? CMARK_OPT_FOOTNOTES : 0 }
 
-    /// 1 for bytes that mean something here; all others are passed over.
-    private static let classes: [UInt8] = {
-        var table = [UInt8](repeating: 0, count: 256)
-        for byte in 0..<0x20 { table[byte] = 1 }
-        for byte in "|>-: \t~*[<@w".utf8 { table[Int(byte)] = 1 }
-        // Begins the full-width colon.
-        table[0xEF] = 1
-        return table
-    }()
+    func has(_ marks: Marks) -> Bool { !self.marks.isDisjoint(with: marks) }
 
     init(_ source: [UInt8]) {
         var marks: Marks = []
         var refusal: Refusal?
         var hasAddress = false
         source.withUnsafeBufferPointer { bytes in
-            Self.classes.withUnsafeBufferPointer { classes in
-                refusal = Self.scan(bytes, classes, &marks, &hasAddress)
-            }
+            Self.look(bytes, &marks, &hasAddress)
+            // Few bodies come near a bound; only they are gone through line by line.
+            let isSuspicious =
+                bytes.holdsControl || bytes.holds(UInt8(ascii: "|"), moreThan: Self.maxTableColumns)
+                || bytes.holds(UInt8(ascii: ">"), moreThan: Self.maxQuoteDepth)
+            if isSuspicious { refusal = Self.refusal(bytes) }
         }
         self.marks = marks
         self.refusal = refusal
@@ -85,23 +86,50 @@ struct MarkdownSource {
         return end < bytes.count && bytes[end] == UInt8(ascii: ">")
     }
 
-    private static func scan(
-        _ bytes: UnsafeBufferPointer<UInt8>, _ classes: UnsafeBufferPointer<UInt8>, _ marks: inout Marks,
-        _ hasAddress: inout Bool
-    ) -> Refusal? {
+    /// Finds the bytes that matter, each for itself: most bodies hold few of them.
+    private static func look(
+        _ bytes: UnsafeBufferPointer<UInt8>, _ marks: inout Marks, _ hasAddress: inout Bool
+    ) {
+        func has(_ byte: Unicode.Scalar) -> Bool { bytes.find(UInt8(ascii: byte)) != nil }
+        if has("|") { marks.insert(.pipe) }
+        if has("*") { marks.insert(.delimiters) }
+        if has("~") { marks.formUnion([.delimiters, .tilde]) }
+        if has("<") { marks.insert(.brackets) }
+        if has("[") {
+            marks.formUnion([.brackets, .squareBracket])
+            if bytes.holds("[^") { marks.insert(.footnote) }
+        }
+        if has("@") || bytes.holds("www.") { hasAddress = true }
+        var start = 0
+        while let i = bytes.find(UInt8(ascii: ":"), from: start) {
+            if DirectiveScanner.mayBegin(bytes, i) { marks.insert(.directive) }
+            if VisibilityMarks.mayFollow(bytes, i + 1) { marks.insert(.visibilityMark) }
+            if i + 1 < bytes.count, bytes[i + 1] == UInt8(ascii: "/"), !isBracketed(bytes, i) { hasAddress = true }
+            if i + 1 < bytes.count, bytes[i + 1] == UInt8(ascii: "-") { marks.insert(.colon) }
+            if i > 0, bytes[i - 1] == UInt8(ascii: "-") { marks.insert(.colon) }
+            start = i + 1
+        }
+        // The full-width colon, by its last byte, which stands in fewer other characters than its first.
+        start = 2
+        while let i = bytes.find(0x9A, from: start) {
+            if bytes[i - 1] == 0xBC, bytes[i - 2] == 0xEF, VisibilityMarks.mayFollow(bytes, i + 1) {
+                marks.insert(.visibilityMark)
+            }
+            start = i + 1
+        }
+    }
+
+    private static func isControl(_ byte: UInt8) -> Bool {
+        byte < 0x20 && byte != 0x0A && byte != 0x09 && byte != 0x0D
+    }
+
+    private static func refusal(_ bytes: UnsafeBufferPointer<UInt8>) -> Refusal? {
         var line = 0
         var pipes = 0
         var quotes = 0
         // Whether nothing but marks stood in the line so far: only such lines delimit tables and nest quotes.
         var isMarksOnly = true
-        var i = 0
-        while i < bytes.count {
-            let byte = bytes[i]
-            if classes[Int(byte)] == 0 {
-                isMarksOnly = false
-                i += 1
-                continue
-            }
+        for byte in bytes {
             switch byte {
             case 0x0A:
                 if isMarksOnly, pipes > maxTableColumns { return .tooWide(line: line) }
@@ -109,39 +137,14 @@ struct MarkdownSource {
                 pipes = 0
                 quotes = 0
                 isMarksOnly = true
-            case UInt8(ascii: "|"):
-                pipes += 1
-                marks.insert(.pipe)
+            case UInt8(ascii: "|"): pipes += 1
             case UInt8(ascii: ">"):
                 quotes += 1
                 if isMarksOnly, quotes > maxQuoteDepth { return .tooDeep(line: line) }
-            case UInt8(ascii: ":"):
-                if DirectiveScanner.mayBegin(bytes, i) { marks.insert(.directive) }
-                if VisibilityMarks.mayFollow(bytes, i + 1) { marks.insert(.visibilityMark) }
-                if i + 1 < bytes.count, bytes[i + 1] == UInt8(ascii: "/"), !isBracketed(bytes, i) { hasAddress = true }
-                if i + 1 < bytes.count, bytes[i + 1] == UInt8(ascii: "-") { marks.insert(.colon) }
-                if i > 0, bytes[i - 1] == UInt8(ascii: "-") { marks.insert(.colon) }
-            case UInt8(ascii: "-"), 0x20, 0x09, 0x0D: break
-            case 0..<0x20: return .control(line: line)
-            default:
-                isMarksOnly = false
-                switch byte {
-                case UInt8(ascii: "*"): marks.insert(.delimiters)
-                case UInt8(ascii: "~"): marks.formUnion([.delimiters, .tilde])
-                case UInt8(ascii: "["): marks.formUnion([.brackets, .squareBracket])
-                case UInt8(ascii: "<"): marks.insert(.brackets)
-                case UInt8(ascii: "@"): hasAddress = true
-                case 0xEF:
-                    if i + 2 < bytes.count, bytes[i + 1] == 0xBC, bytes[i + 2] == 0x9A,
-                        VisibilityMarks.mayFollow(bytes, i + 3)
-                    {
-                        marks.insert(.visibilityMark)
-                    }
-                default:
-                    if byte == UInt8(ascii: "w"), i + 1 < bytes.count, bytes[i + 1] == byte { hasAddress = true }
-                }
+            case UInt8(ascii: ":"), UInt8(ascii: "-"), 0x20, 0x09, 0x0D: break
+            case _ where isControl(byte): return .control(line: line)
+            default: isMarksOnly = false
             }
-            i += 1
         }
         return nil
     }

@@ -1,3 +1,4 @@
+import CBytes
 import Glibc
 import PortalBase
 
@@ -118,6 +119,9 @@ struct RenderedHTML {
 
     /// Goes over text up to the next byte that means more than a character: the loop that most of a page goes through.
     private mutating func passText() {
+        var counted = 0
+        i = xm_count_text(bytes.baseAddress!, i, bytes.count, &inWord, &counted)
+        characters += counted
         var i = i
         var characters = characters
         var inWord = inWord
@@ -269,10 +273,7 @@ struct RenderedHTML {
     }
 
     private func end(of start: Int) -> Int {
-        guard let found = memchr(bytes.baseAddress! + start, Int32(UInt8(ascii: ">")), bytes.count - start) else {
-            return bytes.count
-        }
-        return bytes.baseAddress!.distance(to: found.assumingMemoryBound(to: UInt8.self)) + 1
+        bytes.find(UInt8(ascii: ">"), from: start).map { $0 + 1 } ?? bytes.count
     }
 
     private mutating func readTag() {

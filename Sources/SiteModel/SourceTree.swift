@@ -250,6 +250,11 @@ private func isPlainSource(_ bytes: [UInt8]) -> Bool {
         while i < bytes.count {
             let byte = bytes[i]
             if byte < 0x80 {
+                let plain = bytes.asciiCount(from: i)
+                if plain > 0 {
+                    i += plain
+                    continue
+                }
                 guard byte >= 0x20 && byte != 0x7F || byte == 0x0A || byte == 0x09 else { return false }
                 i += 1
                 continue

@@ -15,16 +15,17 @@ package struct Template: Sendable {
         let column: Int
     }
 
-    indirect enum Node: Sendable {
+    /// What most of a page is drawn by is small and lies in the list itself.
+    enum Node: Sendable {
         case text([UInt8])
         case variable(Path, escaped: Bool)
         case section(Path, inverted: Bool, [Node])
         /// `indent` is put before every line of a standalone partial.
-        case partial(PartialName, indent: [UInt8], Place)
+        indirect case partial(PartialName, indent: [UInt8], Place)
         /// A slot with a default. What fills it is indented by `indent`.
-        case block(name: String, [Node], indent: [UInt8])
+        indirect case block(name: String, [Node], indent: [UInt8])
         /// `hasStrays`: tags other than blocks stand directly inside, where nothing ever draws them.
-        case parent(PartialName, overrides: [String: [Node]], indent: [UInt8], hasStrays: Bool, Place)
+        indirect case parent(PartialName, overrides: [String: [Node]], indent: [UInt8], hasStrays: Bool, Place)
     }
 
     enum PartialName: Sendable, Equatable {

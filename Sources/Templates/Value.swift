@@ -33,23 +33,49 @@ package protocol Scope: AnyObject, Sendable {
 /// Members by name.
 package final class Fields: Scope {
     package let members: [String: Value]
+    /// Members by the numbers of their keys; empty where nobody asks often enough to be worth it.
+    private let byNumber: [Value?]
 
-    package init(_ members: [String: Value]) { self.members = members }
+    package init(_ members: [String: Value]) {
+        self.members = members
+        byNumber = []
+    }
 
-    package func value(_ key: Key) -> Value? { members[key.name] }
+    /// For a scope that every page asks.
+    init(indexed members: [String: Value]) {
+        self.members = members
+        var byNumber: [Value?] = []
+        for (name, value) in members {
+            let number = Key(name).number
+            while byNumber.count <= number { byNumber.append(nil) }
+            byNumber[number] = value
+        }
+        self.byNumber = byNumber
+    }
+
+    package func value(_ key: Key) -> Value? {
+        if byNumber.isEmpty { return members[key.name] }
+        return key.number < byNumber.count ? byNumber[key.number] : nil
+    }
 }
 
 extension Value {
     package static func fields(_ fields: [String: Value]) -> Value { .scope(Fields(fields)) }
 
-    /// An equal value of objects of its own; scopes that make their members as they are asked for are shared.
-    package func unshared() -> Value {
+    /// An equal value of objects of its own, whose scopes are quick to be asked; those in lists, which may be many, and
+    /// those that make their members as they are asked for stay as they are.
+    package func unshared() -> Value { unshared(inList: false) }
+
+    private func unshared(inList: Bool) -> Value {
         switch self {
-        case .html(let bytes): .html(bytes.withUnsafeBufferPointer { Array($0) })
-        case .list(let values): .list(values.map { $0.unshared() })
+        case .text(let text): return .text(String(decoding: Array(text.utf8), as: UTF8.self))
+        case .html(let bytes): return .html(bytes.withUnsafeBufferPointer { Array($0) })
+        case .list(let values): return .list(values.map { $0.unshared(inList: true) })
         case .scope(let scope):
-            (scope as? Fields).map { .fields($0.members.mapValues { $0.unshared() }) } ?? self
-        default: self
+            guard let fields = scope as? Fields else { return self }
+            let own = fields.members.mapValues { $0.unshared(inList: inList) }
+            return .scope(inList ? Fields(own) : Fields(indexed: own))
+        default: return self
         }
     }
 

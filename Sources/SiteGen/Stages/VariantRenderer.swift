@@ -67,7 +67,7 @@ struct VariantRenderer: Sendable {
                 frame["chrome_" + part] = .html(
                     Self.render(values.theme, "chrome/" + part, [.fields(frame)], &diagnostics))
             }
-            frames.append(.fields(frame))
+            frames.append(Value.fields(frame).unshared())
         }
         self.frames = frames
     }
@@ -200,26 +200,37 @@ struct VariantRenderer: Sendable {
             rendered.externalLinks = Self.externalLinks(own)
         }
         let path = listPage == 1 ? node.path : "\(node.path)page/\(listPage)/"
-        var fields: [String: Value] = ["page": values.page(index, path: path, content: content, document: document)]
+        // Looked through one by one: they are few, and every page makes them.
+        var fields = [(key: Self.page, value: values.page(index, path: path, content: content, document: document))]
         switch node.kind {
         case .home, .section:
             let slice =
                 node.kind == .home
                 ? node.children[...]
                 : node.children.dropFirst((listPage - 1) * theme.pageSize).prefix(theme.pageSize)
-            fields["items"] = .list(slice.map(values.card))
-            fields["hasItems"] = .flag(!slice.isEmpty)
-            fields["sections"] = .list(node.sections.map { values.section($0, limit: node.kind == .home ? 6 : 3) })
-            fields["pager"] = pager(base: node.path, listPage, listPages)
-            fields["feed"] =
-                node.kind == .home || !node.children.isEmpty
-                ? .text(percentEncodedPath(node.path + "atom.xml")) : .nothing
+            fields += [
+                (Self.items, .list(slice.map(values.card))), (Self.hasItems, .flag(!slice.isEmpty)),
+                (Self.sections, .list(node.sections.map { values.section($0, limit: node.kind == .home ? 6 : 3) })),
+                (Self.pager, pager(base: node.path, listPage, listPages)),
+                (
+                    Self.feed,
+                    node.kind == .home || !node.children.isEmpty
+                        ? .text(percentEncodedPath(node.path + "atom.xml")) : .nothing
+                ),
+            ]
         case .page: break
         }
         rendered.bytes = Self.render(
-            theme, layout(of: node, theme, &rendered.diagnostics), [frames[node.edition], .fields(fields)],
+            theme, layout(of: node, theme, &rendered.diagnostics), [frames[node.edition], .scope(FewFields(fields))],
             &rendered.diagnostics)
     }
+
+    private static let page = Key("page")
+    private static let items = Key("items")
+    private static let hasItems = Key("hasItems")
+    private static let sections = Key("sections")
+    private static let pager = Key("pager")
+    private static let feed = Key("feed")
 
     private func parse(_ page: VisiblePage) -> Parsed {
         var diagnostics: [Diagnostic] = []

@@ -1,0 +1,75 @@
+#include "CBytes.h"
+
+#include <string.h>
+
+typedef uint8_t block __attribute__((vector_size(16)));
+typedef int8_t mask __attribute__((vector_size(16)));
+typedef _Bool flags __attribute__((ext_vector_type(16)));
+
+static inline block load(const uint8_t *bytes) {
+    block loaded;
+    memcpy(&loaded, bytes, sizeof loaded);
+    return loaded;
+}
+
+static inline mask within(block bytes, uint8_t low, uint8_t high) { return bytes - low <= (uint8_t)(high - low); }
+
+// One bit for each byte, the first in the lowest place.
+static inline unsigned bits(mask of) {
+    flags set = __builtin_convertvector(of, flags);
+    uint16_t packed;
+    memcpy(&packed, &set, sizeof packed);
+    return packed;
+}
+
+static inline mask controls(block bytes) {
+    return within(bytes, 0x00, 0x08) | within(bytes, 0x0B, 0x0C) | within(bytes, 0x0E, 0x1F);
+}
+
+size_t xm_ascii_prefix(const uint8_t *bytes, size_t count) {
+    size_t i = 0;
+    for (; i + 16 <= count; i += 16) {
+        block own = load(bytes + i);
+        unsigned others = ~bits(within(own, 0x20, 0x7E) | within(own, 0x09, 0x0A)) & 0xFFFF;
+        if (others) return i + (size_t)__builtin_ctz(others);
+    }
+    return i;
+}
+
+bool xm_has_control(const uint8_t *bytes, size_t count) {
+    size_t i = 0;
+    for (; i + 16 <= count; i += 16) {
+        if (bits(controls(load(bytes + i)))) return true;
+    }
+    for (; i < count; i++) {
+        if (bytes[i] < 0x20 && bytes[i] != 0x09 && bytes[i] != 0x0A && bytes[i] != 0x0D) return true;
+    }
+    return false;
+}
+
+size_t xm_count_text(const uint8_t *bytes, size_t start, size_t count, bool *in_word, size_t *characters) {
+    size_t i = start;
+    // A character that begins in a block ends at most two bytes behind it.
+    while (i + 18 <= count) {
+        block first = load(bytes + i), second = load(bytes + i + 1), third = load(bytes + i + 2);
+        mask stop = within(first, 0x00, 0x08) | within(first, 0x0B, 0x1F) | (first == '<') | (first == '&') |
+                    within(first, 0xC3, 0xE1) | within(first, 0xF0, 0xFF) | ((first == 0xEF) & (second == 0xB7));
+        // U+3400 to U+9FFF without the hexagrams, 々 and 〇, and the compatibility ideographs.
+        mask han = within(first, 0xE5, 0xE9) | ((first == 0xE4) & (second != 0xB7)) |
+                   ((first == 0xE3) & (within(second, 0x90, 0xBF) | ((second == 0x80) & ((third | 2) == 0x87)))) |
+                   ((first == 0xEF) & within(second, 0xA4, 0xAB));
+        unsigned letters = bits(within(first, 0x30, 0x39) | within(first | 0x20, 0x61, 0x7A));
+        unsigned begun = bits(han) | (letters & ~(letters << 1 | *in_word));
+        unsigned stops = bits(stop);
+        unsigned length = stops ? (unsigned)__builtin_ctz(stops) : 16;
+        *characters += (size_t)__builtin_popcount(begun & ((1u << length) - 1));
+        if (length) *in_word = letters >> (length - 1) & 1;
+        i += length;
+        if (stops) return i;
+    }
+    // Not within a character.
+    if (i > start) {
+        while (i < count && (bytes[i] & 0xC0) == 0x80) i++;
+    }
+    return i;
+}

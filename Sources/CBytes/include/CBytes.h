@@ -1,0 +1,23 @@
+// Looks at sixteen bytes of text at a time: what Swift's vector types do an element at a time.
+#ifndef XINMI_CBYTES_H
+#define XINMI_CBYTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// How many bytes at the start are printable ASCII, tab or line feed. May stop early, by less than sixteen, at the end.
+size_t xm_ascii_prefix(const uint8_t *bytes, size_t count);
+
+// Whether there is a control character other than tab, line feed and carriage return.
+bool xm_has_control(const uint8_t *bytes, size_t count);
+
+// Goes over UTF-8 text from `start` on, and adds to `characters` what people count: every Chinese character, and every
+// run of ASCII letters and digits. `in_word` says whether the byte before was one of such a run.
+//
+// Stops before a byte that means more or that it does not know: `<`, `&`, a control character other than tab and line
+// feed, the first byte of a letter of another script or of a character beyond the Basic Multilingual Plane, the first
+// byte of U+FDC0 to U+FDFF; and some bytes before the end.
+size_t xm_count_text(const uint8_t *bytes, size_t start, size_t count, bool *in_word, size_t *characters);
+
+#endif

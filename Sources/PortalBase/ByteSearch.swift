@@ -1,0 +1,44 @@
+import CBytes
+import Glibc
+
+extension UnsafeBufferPointer where Element == UInt8 {
+    /// Where `byte` stands next, from `start` on; the C library looks at many bytes at a time.
+    package func find(_ byte: UInt8, from start: Int = 0) -> Int? {
+        guard start < count, let base = baseAddress, let found = memchr(base + start, Int32(byte), count - start) else {
+            return nil
+        }
+        return base.distance(to: found.assumingMemoryBound(to: UInt8.self))
+    }
+
+    /// Whether `text` stands in it; its last byte should be rare.
+    package func holds(_ text: StaticString) -> Bool {
+        let length = text.utf8CodeUnitCount
+        let last = text.utf8Start[length - 1]
+        var start = length - 1
+        while let found = find(last, from: start) {
+            if memcmp(baseAddress! + (found - length + 1), text.utf8Start, length) == 0 { return true }
+            start = found + 1
+        }
+        return false
+    }
+
+    /// Whether `byte` stands in it more than `most` times.
+    package func holds(_ byte: UInt8, moreThan most: Int) -> Bool {
+        var left = most
+        var start = 0
+        while let found = find(byte, from: start) {
+            if left == 0 { return true }
+            left -= 1
+            start = found + 1
+        }
+        return false
+    }
+
+    /// How many bytes from `start` on are printable ASCII, tab or line feed; maybe less than sixteen too few.
+    package func asciiCount(from start: Int) -> Int {
+        baseAddress.map { xm_ascii_prefix($0 + start, count - start) } ?? 0
+    }
+
+    /// Whether there is a control character besides tab, line feed and carriage return.
+    package var holdsControl: Bool { baseAddress.map { xm_has_control($0, count) } ?? false }
+}
