@@ -159,7 +159,8 @@ let package = Package(
             swiftSettings: strict),
 
         // Tests: one folder a target, and what crosses targets in IntegrationTests.
-        .target(name: "TestSupport", dependencies: ["PortalBase"], path: "Tests/TestSupport", swiftSettings: strict),
+        .target(
+            name: "TestSupport", dependencies: ["PortalBase", "CMS"], path: "Tests/TestSupport", swiftSettings: strict),
         // Entry points for libFuzzer; Scripts/fuzz links them.
         .target(
             name: "FuzzTargets", dependencies: ["PortalBase", "CMS", "Ferry", "Forms", "SiteBundle"],
@@ -201,7 +202,12 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "CoreDeskTests", dependencies: ["PortalBase", "Markdown", "PositionedYAML", "CoreDesk"],
+            name: "CoreDeskTests",
+            dependencies: [
+                "PortalBase", "Markdown", "PositionedYAML", "CMS", "Ferry", "Forms", "LaneDatabase", "SQL",
+                "Submissions",
+                "Workflow", "CoreDesk", "TestSupport",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests",

@@ -5,8 +5,10 @@ package struct CryptoError: Error, Sendable, Equatable, CustomStringConvertible 
     package enum Code: String, Sendable {
         /// A key or certificate file is not what it should be.
         case badKey, badCertificate, badRevocationList
-        /// Sealing or opening failed: wrong recipient, damaged bytes.
+        /// Sealing or opening failed: damaged bytes, or no message of ours.
         case seal, open
+        /// Sealed for other keys than those at hand.
+        case notRecipient
         case sign
         /// The bytes are no signature that this system accepts.
         case badSignature

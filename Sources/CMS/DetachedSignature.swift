@@ -23,8 +23,7 @@ package enum DetachedSignature {
         _ signature: [UInt8], over content: [UInt8], trust: TrustStore, allowed: Set<SHA256Digest>, at instant: Instant,
         revokedBy now: Instant
     ) throws(CryptoError) -> Certificate {
-        let encoded = MemoryBIO(signature)
-        guard let cms = d2i_CMS_bio(encoded.pointer, nil) else { throw .last(.badSignature) }
+        let cms = try cmsRead(signature, .badSignature)
         defer { CMS_ContentInfo_free(cms) }
         guard OBJ_obj2nid(CMS_get0_type(cms)) == NID_pkcs7_signed else {
             throw CryptoError(code: .badSignature, detail: "not SignedData")

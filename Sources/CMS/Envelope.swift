@@ -54,12 +54,24 @@ package enum Envelope {
         return try open(cms, with: identity)
     }
 
-    private static func parse(_ message: [UInt8]) throws(CryptoError) -> OpaquePointer {
-        let cms = message.withUnsafeBytes { bytes in
-            var place = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
-            return d2i_CMS_ContentInfo(nil, &place, bytes.count)
+    /// Opens a message with whichever of these identities it was sealed for: an old key is kept beside its successor as
+    /// long as something sealed for it may come, or lies in store.
+    ///
+    /// - Throws: `notRecipient` where it is for none of them, `open` where it is damaged.
+    package static func open(_ message: [UInt8], withAnyOf identities: [Identity]) throws(CryptoError) -> [UInt8] {
+        for identity in identities.dropLast() {
+            do throws(CryptoError) {
+                return try open(message, with: identity)
+            } catch {
+                guard error.code == .notRecipient else { throw error }
+            }
         }
-        guard let cms else { throw .last(.open) }
+        guard let last = identities.last else { throw CryptoError(code: .notRecipient, detail: "no key") }
+        return try open(message, with: last)
+    }
+
+    private static func parse(_ message: [UInt8]) throws(CryptoError) -> OpaquePointer {
+        let cms = try cmsRead(message, .open)
         guard OBJ_obj2nid(CMS_get0_type(cms)) == NID_id_smime_ct_authEnvelopedData else {
             CMS_ContentInfo_free(cms)
             throw CryptoError(code: .open, detail: "not AuthEnvelopedData")
@@ -70,9 +82,14 @@ package enum Envelope {
     /// Takes ownership of `cms`.
     private static func open(_ cms: OpaquePointer, with identity: Identity) throws(CryptoError) -> [UInt8] {
         defer { CMS_ContentInfo_free(cms) }
-        guard CMS_decrypt_set1_pkey(cms, identity.key.key, identity.certificate.x509) == 1,
-            let place = CMS_get0_content(cms), let sealed = place.pointee
-        else { throw .last(.open) }
+        ERR_clear_error()
+        guard CMS_decrypt_set1_pkey(cms, identity.key.key, identity.certificate.x509) == 1 else {
+            // Where no entry names the certificate, libcrypto says no more than that it failed.
+            let error = ERR_peek_last_error()
+            let isForOthers = error == 0 || ERR_GET_REASON(error) == CMS_R_NO_MATCHING_RECIPIENT
+            throw .last(isForOthers ? .notRecipient : .open)
+        }
+        guard let place = CMS_get0_content(cms), let sealed = place.pointee else { throw .last(.open) }
         let count = Int(ASN1_STRING_length(sealed))
         guard let chain = CMS_dataInit(cms, nil) else { throw .last(.open) }
         defer { BIO_free_all(chain) }
@@ -93,6 +110,23 @@ package enum Envelope {
         guard isWhole else { throw .last(.open) }
         return bytes
     }
+}
+
+/// A message from its encoding, and nothing behind it. The caller frees it.
+func cmsRead(_ bytes: [UInt8], _ failure: CryptoError.Code) throws(CryptoError) -> OpaquePointer {
+    var left = 0
+    let cms = bytes.withUnsafeBytes { bytes in
+        var place = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        let cms = d2i_CMS_ContentInfo(nil, &place, bytes.count)
+        left = bytes.count - (place.map { UnsafeRawPointer($0) - bytes.baseAddress! } ?? 0)
+        return cms
+    }
+    guard let cms else { throw .last(failure) }
+    guard left == 0 else {
+        CMS_ContentInfo_free(cms)
+        throw CryptoError(code: failure, detail: "\(left) bytes behind the end")
+    }
+    return cms
 }
 
 /// DER of a message.

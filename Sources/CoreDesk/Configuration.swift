@@ -14,8 +14,9 @@ struct Configuration: Sendable {
     /// Origin of the staff pages, for the check of posts.
     let origin: String
     let database: String
-    /// Path without extension of `desk-open`.
-    let deskOpen: String
+    /// Paths without extension of `desk-open`: the present key, and old ones for which something may still come or lies
+    /// in store.
+    let deskOpen: [String]
     /// Folders of form definitions by digest.
     let definitions: [String]
     let workdays: String
@@ -123,6 +124,8 @@ extension Configuration {
             (reader.raw("departments")?.pairs ?? []).compactMap { pair in pair.value.scalar.map { (pair.key, $0) } }
         ) { first, _ in first }
         let authority = required("authority", &reader)
+        let deskOpen = reader.strings("desk_open") ?? []
+        if deskOpen.isEmpty { reader.missing("desk_open") }
         let revocationLists = (reader.strings("revocation_lists") ?? []).map(resolve)
         let ferry = StationSettings.read(
             reader.raw("ferry") ?? YAMLNode(value: .map([]), position: node.position), &reader, authority: authority,
@@ -130,7 +133,7 @@ extension Configuration {
         let configuration = Configuration(
             socket: required("socket", &reader), origin: reader.requiredString("origin") ?? "",
             database: required("database", &reader),
-            deskOpen: required("desk_open", &reader), definitions: (reader.strings("definitions") ?? []).map(resolve),
+            deskOpen: deskOpen.map(resolve), definitions: (reader.strings("definitions") ?? []).map(resolve),
             workdays: required("workdays", &reader), overlay: required("overlay", &reader),
             bundles: resolve(reader.string("bundles") ?? "bundles"), authority: authority,
             revocationLists: revocationLists, officers: officers,

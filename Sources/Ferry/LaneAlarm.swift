@@ -10,6 +10,8 @@ package enum LaneAlarm: String, Sendable, CaseIterable {
     case receiverBehind
     /// The other side refused items; they wait here.
     case dead
+    /// The other side refused a whole batch and blames none of its items, which go out again: until one is taken.
+    case refused
     /// Sealed bytes are gone from this side's own disk before they were acknowledged.
     case sealedLost
     /// Numbers have not come for long.
@@ -25,5 +27,5 @@ package enum LaneAlarm: String, Sendable, CaseIterable {
     package var stops: Bool { [.fork, .chain, .senderBehind].contains(self) }
 
     /// Whether it is about a state, which stands once and ends by itself, and not about an event.
-    package var isState: Bool { [.gap, .silence, .space, .clock].contains(self) }
+    package var isState: Bool { [.refused, .gap, .silence, .space, .clock].contains(self) }
 }

@@ -69,6 +69,16 @@ package struct CaseMessage: Sendable, Equatable {
         guard self.bytes == bytes else { return nil }
     }
 
+    /// Most characters of what a citizen says beside a rating.
+    package static let maxRatingWords = 200
+
+    /// Numbers a message: higher for a later second, and no two alike in one, so that each is told from a replay.
+    ///
+    /// - Parameter random: three bytes.
+    package static func counter(at instant: Instant, _ random: [UInt8]) -> Int {
+        instant.seconds * 1_000_000 + random.reduce(0) { $0 << 8 | Int($1) } % 1_000_000
+    }
+
     /// The body of a supplement: only fields and files that the notice names.
     package static func supplement(
         _ answers: [String: JSON], _ attachments: [SubmissionPayload.SealedAttachment]

@@ -90,7 +90,10 @@ extension FormDefinition {
                         errors.append(error)
                     } else {
                         accepted[field.id] = own
-                        values[field.id] = field.type == .multiple ? .array(own.map { .string($0) }) : .string(own[0])
+                        // In the list's order, whatever order they were ticked or posted in.
+                        let chosen = field.options.map(\.value).filter(own.contains)
+                        values[field.id] =
+                            field.type == .multiple ? .array(chosen.map { .string($0) }) : .string(own[0])
                     }
                 }
             }
@@ -134,7 +137,7 @@ extension FormDefinition {
     }
 
     /// NFC, no spaces at the ends, line ends as `\n`.
-    private static func normalised(_ text: String) -> String {
+    package static func normalised(_ text: String) -> String {
         if isPlain(text) { return text }
         return text.replacingOccurrences(of: "\r\n", with: "\n").precomposedStringWithCanonicalMapping
             .trimmingCharacters(in: .whitespacesAndNewlines)
@@ -246,7 +249,7 @@ extension FormDefinition {
 }
 
 /// Line breaks and tabs belong into long texts only; other control and bidirectional override characters nowhere.
-func hasForbiddenCharacters(_ text: String, allowsBreaks: Bool) -> Bool {
+package func hasForbiddenCharacters(_ text: String, allowsBreaks: Bool) -> Bool {
     text.unicodeScalars.contains { scalar in
         if scalar == "\n" || scalar == "\t" { return !allowsBreaks }
         // General category Cc, which is these two ranges for ever.

@@ -15,8 +15,6 @@ struct FollowUp: Sendable {
         case withdraw
         case rate(score: Int, solved: Bool, words: String)
 
-        static let maxWords = 200
-
         /// Nil for what no page of ours offers.
         init?(_ fields: (String) -> String?) {
             switch fields("action") {
@@ -25,8 +23,9 @@ struct FollowUp: Sendable {
                 guard let score = fields("score").flatMap({ Int($0) }), (1...5).contains(score),
                     let solved = fields("solved"), ["yes", "no"].contains(solved)
                 else { return nil }
-                let words = fields("words") ?? ""
-                guard words.count <= Self.maxWords else { return nil }
+                let words = FormDefinition.normalised(fields("words") ?? "")
+                guard words.count <= CaseMessage.maxRatingWords, !hasForbiddenCharacters(words, allowsBreaks: true)
+                else { return nil }
                 self = .rate(score: score, solved: solved == "yes", words: words)
             default: return nil
             }
@@ -112,9 +111,12 @@ struct FollowUp: Sendable {
         let message = CaseMessage(
             id: makeUUID(at: instant, random(16)), kind: kind, received: instant, lookup: hexText(keys.lookup),
             notice: notice,
-            counter: instant.seconds, body: body, sign: { hexText(hmacSHA256(key: keys.authKey, $0)) })
+            counter: CaseMessage.counter(at: instant, random(3)), body: body,
+            sign: { hexText(hmacSHA256(key: keys.authKey, $0)) })
         let sealed = try Envelope.seal(message.bytes, for: recipients)
-        let content = Array("\(kind.rawValue)\0\(notice)\0".utf8) + keys.lookup
+        // The same words and files again are the same message; others are another.
+        let content =
+            Array("\(kind.rawValue)\0\(notice)\0".utf8) + keys.lookup + JSON.object(body).canonicalBytes
         let credentials = SubmissionDatabase.Credentials(receipt: receipt, code: code)
         let outcome = try await view.store.store(
             .init(

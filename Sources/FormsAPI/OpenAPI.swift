@@ -54,8 +54,8 @@ enum OpenAPI {
                     "name": "Idempotency-Key",
                     "in": "header",
                     "required": false,
-                    "description": "At least 128 random bits. The same key and content give the same receipt; without a key, the same content within two hours does.",
-                    "schema": {"type": "string", "minLength": 16, "maxLength": 255, "pattern": "^[!-~]+$"}
+                    "description": "At least 128 random bits, such as 32 hexadecimal digits or a UUID. The same key and content give the same receipt; without a key, the same content within two hours does.",
+                    "schema": {"type": "string", "minLength": 32, "maxLength": 255, "pattern": "^[!-~]+$"}
                   }
                 ],
                 "requestBody": {

@@ -303,7 +303,9 @@ package struct LaneDatabase: LaneStore {
             var effect = AckEffect()
             let seen = try db.row("SELECT * FROM lane_counter WHERE lane = ? AND epoch = ?", lane.name, lane.epoch)
             let seenAt = try seen?["seen_at"] as Int? ?? 0
-            guard ack.counter > (try seen?["seen_counter"] ?? 0) else {
+            let seenCounter: Int = try seen?["seen_counter"] ?? 0
+            guard ack.counter > seenCounter else {
+                if ack.counter == seenCounter { try wantAgain(db, lane, ack, now) }
                 // An old file says nothing. A young one with a low counter comes from a receiver that lost its memory.
                 if ack.at.seconds > seenAt {
                     let detail = "its acknowledgement \(ack.counter) is younger than one with a higher counter"
@@ -361,12 +363,36 @@ package struct LaneDatabase: LaneStore {
         }
     }
 
+    /// Seconds after which the same acknowledgement means that a part that was sent again was lost again.
+    private static let partsAgain = 3_600
+
+    /// An acknowledgement crosses again and again with the same bytes: one that still asks for parts which went out a while
+    /// ago asks anew.
+    private func wantAgain(
+        _ db: any SQLConnection, _ lane: LaneID, _ ack: Acknowledgement, _ now: Instant
+    ) throws {
+        for entry in ack.entries where entry.result == .needParts {
+            let isNew =
+                try db.execute(
+                    """
+                    UPDATE lane_outgoing SET state = 'needParts', wanted = ?
+                    WHERE lane = ? AND epoch = ? AND seq = ? AND manifest = ? AND state = 'offered' AND offered_at <= ?
+                    """, JSON.array(entry.missing.map { .integer($0) }).canonicalText, lane.name, lane.epoch,
+                    entry.sequence, entry.manifest.hex, now.seconds - Self.partsAgain) == 1
+            if isNew {
+                try audit(
+                    db, lane, "needParts", entry.sequence, ["missing": .array(entry.missing.map { .integer($0) })], now)
+            }
+        }
+    }
+
     private func settle(
         _ db: any SQLConnection, _ lane: LaneID, _ sequence: Int, _ effect: inout AckEffect, _ now: Instant
     ) throws {
         try setState(db, lane, sequence, "acked")
         try deliver(db, lane, sequence, now)
         try audit(db, lane, "acked", sequence, [:], now)
+        try end(db, lane.name, .refused, now)
         effect.settled.append(sequence)
     }
 
@@ -383,6 +409,12 @@ package struct LaneDatabase: LaneStore {
                 separator: ", ")
             try alarm(db, lane.name, .dead, detail, now)
             effect.alarms.append("dead \(detail)")
+        }
+        // A batch that came too late is no surprise; anything else will be refused again unless somebody sees to it.
+        if rejected.isEmpty, let code = entry.code, code != .expired {
+            let detail = "\(sequence) \(code.rawValue)"
+            try alarm(db, lane.name, .refused, detail, now)
+            effect.alarms.append("refused \(detail)")
         }
         for item in rejected.keys.sorted() {
             try db.execute(
@@ -606,11 +638,13 @@ package struct LaneDatabase: LaneStore {
                 alarm.rawValue)
         }
         guard stands == true else { return }
-        try database.write { db in
-            try db.execute(
-                "UPDATE lane_alarm SET cleared = ? WHERE lane = ? AND code = ? AND cleared IS NULL", now.seconds, lane,
-                alarm.rawValue)
-        }
+        try database.write { try self.end($0, lane, alarm, now) }
+    }
+
+    private func end(_ db: any SQLConnection, _ lane: String, _ alarm: LaneAlarm, _ now: Instant) throws {
+        try db.execute(
+            "UPDATE lane_alarm SET cleared = ? WHERE lane = ? AND code = ? AND cleared IS NULL", now.seconds, lane,
+            alarm.rawValue)
     }
 
     package func isStopped(lane: String) throws -> Bool {

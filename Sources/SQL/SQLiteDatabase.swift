@@ -17,6 +17,9 @@ package final class SQLiteDatabase: SQLDatabase {
                 pool = try DatabaseQueue(path: path, configuration: configuration)
                 return
             }
+            // SQLite itself would let everybody read it and only its owner write it. The files beside it follow this one.
+            let made = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o660)
+            if made >= 0 { close(made) }
             pool = try DatabasePool(path: path, configuration: configuration)
             let level = try pool.writeWithoutTransaction { db -> Int in
                 try db.execute(sql: "PRAGMA synchronous = FULL")

@@ -163,9 +163,15 @@ package struct SubmissionDatabase: Sendable {
             return try await database.commit { db in
                 let now = submission.received
                 if let known = try earlier(db, handles, once, now) {
-                    // The second click is shown the same receipt.
-                    if case .repeated(let credentials) = known, let ticket = handles.ticket {
-                        try addTicket(db, ticket, Self.ticketBox(credentials, ticket, random), now)
+                    // The second click is shown the same receipt, and a program's second try leads to the same request.
+                    if case .repeated(let credentials) = known {
+                        if let ticket = handles.ticket {
+                            try addTicket(db, ticket, Self.ticketBox(credentials, ticket, random), now)
+                        }
+                        if let token = handles.open311Token {
+                            let keys = CitizenKeys(credentials.receipt, credentials.code)
+                            try addOpen311(db, token, keys.lookup, now)
+                        }
                     }
                     return known
                 }
@@ -182,15 +188,19 @@ package struct SubmissionDatabase: Sendable {
                     db, lane: Self.sendLane, item: submission.id, bytes: bytes, at: submission.received)
                 if let name = handles.ticket, let ticket { try addTicket(db, name, ticket, now) }
                 if let token = handles.open311Token, let lookup = submission.lookup {
-                    try db.execute(
-                        "INSERT INTO open311_token (token, lookup, created) VALUES (?, ?, ?)",
-                        SHA256Digest(of: Array(token.utf8)).bytes, lookup, now.seconds)
+                    try addOpen311(db, token, lookup, now)
                 }
                 return .stored
             }
         } catch is AttachmentGone {
             return .attachmentGone
         }
+    }
+
+    private func addOpen311(_ db: any SQLConnection, _ token: String, _ lookup: [UInt8], _ now: Instant) throws {
+        try db.execute(
+            "INSERT INTO open311_token (token, lookup, created) VALUES (?, ?, ?)",
+            SHA256Digest(of: Array(token.utf8)).bytes, lookup, now.seconds)
     }
 
     /// The transaction is undone, with the once-only row, so that the citizen can send again.
@@ -289,6 +299,8 @@ package struct SubmissionDatabase: Sendable {
             for table in ["once", "ticket", "used_token"] {
                 try db.execute("DELETE FROM \(table) WHERE expires <= ?", now.seconds)
             }
+            // Made away with on time in quiet nights too.
+            try db.execute("DELETE FROM hour_key WHERE hour < ?", now.seconds / 3600 - 1)
             var purged = Purged()
             purged.abandoned = try db.execute(
                 "DELETE FROM attachment WHERE submission IS NULL AND created <= ?",

@@ -70,6 +70,49 @@ import Testing
         #expect(try edge.send(at: Side.afterGrace).settled == [1])
     }
 
+    @Test func aPartThatIsLostTwiceIsSentAloneOnceMore() throws {
+        try sealFourParts()
+        try edge.carry(to: core) { !$0.hasSuffix("-00002.p7m") }
+        _ = try core.receive()
+        var now = Side.afterGrace
+        for _ in 1...3 {
+            // The same acknowledgement every time: nothing new is known to the receiver.
+            #expect(try core.receive(at: now).waiting == [Self.first: [2]])
+            try edge.emptyOutbox()
+            try core.carry(to: edge) { $0.contains("-ack-") }
+            #expect(try edge.send(at: now).offered == [Self.first])
+            #expect(
+                try FileSystem.list(edge.outbox).map(\.name).filter { $0.hasSuffix(".p7m") } == [
+                    Self.first + "-00002.p7m"
+                ])
+            // It may still be on its way.
+            try core.carry(to: edge) { $0.contains("-ack-") }
+            try edge.emptyOutbox()
+            #expect(try edge.send(at: now.adding(seconds: 60)).offered == [])
+            now = now.adding(seconds: 3_600)
+        }
+        try core.carry(to: edge) { $0.contains("-ack-") }
+        _ = try edge.send(at: now)
+        try edge.carry(to: core)
+        #expect(try core.receive(at: now).committed == [Self.first])
+    }
+
+    @Test(arguments: Damage.allCases, [".ak", ".p7s"])
+    func aDamagedAcknowledgementSettlesNothingAndTheTrueOneDoes(_ damage: Damage, _ half: String) throws {
+        try edge.queue(1)
+        _ = try edge.send()
+        try edge.carry(to: core)
+        #expect(try core.receive().committed == [Self.first])
+        try core.carry(to: edge) { $0.contains("-ack-") }
+        let name = try #require(try FileSystem.list(edge.inbox).map(\.name).first { $0.hasSuffix(half) })
+        try damage.apply(edge.inbox + "/" + name)
+        #expect(try edge.send().settled == [])
+        #expect(try edge.alarms("e2c") == [])
+        for name in try FileSystem.list(edge.inbox).map(\.name) { try FileSystem.removeTree(edge.inbox + "/" + name) }
+        try core.carry(to: edge) { $0.contains("-ack-") }
+        #expect(try edge.send().settled == [1])
+    }
+
     /// A gap box writes slowly, under the final names, and in an order of its own.
     @Test(arguments: [true, false])
     func partsMayComeInAnyOrderAndHalfWritten(_ headFirst: Bool) throws {
@@ -174,6 +217,11 @@ import Testing
         #expect(throws: LaneError.self) { try edge.send() }
         _ = try edge.receive()
         withExtendedLifetime(lock) {}
+        try edge.carry(to: core)
+        let other = try FileLock(core.folder.path + "/spool/e2c.lock")
+        #expect(throws: LaneError.self) { try core.receive() }
+        _ = try core.send()
+        withExtendedLifetime(other) {}
     }
 
     @Test func aFullDiskIsSaidBeforeWorkBegins() throws {

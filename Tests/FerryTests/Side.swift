@@ -7,22 +7,6 @@ import SQL
 import TestSupport
 import Testing
 
-/// Keys made once for all tests of a run.
-enum Keys {
-    static let folder: TemporaryFolder = {
-        let folder = TemporaryFolder()
-        // A failure shows at the first key that is read.
-        _ = try? run([repositoryRoot + "/Scripts/dev-ca", folder.path])
-        return folder
-    }()
-
-    static func identity(_ path: String) throws -> Identity { try Identity(path: folder.path + "/" + path) }
-
-    static func certificate(_ path: String) throws -> Certificate {
-        try Certificate(pem: FileSystem.read(folder.path + "/" + path + ".crt"))
-    }
-}
-
 /// One side of a gap over a database of its own: items are rows of bytes.
 struct Side {
     /// What tests change about a side.

@@ -48,7 +48,8 @@ import Testing
         // Many marks on many lines are no wide table and no deep quote.
         #expect(MarkdownSource(Array(String(repeating: "| a | b |\n", count: 80).utf8)).refusal == nil)
         #expect(MarkdownSource(Array(String(repeating: "> > 引文\n", count: 80).utf8)).refusal == nil)
-        #expect(MarkdownSource(Array((String(repeating: "文", count: 40) + "\n\u{B}").utf8)).refusal == .control(line: 1))
+        #expect(
+            MarkdownSource(Array((String(repeating: "文", count: 40) + "\n\u{B}").utf8)).refusal == .control(line: 1))
     }
 
     /// What may look like a visibility mark or begin a directive, wherever it stands.
@@ -64,7 +65,8 @@ import Testing
 @Suite struct TextCountTests {
     /// Letters, characters and what stands between them, of every length in bytes.
     private static let pieces = [
-        "文", "件", "，", "。", "、", "“", "”", "—", "·", "a", "b", "Z", "9", " ", "\n", "-", "'", "é", "ß", "Ж", "ก", "한", "か",
+        "文", "件", "，", "。", "、", "“", "”", "—", "·", "a", "b", "Z", "9", " ", "\n", "-", "'", "é", "ß", "Ж", "ก", "한",
+        "か",
         "々", "〇", "〈", "㐀", "䶿", "䷀", "䷿", "一", "鿿", "ꀀ", "豈", "﫿", "！", "𠀀", "😀", "&amp;", "&lt;", "</b>", "<b>",
         mark, "\u{7F}", "\u{85}",
     ]
@@ -82,7 +84,8 @@ import Testing
         for scalar in rest.unicodeScalars {
             let isWord =
                 scalar.isASCII
-                ? scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) : (0xC0...0x1FFF).contains(scalar.value)
+                ? scalar.properties.isAlphabetic || ("0"..."9").contains(scalar)
+                : (0xC0...0x1FFF).contains(scalar.value)
             if isHan(scalar.value) || isWord && !inWord { characters += 1 }
             inWord = isWord && !isHan(scalar.value)
         }
@@ -98,8 +101,10 @@ import Testing
             let kinds = (0..<Int.random(in: 1...(round % 4 == 0 ? 40 : 4), using: &generator)).map { _ in
                 Self.pieces.randomElement(using: &generator)!
             }
-            let text = (0..<Int.random(in: 0...90, using: &generator)).map { _ in kinds.randomElement(using: &generator)! }
-                .joined()
+            let text = (0..<Int.random(in: 0...90, using: &generator)).map { _ in
+                kinds.randomElement(using: &generator)!
+            }
+            .joined()
             let html = Array("<p>\(first)\(text)</p>\n".utf8)
             let count = html.withUnsafeBufferPointer { bytes in
                 var reader = RenderedHTML(bytes, slots: [])

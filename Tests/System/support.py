@@ -75,11 +75,11 @@ WIDE = {"client_burst": 1_000_000, "client_per_minute": 1_000_000, "per_second":
 class Service:
     """One formsapi process."""
 
-    def __init__(self, system, *prefix, config="formsapi.yaml", address=None):
+    def __init__(self, system, *prefix, config="formsapi.yaml", address=None, program=BIN / "formsapi"):
         self.address = address or system.forms
         self.log = open(system.folder / "formsapi.log", "ab")
         self.process = subprocess.Popen(
-            [*prefix, BIN / "formsapi", "serve", "--config", system.folder / "edge" / config],
+            [*prefix, program, "serve", "--config", system.folder / "edge" / config],
             stdout=subprocess.DEVNULL, stderr=self.log)
         if not wait_until(self.is_up):
             self.process.kill()

@@ -17,7 +17,7 @@ import time
 import unittest
 import urllib.parse
 
-from support import BIN, ROOT, WIDE, Service, System, call, get, inner, multipart, post, request_fields, wait_until
+from support import BIN, NOW, ROOT, WIDE, Service, System, call, get, inner, multipart, post, request_fields, wait_until
 
 PDF = b"%PDF-1.4\n% a sample\n%%EOF\n"
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 64
@@ -219,6 +219,13 @@ class ServiceTests(unittest.TestCase):
         self.assertEqual(call("GET", f"{base}/tokens/{token}.json")[2][0]["service_request_id"], "")
         status, _, body = post(base + "/requests.xml", {**fields, "lat": "", "long": "", "attribute[subject]": "另一件 <事> & 更多"})
         self.assertRegex(body, r"^<\?xml[^>]*\?>\n<service_requests><request><token>[0-9a-f]{32}</token>")
+        # A program that got no answer tries again: another token, the same request.
+        again = json.loads(post(base + "/requests.json", {**fields, "media_url": "https://photos.example/1.jpg"})[2])[0]["token"]
+        key = {"Idempotency-Key": "0123456789abcdef0123456789abcdef"}
+        keyed = [json.loads(post(base + "/requests.json", {**fields, "attribute[subject]": "第三件事"}, key)[2])[0]["token"] for _ in range(2)]
+        self.assertEqual(len({token, again, *keyed}), 4)
+        self.assertEqual(post(base + "/requests.json", fields, key)[0], 422)
+        self.assertEqual(post(base + "/requests.json", fields, {"Idempotency-Key": "0123456789abcdef"})[0], 400)
         status, _, body = post(base + "/requests.json", {"service_code": "complaint"})
         self.assertEqual((status, json.loads(body)[0]["code"]), (400, 400))
         self.assertEqual(post(base + "/requests.json", {**fields, "media_url": "file:///etc/passwd"})[0], 400)
@@ -227,6 +234,9 @@ class ServiceTests(unittest.TestCase):
         self.system.ferry()
         number = call("GET", f"{base}/tokens/{token}.json")[2][0]["service_request_id"]
         self.assertRegex(number, r"^\d+$")
+        numbers = [call("GET", f"{base}/tokens/{one}.json")[2][0]["service_request_id"] for one in (again, *keyed)]
+        self.assertEqual(numbers[0], number)
+        self.assertEqual((numbers[1], len(set(numbers))), (numbers[2], 2))
         status, _, shown = call("GET", f"{base}/requests/{number}.json")
         self.assertEqual((status, shown[0]["status"], shown[0]["service_code"], shown[0]["service_name"]), (200, "open", "complaint", "投诉"))
         self.assertNotIn("description", shown[0])
@@ -235,8 +245,8 @@ class ServiceTests(unittest.TestCase):
             status, _, answer = call("GET", f"{base}/requests.json?{query}")
             return status, answer if status != 200 else [request["service_request_id"] for request in answer]
         status, both = found("")
-        self.assertEqual((status, len(both)), (200, 2))
-        other = next(one for one in both if one != number)
+        self.assertEqual((status, len(both)), (200, 3))
+        other, third = [one for one in both if one != number]
         day = shown[0]["requested_datetime"]
         for query, expected in [
             (f"service_request_id={number}", [number]), (f"service_request_id={other},{number},77&status=closed", [other, number]),
@@ -275,7 +285,7 @@ class ServiceTests(unittest.TestCase):
         forged, replayed, true = send(501), send(502), send(503)
         self.system.ferry()
         desk("update submission set auth_key = ? where receipt = ?", "0" * 64, forged[0])
-        desk("update submission set counter = 9000000000 where receipt = ?", replayed[0])
+        desk("update submission set counter = 900000000000000000 where receipt = ?", replayed[0])
         for case in (forged, replayed, true):
             self.assertEqual(withdraw(*case)[0], 200)
         # The same again is one message.
@@ -640,7 +650,7 @@ class FailOverTests(unittest.TestCase):
             for number in itertools.count():
                 if stop.is_set():
                     return
-                key = f"fail-over-{worker}-{number:06d}"
+                key = f"fail-over-{worker}-{number:032d}"
                 body = {"answers": {
                     "nature": "help", "subject": f"切换测试 {worker}-{number}", "details": "这是一条测试用的诉求，内容没有意义。",
                     "place": {"unit": "chaohua"}, "phone": "13800000000", "publish": "refuse"}}
@@ -742,6 +752,99 @@ class DeployTests(unittest.TestCase):
             if unit.suffix == ".service":
                 result = subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=20", unit], capture_output=True, text=True)
                 self.assertEqual(result.returncode, 0, result.stdout[-600:])
+
+
+    @unittest.skipUnless(os.getuid() == 0 and shutil.which("systemd-tmpfiles") and shutil.which("setpriv"), "other users need root and systemd's tools")
+    def test_the_edge_works_as_the_users_of_its_units_and_no_further(self):
+        """Folders as Deploy/tmpfiles.d makes them, processes with the users and masks of Deploy/systemd."""
+        system = System()
+        self.addCleanup(system.close)
+        system.call("prepare")
+        root = system.folder / "root"
+        (root / "etc").mkdir(parents=True)
+        for tool, folder in (("systemd-sysusers", "sysusers.d"), ("systemd-tmpfiles", "tmpfiles.d")):
+            arguments = ["--create"] if tool == "systemd-tmpfiles" else []
+            subprocess.run([tool, f"--root={root}", *arguments, ROOT / "Deploy" / folder / "xinmi-edge.conf"], check=True, capture_output=True)
+        users = {line.split(":")[0]: tuple(map(int, line.split(":")[2:4])) for line in (root / "etc/passwd").read_text().splitlines()}
+        users["nobody"] = (65534, 65534)
+        programs = system.folder / "bin"
+        programs.mkdir()
+        for name in ("formsapi", "ferry"):
+            shutil.copy(BIN / name, programs)
+        etc, keys = root / "etc/xinmi", system.folder / "keys"
+        for name in ("ca.crt", "ca.crl", "desk/desk-open.crt", "core/core-sign.crt", "core/core-open.crt", "operator/operator.crt", "release/first.crt", "release/second.crt"):
+            shutil.copy(keys / name, etc)
+            (etc / pathlib.Path(name).name).chmod(0o644)
+        for key in (keys / "edge").iterdir():
+            shutil.copy(key, etc / "edge-keys")
+            os.chown(etc / "edge-keys" / key.name, *users["formsapi-ferry"])
+        (etc / "formsapi.yaml").write_text(f"""
+port: {system.base + 1}
+admin: 127.0.0.1:{system.base + 3}
+database: {root}/var/lib/xinmi/forms.sqlite
+runtime: {root}/srv/xinmi-site/current/public.runtime
+site_drop: {root}/var/lib/xinmi-drop
+site_state: {root}/srv/xinmi-site/state.json
+recipients: [desk-open.crt]
+now: {NOW}
+ferry:
+  spool: {root}/var/lib/xinmi/spool
+  sign: edge-keys/edge-sign
+  open: edge-keys/edge-open
+  authority: ca.crt
+  revocation_lists: [ca.crl]
+  signers: [core-sign.crt]
+  recipients: [core-open.crt]
+  operators: [operator.crt]
+  reserve_mb: 16
+""")
+        # What an operator brings along.
+        for path in (system.folder, system.folder / "epochs", root, *(system.folder / "epochs").iterdir()):
+            path.chmod(0o755)
+        def unit(name):
+            text = (ROOT / "Deploy/systemd" / name).read_text()
+            return re.search("(?m)^User=(.*)$", text)[1], re.search("(?m)^UMask=(.*)$", text)[1]
+        def prefix(user, mask="0077"):
+            uid, gid = users[user]
+            return ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups", "--no-new-privs", "--bounding-set=-all", "sh", "-c", f'umask {mask}; exec "$@"', "sh"]
+        def run(name_or_user, *command):
+            start = prefix(*unit(name_or_user)) if name_or_user.endswith(".service") else prefix(name_or_user)
+            return subprocess.run([*start, *command], capture_output=True, text=True, cwd="/")
+        def works(*arguments):
+            result = run(*arguments)
+            self.assertEqual(result.returncode, 0, (arguments, result.stdout, result.stderr))
+        config = ["--config", etc / "formsapi.yaml"]
+        ferry = "formsapi-ferry@.service"
+        works("formsapi.service", programs / "formsapi", "migrate", *config)
+        works(ferry, programs / "formsapi", "lane", "adopt", *config, *sorted((system.folder / "epochs").glob("*.ep")))
+        works(ferry, programs / "formsapi", "ferry-in", *config)
+        subprocess.run([BIN / "coredesk", "export", "--again", "--config", system.folder / "core/coredesk.yaml"], check=True, capture_output=True)
+        for file in (system.folder / "core/spool/outbox").iterdir():
+            shutil.copy(file, root / "var/lib/xinmi/spool/inbox")
+            os.chown(root / "var/lib/xinmi/spool/inbox" / file.name, *users["formsapi-ferry"])
+        works(ferry, programs / "formsapi", "ferry-in", *config)
+        works("xinmi-site.service", programs / "ferry", "apply", "--drop", root / "var/lib/xinmi-drop", "--site", root / "srv/xinmi-site", "--authority", etc / "ca.crt",
+              "--crl", etc / "ca.crl", "--now", NOW, "--officer", etc / "first.crt", etc / "second.crt")
+        works("nobody", "cat", root / "srv/xinmi-site/current/public/index.html")
+        works("formsapi.service", programs / "formsapi", "check", "--without-ferry", *config)
+        service = Service(system, *prefix(*unit("formsapi.service")), program=programs / "formsapi", config=etc / "formsapi.yaml")
+        try:
+            fields = {**request_fields(system, 1), "_form": json.loads((root / "srv/xinmi-site/current/public.runtime/current.json").read_text())["hotline"]}
+            self.assertEqual(post(system.forms + "/forms/hotline", fields)[0], 303)
+            works(ferry, programs / "formsapi", "ferry-out", *config)
+            self.assertEqual(post(system.forms + "/forms/hotline", {**fields, "subject": "同时发生的另一件事"})[0], 303)
+            works(ferry, programs / "formsapi", "ferry-out", *config)
+        finally:
+            service.stop()
+        self.assertGreater(len(list((root / "var/lib/xinmi/spool/outbox").glob("e2c-*.mf"))), 0)
+        for user, path in (
+            ("formsapi", etc / "edge-keys/edge-sign.key"), ("xinmi-site", etc / "edge-keys/edge-sign.key"), ("xinmi-site", root / "var/lib/xinmi/forms.sqlite"),
+            ("nobody", root / "var/lib/xinmi/forms.sqlite"), ("nobody", root / "var/lib/xinmi-drop"), ("formsapi", root / "var/lib/xinmi-drop"),
+        ):
+            self.assertTrue(path.exists(), path)
+            self.assertIn("Permission denied", run(user, "ls" if path.is_dir() else "cat", path).stderr, (user, path))
+        self.assertNotEqual(run("formsapi.service", programs / "formsapi", "check", *config).returncode, 0)
+        self.assertIn("Permission denied", run("formsapi", "touch", root / "srv/xinmi-site/x").stderr)
 
 
 class FullDiskTests(unittest.TestCase):

@@ -56,7 +56,7 @@ struct DeskController: Sendable {
         "import": "收件", "dispatch": "派单", "reply": "答复", "release": "公开", "accept": "受理", "decline": "不予受理",
         "opinion": "提出意见",
         "decide": "作出决定", "withdrawal": "撤回", "rating": "评价", "correct": "告知补正", "supplement": "补正材料",
-        "late": "迟到的撤回或评价（不改变状态）",
+        "late": "迟到的撤回、评价或补正（不改变状态）", "refused": "来历不明的消息（未采纳）",
     ]
 
     private func list(_ officer: Officer) throws -> Response {
@@ -126,9 +126,19 @@ struct DeskController: Sendable {
                     "action": .text(Self.actionNames[event.action] ?? event.action),
                     "before": .text(Self.states[event.before] ?? event.before),
                     "after": .text(Self.states[event.after] ?? event.after),
+                    "words": .optional(lateAnswers(event, file)),
                 ])
             })
         return page(.ok, try views.render("case", fields))
+    }
+
+    /// What a late supplement said, for officers to read.
+    private func lateAnswers(_ event: DeskDatabase.Event, _ file: DeskDatabase.CaseFile) -> String? {
+        let fields = configuration.definition(file.form)?.fields ?? []
+        let lines = fields.compactMap { field in
+            event.answers[field.id].map { "\(field.label.text("zh"))：\(field.text($0, "zh"))" }
+        }
+        return lines.isEmpty ? nil : lines.joined(separator: "；")
     }
 
     /// Answers in the form's order with its labels, as the citizen saw them.

@@ -9,8 +9,8 @@ import Workflow
 
 /// The core's database: what citizens sent, what became of it, and both lanes' state.
 struct DeskDatabase: Sendable {
-    private let database: any SQLDatabase
-    private let desk: Identity
+    let database: any SQLDatabase
+    private let desk: [Identity]
     private let configuration: Configuration
     private let random: @Sendable (Int) -> [UInt8]
 
@@ -18,7 +18,7 @@ struct DeskDatabase: Sendable {
         self.configuration = configuration
         self.random = random
         database = try openDatabase(configuration.database)
-        desk = try Identity(path: configuration.deskOpen)
+        desk = try configuration.deskOpen.map { try Identity(path: $0) }
         try Self.migrations.run(on: database)
     }
 
@@ -83,7 +83,21 @@ struct DeskDatabase: Sendable {
                 """,
                 "CREATE INDEX submission_lookup ON submission (lookup)",
                 "CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL)",
-            ] + LaneDatabase.tables + SiteReleases.tables))
+            ] + LaneDatabase.tables + SiteReleases.tables),
+        .init([
+            // Every message that was taken. `submission.counter` is what older programs kept instead: the highest.
+            """
+            CREATE TABLE message (
+                id TEXT PRIMARY KEY, submission TEXT NOT NULL REFERENCES submission, counter INTEGER NOT NULL,
+                UNIQUE (submission, counter))
+            """,
+            // Came before its case, and waits for it.
+            """
+            CREATE TABLE message_waiting (
+                id TEXT PRIMARY KEY, kind TEXT NOT NULL, lookup TEXT NOT NULL, head BLOB NOT NULL, sealed BLOB NOT NULL)
+            """,
+            "CREATE INDEX message_waiting_lookup ON message_waiting (lookup)",
+        ]))
 
     /// A random key of this installation, made once: for the tokens in staff forms.
     func tokenKey() throws -> [UInt8] {
@@ -142,6 +156,8 @@ struct DeskDatabase: Sendable {
         let action: String
         let before: String
         let after: String
+        /// What the citizen sent and the case did not take: answers of a late supplement, by field.
+        let answers: [String: JSON]
     }
 
     func file(_ id: String) throws -> CaseFile? {
@@ -158,7 +174,8 @@ struct DeskDatabase: Sendable {
             .map {
                 Event(
                     at: Instant(seconds: try $0["at"]), officer: try $0["officer"], action: try $0["action"],
-                    before: try $0["before"], after: try $0["after"])
+                    before: try $0["before"], after: try $0["after"],
+                    answers: (try $0["note"] as String?).flatMap { try? JSON(parsing: Array($0.utf8)) }?.object ?? [:])
             }
         var file = CaseFile(
             id: id, number: try row["number"], kind: try row["kind"], received: Instant(seconds: try row["received"]),
@@ -333,7 +350,7 @@ struct DeskDatabase: Sendable {
     }
 
     /// An arrived submission: opened, held against its clear part and its form, filed as a new case.
-    private func take(_ db: any SQLConnection, _ item: FerryItem, _ now: Instant) throws {
+    func take(_ db: any SQLConnection, _ item: FerryItem, _ now: Instant) throws {
         if item.kind == "siteState" { return try SiteReleases.take(db, item) }
         // The same item in another batch has its effect once.
         if try db.value("SELECT EXISTS (SELECT 1 FROM submission WHERE id = ?)", item.id) == true { return }
@@ -347,7 +364,7 @@ struct DeskDatabase: Sendable {
         }
         // A key or a form that this side lacks is our mistake and no reason to refuse a citizen's words: the error
         // leaves the batch where it is.
-        let plain = try Envelope.open(sealed, with: desk)
+        let plain = try opened(sealed)
         guard let payload = SubmissionPayload(plain), payload.id == item.id, payload.kind == item.kind,
             head["received"]?.string == payload.received.rfc3339(in: .shanghai), head["form"]?.string == payload.form
         else { throw LaneDatabase.RejectedItem(.schema) }
@@ -389,33 +406,79 @@ struct DeskDatabase: Sendable {
         guard let file = try Self.file(db, payload.id) else { return }
         let status = CitizenStatus(state: .received, text: "", received: payload.received, due: nil, updated: now)
         try queue(db, status, file, version: 1)
+        try takeWaiting(for: payload.lookup, of: payload.id, db, now)
+    }
+
+    /// Damaged bytes are the item's fault alone and must not hold up the others of its batch.
+    private func opened(_ sealed: [UInt8]) throws -> [UInt8] {
+        do throws(CryptoError) {
+            return try Envelope.open(sealed, withAnyOf: desk)
+        } catch {
+            if error.code == .open { throw LaneDatabase.RejectedItem(.decrypt) }
+            throw error
+        }
     }
 
     // MARK: Messages about a case
 
-    /// A withdrawal or a rating: only from whoever has receipt and code, once, and only where the state allows it. One that
-    /// comes too late is filed and changes nothing.
+    /// What came before its case.
+    private func takeWaiting(for lookup: String, of id: String, _ db: any SQLConnection, _ now: Instant) throws {
+        for row in try db.rows("SELECT * FROM message_waiting WHERE lookup = ? ORDER BY id", lookup) {
+            guard let kind = CaseMessage.Kind(rawValue: try row["kind"]) else { continue }
+            let head: [UInt8] = try row["head"]
+            let sealed: [UInt8] = try row["sealed"]
+            let item = FerryItem(
+                kind: kind.rawValue, id: try row["id"],
+                parts: [.init(name: "item.json", bytes: head), .init(name: "item.p7m", bytes: sealed)])
+            do {
+                try take(message: kind, sealed, JSON(parsing: head), item, db, now)
+            } catch is LaneDatabase.RejectedItem {
+                // It was taken off the lane already, so the case says that somebody tried.
+                try db.execute(
+                    "INSERT INTO event (id, at, officer, action, before, after) VALUES (?, ?, '摆渡', 'refused', '', '')",
+                    id,
+                    now.seconds)
+            }
+            try db.execute("DELETE FROM message_waiting WHERE id = ?", item.id)
+        }
+    }
+
+    /// A withdrawal, a rating or a supplement: only from whoever has receipt and code, once, and only where the state
+    /// allows it. What comes too late is filed and changes nothing.
     private func take(
         message kind: CaseMessage.Kind, _ sealed: [UInt8], _ head: JSON, _ item: FerryItem, _ db: any SQLConnection,
         _ now: Instant
     ) throws {
         let id = item.id
-        guard let message = CaseMessage(try Envelope.open(sealed, with: desk)), message.kind == kind, message.id == id,
+        if try db.value("SELECT EXISTS (SELECT 1 FROM message WHERE id = ?)", id) == true { return }
+        guard let message = CaseMessage(try opened(sealed)), message.kind == kind, message.id == id,
             head["received"]?.string == message.received.rfc3339(in: .shanghai)
         else { throw LaneDatabase.RejectedItem(.schema) }
-        // Batches may come out of order: a message whose case is still on its way waits for it.
         guard let row = try db.row("SELECT id, auth_key, counter FROM submission WHERE lookup = ?", message.lookup)
         else {
-            throw ConfigurationError(text: "the case of message \(id) has not come yet")
+            // Batches may come out of order, and a case may come later than its withdrawal or never: that must not hold up
+            // the batch. The other kinds answer what the desk said, so there is a case, or they are forged.
+            guard kind == .withdrawal else { throw LaneDatabase.RejectedItem(.schema) }
+            try db.execute(
+                "INSERT INTO message_waiting (id, kind, lookup, head, sealed) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                id, kind.rawValue, message.lookup, head.canonicalBytes, sealed)
+            return
         }
         guard let key = bytesFromHex(try row["auth_key"]), let mac = bytesFromHex(message.mac),
             equalInConstantTime(hmacSHA256(key: key, message.signed), mac)
         else { throw LaneDatabase.RejectedItem(.schema) }
         let caseID: String = try row["id"]
-        // The same again, or an older one: its effect was there before.
+        // Taken before messages were recorded one by one.
         guard message.counter > (try row["counter"]), var file = try Self.file(db, caseID) else { return }
+        // The citizen's own program numbers every message; a number that comes again under another id is a replay.
+        guard
+            try db.execute(
+                "INSERT INTO message (id, submission, counter) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", id, caseID,
+                message.counter) == 1
+        else { throw LaneDatabase.RejectedItem(.duplicate) }
         let before = file.state
         var status: CitizenStatus?
+        var unused: [String: JSON] = [:]
         func report(_ state: CitizenStatus.State, _ text: String) -> CitizenStatus {
             CitizenStatus(state: state, text: text, received: file.received, due: nil, updated: now)
         }
@@ -429,7 +492,7 @@ struct DeskDatabase: Sendable {
             case .rating:
                 guard let ticket = file.ticket, let score = message.body["score"]?.integer, (1...5).contains(score),
                     let solved = message.body["solved"]?.bool, let words = message.body["words"]?.string,
-                    words.count <= 500
+                    words.count <= CaseMessage.maxRatingWords, !hasForbiddenCharacters(words, allowsBreaks: true)
                 else { throw LaneDatabase.RejectedItem(.schema) }
                 let used = try db.execute(
                     "UPDATE rating SET at = ?, score = ?, solved = ?, words = ? WHERE id = ? AND token = ? AND at IS NULL",
@@ -437,9 +500,10 @@ struct DeskDatabase: Sendable {
                 guard used == 1 else { throw WorkflowError.state }
                 status = report(.answered, ticket.reply ?? "")
             case .supplement:
-                guard let supplement = message.supplement, file.approval != nil else {
-                    throw LaneDatabase.RejectedItem(.schema)
-                }
+                let supplement = try checked(message, file)
+                // Officers see what came in any case.
+                try keep(supplement.attachments, of: item, as: caseID, db)
+                unused = supplement.answers
                 let fields = Array(supplement.answers.keys) + supplement.attachments.map(\.file.field)
                 // Time runs from receipt at the edge, not from import here.
                 try file.approval?.supplement(token: message.notice, fields: fields, at: message.received)
@@ -447,18 +511,36 @@ struct DeskDatabase: Sendable {
                 try db.execute(
                     "UPDATE submission SET answers = ? WHERE id = ?",
                     JSON.object(file.answers.merging(supplement.answers) { $1 }).canonicalText, caseID)
-                try keep(supplement.attachments, of: item, as: caseID, db)
+                unused = [:]
                 status = report(.received, "")
             }
         } catch is WorkflowError {
             status = nil
         }
+        try db.execute("UPDATE submission SET version = version + 1 WHERE id = ?", caseID)
         try db.execute(
-            "UPDATE submission SET counter = ?, version = version + 1 WHERE id = ?", message.counter, caseID)
-        try db.execute(
-            "INSERT INTO event (id, at, officer, action, before, after) VALUES (?, ?, '诉求人', ?, ?, ?)", caseID,
-            now.seconds, status == nil ? "late" : kind.rawValue, before, file.state)
+            "INSERT INTO event (id, at, officer, action, before, after, note) VALUES (?, ?, '诉求人', ?, ?, ?, ?)", caseID,
+            now.seconds, status == nil ? "late" : kind.rawValue, before, file.state,
+            unused.isEmpty ? nil : JSON.object(unused).canonicalText)
         if let status { try queue(db, status, file, version: file.version + 2) }
+    }
+
+    /// A supplement holds what its notice asked for, by the rules of the form, and nothing else. What all answers together
+    /// say is for the officers who read them again.
+    private func checked(
+        _ message: CaseMessage, _ file: CaseFile
+    ) throws -> (answers: [String: JSON], attachments: [SubmissionPayload.SealedAttachment]) {
+        guard let supplement = message.supplement, let notice = file.approval?.notice, notice.token == message.notice
+        else { throw LaneDatabase.RejectedItem(.schema) }
+        guard let definition = configuration.definition(file.form) else {
+            throw ConfigurationError(text: "no definition \(file.form); publish the sites here first")
+        }
+        let asked = definition.asking(for: notice.fields, title: definition.title)
+        let files = supplement.attachments.map(\.file)
+        guard case .success(let answers) = asked.validate(asked.input(of: supplement.answers), files: files),
+            answers.values == supplement.answers, answers.files == files
+        else { throw LaneDatabase.RejectedItem(.schema) }
+        return supplement
     }
 
     /// What the citizen said after the answer.
@@ -507,7 +589,7 @@ struct DeskDatabase: Sendable {
                 guard let sealed = try item.part(attachmentPartName(position, number)) else {
                     throw LaneDatabase.RejectedItem(.schema)
                 }
-                let plain = try Envelope.open(sealed, with: desk)
+                let plain = try opened(sealed)
                 if number == 0, AttachmentType(head: plain)?.mediaType != file.type {
                     throw LaneDatabase.RejectedItem(.type)
                 }
@@ -540,7 +622,7 @@ struct DeskDatabase: Sendable {
             try db.value(
                 "SELECT sealed FROM attachment_part WHERE id = ? AND position = ? AND number = ?", id, position, number)
         }
-        return try sealed.map { try Envelope.open($0, with: desk) }
+        return try sealed.map { try Envelope.open($0, withAnyOf: desk) }
     }
 }
 

@@ -64,7 +64,7 @@ struct DeskViews: Sendable {
         {{/inputs}}
         <p><button type="submit">{{name}}</button></p></form></section>
         {{/actions}}
-        <section><h2>过程</h2><ol class="events">{{#events}}<li>{{at}} {{officer}}：{{action}}（{{before}} → {{after}}）</li>{{/events}}</ol></section>
+        <section><h2>过程</h2><ol class="events">{{#events}}<li>{{at}} {{officer}}：{{action}}（{{before}} → {{after}}）{{#words}}<p>{{words}}</p>{{/words}}</li>{{/events}}</ol></section>
         {{/main}}{{/base}}
         """
 

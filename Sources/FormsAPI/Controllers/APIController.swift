@@ -118,8 +118,7 @@ struct APIController: Sendable {
             (body["attachments"]?.array?.count ?? 0) <= Self.maxAttachments,
             let language = body["language"].map({ $0.string }) ?? "zh", FormRuntime.languages.contains(language)
         else { throw Refusal.malformed }
-        let key = request.headers[.idempotencyKey]
-        if let key, !(16...255).contains(key.utf8.count) { throw Refusal.badKey }
+        let key = try request.headers.checkedIdempotencyKey()
         let form = try form(context, digest: body["form"]?.string)
         var errors: [FieldError] = []
         var files: [StoredAttachment] = []

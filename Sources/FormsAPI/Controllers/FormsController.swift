@@ -41,7 +41,7 @@ struct FormsController: Sendable {
             case .failure(let failure): return again(form, body, body.fileErrors + failure.errors)
             case .success(let answers):
                 if !body.fileErrors.isEmpty { return again(form, body, body.fileErrors) }
-                let key = request.headers[.idempotencyKey]
+                let key = try request.headers.checkedIdempotencyKey()
                 return try await accept(answers, form, body, key, client)
             }
         } catch {
@@ -52,7 +52,6 @@ struct FormsController: Sendable {
     private func accept(
         _ answers: ValidAnswers, _ form: FormDefinition, _ body: FormBody, _ key: String?, _ client: [UInt8]?
     ) async throws -> Response {
-        if let key, !(16...255).contains(key.utf8.count) { throw Refusal.badKey }
         switch try await services.gate.check(.submission, client: client, proof: body.fields["_proof"]?.first) {
         case .pass: break
         case .wait: throw Refusal.tooMany

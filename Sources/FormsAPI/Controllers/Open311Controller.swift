@@ -254,8 +254,7 @@ struct Open311Controller: Sendable {
             let outcome = try await services.intake.accept(
                 answers, files: [], form: offer.form,
                 .init(
-                    channel: .open311, idempotencyKey: request.headers[.idempotencyKey] ?? "open311:\(token)",
-                    open311Token: token))
+                    channel: .open311, idempotencyKey: request.headers.checkedIdempotencyKey(), open311Token: token))
             guard case .accepted = outcome else { throw Refusal.keyReused }
             services.metrics.submitted(KnownForm(offer.form), "stored")
             return list(

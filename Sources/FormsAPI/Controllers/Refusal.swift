@@ -51,7 +51,10 @@ enum Refusal: String, Error, Sendable, CaseIterable {
             Bilingual(
                 zh: "提交来自别的网站，没有保存。请从本网站打开表单。",
                 en: "This came from another site and was not saved. Open the form on this site.")
-        case .badKey: Bilingual(zh: "Idempotency-Key 的长度不对。", en: "The Idempotency-Key must have 16 to 255 characters.")
+        case .badKey:
+            Bilingual(
+                zh: "Idempotency-Key 应为 32 至 255 个字符，如 32 位十六进制数或 UUID。",
+                en: "The Idempotency-Key must have 32 to 255 characters: 32 hexadecimal digits or a UUID.")
         case .keyReused:
             Bilingual(zh: "同一个 Idempotency-Key 已用于不同的内容。", en: "This Idempotency-Key was used for other content.")
         case .ticketGone:

@@ -119,7 +119,7 @@ struct StatusController: Sendable {
                 <h2>\(say(language, "请您评价", "How did we do?"))</h2>
                 <fieldset class="choices"><legend>\(say(language, "问题解决了吗？", "Is the matter solved?"))</legend>\(solved)</fieldset>
                 <fieldset class="choices"><legend>\(say(language, "您对办理满意吗？", "Are you satisfied with how it was handled?"))</legend>\(scores.map { choice("score", "\($0.0)", $0.1) }.joined())</fieldset>
-                <div class="field"><label for="f-words">\(say(language, "想说的话（选填）", "Anything else (optional)"))</label><textarea id="f-words" name="words" rows="3" maxlength="\(FollowUp.Action.maxWords)"></textarea></div>
+                <div class="field"><label for="f-words">\(say(language, "想说的话（选填）", "Anything else (optional)"))</label><textarea id="f-words" name="words" rows="3" maxlength="\(CaseMessage.maxRatingWords)"></textarea></div>
                 """, say(language, "提交评价", "Send"), secondary: false)
         }
         if let correction = FollowUp.correction(found), let form = correctionForm(correction) {

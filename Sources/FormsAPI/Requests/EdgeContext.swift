@@ -33,3 +33,14 @@ extension HTTPField.Name {
     static let secFetchSite = HTTPField.Name("Sec-Fetch-Site")!
     static let idempotencyKey = HTTPField.Name("Idempotency-Key")!
 }
+
+extension HTTPFields {
+    /// The client's own key for one submission; nil where it sends none.
+    ///
+    /// - Throws: `badKey` for one that cannot hold 128 random bits, 32 hexadecimal digits or a UUID, or is no key any more.
+    func checkedIdempotencyKey() throws(Refusal) -> String? {
+        guard let key = self[.idempotencyKey] else { return nil }
+        guard (32...255).contains(key.utf8.count) else { throw .badKey }
+        return key
+    }
+}
