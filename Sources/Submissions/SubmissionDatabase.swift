@@ -19,6 +19,8 @@ package struct SubmissionDatabase: Sendable {
     package static let receiveLane = "c2e"
     private static let onceLifetime = 24 * 3600
 
+    /// The folder of the database's file; nil where a server keeps it.
+    private let folder: String?
     /// Where site bundles are left for the site's own user; nil where none may come.
     private let siteDrop: BundleDrop?
 
@@ -27,6 +29,7 @@ package struct SubmissionDatabase: Sendable {
         location: String, siteDrop: String? = nil, random: @escaping @Sendable (Int) -> [UInt8]
     ) throws {
         database = try openDatabase(location)
+        folder = isPostgreSQL(location) ? nil : FileSystem.parent(location)
         self.siteDrop = siteDrop.map { BundleDrop(path: $0) }
         self.random = random
         try Self.migrations.run(on: database)
@@ -321,6 +324,12 @@ package struct SubmissionDatabase: Sendable {
                 """, Self.sendLane, before)
             return purged
         }
+    }
+
+    /// Whether files may be taken in: what is left of the disk is for forms, which are small.
+    package func hasRoom(for bytes: Int) -> Bool {
+        guard let folder else { return true }
+        return (try? Directory(folder).freeBytes()).map { $0 >= bytes } ?? false
     }
 
     package func isWritable() -> Bool {

@@ -88,6 +88,18 @@ import Testing
         #expect(limiter.admit(.submission, client: [40], hasProof: false, now: 1) == .pass, "a second later it is over")
     }
 
+    /// Many clients with many files meet a bound too, and what they spend counts against forms.
+    @Test func filesCountForEverybody() {
+        let limiter = limiter { $0.perSecond = 10 }
+        func send(_ kind: RateLimiter.Kind, _ client: UInt8) -> RateLimiter.Verdict {
+            limiter.admit(kind, client: [client], hasProof: false, now: 0)
+        }
+        #expect((0..<6).map { send(.upload, $0) } == Array(repeating: .pass, count: 6))
+        #expect(send(.submission, 100) == .prove && send(.request, 100) == .pass)
+        #expect((6..<12).map { send(.upload, $0) } == Array(repeating: .pass, count: 4) + [.wait(5), .wait(5)])
+        #expect(send(.request, 100) == .wait(5) && send(.lookup, 100) == .pass)
+    }
+
     @Test func lookUpsAreCountedByThemselves() {
         let limiter = limiter { $0.lookupsPerMinute = 2 }
         let looked = (0..<3).map { _ in limiter.admit(.lookup, client: [1], hasProof: false, now: 0) }

@@ -182,7 +182,7 @@ struct APIController: Sendable {
     /// The body is the file; `field` and `name` stand in the query.
     private func attach(_ request: Request, _ context: EdgeContext) async throws -> Response {
         try services.reader.checkOrigin(request)
-        try await admit(.request, request, context, proof: nil)
+        try await admit(.upload, request, context, proof: nil)
         let form = try form(context, digest: nil)
         let query = request.uri.queryParameters
         guard let id = query["field"].map(String.init), let name = query["name"].map(String.init), !name.isEmpty,

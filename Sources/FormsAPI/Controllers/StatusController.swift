@@ -158,7 +158,9 @@ struct StatusController: Sendable {
         var language = "zh"
         do {
             let client = services.client(request, context)
-            guard case .pass = try await services.gate.check(.lookup, client: client) else { throw Refusal.tooMany }
+            for kind in [RateLimiter.Kind.lookup, .upload] {
+                guard case .pass = try await services.gate.check(kind, client: client) else { throw Refusal.tooMany }
+            }
             let read = try await services.reader.read(request, form: context.parameters.get("form") ?? "")
             language = read.language
             let (receipt, code) = (read.fields["_receipt"]?.first ?? "", read.fields["_code"]?.first ?? "")

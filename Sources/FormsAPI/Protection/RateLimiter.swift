@@ -22,6 +22,8 @@ final class RateLimiter: Sendable {
         case submission
         /// Any posted form, before its body is read.
         case request
+        /// A file that comes before its form, or with an answer to a notice: it costs everybody as a form does.
+        case upload
         /// Receipt and code.
         case lookup
     }
@@ -68,14 +70,19 @@ final class RateLimiter: Sendable {
             case .lookup:
                 let most = Double(settings.lookupsPerMinute)
                 return Self.take(&state.lookups, client, most: most, perSecond: most / 60, now) ? .pass : .wait(60)
-            case .request:
+            case .request, .upload:
                 let most = Double(settings.clientBurst * settings.provenFactor)
                 let rate = Double(settings.clientPerMinute * settings.provenFactor) / 60
-                return Self.take(&state.requests, client, most: most, perSecond: rate, now) ? .pass : .wait(60)
+                guard Self.take(&state.requests, client, most: most, perSecond: rate, now) else { return .wait(60) }
             case .submission: break
             }
             Self.leak(&state.all, Double(settings.perSecond), now)
+            if kind == .request { return state.all.spent >= Double(settings.perSecond) ? .wait(5) : .pass }
             if state.all.spent >= Double(settings.perSecond) { return .wait(5) }
+            if kind == .upload {
+                state.all.spent += 1
+                return .pass
+            }
             if !hasProof, state.all.spent >= Double(settings.perSecond) / 2 { return .prove }
             let (burst, rate) = (Double(settings.clientBurst), Double(settings.clientPerMinute) / 60)
             let factor = Double(settings.provenFactor)

@@ -13,6 +13,8 @@ struct FileUpload {
         let recipients: [Certificate]
         /// Nil where no scanner is configured.
         let scanner: ClamScanner.Address?
+        /// Bytes of the disk that must be free when a file begins.
+        let reserve: Int
         let now: @Sendable () -> Instant
     }
 
@@ -30,6 +32,7 @@ struct FileUpload {
 
     /// - Parameter name: as the client gave it.
     init(_ services: Services, field: FormDefinition.Field, rule: FormDefinition.FileRule, name: String) async throws {
+        guard services.store.hasRoom(for: services.reserve) else { throw Refusal.unavailable }
         self.services = services
         file = services.store.newAttachment()
         self.field = field
