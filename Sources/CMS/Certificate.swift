@@ -106,7 +106,7 @@ package final class TrustStore: @unchecked Sendable {
     private let hasLists: Bool
 
     /// What a certificate must be good for.
-    package enum Purpose: Sendable { case signing, clientAuthentication }
+    package enum Purpose: Sendable { case signing, clientAuthentication, keyAgreement }
 
     /// - Parameters:
     ///   - authorities: PEM, one or more certificates.
@@ -156,6 +156,9 @@ package final class TrustStore: @unchecked Sendable {
         if hasLists { try verifyChain(certificate, purpose, at: now, lists: true) }
         if purpose == .signing, X509_get_key_usage(certificate.x509) & UInt32(KU_DIGITAL_SIGNATURE) == 0 {
             throw CryptoError(code: .untrusted, detail: "the certificate is not for digital signatures")
+        }
+        if purpose == .keyAgreement, X509_get_key_usage(certificate.x509) & UInt32(KU_KEY_AGREEMENT) == 0 {
+            throw CryptoError(code: .untrusted, detail: "the certificate is not for key agreement")
         }
     }
 

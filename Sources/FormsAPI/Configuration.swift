@@ -136,6 +136,10 @@ struct Configuration: Sendable {
     }
 }
 
-struct ConfigurationError: Error {
+struct ConfigurationError: Error, CustomStringConvertible {
     let diagnostics: [Diagnostic]
+
+    var description: String {
+        DiagnosticReport.text.render(diagnostics, language: operatorLanguage(environment: environmentVariable))
+    }
 }

@@ -42,7 +42,7 @@ extension StationSettings {
         for (name, isEmpty) in [
             ("open", settings.open.isEmpty), ("authority", settings.authority.isEmpty),
             ("signers", settings.signers.isEmpty), ("recipients", settings.recipients.isEmpty),
-            ("operators", settings.operators.isEmpty),
+            ("operators", settings.operators.isEmpty), ("revocation_lists", settings.revocationLists.isEmpty),
         ] where isEmpty { reader.missing(name) }
         if let text = reader.string("seal") {
             if let seal = BatchManifest.Seal(rawValue: text) {

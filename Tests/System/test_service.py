@@ -754,6 +754,26 @@ class DeployTests(unittest.TestCase):
                 self.assertEqual(result.returncode, 0, result.stdout[-600:])
 
 
+    def test_nothing_is_sealed_for_a_certificate_that_is_not_good_for_it(self):
+        system = System()
+        self.addCleanup(system.close)
+        system.call("prepare")
+        def check(**keys):
+            system.configure(**keys)
+            result = subprocess.run([BIN / "formsapi", "check", "--config", system.folder / "edge/formsapi.yaml"], capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
+            return result.returncode, result.stderr
+        self.assertEqual(check()[0], 0)
+        code, said = check(recipients=["../keys/core/core-sign.crt"])
+        self.assertEqual(code, 1)
+        self.assertRegex(said, r"core-sign.crt.*not for key agreement")
+        other = system.folder / "other"
+        subprocess.run([ROOT / "Scripts/dev-ca", other], check=True, capture_output=True)
+        self.assertRegex(check(recipients=[str(other / "desk/desk-open.crt")])[1], r"desk-open.crt.*untrusted")
+        self.assertEqual(check(recipients=["../keys/desk/desk-open.crt"])[0], 0)
+        text = (system.folder / "edge/formsapi.yaml").read_text()
+        (system.folder / "edge/formsapi.yaml").write_text(re.sub("(?m)^ *revocation_lists.*\n", "", text))
+        self.assertRegex(check()[1], "`revocation_lists` is missing")
+
     @unittest.skipUnless(os.getuid() == 0 and shutil.which("systemd-tmpfiles") and shutil.which("setpriv"), "other users need root and systemd's tools")
     def test_the_edge_works_as_the_users_of_its_units_and_no_further(self):
         """Folders as Deploy/tmpfiles.d makes them, processes with the users and masks of Deploy/systemd."""

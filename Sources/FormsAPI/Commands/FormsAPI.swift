@@ -1,4 +1,5 @@
 import ArgumentParser
+import CMS
 import Ferry
 import Hummingbird
 import LaneService
@@ -28,9 +29,7 @@ struct ConfigurationOption: ParsableArguments {
         do {
             return try Configuration.load(path)
         } catch let error as ConfigurationError {
-            throw ValidationError(
-                DiagnosticReport.text.render(
-                    error.diagnostics, language: operatorLanguage(environment: environmentVariable)))
+            throw ValidationError(error.description)
         }
     }
 }
@@ -80,8 +79,32 @@ struct Check: ParsableCommand {
     func run() throws {
         let configuration = try configurationOption.load()
         _ = try buildApplication(configuration)
+        try checkRecipients(configuration)
         if !withoutFerry, configuration.ferry != nil { _ = try FormsAPI.lanes(of: configuration).station() }
         print("ok")
+    }
+
+    /// What is sealed for somebody else than the desk can never be taken back.
+    private func checkRecipients(_ configuration: Configuration) throws {
+        guard let ferry = configuration.ferry else { return }
+        let (trust, now) = (try ferry.trust(), configuration.now())
+        for path in configuration.recipients + ferry.recipients {
+            do {
+                let certificate = try Certificate(pem: FileSystem.read(path))
+                try trust.verify(certificate, for: .keyAgreement, at: now, revokedBy: now)
+            } catch {
+                throw ConfigurationError(
+                    diagnostics: [
+                        Diagnostic(
+                            "recipient", SourcePosition(path: path),
+                            problem: Bilingual(
+                                zh: "不能为这个证书加密：\(error)", en: "nothing may be sealed for this certificate: \(error)"),
+                            remedy: Bilingual(
+                                zh: "请在 recipients 中换上有效的密钥协商证书",
+                                en: "name a valid certificate for key agreement in `recipients`"))
+                    ])
+            }
+        }
     }
 }
 
