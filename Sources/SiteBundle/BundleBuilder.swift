@@ -21,8 +21,10 @@ package struct BundleBuilder: Sendable {
     /// Reads a built tree and refuses one that is not public, not what its manifest says, or that holds what only the
     /// intranet's tree may hold.
     ///
-    /// - Parameter docroot: `…/Output/public`
-    package init(docroot: String) throws {
+    /// - Parameters:
+    ///   - docroot: `…/Output/public`
+    ///   - hasIntranet: whether there is an intranet variant: its tree of the same build must lie beside.
+    package init(docroot: String, hasIntranet: Bool = true) throws {
         output = FileSystem.parent(docroot)
         let variant = String(docroot.split(separator: "/").last ?? "")
         guard variant == "public" else { throw Refusal(description: "\(docroot) is not the public variant's folder") }
@@ -50,14 +52,21 @@ package struct BundleBuilder: Sendable {
         }
         tree = SiteTree(files)
         guard SiteTree(tree.bytes) == tree else { throw Refusal(description: "the tree cannot be listed") }
-        try checkAgainstIntranet(manifest.files)
+        if hasIntranet { try checkAgainstIntranet(manifest.files, manifest.now) }
     }
 
     /// A file that only the intranet's tree has must have no copy in the public one, under whatever name.
-    private func checkAgainstIntranet(_ publicFiles: [String: SHA256Digest]) throws {
+    private func checkAgainstIntranet(_ publicFiles: [String: SHA256Digest], _ now: String) throws {
         let path = output + "/intranet.manifest.json"
-        guard FileSystem.kind(path) != nil else { return }
+        guard FileSystem.kind(path) != nil else {
+            throw Refusal(
+                description:
+                    "\(path) is missing, so that nobody can say whether something of the intranet's got out; build all variants")
+        }
         guard let intranet = try? Self.manifest(path) else { throw Refusal(description: "\(path) is no manifest") }
+        guard intranet.now == now else {
+            throw Refusal(description: "\(path) is of another build than the public one; build all variants together")
+        }
         func below(_ path: String) -> Substring { path.drop { $0 != "/" } }
         let publicPaths = Set(publicFiles.keys.map(below))
         var shared: Set<SHA256Digest> = []
@@ -91,9 +100,11 @@ package struct BundleBuilder: Sendable {
         return found
     }
 
-    private static func manifest(_ path: String) throws -> (variant: String, files: [String: SHA256Digest])? {
+    private static func manifest(
+        _ path: String
+    ) throws -> (variant: String, now: String, files: [String: SHA256Digest])? {
         guard let json = try? JSON(parsing: FileSystem.read(path)), json["fmt"] == .string("xinmi-site/2"),
-            let variant = json["variant"]?.string
+            let variant = json["variant"]?.string, let now = json["now"]?.string
         else { return nil }
         var files: [String: SHA256Digest] = [:]
         func read(_ object: [String: JSON]?, _ folder: String) {
@@ -103,7 +114,7 @@ package struct BundleBuilder: Sendable {
         }
         read(json["files"]?.object, variant + "/")
         for (host, object) in json["hosts"]?.object ?? [:] { read(object.object, "\(variant).hosts/\(host)/") }
-        return (variant, files)
+        return (variant, now, files)
     }
 
     /// Writes the bundle's items, each in a folder named by its id, and says what they are.

@@ -25,9 +25,9 @@ class SiteBundleTests(unittest.TestCase):
         (cls.output / "public.runtime/forms").mkdir(parents=True)
         (cls.output / "public.runtime/current.json").write_text("{}")
 
-    def build(self, files, intranet=None, variant="public"):
+    def build(self, files, intranet=(), variant="public", other=NOW):
         """A tree with its manifest, as sitegen writes them."""
-        for name, contents in (("public", files), ("intranet", intranet)):
+        for name, contents in (("public", files), ("intranet", files if intranet == () else intranet)):
             shutil.rmtree(self.output / name, ignore_errors=True)
             (self.output / f"{name}.manifest.json").unlink(missing_ok=True)
             if contents is None:
@@ -39,7 +39,7 @@ class SiteBundleTests(unittest.TestCase):
                 data = content if isinstance(content, bytes) else content.encode()
                 target.write_bytes(data)
                 entries[path] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(), "site": "portal"}
-            manifest = {"files": entries, "fmt": "xinmi-site/2", "now": NOW, "variant": variant if name == "public" else name}
+            manifest = {"files": entries, "fmt": "xinmi-site/2", "now": NOW if name == "public" else other, "variant": variant if name == "public" else name}
             (self.output / f"{name}.manifest.json").write_text(json.dumps(manifest))
 
     def desk(self, *words):
@@ -124,6 +124,11 @@ class SiteBundleTests(unittest.TestCase):
         # Bytes that only the intranet has, under another name.
         self.build({"index.html": "x", "notes.html": "inner words"}, intranet={"index.html": "x", "secret.html": "inner words"})
         self.assertIn("only the intranet may see", refusal())
+        # Nobody compared anything.
+        self.build({"index.html": "x", "notes.html": "inner words"}, intranet=None)
+        self.assertIn("build all variants", refusal())
+        self.build({"index.html": "x"}, other="2026-08-31T09:00:00+08:00")
+        self.assertIn("of another build", refusal())
         self.build({"index.html": "x"})
         alone = self.release(officers=("first",))
         self.assertIn("signatures of 2 officers", alone.stderr)

@@ -90,6 +90,8 @@ struct Export: ParsableCommand {
     @Option(help: "The record that the officers signed elsewhere, as `coredesk release` wrote it.") var record: String?
     @Option(parsing: .upToNextOption, help: "Their signatures over the record.") var signature: [String] = []
     @Flag(help: "With --site: sends every file, whatever the edge has.") var full = false
+    @Flag(help: "With --site: this city has no intranet variant that the public tree could be compared with.")
+    var withoutIntranet = false
 
     func run() throws {
         let runner = LaneRunner(try CoreDesk.openLanes(configurationOption.path))
@@ -101,7 +103,7 @@ struct Export: ParsableCommand {
     private func publish(_ site: String) throws {
         let configuration = try configurationOption.load()
         let releases = try DeskDatabase(configuration, random: systemRandomBytes).releases
-        let builder = try BundleBuilder(docroot: site)
+        let builder = try BundleBuilder(docroot: site, hasIntranet: !withoutIntranet)
         guard let next = try releases.next(builder.tree, full: full, at: configuration.now()) else {
             print("the edge was sent this very site already")
             return
@@ -137,11 +139,13 @@ struct Release: ParsableCommand {
     @Option(help: "The built tree (…/Output/public).") var site: String
     @Option(help: "File for the record.") var out: String
     @Flag(help: "Sends every file, whatever the edge has.") var full = false
+    @Flag(help: "This city has no intranet variant that the public tree could be compared with.")
+    var withoutIntranet = false
 
     func run() throws {
         let configuration = try configurationOption.load()
         let releases = try DeskDatabase(configuration, random: systemRandomBytes).releases
-        guard let record = try releases.next(BundleBuilder(docroot: site).tree, full: full, at: configuration.now())
+        guard let record = try releases.next(BundleBuilder(docroot: site, hasIntranet: !withoutIntranet).tree, full: full, at: configuration.now())
         else {
             print("the edge was sent this very site already")
             return
