@@ -15,6 +15,7 @@ func buildApplication(_ configuration: Configuration) throws -> some Application
     logger.logLevel = .critical
     let router = Router(context: EdgeContext.self, options: .autoGenerateHeadEndpoints)
     router.add(middleware: Observer(metrics: services.metrics, prefix: configuration.prefix))
+    router.add(middleware: SiteFinder(prefix: configuration.prefix))
     router.add(middleware: Fallback(services: services))
     StatusController(
         services: services,

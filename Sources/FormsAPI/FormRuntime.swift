@@ -19,6 +19,9 @@ final class FormRuntime: Sendable {
         var gazetteer = Gazetteer.empty
     }
 
+    /// The site that a request came from, where its address names one: `PREFIX/site/SLUG/…`.
+    @TaskLocal static var requestSite: String?
+
     static let titleSlot = "<!--slot:title-->"
     static let mainSlot = "<!--slot:main-->"
     static let languages = ["zh", "en"]
@@ -53,7 +56,7 @@ final class FormRuntime: Sendable {
 
     /// The definition that `digest` names, old ones included; the form's current one without a digest.
     func definition(_ id: String, digest: String?) -> FormDefinition? {
-        guard isFormName(id), let wanted = digest ?? current()[id], SHA256Digest(hex: wanted) != nil else { return nil }
+        guard Self.isName(id), let wanted = digest ?? current()[id], SHA256Digest(hex: wanted) != nil else { return nil }
         if let known = cache.withLock({ $0.definitions[wanted] }) { return known.id == id ? known : nil }
         guard let bytes = try? FileSystem.read("\(folder)/forms/\(wanted).json", limit: 1 << 20),
             let definition = FormDefinition(canonicalJSON: bytes), definition.digest == wanted
@@ -83,15 +86,18 @@ final class FormRuntime: Sendable {
         }
     }
 
-    /// A page in the site's own dress. Title and main are HTML; the title is escaped by the caller.
+    /// A page in the dress of the site that the request came from. Title and main are HTML; the title is escaped by the
+    /// caller.
     func page(language: String, title: String, main: String) -> String {
-        let frame = read("shell.\(site).\(language).html").map { String(decoding: $0, as: UTF8.self) }
+        let frame = [Self.requestSite, site].lazy.compactMap { $0 }.compactMap { self.read("shell.\($0).\(language).html") }
+            .first.map { String(decoding: $0, as: UTF8.self) }
         let plain =
             "<!doctype html><html lang=\"\(language)\"><meta charset=\"utf-8\"><title>\(Self.titleSlot)</title><main>\(Self.mainSlot)</main></html>"
         return (frame ?? plain).replacing(Self.titleSlot, with: title).replacing(Self.mainSlot, with: main)
     }
 
-    private func isFormName(_ id: String) -> Bool {
+    /// Whether it may be a form's id or a site's slug, and so part of a file's name.
+    static func isName(_ id: String) -> Bool {
         !id.isEmpty && id.utf8.count <= 64
             && id.utf8.allSatisfy {
                 ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) || $0 == UInt8(ascii: "-")

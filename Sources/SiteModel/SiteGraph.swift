@@ -209,6 +209,13 @@ package final class SiteGraph: Sendable {
         return target.docroot == docroot ? target.href : docroots[target.docroot].origin + target.href
     }
 
+    /// Where the forms of an edition's pages go, so that answers come in its site's dress; nil where the audience has no
+    /// forms.
+    package func formsPrefix(_ edition: Int) -> String? {
+        let site = configuration.sites[editions[edition].site]
+        return variant.forms.map { site.kind == .portal ? $0 : "\($0)/site/\(site.slug)" }
+    }
+
     /// The node's one canonical URL.
     package func canonical(_ node: Int) -> String { href(node, from: -1) }
 }

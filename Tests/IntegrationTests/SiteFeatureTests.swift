@@ -29,6 +29,19 @@ import Testing
         "name: {zh: 镇, en: Town}, theme: plain",
         with: "name: {zh: 镇, en: Town}, theme: plain, address: {mode: host, host: {public: t.example.cn}}")
 
+    /// formsapi answers in the dress of the site whose page a form stands on.
+    @Test func aFormNamesItsSite() throws {
+        let site = try built([
+            "forms/f.yaml":
+                "id: f\nkind: hotline\nvisibility: public\ntitle: F\npages: [{id: p, title: P, fields: [{id: a, type: text, label: A}]}]\n",
+            "portal/ask.md": page("问", "form: f"), "town/ask.md": page("问", "form: f"),
+        ])
+        let places = ["out/public/ask/index.html": "/forms/f", "out/public/xz/town/ask/index.html": "/forms/site/town/f"]
+        for (place, action) in places {
+            #expect(try site.folder.text(place).contains("<form class=\"form\" method=\"post\" action=\"\(action)\""))
+        }
+    }
+
     @Test func aSiteWithItsOwnHostHasItsOwnDocroot() throws {
         let site = try built(
             [

@@ -200,6 +200,30 @@ class ServiceTests(unittest.TestCase):
         self.assertEqual(call("POST", self.api + "/forms/hotline/attachments?field=phone&name=a.png", PNG)[2]["code"], "unknownField")
         self.assertEqual(self.count("submission"), before)
 
+    # Other sites
+
+    def test_answers_wear_the_dress_of_the_site_that_was_asked(self):
+        forms = self.system.forms + "/forms/site/chaohua"
+        portal = post(self.system.forms + "/forms/hotline", {"_form": self.system.digest("hotline")})[2]
+        own = post(forms + "/hotline", {"_form": self.system.digest("hotline")})[2]
+        self.assertIn('action="/forms/site/chaohua/hotline"', own)
+        self.assertIn('<a href="/xz/chaohua/"', own)
+        self.assertNotEqual(portal[:2_000], own[:2_000])
+        status, headers, _ = post(forms + "/hotline", request_fields(self.system, 700))
+        self.assertEqual(status, 303)
+        self.assertRegex(headers["Location"], "^/forms/site/chaohua/receipts/[0-9a-f]{32}")
+        page = get(self.system.forms + headers["Location"])[1]
+        self.assertIn('action="/forms/site/chaohua/status"', page)
+        shown = post(forms + "/status", {"receipt": inner(page, "receipt"), "code": inner(page, "code")})[2]
+        self.assertIn('action="/forms/site/chaohua/follow-up"', shown)
+        done = post(forms + "/follow-up", {"receipt": inner(page, "receipt"), "code": inner(page, "code"), "action": "withdraw"})
+        self.assertEqual(done[0], 200)
+        # A site that is not there has the main one's dress, and nothing else is read or found by that name.
+        self.assertEqual(post(self.system.forms + "/forms/site/nowhere/hotline", request_fields(self.system, 701))[0], 303)
+        for path in ("/forms/site/..%2f..%2fx/hotline", "/forms/site/chaohua", "/forms/site/chaohua/a/b", "/forms/site/A/b/c"):
+            self.assertIn(get(self.system.forms + path)[0], (400, 404), path)
+        self.assertEqual(get(forms + "/status")[0], 405)
+
     # Open311 over the ferry
 
     def test_an_open311_client_follows_its_request_over_the_ferry(self):

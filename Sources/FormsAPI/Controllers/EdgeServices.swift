@@ -31,6 +31,14 @@ struct EdgeServices: Sendable {
         log.write(Event("refused").with("code", refusal))
     }
 
+    /// Where this request's forms go on: the prefix, with the site that it came from.
+    var prefix: String { configuration.prefix + (FormRuntime.requestSite.map { "/site/\($0)" } ?? "") }
+
+    /// Addresses below the prefix, for the main site and for every other.
+    func groups(of router: Router<EdgeContext>) -> [RouterGroup<EdgeContext>] {
+        [configuration.prefix, configuration.prefix + "/site/:site"].map { router.group(RouterPath($0)) }
+    }
+
     func client(_ request: Request, _ context: EdgeContext) -> [UInt8]? {
         clients.client(request.headers, peer: context.peer)
     }

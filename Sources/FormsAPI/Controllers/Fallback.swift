@@ -2,6 +2,22 @@ import HTTPTypes
 import Hummingbird
 import PortalBase
 
+/// Finds out from the address which site a citizen is on, so that answers wear its dress.
+struct SiteFinder: RouterMiddleware {
+    let prefix: String
+
+    func handle(
+        _ request: Request, context: EdgeContext, next: (Request, EdgeContext) async throws -> Response
+    ) async throws -> Response {
+        let lead = prefix + "/site/"
+        let path = request.uri.path
+        guard path.hasPrefix(lead) else { return try await next(request, context) }
+        let site = String(path.dropFirst(lead.count).prefix { $0 != "/" })
+        guard FormRuntime.isName(site) else { return try await next(request, context) }
+        return try await FormRuntime.$requestSite.withValue(site) { try await next(request, context) }
+    }
+}
+
 /// Answers what no controller answers, in words: addresses that are not here, methods that are not taken.
 struct Fallback: RouterMiddleware {
     let services: EdgeServices
@@ -32,7 +48,9 @@ struct Fallback: RouterMiddleware {
         let parts = path.split(separator: "/").map(String.init)
         let own = services.configuration.prefix.split(separator: "/").map(String.init)
         if parts.starts(with: own) {
-            switch Array(parts.dropFirst(own.count)) {
+            var rest = parts.dropFirst(own.count)
+            if rest.first == "site", rest.count > 2 { rest = rest.dropFirst(2) }
+            switch Array(rest) {
             case ["status"], ["follow-up"]: return [.post]
             case ["challenge"], ["receipts"]: return [.get, .head]
             case let rest where rest.count == 2 && rest[0] == "receipts": return [.get, .head]

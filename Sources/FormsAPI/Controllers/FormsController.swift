@@ -8,13 +8,14 @@ import Submissions
 struct FormsController: Sendable {
     let services: EdgeServices
 
-    private var prefix: String { services.configuration.prefix }
+    private var prefix: String { services.prefix }
 
     func addRoutes(to router: Router<EdgeContext>) {
-        let group = router.group(RouterPath(prefix))
-        // Somebody opened or reloaded the address that a form is sent to.
-        group.get(":form") { _, _ in refuse(.unknownForm, "zh") }
-        group.post(":form") { request, context in await submit(request, context) }
+        for group in services.groups(of: router) {
+            // Somebody opened or reloaded the address that a form is sent to.
+            group.get(":form") { _, _ in refuse(.unknownForm, "zh") }
+            group.post(":form") { request, context in await submit(request, context) }
+        }
     }
 
     private func refuse(_ refusal: Refusal, _ language: String) -> Response {

@@ -10,12 +10,13 @@ struct StatusController: Sendable {
     let followUp: FollowUp
 
     func addRoutes(to router: Router<EdgeContext>) {
-        let group = router.group(RouterPath(services.configuration.prefix))
-        group.get("receipts/:ticket") { request, context in await receipt(request, context) }
-        group.post("status") { request, context in await status(request, context) }
-        group.post("supplements/:form") { request, context in await supplement(request, context) }
-        group.post("follow-up") { request, context in await follow(request, context) }
-        group.get("challenge") { _, _ in await challenge() }
+        for group in services.groups(of: router) {
+            group.get("receipts/:ticket") { request, context in await receipt(request, context) }
+            group.post("status") { request, context in await status(request, context) }
+            group.post("supplements/:form") { request, context in await supplement(request, context) }
+            group.post("follow-up") { request, context in await follow(request, context) }
+            group.get("challenge") { _, _ in await challenge() }
+        }
     }
 
     private func refuse(_ error: any Error, _ language: String) -> Response {
@@ -44,7 +45,7 @@ struct StatusController: Sendable {
             guard ticket.utf8.count == 32,
                 let credentials = try await onBlockingThread({ try store.redeem(ticket: ticket, at: now) })
             else { throw Refusal.ticketGone }
-            let main = Self.receiptHTML(credentials, services.configuration.prefix, language)
+            let main = Self.receiptHTML(credentials, services.prefix, language)
             return services.page(.ok, language, title: say(language, "已收到", "Received"), main: main)
         } catch {
             return refuse(error, language)
@@ -96,7 +97,7 @@ struct StatusController: Sendable {
     ) -> String {
         func form(_ action: String, _ inner: String, _ button: String, secondary: Bool) -> String {
             """
-            <form class="form panel" method="post" action="\(services.configuration.prefix)/follow-up"><input type="hidden" name="_lang" value="\(language)"><input type="hidden" name="receipt" value="\(escapedHTML(receipt))"><input type="hidden" name="code" value="\(escapedHTML(code))"><input type="hidden" name="action" value="\(action)">\(inner)<p><button type="submit"\(secondary ? " class=\"secondary\"" : "")>\(button)</button></p></form>
+            <form class="form panel" method="post" action="\(services.prefix)/follow-up"><input type="hidden" name="_lang" value="\(language)"><input type="hidden" name="receipt" value="\(escapedHTML(receipt))"><input type="hidden" name="code" value="\(escapedHTML(code))"><input type="hidden" name="action" value="\(action)">\(inner)<p><button type="submit"\(secondary ? " class=\"secondary\"" : "")>\(button)</button></p></form>
 
             """
         }
@@ -148,7 +149,7 @@ struct StatusController: Sendable {
         _ filled: FormHTML.Filled, _ language: String
     ) -> String {
         FormHTML(
-            definition: form, language: language, prefix: services.configuration.prefix + "/supplements",
+            definition: form, language: language, prefix: services.prefix + "/supplements",
             gazetteer: services.runtime.gazetteer
         ).form(filled, carrying: [("_receipt", receipt), ("_code", code)])
     }

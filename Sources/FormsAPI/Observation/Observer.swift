@@ -34,7 +34,7 @@ struct Observer: RouterMiddleware {
         if path.hasSuffix("/status") { return .status }
         if path.hasSuffix("/challenge") { return .challenge }
         if path.hasSuffix("/attachments") { return .attachment }
-        if path.hasPrefix(prefix + "/receipts/") { return .receipt }
+        if !isAPI, path.contains("/receipts/") { return .receipt }
         return request.method == .post ? .submit : isAPI ? .definition : .other
     }
 }

@@ -45,12 +45,13 @@ struct FormPages: Sendable {
     }
 
     /// Guide and form below a page's text; the form only where the audience can post it.
-    func html(_ id: String, graph: SiteGraph, language: String) -> [UInt8] {
+    func html(_ id: String, graph: SiteGraph, edition: Int) -> [UInt8] {
+        let language = graph.editions[edition].language
         guard let definition = definitions[id] else { return [] }
         var out = ServiceGuideHTML(
             definition: definition, language: language, departments: departments(graph, language)
         ).guide()
-        if let prefix = graph.variant.forms {
+        if let prefix = graph.formsPrefix(edition) {
             out += FormHTML(
                 definition: definition, language: language, prefix: prefix, gazetteer: Self.gazetteer(graph)
             ).form()

@@ -61,7 +61,7 @@ struct VariantRenderer: Sendable {
                 "language": .text(language), "lang": .text(LanguageCode.tag(language)),
                 "t": values.theme.stringValues(language), "site": values.site(), "menu": values.menu(),
                 "sites": values.sites(), "asset": values.theme.assetValues, "isChinese": .flag(language == "zh"),
-                "forms": .optional(graph.variant.forms), "data": data,
+                "forms": .optional(graph.formsPrefix(index)), "data": data,
             ]
             for part in ["header", "footer"] {
                 frame["chrome_" + part] = .html(
@@ -194,7 +194,7 @@ struct VariantRenderer: Sendable {
             bodies.remember(PageBodies.Facts(own, of: page), of: index)
             content = assembler.html(of: index, own, theme: theme, diagnostics: &rendered.diagnostics)
             if let form = page.front.form {
-                content += forms.html(form, graph: graph, language: graph.editions[node.edition].language)
+                content += forms.html(form, graph: graph, edition: node.edition)
             }
             rendered.content = content
             rendered.externalLinks = Self.externalLinks(own)
