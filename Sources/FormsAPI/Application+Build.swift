@@ -57,7 +57,8 @@ private func makeServices(_ configuration: Configuration, _ store: SubmissionDat
         intake: Intake(store: store, recipients: recipients, now: now, random: systemRandomBytes),
         reader: FormReader(
             runtime: runtime,
-            uploads: .init(store: store, recipients: recipients, scanner: configuration.scanner,
+            uploads: .init(
+                store: store, recipients: recipients, scanner: configuration.scanner,
                 reserve: configuration.maxUpload, now: now),
             slots: UploadSlots(configuration.uploads), metrics: metrics, maxBody: configuration.maxBody,
             maxUpload: configuration.maxUpload),

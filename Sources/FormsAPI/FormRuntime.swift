@@ -56,7 +56,9 @@ final class FormRuntime: Sendable {
 
     /// The definition that `digest` names, old ones included; the form's current one without a digest.
     func definition(_ id: String, digest: String?) -> FormDefinition? {
-        guard Self.isName(id), let wanted = digest ?? current()[id], SHA256Digest(hex: wanted) != nil else { return nil }
+        guard Self.isName(id), let wanted = digest ?? current()[id], SHA256Digest(hex: wanted) != nil else {
+            return nil
+        }
         if let known = cache.withLock({ $0.definitions[wanted] }) { return known.id == id ? known : nil }
         guard let bytes = try? FileSystem.read("\(folder)/forms/\(wanted).json", limit: 1 << 20),
             let definition = FormDefinition(canonicalJSON: bytes), definition.digest == wanted
@@ -89,8 +91,10 @@ final class FormRuntime: Sendable {
     /// A page in the dress of the site that the request came from. Title and main are HTML; the title is escaped by the
     /// caller.
     func page(language: String, title: String, main: String) -> String {
-        let frame = [Self.requestSite, site].lazy.compactMap { $0 }.compactMap { self.read("shell.\($0).\(language).html") }
-            .first.map { String(decoding: $0, as: UTF8.self) }
+        let frame = [Self.requestSite, site].lazy.compactMap { $0 }.compactMap {
+            self.read("shell.\($0).\(language).html")
+        }
+        .first.map { String(decoding: $0, as: UTF8.self) }
         let plain =
             "<!doctype html><html lang=\"\(language)\"><meta charset=\"utf-8\"><title>\(Self.titleSlot)</title><main>\(Self.mainSlot)</main></html>"
         return (frame ?? plain).replacing(Self.titleSlot, with: title).replacing(Self.mainSlot, with: main)

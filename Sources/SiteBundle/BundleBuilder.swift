@@ -61,7 +61,8 @@ package struct BundleBuilder: Sendable {
         guard FileSystem.kind(path) != nil else {
             throw Refusal(
                 description:
-                    "\(path) is missing, so that nobody can say whether something of the intranet's got out; build all variants")
+                    "\(path) is missing, so that nobody can say whether something of the intranet's got out; build all variants"
+            )
         }
         guard let intranet = try? Self.manifest(path) else { throw Refusal(description: "\(path) is no manifest") }
         guard intranet.now == now else {

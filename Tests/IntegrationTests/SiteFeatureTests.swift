@@ -36,7 +36,9 @@ import Testing
                 "id: f\nkind: hotline\nvisibility: public\ntitle: F\npages: [{id: p, title: P, fields: [{id: a, type: text, label: A}]}]\n",
             "portal/ask.md": page("问", "form: f"), "town/ask.md": page("问", "form: f"),
         ])
-        let places = ["out/public/ask/index.html": "/forms/f", "out/public/xz/town/ask/index.html": "/forms/site/town/f"]
+        let places = [
+            "out/public/ask/index.html": "/forms/f", "out/public/xz/town/ask/index.html": "/forms/site/town/f",
+        ]
         for (place, action) in places {
             #expect(try site.folder.text(place).contains("<form class=\"form\" method=\"post\" action=\"\(action)\""))
         }

@@ -145,7 +145,9 @@ struct Release: ParsableCommand {
     func run() throws {
         let configuration = try configurationOption.load()
         let releases = try DeskDatabase(configuration, random: systemRandomBytes).releases
-        guard let record = try releases.next(BundleBuilder(docroot: site, hasIntranet: !withoutIntranet).tree, full: full, at: configuration.now())
+        guard
+            let record = try releases.next(
+                BundleBuilder(docroot: site, hasIntranet: !withoutIntranet).tree, full: full, at: configuration.now())
         else {
             print("the edge was sent this very site already")
             return
