@@ -131,6 +131,8 @@ class Bench:
         self.edit(lambda text: text + f"\n{number} 又一句。\n")
         self.measure("Hugo, one edit", self.build_hugo)
         self.clear("out")
+        self.measure("sitegen, cold, without digests", lambda: self.sitegen("plain", "--fresh", "--without-manifest", *public))
+        self.clear("out")
         self.measure("sitegen, cold", lambda: self.sitegen("plain", "--fresh", *public))
         self.clear("out")
         self.measure("sitegen, cold, one thread", lambda: self.sitegen("plain", "--fresh", "--jobs", "1", *public))
@@ -204,9 +206,12 @@ class Bench:
                          f"{self.median(name, 'cpu'):.2f} | {self.median(name, 'peak'):.0f} |")
         floors = sum(self.median(name) for name in self.results if name.startswith("floor"))
         hugo, cold = self.median("Hugo, cold"), self.median("sitegen, cold")
+        bare = self.median("sitegen, cold, without digests")
         peak = self.median("sitegen, cold", "peak")
         lines += ["", "| ratio | |", "|---|---|",
+                  f"| Hugo cold / sitegen cold without digests (Hugo takes none) | {hugo / bare:.1f} |",
                   f"| Hugo cold / sitegen cold | {hugo / cold:.1f} |",
+                  f"| sitegen cold without digests / sum of the floors ({floors:.2f} s) | {bare / floors:.2f} |",
                   f"| sitegen cold / sum of the floors ({floors:.2f} s) | {cold / floors:.2f} |",
                   f"| both variants / one, mixed tree | "
                   f"{self.median('sitegen, cold, both variants of a mixed tree') / self.median('sitegen, cold, public of a mixed tree'):.2f} |",

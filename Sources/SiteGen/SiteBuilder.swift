@@ -19,6 +19,8 @@ struct BuildRequest: Sendable {
     var jobs: Int
     /// Whether records of the last build may spare work.
     var usesCache = true
+    /// Whether every file's digest is taken and listed. A tree without cannot be released, and leaves no records.
+    var writesManifest = true
     /// Reads and compares everything, instead of trusting that files whose state is the same are the same.
     var comparesContent = false
 }

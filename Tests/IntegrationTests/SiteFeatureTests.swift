@@ -29,6 +29,18 @@ import Testing
         "name: {zh: 镇, en: Town}, theme: plain",
         with: "name: {zh: 镇, en: Town}, theme: plain, address: {mode: host, host: {public: t.example.cn}}")
 
+    /// The same files; what could be released by mistake goes, and nothing is left for the next build to start from.
+    @Test func aTreeWithoutManifestIsTheSameTree() throws {
+        let site = try built(["portal/a.md": page("甲", "", "一 [乙](/town/b.md)"), "town/b.md": page("乙")])
+        let listed = try site.folder.contents("out")
+        #expect(listed["public.manifest.json"] != nil)
+        #expect(try site.build(usesCache: false, writesManifest: false).diagnostics == [])
+        let bare = try site.folder.contents("out")
+        #expect(bare == listed.filter { !$0.key.hasSuffix(".manifest.json") })
+        #expect(try site.build().diagnostics == [])
+        #expect(try site.folder.contents("out") == listed)
+    }
+
     /// formsapi answers in the dress of the site whose page a form stands on.
     @Test func aFormNamesItsSite() throws {
         let site = try built([

@@ -59,12 +59,13 @@ struct SmallSite {
     @discardableResult
     func build(
         variants: [String] = [], sites: [String] = [], output: String? = "out", overlays: [String] = [], jobs: Int = 2,
-        now: Instant = SmallSite.now, usesCache: Bool = true, comparesContent: Bool = false
+        now: Instant = SmallSite.now, usesCache: Bool = true, writesManifest: Bool = true,
+        comparesContent: Bool = false
     ) throws -> BuildReport {
         let request = BuildRequest(
             source: folder.path, output: output.map { folder.path + "/" + $0 }, variants: variants, sites: sites,
             overlays: overlays.map { folder.path + "/" + $0 }, now: now, jobs: jobs, usesCache: usesCache,
-            comparesContent: comparesContent)
+            writesManifest: writesManifest, comparesContent: comparesContent)
         return try SiteBuilder(request: request, clock: .silent).run()
     }
 

@@ -17,7 +17,8 @@ struct BuildCache: Sendable {
 
     /// Nil where nothing is to be written, or only a part of it.
     init?(_ request: BuildRequest) {
-        guard let output = request.output, request.sites.isEmpty, request.usesCache else { return nil }
+        guard let output = request.output, request.sites.isEmpty, request.usesCache, request.writesManifest
+        else { return nil }
         folder = Self.folder(output)
         self.request = request
         isComplete = FileSystem.kind(folder + "/open") == nil

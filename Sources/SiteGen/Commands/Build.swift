@@ -20,17 +20,27 @@ struct Build: ParsableCommand {
     @Flag(help: "Makes everything anew, without records of the last build.")
     var fresh = false
 
+    @Flag(help: "Takes no digests and lists no files: for trees to look at, which cannot be released.")
+    var withoutManifest = false
+
     @Flag(help: "Prints the stages with their wall and processor time.")
     var timings = false
 
     @Option(help: "Writes a Chrome trace of the run to this file.")
     var trace: String?
 
+    func validate() throws {
+        if withoutManifest, !site.isEmpty {
+            throw ValidationError("--site keeps other sites as the manifest lists them; it needs one")
+        }
+    }
+
     func run() throws {
         var request = try options.request(output: output)
         request.sites = site
         request.comparesContent = checksum
         request.usesCache = !fresh
+        request.writesManifest = !withoutManifest
         let clock = BuildClock.terminal(isMeasured: timings, isTraced: trace != nil)
         let report = try SiteBuilder(request: request, clock: clock).run()
         clock.done()

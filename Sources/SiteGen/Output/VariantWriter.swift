@@ -102,13 +102,18 @@ struct VariantWriter {
         // Two long lists are gone through side by side.
         let this = self
         let done = parallelMap(2, jobs: request.jobs) { index, _ -> (bytes: [UInt8], failure: FileError?) in
-            if index == 0 { return (this.manifest.bytes, nil) }
+            if index == 0 { return (this.request.writesManifest ? this.manifest.bytes : [], nil) }
             do throws(FileError) { try this.deleteStrays(transaction) } catch { return ([], error) }
             return ([], nil)
         }
         if let failure = done[1].failure { throw failure }
         manifestBytes = done[0].bytes
-        try transaction.put(manifestPath, manifestBytes)
+        if request.writesManifest {
+            try transaction.put(manifestPath, manifestBytes)
+        } else if FileSystem.kind(transaction.root + "/" + manifestPath) != nil {
+            // Nobody must take the last build's list for this tree's.
+            transaction.delete(manifestPath)
+        }
         try putRuntime(runtimeFiles, transaction)
     }
 
@@ -162,6 +167,9 @@ struct VariantWriter {
         }
         return result
     }
+
+    /// Stands where nobody asked for digests.
+    private static let noDigest = SHA256Digest(of: [])
 
     private mutating func writeSearch(_ drawn: [Int: SearchDocument]) throws(FileError) {
         var inputs: [UInt8] = []
@@ -303,7 +311,9 @@ struct VariantWriter {
             entries.append(
                 (
                     place(docroot, path),
-                    Manifest.Entry(digest: SHA256Digest(of: bytes), bytes: bytes.count, site: slug)
+                    Manifest.Entry(
+                        digest: request.writesManifest ? SHA256Digest(of: bytes) : Self.noDigest, bytes: bytes.count,
+                        site: slug)
                 ))
         }
         return entries
