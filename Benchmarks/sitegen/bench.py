@@ -59,21 +59,27 @@ def prepare():
     return found, floors
 
 
-def room(wanted):
-    """A folder in memory if it has room, else one on the disk."""
+def file_system(folder):
+    return subprocess.run(["stat", "-f", "-c", "%T", folder], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def room(wanted, folder):
+    """The folder that was asked for; else one in memory if it has room, else one on the disk."""
+    if folder:
+        return folder, file_system(folder)
     try:
         stat = os.statvfs("/dev/shm")
         if stat.f_bavail * stat.f_frsize > wanted:
             return "/dev/shm", "tmpfs"
     except OSError:
         pass
-    return BUILD, "disk"
+    return BUILD, file_system(BUILD)
 
 
 class Bench:
-    def __init__(self, pages, shape, runs, hugo, floors):
+    def __init__(self, pages, shape, runs, hugo, floors, folder):
         self.pages, self.shape, self.runs, self.hugo, self.floors = pages, shape, runs, hugo, floors
-        base, self.medium = room(pages * 60_000)
+        base, self.medium = room(pages * 60_000, folder)
         self.work = os.path.join(base, f"xinmi-bench-{os.getpid()}")
         self.results = {}
 
@@ -294,6 +300,7 @@ def main():
     parser.add_argument("--pages", type=int, nargs="+", default=[1_000, 10_000])
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--shapes", action="store_true", help="the other shapes too, 2,000 pages each")
+    parser.add_argument("--folder", help="where to work, to measure its file system; memory without it")
     parser.add_argument("--out", default=os.path.join(ROOT, "Benchmarks", "results", "sitegen.md"))
     options = parser.parse_args()
     hugo, floors = prepare()
@@ -304,7 +311,7 @@ def main():
     text = [f"# sitegen beside Hugo\n\n`make bench` on {os.cpu_count()} cores ({platform.machine()}, "
             f"Linux {platform.release().split('-')[0]}), {version.strip()}.\n"]
     for pages, shape, runs in jobs:
-        text.append(Bench(pages, shape, runs, hugo, floors).go())
+        text.append(Bench(pages, shape, runs, hugo, floors, options.folder).go())
         print(text[-1], flush=True)
     os.makedirs(os.path.dirname(options.out), exist_ok=True)
     with open(options.out, "w", encoding="utf-8") as file:

@@ -295,12 +295,13 @@ package struct FileMark: Sendable, Equatable {
         device = UInt(info.st_dev)
         inode = UInt(info.st_ino)
         size = Int(info.st_size)
-        modified = info.st_mtim.tv_sec * 1_000_000_000 + info.st_mtim.tv_nsec
-        changed = info.st_ctim.tv_sec * 1_000_000_000 + info.st_ctim.tv_nsec
+        // Years that do not fit stay different numbers.
+        modified = info.st_mtim.tv_sec &* 1_000_000_000 &+ info.st_mtim.tv_nsec
+        changed = info.st_ctim.tv_sec &* 1_000_000_000 &+ info.st_ctim.tv_nsec
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
         // File systems count in steps of up to 10 ms; some in seconds, which leave the fraction empty.
-        let age = now.tv_sec * 1_000_000_000 + now.tv_nsec - changed
+        let age = now.tv_sec &* 1_000_000_000 &+ now.tv_nsec &- changed
         isSettled = age > (info.st_ctim.tv_nsec == 0 ? 2_000_000_000 : 50_000_000)
     }
 }

@@ -69,11 +69,14 @@ struct SiteAssembler: Sendable {
 
     /// - Returns: nil when too little could be read to go on; `diagnostics` says why.
     ///
-    /// - Parameter whenLoaded: called when all pages are read: what follows leaves processors idle.
+    /// - Parameters:
+    ///   - whenConfigured: called when the list of sites is read, and nothing else yet.
+    ///   - whenLoaded: called when all pages are read: what follows leaves processors idle.
     func assemble(
-        _ tree: SourceTree, whenLoaded: () -> Void = {}, _ diagnostics: inout [Diagnostic]
+        _ tree: SourceTree, whenConfigured: (SiteConfiguration) -> Void = { _ in }, whenLoaded: () -> Void = {},
+        _ diagnostics: inout [Diagnostic]
     ) throws(FileError) -> SiteAssembly? {
-        guard let loaded = try load(tree, &diagnostics) else { return nil }
+        guard let loaded = try load(tree, whenConfigured, &diagnostics) else { return nil }
         whenLoaded()
         let variants = chosenVariants(loaded.configuration, &diagnostics)
         let loader = ThemeLoader(root: request.source, minify: loaded.configuration.output.minify)
@@ -108,7 +111,9 @@ struct SiteAssembler: Sendable {
         return SiteAssembly(loaded: loaded, themes: themes, variants: sites.map(\.0))
     }
 
-    private func load(_ tree: SourceTree, _ diagnostics: inout [Diagnostic]) throws(FileError) -> LoadedContent? {
+    private func load(
+        _ tree: SourceTree, _ whenConfigured: (SiteConfiguration) -> Void, _ diagnostics: inout [Diagnostic]
+    ) throws(FileError) -> LoadedContent? {
         guard let file = tree.file(SiteConfiguration.path) else {
             diagnostics.append(
                 Diagnostic(
@@ -121,6 +126,7 @@ struct SiteAssembler: Sendable {
             var configuration = SiteConfiguration(String(decoding: text, as: UTF8.self), diagnostics: &diagnostics)
         else { return nil }
         if request.ignoresHosts { configuration.ignoreHosts() }
+        whenConfigured(configuration)
         clock.stage("load")
         let whole = try tree.adding(configuration.mounts, root: request.source, diagnostics: &diagnostics)
         return ContentLoader(

@@ -72,9 +72,12 @@ struct SiteBuilder: Sendable {
             if let known = cache.unchanged(sources), try refresh(known, transaction, cache, &report) { return }
         }
         assembler.cache = cache?.open()
-        guard let assembly = try assembler.assemble(tree, whenLoaded: { cache?.lookAtOutputs() }, &diagnostics) else {
-            return
-        }
+        // Mounted files too are looked at before they are read.
+        var seen: SHA256Digest?
+        let assembled = try assembler.assemble(
+            tree, whenConfigured: { seen = sources?.with(mounts($0)) }, whenLoaded: { cache?.lookAtOutputs() },
+            &diagnostics)
+        guard let assembly = assembled else { return }
         report.sourcePages = assembly.loaded.pages.count
         let selection = SiteSelection(request.sites, assembly.loaded.configuration, diagnostics: &diagnostics)
         guard !selection.isEmpty else { return }
@@ -110,7 +113,7 @@ struct SiteBuilder: Sendable {
             (report.changed, report.deleted, report.unchanged) = transaction.counts
             guard let cache else { return }
             clock.stage("record")
-            try record(&writers, assembly, sources, diagnostics, cache)
+            try record(&writers, assembly, seen, diagnostics, cache)
             report.kept = (assembly, writers)
         } catch {
             try transaction?.abandon()
@@ -173,18 +176,22 @@ struct SiteBuilder: Sendable {
             }
     }
 
+    private func mounts(_ configuration: SiteConfiguration) -> [String] {
+        configuration.mounts.map { request.source + "/" + $0.from }
+    }
+
     /// Leaves what the next build can start from.
     private func record(
-        _ writers: inout [VariantWriter], _ assembly: SiteAssembly, _ sources: TreeRecord.Look?,
+        _ writers: inout [VariantWriter], _ assembly: SiteAssembly, _ sources: SHA256Digest?,
         _ diagnostics: [Diagnostic], _ cache: BuildCache
     ) throws(FileError) {
         // Findings must be told again, so a tree with any is looked at again.
-        let others = assembly.loaded.configuration.mounts.map { request.source + "/" + $0.from }
+        let others = mounts(assembly.loaded.configuration)
         writers = try each(writers) { writer, _ throws(FileError) in try writer.leaveRecord() }
         let isComplete = diagnostics.isEmpty && writers.allSatisfy(\.isRecordComplete)
         try cache.savePages()
         try cache.close()
-        guard isComplete, let sources = sources?.with(others) else { return }
+        guard isComplete, let sources else { return }
         let trees = writers.map { writer in
             TreeRecord.Tree(
                 variant: writer.manifest.variant, files: writer.manifest.files.count,

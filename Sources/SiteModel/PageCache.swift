@@ -42,7 +42,8 @@ package final class PageCache: Sendable {
     /// Whether equal marks mean equal bytes; else everything is read and its digest taken.
     private let trustsMarks: Bool
 
-    private static let format = "xinmi-pages/2"
+    /// Names the program too: another one may see in the same bytes what this one does not.
+    private let format: String
 
     /// Everything that a page's typed head and its findings are made from.
     struct LoadedKey: Equatable {
@@ -54,8 +55,14 @@ package final class PageCache: Sendable {
     }
     private let loaded = Mutex<[String: (key: LoadedKey, result: (LoadedPage, [Diagnostic]))]>([:])
 
-    /// - Parameter readRecord: called on another thread; what is asked for waits for it.
-    package init(isLongLived: Bool, trustsMarks: Bool = true, readRecord: (@Sendable () -> RecordLog)? = nil) {
+    /// - Parameters:
+    ///   - program: of the program that reads: a record of another is none.
+    ///   - readRecord: called on another thread; what is asked for waits for it.
+    package init(
+        isLongLived: Bool, trustsMarks: Bool = true, program: SHA256Digest = SHA256Digest(of: []),
+        readRecord: (@Sendable () -> RecordLog)? = nil
+    ) {
+        format = "xinmi-pages/3 " + program.hex
         self.isLongLived = isLongLived
         self.trustsMarks = trustsMarks
         guard trustsMarks, let readRecord else { return }
@@ -66,7 +73,7 @@ package final class PageCache: Sendable {
         var entries: [String: Entry] = [:]
         var files: [String: (mark: FileMark, digest: SHA256Digest)] = [:]
         for block in record.blocks {
-            guard var reader = RecordReader(block, format: Self.format) else { return }
+            guard var reader = RecordReader(block, format: format) else { return }
             if entries.isEmpty { entries.reserveCapacity(block.count / 300) }
             for (key, entry) in reader.values(Self.readEntry) { entries[key] = entry }
             for key in reader.values({ $0.text() }) { entries[key] = nil }
@@ -87,7 +94,7 @@ package final class PageCache: Sendable {
     /// What was read in this process and the record does not say; all of it for a new record.
     package func block(whole: Bool) -> [UInt8] {
         state.withLock { state in
-            var writer = RecordWriter(Self.format)
+            var writer = RecordWriter(format)
             let keys = whole ? state.used : state.changed
             writer.put(keys.filter { state.entries[$0] != nil }) { Self.write($1, state.entries[$1]!, &$0) }
             // What is gone from the tree, or has findings, is read again if it comes back.

@@ -271,9 +271,9 @@ private func isPlainSource(_ bytes: [UInt8]) -> Bool {
                 case 0xF0: (4, 0x90, 0xBF)
                 case 0xF1...0xF3: (4, 0x80, 0xBF)
                 case 0xF4: (4, 0x80, 0x8F)
-                default: (5, 0, 0)
+                default: (0, 0, 0)
                 }
-            guard i + length <= bytes.count, bytes[i + 1] >= low, bytes[i + 1] <= high else { return false }
+            guard length > 0, i + length <= bytes.count, bytes[i + 1] >= low, bytes[i + 1] <= high else { return false }
             var k = 2
             while k < length {
                 guard bytes[i + k] & 0xC0 == 0x80 else { return false }

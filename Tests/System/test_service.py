@@ -782,9 +782,9 @@ class DeployTests(unittest.TestCase):
         system = System()
         self.addCleanup(system.close)
         system.call("prepare")
-        def check(**keys):
+        def check(*options, **keys):
             system.configure(**keys)
-            result = subprocess.run([BIN / "formsapi", "check", "--config", system.folder / "edge/formsapi.yaml"], capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
+            result = subprocess.run([BIN / "formsapi", "check", *options, "--config", system.folder / "edge/formsapi.yaml"], capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
             return result.returncode, result.stderr
         self.assertEqual(check()[0], 0)
         code, said = check(recipients=["../keys/core/core-sign.crt"])
@@ -794,6 +794,16 @@ class DeployTests(unittest.TestCase):
         subprocess.run([ROOT / "Scripts/dev-ca", other], check=True, capture_output=True)
         self.assertRegex(check(recipients=[str(other / "desk/desk-open.crt")])[1], r"desk-open.crt.*untrusted")
         self.assertEqual(check(recipients=["../keys/desk/desk-open.crt"])[0], 0)
+        # An old list holds the lanes up, and not the citizens.
+        shutil.copy(system.folder / "keys/ca.crl", system.folder / "kept.crl")
+        subprocess.run(
+            ["openssl", "ca", "-gencrl", "-config", "ca.cnf", "-keyfile", "ca.key", "-cert", "ca.crt", "-crl_lastupdate", "20200101000000Z", "-crl_nextupdate", "20260801000000Z", "-out", "ca.crl"],
+            cwd=system.folder / "keys", check=True, capture_output=True)
+        self.assertEqual(check()[0], 1)
+        code, said = check("--without-ferry")
+        self.assertEqual(code, 0)
+        self.assertRegex(said, "warning: .*revocationListOutdated")
+        shutil.copy(system.folder / "kept.crl", system.folder / "keys/ca.crl")
         text = (system.folder / "edge/formsapi.yaml").read_text()
         (system.folder / "edge/formsapi.yaml").write_text(re.sub("(?m)^ *revocation_lists.*\n", "", text))
         self.assertRegex(check()[1], "`revocation_lists` is missing")

@@ -70,7 +70,9 @@ struct BuildCache: Sendable {
     /// Reads what is known of page files.
     mutating func open() -> PageCache {
         let path = folder + "/pages"
-        let pages = PageCache(isLongLived: false, trustsMarks: !request.comparesContent) {
+        let pages = PageCache(
+            isLongLived: false, trustsMarks: !request.comparesContent, program: OutputInputs.program
+        ) {
             RecordLog((try? FileSystem.read(path)) ?? [])
         }
         self.pages = pages
@@ -115,8 +117,13 @@ struct BuildCache: Sendable {
         try FileSystem.remove(folder(output) + "/tree")
     }
 
-    /// All records are written.
-    func close() throws(FileError) { try FileSystem.remove(folder + "/open") }
+    /// All records are written. Where some variants were left out, and their records did not say everything before, they
+    /// still do not.
+    func close() throws(FileError) {
+        guard isComplete || request.variants.isEmpty else { return }
+        try Directory(folder).syncFileSystem()
+        try FileSystem.remove(folder + "/open")
+    }
 
     func savePages() throws(FileError) {
         guard let pages else { return }

@@ -4,7 +4,7 @@ import Synchronization
 /// What an earlier build left about one audience's tree: what each output was made from, and the state of the file that
 /// was written. A cache: where it is missing, damaged or of another program, everything is made anew.
 struct BuildRecord: Sendable {
-    private static let format = "xinmi-build/4"
+    private static let format = "xinmi-build/5"
 
     /// A file as it was written.
     struct Written: Sendable {

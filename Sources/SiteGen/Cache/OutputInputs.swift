@@ -199,7 +199,13 @@ final class OutputInputs: Sendable {
                 for (directive, shape) in theme.directives.sorted(by: { $0.key < $1.key }) {
                     out += "\(directive) \(shape.attributes) \(shape.required)".utf8
                 }
+                // Pages name other languages in their own words, and ask whether a language has words of its own.
+                for (language, strings) in theme.strings.sorted(by: { $0.key < $1.key }) {
+                    out += "\(language)\0".utf8
+                    for (key, text) in strings.sorted(by: { $0.key < $1.key }) { out += "\(key)\0\(text)\0".utf8 }
+                }
             }
+            out.append(site.plan.hasSearch ? 1 : 0)
             // Which sites and languages have pages at all shows in menus and language links.
             for edition in graph.editions {
                 out += "\(edition.site) \(edition.language) \(edition.path) \(edition.docroot);".utf8
@@ -214,15 +220,32 @@ final class OutputInputs: Sendable {
         return SHA256Digest(of: bytes)
     }
 
-    /// The state of this executable: another program draws otherwise.
+    /// The state of this executable, of the libraries that were loaded with it and of the tool that works pictures:
+    /// another program draws otherwise.
     static let program: SHA256Digest = {
-        var path = [CChar](repeating: 0, count: 4096)
-        let count = readlink("/proc/self/exe", &path, path.count - 1)
-        let name = count > 0 ? String(decoding: path.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self) : ""
+        let loaded = mappings.split(separator: "\n").compactMap { line in
+            line.firstIndex(of: "/").map { String(line[$0...]) }
+        }
+        let tools = (environmentVariable("PATH") ?? "").split(separator: ":").map { "\($0)/gm" }
         return digest { out in
-            for word in FileMark(name)?.words ?? [] { out += "\(word) ".utf8 }
+            for path in Set(loaded + tools).sorted() {
+                guard let mark = FileMark(path) else { continue }
+                out += "\(path)\0".utf8
+                for word in mark.words { out += "\(word) ".utf8 }
+            }
         }
     }()
+
+    /// What the kernel has put into this process's memory, a line each with the file's path; such files have no size.
+    private static var mappings: String {
+        let fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC)
+        guard fd >= 0 else { return "" }
+        defer { close(fd) }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 1 << 14)
+        while case let count = read(fd, &buffer, buffer.count), count > 0 { bytes += buffer[..<count] }
+        return String(decoding: bytes, as: UTF8.self)
+    }
 
     /// What other pages can show of a node.
     private static func face(_ index: Int, _ graph: SiteGraph, _ bodies: PageBodies) -> SHA256Digest {
@@ -246,6 +269,10 @@ final class OutputInputs: Sendable {
         common.append(to: &out)
         out += "\(output.docroot) \(output.site ?? -1) \(output.path)\0".utf8
         links?.append(to: &out)
+        // A compressed copy is made where nothing else has its name.
+        for encoding in graph.configuration.output.precompress.sorted(by: { $0.rawValue < $1.rawValue }) {
+            out.append(site.plan.owner(output.path + "." + encoding.rawValue, docroot: output.docroot) == nil ? 0 : 1)
+        }
         switch output.job {
         case .node(let node, let listPage, let listPages): nodeInputs(node, listPage, listPages, &out)
         case .archive(let node, let period):

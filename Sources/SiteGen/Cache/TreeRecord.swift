@@ -104,12 +104,16 @@ struct TreeRecord: Sendable {
             return SHA256Digest(of: bytes)
         }
 
-        private static func append(_ path: String, to out: inout [UInt8]) -> Bool {
+        /// Links are followed, as those do who read.
+        private static func append(_ path: String, to out: inout [UInt8], depth: Int = 0) -> Bool {
             out += path.utf8
             out.append(0)
-            if FileSystem.kind(path) == .directory {
-                guard let entries = try? FileSystem.list(path) else { return false }
-                return entries.allSatisfy { append(path + "/" + $0.name, to: &out) }
+            let kind = FileSystem.kind(path)
+            let entries = kind == .directory || kind == .symlink ? try? FileSystem.list(path) : nil
+            if kind == .directory || entries != nil {
+                // A link to a folder above itself has no end.
+                guard let entries, depth < 32 else { return false }
+                return entries.allSatisfy { append(path + "/" + $0.name, to: &out, depth: depth + 1) }
             }
             guard let mark = FileMark(path) else { return true }
             mark.append(to: &out)

@@ -32,6 +32,12 @@ struct VariantCache: Sendable {
         return (node, page)
     }
 
+    /// Whether it may show of a body that it is not the page of: a list goes on, and a theme may show its section's contents.
+    private func showsOtherBody(_ output: RenderPlan.Output) -> Bool {
+        guard case .node(let node, let listPage, _) = output.job else { return false }
+        return listPage > 1 && site.graph.nodes[node].page != nil
+    }
+
     private func makeInputs() throws(FileError) -> OutputInputs {
         let pages = pages
         return try OutputInputs(site: site, jobs: request.jobs) { location throws(FileError) in
@@ -90,7 +96,7 @@ struct VariantCache: Sendable {
             decision.links = isLinkedAsBefore ? body.links : inputs.links(of: node, body.facts)
         }
         guard let recorded else { return decision }
-        if onlyBodiesChanged, body?.links == decision.links, !recorded.hasFindings {
+        if onlyBodiesChanged, !showsOtherBody(output), body?.links == decision.links, !recorded.hasFindings {
             decision.inputs = recorded.inputs
         } else {
             let digest = inputs.digest(of: output, links: decision.links)
@@ -135,13 +141,15 @@ struct VariantCache: Sendable {
     func withdrawn(
         after results: [VariantWriter.Result], search: [(docroot: Int, file: BuildRecord.Written)]
     ) -> [String]? {
-        guard let record, !request.comparesContent else { return nil }
+        // With other sites, docroots have other numbers.
+        guard let record, !request.comparesContent, record.common == OutputInputs.common(site) else { return nil }
         var gone: [String] = []
         var strangers = record.outputs.count
         for (output, result) in zip(site.plan.outputs, results) {
             if result.recorded == nil {
                 guard let earlier = record.outputs[output.place] else { continue }
-                for file in earlier.files where !result.entries.contains(where: { $0.place.text == file.path }) {
+                for file in earlier.files
+                where !result.entries.contains(where: { $0.place.text.utf8.elementsEqual(file.path.utf8) }) {
                     gone.append(site.folder(output.docroot) + "/" + file.path)
                 }
             }
@@ -178,6 +186,12 @@ struct VariantCache: Sendable {
             let index = fresh[number]
             let (output, result) = (outputs[index], results[index])
             guard result.failure == nil, !result.entries.isEmpty else { return nil }
+            // An attachment that changed after it was copied: what it is made from is not what it holds.
+            if case .file(let file) = output.job,
+                (try? this.pages.digest(of: this.site.graph.files[file].location)) != result.entries[0].entry.digest
+            {
+                return .withFindings(this.written(result.entries, output.docroot))
+            }
             guard result.diagnostics.isEmpty else {
                 return .withFindings(this.written(result.entries, output.docroot))
             }

@@ -89,8 +89,10 @@ final class OutputTransaction: Sendable {
         state.withLock { ($0.changed, $0.deletes.count, $0.unchanged) }
     }
 
-    /// Drops everything staged: the build failed.
+    /// Drops everything staged: the build failed. Once the journal is there, what it names must still be applied: by the next
+    /// build, where this one could not.
     func abandon() throws(FileError) {
+        guard FileSystem.kind(journal) == nil else { return }
         try FileSystem.removeTree(stage)
     }
 
@@ -174,10 +176,5 @@ final class OutputTransaction: Sendable {
 
     /// Everything written so far reaches the disk: the stage before the journal names it, the result before the
     /// journal goes.
-    private func syncFileSystem() throws(FileError) {
-        let fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard fd >= 0 else { throw FileError("open", root) }
-        defer { close(fd) }
-        guard syncfs(fd) == 0 else { throw FileError("syncfs", root) }
-    }
+    private func syncFileSystem() throws(FileError) { try Directory(root).syncFileSystem() }
 }

@@ -40,7 +40,7 @@ struct VariantWriter {
         self.selection = selection
         self.transaction = transaction
         self.request = request
-        hasSearch = site.plan.outputs.contains { if case .searchPage = $0.job { true } else { false } }
+        hasSearch = site.plan.hasSearch
         manifest = Manifest(
             variant: site.graph.variant.name, now: request.now, zone: site.graph.configuration.group.zone)
     }
@@ -177,7 +177,11 @@ struct VariantWriter {
         site.renderer.dataInputs.append(to: &inputs)
         for (output, result) in zip(site.plan.outputs, results) {
             guard let digest = result.searchDigest else { continue }
-            inputs += output.path.utf8
+            inputs += "\(output.docroot) \(output.path)\0".utf8
+            // Pages stand in the order of their instants, of which they show the day.
+            if case .node(let node, _, _) = output.job {
+                inputs += "\(site.graph.nodes[node].page?.front.date?.seconds ?? 0)\0".utf8
+            }
             digest.append(to: &inputs)
         }
         search.inputs = SHA256Digest(of: inputs)

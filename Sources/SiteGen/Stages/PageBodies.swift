@@ -31,7 +31,8 @@ final class PageBodies: Sendable {
             var writer = RecordWriter()
             writer.put(links.contains { $0.utf8.contains(UInt8(ascii: "#")) })
             writer.put(usesShelf)
-            writer.put(page.front.summary == nil ? document.excerpt : "")
+            // Whether a summary stands in its place is the head's matter, and may change without the body.
+            writer.put(document.excerpt)
             writer.put(document.headings) { $0.put(Int(bitPattern: Facts.hash($1.anchor))) }
             writer.put(links) { $0.put($1) }
             packed = writer.bytes
@@ -49,7 +50,7 @@ final class PageBodies: Sendable {
             return reader
         }
 
-        /// The first words; empty where the head has a summary, which stands in their place.
+        /// The first words.
         var excerpt: String {
             var reader = reader
             return reader.text()

@@ -52,13 +52,24 @@ struct RenderPlan: Sendable {
     private static let searchPrefix = searchFolder + "/"
 
     private(set) var outputs: [Output] = []
+    /// Whether any site has a page that searches.
+    var hasSearch: Bool { outputs.contains { if case .searchPage = $0.job { true } else { false } } }
     /// Index into `outputs` by place.
     private var owners: [Place: Int] = [:]
 
-    /// Where an output lies: a docroot, and the path below it.
+    /// Where an output lies: a docroot, and the path below it, by bytes: Swift calls two spellings of é the same string,
+    /// the disk does not.
     struct Place: Sendable, Hashable {
         let docroot: Int
         let path: String
+
+        static func == (a: Place, b: Place) -> Bool { a.docroot == b.docroot && a.path.utf8.elementsEqual(b.path.utf8) }
+
+        func hash(into hasher: inout Hasher) {
+            hasher.combine(docroot)
+            var path = path
+            path.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+        }
     }
 
     init(_ graph: SiteGraph, themes: [String: Theme], images: ImagePlan, diagnostics: inout [Diagnostic]) {

@@ -47,9 +47,14 @@ struct VariantRenderer: Sendable {
         let values = Self.values(graph, bodies, themes)
         self.values = values
         let data = PageValues.data(graph.tables)
-        var rows: [UInt8] = []
-        data.append(to: &rows)
-        dataInputs = SHA256Digest(of: rows)
+        // As they are, in their order: templates see them by names in which some become the same.
+        var tables = RecordWriter("")
+        tables.put(graph.tables) { writer, table in
+            writer.put(table.name)
+            writer.put(table.columns) { $0.put($1) }
+            writer.put(table.rows) { writer, row in writer.put(row) { $0.put($1) } }
+        }
+        dataInputs = SHA256Digest(of: tables.bytes)
         var frames: [Value] = []
         for (index, edition) in graph.editions.enumerated() {
             guard let values = values[index] else {
