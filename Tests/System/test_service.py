@@ -200,6 +200,19 @@ class ServiceTests(unittest.TestCase):
         self.assertEqual(call("POST", self.api + "/forms/hotline/attachments?field=phone&name=a.png", PNG)[2]["code"], "unknownField")
         self.assertEqual(self.count("submission"), before)
 
+    def test_no_file_is_taken_from_somebody_without_receipt_and_code(self):
+        before = self.count("attachment")
+        fields = {"_form": self.system.digest("hotline"), "_lang": "en", "_receipt": "XM2609010000000000", "_code": "0" * 16}
+        body, headers = multipart(fields, [("photos", "a.png", PNG)])
+        status, _, text = post(self.system.forms + "/forms/supplements/hotline", {}, headers, raw=body)
+        self.assertEqual(status, 404)
+        self.assertIn('lang="en"', text)
+        # Files before the fields are nobody's either.
+        files, headers = multipart({}, [("photos", "a.png", PNG)])
+        rest, _ = multipart(fields)
+        self.assertEqual(post(self.system.forms + "/forms/supplements/hotline", {}, headers, raw=files.replace(b"--xinmi-test-boundary--\r\n", b"") + rest)[0], 404)
+        self.assertEqual(self.count("attachment"), before)
+
     # Other sites
 
     def test_answers_wear_the_dress_of_the_site_that_was_asked(self):

@@ -144,6 +144,19 @@ struct StatusController: Sendable {
             for: correction.fields, title: .init("需要补正的内容", "What is missing"))
     }
 
+    /// The notice that a supplement answers. Throws where receipt and code lead to none.
+    private func asked(
+        _ fields: [String: [String]]
+    ) async throws -> (receipt: String, code: String, FollowUp.Correction, FormDefinition) {
+        let (receipt, code) = (fields["_receipt"]?.first ?? "", fields["_code"]?.first ?? "")
+        let found = try await followUp.find(receipt: receipt, code: code)
+        if case .nothing = found { throw Refusal.notFound }
+        guard let correction = FollowUp.correction(found), let form = correctionForm(correction) else {
+            throw Refusal.notPossible
+        }
+        return (receipt, code, correction, form)
+    }
+
     private func draw(
         _ form: FormDefinition, _ correction: FollowUp.Correction, _ receipt: String, _ code: String,
         _ filled: FormHTML.Filled, _ language: String
@@ -162,14 +175,13 @@ struct StatusController: Sendable {
             for kind in [RateLimiter.Kind.lookup, .upload] {
                 guard case .pass = try await services.gate.check(kind, client: client) else { throw Refusal.tooMany }
             }
-            let read = try await services.reader.read(request, form: context.parameters.get("form") ?? "")
-            language = read.language
-            let (receipt, code) = (read.fields["_receipt"]?.first ?? "", read.fields["_code"]?.first ?? "")
-            let found = try await followUp.find(receipt: receipt, code: code)
-            if case .nothing = found { throw Refusal.notFound }
-            guard let correction = FollowUp.correction(found), let form = correctionForm(correction) else {
-                throw Refusal.notPossible
+            // Receipt and code stand before the files, of which none is taken in from anybody else.
+            let read = try await services.reader.read(request, form: context.parameters.get("form") ?? "") { fields in
+                language = FormBody(fields: fields).language
+                _ = try await asked(fields)
             }
+            language = read.language
+            let (receipt, code, correction, form) = try await asked(read.fields)
             let body = try await services.gather(read, form)
             let errors: [FieldError]
             switch form.validate(body.input, files: body.files.map(\.description)) {

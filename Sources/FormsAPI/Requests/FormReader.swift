@@ -40,12 +40,17 @@ struct FormReader: Sendable {
         }
     }
 
-    /// - Parameter form: id of the form in the address; nil for a page without files.
-    func read(_ request: Request, form: String?) async throws -> FormBody {
+    /// Asked with the fields so far before the first file is taken in; throws where none is wanted.
+    typealias Admission = ([String: [String]]) async throws -> Void
+
+    /// - Parameters:
+    ///   - form: id of the form in the address; nil for a page without files.
+    ///   - admit: whether files are wanted at all.
+    func read(_ request: Request, form: String?, admittingFiles admit: Admission? = nil) async throws -> FormBody {
         try checkOrigin(request)
         let type = request.headers[.contentType] ?? ""
         if let parser = MultipartParser(contentType: type), let form {
-            return try await readParts(request, parser, form)
+            return try await readParts(request, parser, form, admit)
         }
         let name = type.split(separator: ";").first.map { $0.trimmingPrefix(" ").lowercased() } ?? ""
         guard name == "application/x-www-form-urlencoded" else { throw Refusal.mediaType }
@@ -112,13 +117,15 @@ struct FormReader: Sendable {
         return try await upload.finish()
     }
 
-    private func readParts(_ request: Request, _ parser: MultipartParser, _ form: String) async throws -> FormBody {
+    private func readParts(
+        _ request: Request, _ parser: MultipartParser, _ form: String, _ admit: Admission?
+    ) async throws -> FormBody {
         if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > maxUpload {
             throw Refusal.tooLarge
         }
         await slots.take()
         do {
-            let body = try await receiveParts(request, parser, form)
+            let body = try await receiveParts(request, parser, form, admit)
             await slots.give()
             return body
         } catch {
@@ -139,8 +146,9 @@ struct FormReader: Sendable {
     }
 
     private func receiveParts(
-        _ request: Request, _ first: MultipartParser, _ form: String
+        _ request: Request, _ first: MultipartParser, _ form: String, _ admit: Admission?
     ) async throws -> FormBody {
+        var admit = admit
         var (parser, body, total, texts) = (first, FormBody(), 0, 0)
         var current = Current.none
         var upload: FileUpload?
@@ -152,7 +160,12 @@ struct FormReader: Sendable {
                 guard total <= maxUpload else { throw Refusal.tooLarge }
                 for event in try parser.feed(piece.readableBytesView) {
                     switch event {
-                    case .begin(let part): current = try begin(part, body, form)
+                    case .begin(let part):
+                        if part.fileName != nil {
+                            try await admit?(body.fields)
+                            admit = nil
+                        }
+                        current = try begin(part, body, form)
                     case .data(let bytes):
                         switch current {
                         case .field(let name, var value):
