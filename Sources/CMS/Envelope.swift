@@ -70,6 +70,11 @@ package enum Envelope {
         return try open(message, with: last)
     }
 
+    /// Whether this identity opens what is sealed for it: where not, its key or token fails, and no message is to blame.
+    package static func works(with identity: Identity) -> Bool {
+        (try? open(seal([1], for: [identity.certificate]), with: identity)) == [1]
+    }
+
     private static func parse(_ message: [UInt8]) throws(CryptoError) -> OpaquePointer {
         let cms = try cmsRead(message, .open)
         guard OBJ_obj2nid(CMS_get0_type(cms)) == NID_id_smime_ct_authEnvelopedData else {

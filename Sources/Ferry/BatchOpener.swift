@@ -159,7 +159,8 @@ package struct BatchOpener: Sendable {
         } catch is TarError {
             try? worker.finish()
             throw Rejection(code: .bagit)
-        } catch is CryptoError {
+        } catch let error as CryptoError {
+            guard Envelope.works(with: identity) else { throw error }
             throw Rejection(code: .decrypt)
         }
         guard reader.isValid(innerManifest: manifest.innerManifest), reader.payloadBytes == manifest.plainBytes else {

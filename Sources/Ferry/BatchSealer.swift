@@ -84,18 +84,26 @@ package struct BatchSealer: Sendable {
             }
             pending.reserveCapacity(BatchManifest.partBytes)
         }
-        let (inner, plainBytes) = try Bag.write(items, blinding: random(32), check: refuse) { piece in
-            var rest = piece[...]
-            while !rest.isEmpty {
-                let taken = rest.prefix(BatchManifest.partBytes - pending.count)
-                pending += taken
-                rest = rest.dropFirst(taken.count)
-                if pending.count == BatchManifest.partBytes { try flush() }
+        let (inner, plainBytes): (SHA256Digest, Int)
+        do {
+            (inner, plainBytes) = try Bag.write(items, blinding: random(32), check: refuse) { piece in
+                var rest = piece[...]
+                while !rest.isEmpty {
+                    let taken = rest.prefix(BatchManifest.partBytes - pending.count)
+                    pending += taken
+                    rest = rest.dropFirst(taken.count)
+                    if pending.count == BatchManifest.partBytes { try flush() }
+                }
             }
+            if !pending.isEmpty { try flush() }
+            try worker.finish()
+            try syncer.finish()
+        } catch {
+            // The next attempt writes under the same names: nothing of this one may still be under way.
+            try? worker.finish()
+            try? syncer.finish()
+            throw error
         }
-        if !pending.isEmpty { try flush() }
-        try worker.finish()
-        try syncer.finish()
         let manifest = BatchManifest(
             lane: header.lane, epoch: header.epoch, sequence: header.sequence,
             suite: sm2Signer == nil ? .p256 : .p256SM2, seal: seal, previous: header.previous, created: header.created,
@@ -116,6 +124,11 @@ package struct BatchSealer: Sendable {
 package struct ItemRefused: Error, Sendable, CustomStringConvertible {
     package let id: String
     package let code: RejectCode
+
+    package init(id: String, code: RejectCode) {
+        self.id = id
+        self.code = code
+    }
 
     package var description: String { "\(id) may not cross: \(code.rawValue)" }
 }

@@ -54,15 +54,17 @@ package struct Spool: Sendable {
         var moved: [String] = []
         for name in names {
             guard let kind = inbox.kind(name) else { continue }
+            // No name from outside may look like a note of ours.
+            let shown = name.prefix(64).replacing(".reason", with: "_reason")
             // What is no file is still moved, under a name that says so.
             let size = inbox.size(name) ?? 0
             let digest = kind == .file ? try? inbox.digest(name, size: size) : nil
             let mark = digest.map { String($0.hex.prefix(16)) } ?? "special"
-            var target = "\(mark)-\(name.prefix(64))"
+            var target = "\(mark)-\(shown)"
             var copy = 1
             while digest == nil, quarantine.kind(target) != nil {
                 copy += 1
-                target = "\(mark)-\(copy)-\(name.prefix(64))"
+                target = "\(mark)-\(copy)-\(shown)"
             }
             do throws(FileError) {
                 try inbox.move(name, to: quarantine, target)
@@ -89,7 +91,10 @@ package struct Spool: Sendable {
                 now.seconds - at.seconds > seconds
             else { continue }
             for file in note["files"]?.array ?? [] {
-                guard let file = file.string else { continue }
+                // Only what stands in this folder, under a name as `putAside` gives them.
+                guard let file = file.string, !file.utf8.contains(UInt8(ascii: "/")), file.contains("-"),
+                    quarantine.kind(file) != nil
+                else { continue }
                 try FileSystem.removeTree(quarantine.path + "/" + file)
             }
             try quarantine.remove(name)

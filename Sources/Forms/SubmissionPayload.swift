@@ -23,6 +23,9 @@ package struct SubmissionPayload: Sendable, Equatable {
         package let file: AttachmentDescription
         package let parts: Int
 
+        /// More do not cross in one item.
+        private static let maxParts = 400
+
         package init(file: AttachmentDescription, parts: Int) {
             self.file = file
             self.parts = parts
@@ -32,7 +35,7 @@ package struct SubmissionPayload: Sendable, Equatable {
 
         init?(_ json: JSON) {
             guard json.object?.count == 6, let file = AttachmentDescription(json), let parts = json["parts"]?.integer,
-                parts > 0
+                (1...Self.maxParts).contains(parts)
             else { return nil }
             self.init(file: file, parts: parts)
         }

@@ -124,7 +124,7 @@ struct FollowUp: Sendable {
                 clear: message.clearItem(parts: Intake.parts(sealed, files)), sealed: sealed, attachments: files),
             credentials: credentials,
             handles: .init(
-                onceKeys: try view.store.hourKeys(at: instant).map { hmacSHA256(key: $0, content) },
+                onceKeys: try await view.store.currentHourKeys(at: instant).map { hmacSHA256(key: $0, content) },
                 digest: SHA256Digest(of: content)))
         switch outcome {
         case .stored, .repeated: return .accepted

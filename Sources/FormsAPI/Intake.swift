@@ -55,7 +55,7 @@ struct Intake: Sendable {
         if let key = wishes.idempotencyKey {
             onceKeys = [Array(("client:" + key).utf8)]
         } else {
-            onceKeys = try store.hourKeys(at: instant).map { hmacSHA256(key: $0, content) }
+            onceKeys = try await store.currentHourKeys(at: instant).map { hmacSHA256(key: $0, content) }
         }
         let credentials = SubmissionDatabase.Credentials(receipt: receipt, code: code)
         let outcome = try await store.store(

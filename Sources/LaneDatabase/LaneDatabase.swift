@@ -109,7 +109,7 @@ package struct LaneDatabase: LaneStore {
     static func waiting(_ db: any SQLConnection, _ lane: String) throws -> (bytes: Int, since: Instant?) {
         guard
             let row = try db.row(
-                "SELECT sum(bytes) AS bytes, min(queued) AS since FROM lane_queue WHERE lane = ? AND state = 'waiting'",
+                "SELECT CAST(sum(bytes) AS BIGINT) AS bytes, min(queued) AS since FROM lane_queue WHERE lane = ? AND state = 'waiting'",
                 lane),
             let bytes: Int = try row["bytes"], let since: Int = try row["since"]
         else { return (0, nil) }

@@ -115,11 +115,12 @@ extension LaneDatabase {
                     open: (
                         try number("SELECT count(*) FROM lane_outgoing WHERE lane = ? AND epoch = ? AND \(unanswered)"),
                         try number(
-                            "SELECT coalesce(sum(bytes), 0) FROM lane_outgoing WHERE lane = ? AND epoch = ? AND \(unanswered)"
+                            "SELECT CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM lane_outgoing WHERE lane = ? AND epoch = ? AND \(unanswered)"
                         ), oldest.map { now.seconds - $0 } ?? 0
                     ), received: try counts("lane_incoming", "result"),
                     receivedBytes: try number(
-                        "SELECT coalesce(sum(bytes), 0) FROM lane_incoming WHERE lane = ? AND epoch = ?"),
+                        "SELECT CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM lane_incoming WHERE lane = ? AND epoch = ?"
+                    ),
                     highest: try number("SELECT max(seq) FROM lane_incoming WHERE lane = ? AND epoch = ?"),
                     silence: receipts.newest.map { now.seconds - $0.seconds },
                     gaps: receipts.gaps.map(\.numbers),

@@ -18,6 +18,8 @@ package struct SubmissionDatabase: Sendable {
     package static let sendLane = "e2c"
     package static let receiveLane = "c2e"
     private static let onceLifetime = 24 * 3600
+    /// Seconds that a token of Open311 leads to its request's number.
+    private static let tokenLifetime = 180 * 86_400
 
     /// The folder of the database's file; nil where a server keeps it.
     private let folder: String?
@@ -276,6 +278,12 @@ package struct SubmissionDatabase: Sendable {
         return keys
     }
 
+    /// The same for a task: where the keys of a new hour must be written first, another thread waits for the database.
+    package func currentHourKeys(at now: Instant) async throws -> [[UInt8]] {
+        if let known = hourKeys.known.withLock({ $0 }), known.hour == now.seconds / 3600 { return known.keys }
+        return try await onBlockingThread { try hourKeys(at: now) }
+    }
+
     /// Takes a token that is good for one use. False for one that was used before.
     package func use(token: [UInt8], until expires: Instant) throws -> Bool {
         try database.write { db in
@@ -302,6 +310,7 @@ package struct SubmissionDatabase: Sendable {
             for table in ["once", "ticket", "used_token"] {
                 try db.execute("DELETE FROM \(table) WHERE expires <= ?", now.seconds)
             }
+            try db.execute("DELETE FROM open311_token WHERE created < ?", now.seconds - Self.tokenLifetime)
             // Made away with on time in quiet nights too.
             try db.execute("DELETE FROM hour_key WHERE hour < ?", now.seconds / 3600 - 1)
             var purged = Purged()
@@ -381,7 +390,8 @@ package struct SubmissionDatabase: Sendable {
             if let clear: [UInt8] = try db.value("SELECT clear FROM site_report WHERE id = ?", id) {
                 return FerryItem(kind: "siteState", id: id, parts: [.init(name: "item.json", bytes: clear)])
             }
-            throw SQLError(.fault, "no submission \(id)")
+            // What was delivered and purged cannot be sent again; the others of its batch can.
+            throw ItemRefused(id: id, code: .schema)
         }
         var parts: [FerryItem.Part] = [
             .init(name: "item.json", bytes: try row["clear"]), .init(name: "item.p7m", bytes: try row["sealed"]),

@@ -239,6 +239,21 @@ import Testing
         #expect(try core.alarms("e2c") == [])
     }
 
+    /// A file that looks like a note of ours, when it is put aside, leads nowhere.
+    @Test func aForgedNoteInTheQuarantineRemovesNothing() throws {
+        let stem = String(repeating: "a", count: 57) + ".reason"
+        try FileSystem.write([7], to: core.folder.path + "/treasure")
+        let note = #"{"at":"2020-01-01T00:00:00+08:00","files":["../../treasure","..","."]}"# + "\n"
+        for name in ["e2c-0000000001", stem, "e2c-" + stem] {
+            try FileSystem.write(Array(note.utf8), to: core.inbox + "/" + name + ".mf")
+            try FileSystem.write([2], to: core.inbox + "/" + name + ".p7s")
+        }
+        try FileSystem.write(Array(note.utf8), to: core.folder.path + "/spool/quarantine/planted.reason")
+        for days in [0, 1, 200, 400] { _ = try core.receive(at: Side.now.adding(seconds: days * 86_400)) }
+        #expect(FileSystem.kind(core.folder.path + "/treasure") == .file)
+        #expect(FileSystem.kind(core.folder.path + "/spool/quarantine") == .directory)
+    }
+
     @Test func quarantineIsEmptiedInTime() throws {
         try FileSystem.write([1], to: core.inbox + "/e2c-0000000001.mf")
         try FileSystem.write([2], to: core.inbox + "/e2c-0000000001.p7s")

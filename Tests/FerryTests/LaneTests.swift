@@ -42,6 +42,15 @@ import Testing
         #expect(try edge.send().isQuiet)
     }
 
+    @Test func whatWaitsIsCountedOnBothEngines() throws {
+        for side in [edge, core] {
+            try side.queue(1)
+            try side.queue(2)
+            let waiting = try side.store.waiting("e2c")
+            #expect(waiting.bytes > 0 && waiting.since == Side.now)
+        }
+    }
+
     @Test func aReplayedBatchChangesNothingAndIsAcknowledgedAgain() throws {
         try edge.queue(1)
         _ = try crossOut()

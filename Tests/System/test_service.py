@@ -480,6 +480,9 @@ class LimitTests(unittest.TestCase):
         self.assertEqual(post(self.url, {**request_fields(self.system, 7), "_proof": solved}, client)[0], 429, "a proof is good once")
         forged = base64.b64encode(json.dumps({**json.loads(base64.b64decode(solved)), "signature": "0" * 64}).encode()).decode()
         self.assertEqual(post(self.url, {**request_fields(self.system, 7), "_proof": forged}, client)[0], 429)
+        # Numbers without end are answered like any other nonsense.
+        for number in (2**63 - 1, -2**63, 2**63, "x", ""):
+            self.assertEqual(post(self.url, {**request_fields(self.system, 7), "_proof": f"wait.{number}-x.{'0' * 64}"}, client)[0], 429)
         # Without a script: the slip is good after a while.
         time.sleep(20.5)
         self.assertEqual(post(self.url, {**request_fields(self.system, 3), "_proof": slip}, client)[0], 303)
@@ -624,6 +627,8 @@ class PostgreSQLTests(unittest.TestCase):
         second = post(self.second + "/forms/hotline", fields)
         receipts = [inner(get(base + answer[1]["Location"])[1], "receipt") for base, answer in ((self.second, first), (self.system.forms, second))]
         self.assertEqual(receipts[0], receipts[1])
+        said = subprocess.run([BIN / "ferry", "status", self.location], capture_output=True, text=True)
+        self.assertRegex(said.stdout, r"e2c[\s\S]*waiting", said.stderr)
         body, headers = multipart(request_fields(self.system, 2), [("photos", "a.pdf", PDF)])
         self.assertEqual(post(self.second + "/forms/hotline", {}, headers, raw=body)[0], 303)
         before = int(self.rows("select count(*) from submission"))

@@ -343,7 +343,7 @@ struct DeskDatabase: Sendable {
             load: { db, _, id in
                 if let item = try releases.item(db, id) { return item }
                 let clear: [UInt8]? = try db.value("SELECT clear FROM status_out WHERE id = ?", id)
-                guard let clear else { throw SQLError(.fault, "no status \(id)") }
+                guard let clear else { throw ItemRefused(id: id, code: .schema) }
                 return FerryItem(kind: "status", id: id, parts: [.init(name: "item.json", bytes: clear)])
             },
             apply: { db, item, now in try take(db, item, now) })
@@ -414,7 +414,7 @@ struct DeskDatabase: Sendable {
         do throws(CryptoError) {
             return try Envelope.open(sealed, withAnyOf: desk)
         } catch {
-            if error.code == .open { throw LaneDatabase.RejectedItem(.decrypt) }
+            if error.code == .open, desk.allSatisfy(Envelope.works) { throw LaneDatabase.RejectedItem(.decrypt) }
             throw error
         }
     }

@@ -1,5 +1,6 @@
 import CMS
 import Ferry
+import Glibc
 import LaneDatabase
 import PortalBase
 import SQL
@@ -76,6 +77,9 @@ struct SiteReleases: Sendable {
             }
             return tree
         }
+        // The lanes' processes sweep this folder; a release has no rows yet.
+        let lock = try lock(patience: 60)
+        defer { withExtendedLifetime(lock) {} }
         let path = "\(folder)/\(padded(record.buildSequence, 10))"
         // What a dead process left is not queued.
         try FileSystem.removeTree(path)
@@ -100,7 +104,12 @@ struct SiteReleases: Sendable {
     /// The item, where it belongs to a release.
     func item(_ db: any SQLConnection, _ id: String) throws -> FerryItem? {
         let sequence: Int? = try db.value("SELECT build_seq FROM site_item WHERE id = ?", id)
-        return try sequence.map { try bundleItem(id, in: "\(folder)/\(padded($0, 10))") }
+        do {
+            return try sequence.map { try bundleItem(id, in: "\(folder)/\(padded($0, 10))") }
+        } catch let error as FileError where error.code == ENOENT {
+            // A release that was delivered is gone from here; what is queued beside it is not.
+            throw ItemRefused(id: id, code: .schema)
+        }
     }
 
     /// What the edge says; an older word never overwrites a newer one.
@@ -116,9 +125,27 @@ struct SiteReleases: Sendable {
             """, state.buildSequence, state.target?.hex, state.wantsFull ? 1 : 0, state.at.seconds)
     }
 
+    /// - Parameter patience: seconds to wait for whoever has it.
+    private func lock(patience: Int) throws -> FileLock {
+        try FileSystem.makeDirectories(folder, mode: 0o750)
+        var left = patience * 20
+        while true {
+            do throws(FileError) {
+                return try FileLock(folder + "/lock")
+            } catch {
+                guard error.code == EWOULDBLOCK, left > 0 else { throw error }
+            }
+            left -= 1
+            usleep(50_000)
+        }
+    }
+
     /// Removes items that are delivered, and listings that no release will be against.
     func sweep() throws {
         guard FileSystem.kind(folder) == .directory else { return }
+        // While a site is released, nothing is swept.
+        guard let lock = try? lock(patience: 0) else { return }
+        defer { withExtendedLifetime(lock) {} }
         let (pending, kept) = try database.read { db in
             let pending: [Int] = try db.column(
                 """
