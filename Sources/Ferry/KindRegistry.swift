@@ -61,7 +61,8 @@ package struct KindRegistry: Sendable {
     private static let head: [String: Field] = ["id": .uuid, "kind": .text(32), "received": .instant, "parts": .parts]
     private static let form: [String: Field] = head.merging(["form": .digest]) { $1 }
     private static let attachments = (
-        isName: { @Sendable name in isAttachmentPart(name) }, count: 400, bytes: maxAttachmentPart
+        isName: { @Sendable name in isAttachmentPart(name) }, count: AttachmentDescription.maxParts,
+        bytes: maxAttachmentPart
     )
 
     /// Edge to core: what citizens send, sealed for the core, and what the edge serves.

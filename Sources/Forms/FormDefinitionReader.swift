@@ -58,6 +58,7 @@ private struct DefinitionReader {
         let pages = pageNodes.compactMap { page($0) }
         if pages.isEmpty { reader.missing("pages") }
         fieldIDs = Set(pages.flatMap(\.fields).map(\.id))
+        checkFiles(pages.flatMap(\.fields))
         var conditions: [String: FormDefinition.Condition] = [:]
         for pair in conditionPairs { conditions[pair.key] = condition(pair.value) }
         let serviceNode = reader.raw("service")
@@ -174,6 +175,19 @@ private struct DefinitionReader {
             inner.wrongType(max, zh: "1 到 20", en: "a number from 1 to 20")
         }
         return .init(types: types, maxBytes: megabytes << 20)
+    }
+
+    /// All files of a form cross in one item, which holds so many parts.
+    private mutating func checkFiles(_ fields: [FormDefinition.Field]) {
+        let partBytes = AttachmentDescription.partBytes
+        let parts = fields.reduce(0) { sum, field in
+            sum + (field.files.map { ($0.maxBytes + partBytes - 1) / partBytes * (field.max ?? 1) } ?? 0)
+        }
+        guard parts > AttachmentDescription.maxParts, let pages = reader.node["pages"] else { return }
+        let most = AttachmentDescription.maxParts * partBytes >> 20
+        reader.wrongType(
+            pages, zh: "附件合计不超过 \(most) MB（各项 megabytes 乘以 max 之和）",
+            en: "files of \(most) MB at most, all together (the sum of `megabytes` times `max`)")
     }
 
     private mutating func readOpen311(

@@ -23,9 +23,6 @@ package struct SubmissionPayload: Sendable, Equatable {
         package let file: AttachmentDescription
         package let parts: Int
 
-        /// More do not cross in one item.
-        private static let maxParts = 400
-
         package init(file: AttachmentDescription, parts: Int) {
             self.file = file
             self.parts = parts
@@ -35,7 +32,7 @@ package struct SubmissionPayload: Sendable, Equatable {
 
         init?(_ json: JSON) {
             guard json.object?.count == 6, let file = AttachmentDescription(json), let parts = json["parts"]?.integer,
-                (1...Self.maxParts).contains(parts)
+                (1...AttachmentDescription.maxParts).contains(parts)
             else { return nil }
             self.init(file: file, parts: parts)
         }

@@ -59,9 +59,9 @@ private func makeServices(_ configuration: Configuration, _ store: SubmissionDat
             runtime: runtime,
             uploads: .init(
                 store: store, recipients: recipients, scanner: configuration.scanner,
-                reserve: configuration.maxUpload, now: now),
-            slots: UploadSlots(configuration.uploads), metrics: metrics, maxBody: configuration.maxBody,
-            maxUpload: configuration.maxUpload),
+                reserve: configuration.maxUpload, maxUnclaimed: configuration.maxUnclaimed,
+                slots: UploadSlots(configuration.uploads), now: now),
+            metrics: metrics, maxBody: configuration.maxBody, maxUpload: configuration.maxUpload),
         gate: Gate(
             limiter: RateLimiter(configuration.limits), proof: ProofOfWork(store: store, random: systemRandomBytes),
             now: now),

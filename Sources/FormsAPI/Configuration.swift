@@ -21,6 +21,8 @@ struct Configuration: Sendable {
     let maxBody: Int
     /// Largest body with files, in bytes.
     let maxUpload: Int
+    /// Bytes that files whose form has not come may take.
+    let maxUnclaimed: Int
     /// Files taken in at once.
     let uploads: Int
     let scanner: ClamScanner.Address?
@@ -101,6 +103,7 @@ struct Configuration: Sendable {
             site: reader.string("site") ?? "portal",
             maxBody: number("max_body", 1_024...(16 << 20), default: 256 << 10),
             maxUpload: number("max_upload", 1_024...(2 << 30), default: 220 << 20),
+            maxUnclaimed: number("max_unclaimed", (1 << 20)...(1 << 50), default: 16 << 30),
             uploads: number("uploads", 1...1_000, default: 12), scanner: scanner, trustedProxies: proxies,
             limits: limits, recipients: (reader.strings("recipients") ?? []).map(resolve),
             fixedNow: now.flatMap { Instant(iso: $0, zone: .shanghai) },

@@ -1,5 +1,10 @@
 /// What a citizen's file is. A name may say who somebody is: this travels sealed.
 package struct AttachmentDescription: Sendable, Equatable {
+    /// Bytes of a file in one sealed part; CROSSING allows up to 8 MiB, and a smaller one costs less memory.
+    package static let partBytes = 2 << 20
+    /// Sealed parts of all files that cross in one item.
+    package static let maxParts = 400
+
     /// The form's field that it answers.
     package let field: String
     package let name: String

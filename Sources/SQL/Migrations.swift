@@ -23,6 +23,15 @@ package struct Migrations: Sendable {
     ///
     /// Throws `fault` for a database that a newer program wrote.
     package func run(on database: some SQLDatabase) throws {
+        do {
+            try bring(database)
+        } catch let error as SQLError where error.code == .constraint {
+            // Another process made the first table at the same moment; PostgreSQL tells the second of two so.
+            try bring(database)
+        }
+    }
+
+    private func bring(_ database: some SQLDatabase) throws {
         try database.write { db in
             try db.execute(
                 database.schema("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY)"))

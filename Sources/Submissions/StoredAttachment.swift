@@ -6,8 +6,6 @@ import SQL
 package struct StoredAttachment: Sendable, Equatable {
     /// Seconds that a file waits for its form.
     package static let claimLifetime = 24 * 3600
-    /// Bytes of a file in one sealed part; CROSSING allows up to 8 MiB, and a smaller one costs less memory.
-    package static let partBytes = 2 << 20
 
     package struct Part: Sendable, Equatable {
         package let number: Int
@@ -41,6 +39,19 @@ extension SubmissionDatabase {
         let (known, part) = (file, file.next(sealed))
         try await database.commit { db in try keep(part, sealed, known, db, now) }
         file.parts.append(part)
+    }
+
+    /// Bytes of files whose form has not come, each part counted as a full one.
+    package func unclaimedBytes(at now: Instant) throws -> Int {
+        let parts: Int? = try database.read { db in
+            // Read off an index: the parts' own sizes stand behind their content.
+            try db.value(
+                """
+                SELECT count(*) FROM attachment_part WHERE attachment IN
+                    (SELECT id FROM attachment WHERE submission IS NULL AND created > ?)
+                """, now.seconds - StoredAttachment.claimLifetime)
+        }
+        return (parts ?? 0) * AttachmentDescription.partBytes
     }
 
     /// Ends a file whose content was found clean: with its last part, in one transaction.

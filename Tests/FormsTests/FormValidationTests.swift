@@ -112,6 +112,29 @@ import Testing
         #expect(diagnostics.map(\.position.line).sorted() == [2, 8, 8, 8])
     }
 
+    /// All files of a form cross in one item.
+    @Test func aFormWhoseFilesCannotCrossIsRefused() {
+        func form(_ max: Int, _ megabytes: Int) -> (FormDefinition?, [Diagnostic]) {
+            definition(
+                """
+                id: x
+                kind: hotline
+                title: t
+                pages:
+                  - id: p
+                    title: t
+                    fields:
+                      - {id: a, type: attachment, label: l, accept: [pdf], max: \(max), megabytes: \(megabytes)}
+                      - {id: b, type: attachment, label: l, accept: [pdf], megabytes: 199}
+                """)
+        }
+        #expect(form(3, 200).0 != nil)
+        #expect(form(4, 149).0 != nil)
+        let (tooMuch, diagnostics) = form(4, 151)
+        #expect(tooMuch == nil)
+        #expect(diagnostics.map(\.position.line) == [5])
+    }
+
     @Test func theDigestIsTheSameFromYAMLAndFromItsJSON() throws {
         var diagnostics: [Diagnostic] = []
         let node = try #require(YAMLNode.parse(Self.shop, path: "f", diagnostics: &diagnostics))

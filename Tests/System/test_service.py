@@ -450,7 +450,7 @@ class LimitTests(unittest.TestCase):
         cls.system = System()
         cls.system.call("prepare")
         # The clock moves: waiting slips need it.
-        cls.system.configure(now=None, limits={"client_burst": 3, "client_per_minute": 1, "proven_factor": 20, "lookups_per_minute": 5})
+        cls.system.configure(now=None, uploads=4, limits={"client_burst": 3, "client_per_minute": 1, "proven_factor": 20, "lookups_per_minute": 5})
         cls.service = Service(cls.system)
         cls.url = cls.system.forms + "/forms/hotline"
 
@@ -487,6 +487,52 @@ class LimitTests(unittest.TestCase):
         time.sleep(20.5)
         self.assertEqual(post(self.url, {**request_fields(self.system, 3), "_proof": slip}, client)[0], 303)
         self.assertEqual(post(self.url, {**request_fields(self.system, 8), "_proof": slip}, client)[0], 429)
+
+    def test_nobody_closes_uploads_by_sending_slowly(self):
+        def begin(client, files):
+            fields = b"".join(f'--b\r\nContent-Disposition: form-data; name="{n}"\r\n\r\n{v}\r\n'.encode() for n, v in request_fields(self.system, 1).items())
+            file = b'--b\r\nContent-Disposition: form-data; name="photos"; filename="a.pdf"\r\n\r\n' + PDF if files else b""
+            connection = socket.create_connection(("127.0.0.1", self.system.base + 1), timeout=20)
+            connection.sendall(
+                f"POST /forms/hotline HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {client}\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 5000000\r\n\r\n".encode()
+                + fields + file)
+            return connection
+
+        def send(client):
+            body, headers = multipart(request_fields(self.system, 1), [("photos", "a.pdf", PDF)])
+            start = time.time()
+            return post(self.url, {}, {**headers, "X-Forwarded-For": client}, raw=body)[0], time.time() - start
+
+        # Bodies without a file hold no slot, and one client holds one of the four.
+        idle = [begin(f"198.51.100.{n}", files=False) for n in range(100, 110)] + [begin("198.51.100.90", files=True) for _ in range(4)]
+        time.sleep(0.5)
+        status, seconds = send("198.51.100.91")
+        self.assertEqual(status, 303)
+        self.assertLess(seconds, 5)
+        # Many clients: while somebody waits, a file that comes at a byte a second loses its slot.
+        slow = [begin(f"198.51.100.{n}", files=True) for n in range(120, 124)]
+        stop = threading.Event()
+
+        def trickle():
+            while not stop.wait(1):
+                for connection in slow:
+                    try:
+                        connection.sendall(b"a" * 2_000)
+                    except OSError:
+                        pass
+
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        try:
+            time.sleep(0.5)
+            status, seconds = send("198.51.100.92")
+            self.assertEqual(status, 303)
+            self.assertGreater(seconds, 5, "there was a crowd")
+        finally:
+            stop.set()
+            thread.join()
+            for connection in idle + slow:
+                connection.close()
 
     def test_codes_cannot_be_tried_out(self):
         client = {"X-Forwarded-For": "198.51.100.77"}
@@ -599,14 +645,14 @@ class PostgreSQLTests(unittest.TestCase):
             raise unittest.SkipTest("PostgreSQL cannot be started here")
         cls.location = started.stdout.strip()
         cls.system.configure(limits=WIDE, database=cls.location)
-        # A database of its own begins its lanes by the same records.
-        subprocess.run(
-            [BIN / "formsapi", "lane", "adopt", "--config", cls.system.folder / "edge/formsapi.yaml", *sorted((cls.system.folder / "epochs").glob("*.ep"))],
-            check=True, capture_output=True)
         text = (cls.system.folder / "edge/formsapi.yaml").read_text()
         second = text.replace(f"port: {cls.system.base + 1}", f"port: {cls.system.base + 4}").replace(f"admin: 127.0.0.1:{cls.system.base + 3}", "")
         (cls.system.folder / "edge/second.yaml").write_text(second)
         cls.second = f"http://127.0.0.1:{cls.system.base + 4}"
+        # A database of its own begins its lanes by the same records. Whoever comes first makes the schema.
+        adopt = [BIN / "formsapi", "lane", "adopt", "--config", cls.system.folder / "edge/formsapi.yaml", *sorted((cls.system.folder / "epochs").glob("*.ep"))]
+        at_once = [subprocess.Popen(adopt, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(6)]
+        cls.first_starts = [(one.communicate()[0], one.returncode) for one in at_once]
         cls.services = [Service(cls.system), Service(cls.system, config="second.yaml", address=cls.second)]
 
     @classmethod
@@ -620,6 +666,10 @@ class PostgreSQLTests(unittest.TestCase):
     def rows(self, query):
         out = subprocess.run(["psql", "-qAt", self.location, "-c", query], capture_output=True, text=True, check=True).stdout
         return out.strip()
+
+    def test_first_starts_at_once_make_one_schema(self):
+        for said, code in self.first_starts:
+            self.assertEqual(code, 0, said)
 
     def test_the_same_over_two_processes_is_one_submission_and_crosses(self):
         fields = request_fields(self.system, 1)

@@ -189,7 +189,8 @@ struct APIController: Sendable {
             let field = form.fields.first(where: { $0.id == id && $0.files != nil })
         else { throw Refusal.unknownField }
         do {
-            let file = try await services.reader.readFile(request, field: field, name: name)
+            let file = try await services.reader.readFile(
+                request, field: field, name: name, client: services.client(request, context))
             return services.json(
                 .created,
                 .object(

@@ -43,6 +43,19 @@ struct EdgeServices: Sendable {
         clients.client(request.headers, peer: context.peer)
     }
 
+    /// Files that a form may bring, each counted against what its sender may send.
+    ///
+    /// - Parameter admit: see `FormReader.Admission`.
+    func files(
+        of form: String, from client: [UInt8]?,
+        _ admit: @escaping (_ fields: [String: [String]], _ earlier: Int) async throws -> Void
+    ) -> FormReader.Admission {
+        .init(form: form, client: client) { fields, earlier in
+            guard case .pass = try await gate.check(.upload, client: client) else { throw Refusal.tooMany }
+            try await admit(fields, earlier)
+        }
+    }
+
     /// Files that were claimed and files that came now; a claim that stands for nothing is a mistake of its field.
     func gather(_ body: FormBody, _ form: FormDefinition) async throws -> FormBody {
         var body = body

@@ -29,7 +29,8 @@ struct FormsController: Sendable {
             let id = context.parameters.get("form") ?? ""
             let client = services.client(request, context)
             guard case .pass = try await services.gate.check(.request, client: client) else { throw Refusal.tooMany }
-            let read = try await services.reader.read(request, form: id)
+            let read = try await services.reader.read(
+                request, admitting: services.files(of: id, from: client) { _, _ in })
             language = read.language
             guard let form = services.runtime.definition(id, digest: read.fields["_form"]?.first) else {
                 throw Refusal.unknownForm

@@ -236,7 +236,7 @@ struct Open311Controller: Sendable {
 
     private func submit(_ format: Format, _ request: Request, _ context: EdgeContext) async throws -> Response {
         let client = try await admit(request, context)
-        let body = try await services.reader.read(request, form: nil)
+        let body = try await services.reader.read(request)
         func first(_ name: String) -> String? { body.fields[name]?.first }
         guard let code = first("service_code") else { throw Failure(.badRequest, "service_code was not provided") }
         let offer = try offer(code)

@@ -77,7 +77,7 @@ struct StatusController: Sendable {
         do {
             let client = services.client(request, context)
             guard case .pass = try await services.gate.check(.lookup, client: client) else { throw Refusal.tooMany }
-            let body = try await services.reader.read(request, form: nil)
+            let body = try await services.reader.read(request)
             language = body.language
             let view = StatusView(store: services.store)
             let (receipt, code) = (body.fields["receipt"]?.first ?? "", body.fields["code"]?.first ?? "")
@@ -176,10 +176,14 @@ struct StatusController: Sendable {
                 guard case .pass = try await services.gate.check(kind, client: client) else { throw Refusal.tooMany }
             }
             // Receipt and code stand before the files, of which none is taken in from anybody else.
-            let read = try await services.reader.read(request, form: context.parameters.get("form") ?? "") { fields in
-                language = FormBody(fields: fields).language
-                _ = try await asked(fields)
-            }
+            let id = context.parameters.get("form") ?? ""
+            let read = try await services.reader.read(
+                request,
+                admitting: services.files(of: id, from: client) { fields, earlier in
+                    guard earlier == 0 else { return }
+                    language = FormBody(fields: fields).language
+                    _ = try await asked(fields)
+                })
             language = read.language
             let (receipt, code, correction, form) = try await asked(read.fields)
             let body = try await services.gather(read, form)
@@ -221,7 +225,7 @@ struct StatusController: Sendable {
         do {
             let client = services.client(request, context)
             guard case .pass = try await services.gate.check(.lookup, client: client) else { throw Refusal.tooMany }
-            let body = try await services.reader.read(request, form: nil)
+            let body = try await services.reader.read(request)
             language = body.language
             guard let action = FollowUp.Action({ body.fields[$0]?.first }) else { throw Refusal.incomplete }
             let (receipt, code) = (body.fields["receipt"]?.first ?? "", body.fields["code"]?.first ?? "")

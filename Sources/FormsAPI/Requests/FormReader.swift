@@ -26,7 +26,6 @@ struct FormBody: Sendable {
 struct FormReader: Sendable {
     let runtime: FormRuntime
     let uploads: FileUpload.Services
-    let slots: UploadSlots
     let metrics: Metrics
     let maxBody: Int
     let maxUpload: Int
@@ -40,17 +39,23 @@ struct FormReader: Sendable {
         }
     }
 
-    /// Asked with the fields so far before the first file is taken in; throws where none is wanted.
-    typealias Admission = ([String: [String]]) async throws -> Void
+    /// Files that a form may bring.
+    struct Admission {
+        /// Id of the form in the address.
+        let form: String
+        /// Who sends them.
+        let client: [UInt8]?
+        /// Asked before each file is taken in, with the fields so far and the number of files before it; throws where it is
+        /// not wanted.
+        let admit: (_ fields: [String: [String]], _ earlier: Int) async throws -> Void
+    }
 
-    /// - Parameters:
-    ///   - form: id of the form in the address; nil for a page without files.
-    ///   - admit: whether files are wanted at all.
-    func read(_ request: Request, form: String?, admittingFiles admit: Admission? = nil) async throws -> FormBody {
+    /// - Parameter files: nil for a page without files.
+    func read(_ request: Request, admitting files: Admission? = nil) async throws -> FormBody {
         try checkOrigin(request)
         let type = request.headers[.contentType] ?? ""
-        if let parser = MultipartParser(contentType: type), let form {
-            return try await readParts(request, parser, form, admit)
+        if let parser = MultipartParser(contentType: type), let files {
+            return try await readParts(request, parser, files)
         }
         let name = type.split(separator: ";").first.map { $0.trimmingPrefix(" ").lowercased() } ?? ""
         guard name == "application/x-www-form-urlencoded" else { throw Refusal.mediaType }
@@ -78,7 +83,8 @@ struct FormReader: Sendable {
     {
         do {
             guard let piece = try await pieces.next() else { return nil }
-            try pace.count(piece.readableBytes)
+            pace.count(piece.readableBytes)
+            try pace.hold(.body)
             return piece
         } catch let refusal as Refusal {
             throw refusal
@@ -88,24 +94,23 @@ struct FormReader: Sendable {
     }
 
     /// The body as one file. Throws a `FieldError` for one that the form does not take.
-    func readFile(_ request: Request, field: FormDefinition.Field, name: String) async throws -> StoredAttachment {
-        await slots.take()
+    func readFile(_ request: Request, field: FormDefinition.Field, name: String, client: [UInt8]?) async throws
+        -> StoredAttachment
+    {
         do {
-            let file = try await receiveFile(request, field, name)
+            let file = try await receiveFile(request, field, name, client ?? [])
             metrics.file("stored")
-            await slots.give()
             return file
         } catch {
             if let error = error as? FieldError { metrics.file(error.code.rawValue) }
-            await slots.give()
             throw error
         }
     }
 
-    private func receiveFile(_ request: Request, _ field: FormDefinition.Field, _ name: String) async throws
-        -> StoredAttachment
-    {
-        var upload = try await FileUpload(uploads, field: field, rule: field.files!, name: name)
+    private func receiveFile(
+        _ request: Request, _ field: FormDefinition.Field, _ name: String, _ client: [UInt8]
+    ) async throws -> StoredAttachment {
+        var upload = try await FileUpload(uploads, field: field, rule: field.files!, name: name, client: client)
         var pace = Pace()
         var pieces = request.body.makeAsyncIterator()
         do {
@@ -115,23 +120,6 @@ struct FormReader: Sendable {
             throw error
         }
         return try await upload.finish()
-    }
-
-    private func readParts(
-        _ request: Request, _ parser: MultipartParser, _ form: String, _ admit: Admission?
-    ) async throws -> FormBody {
-        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > maxUpload {
-            throw Refusal.tooLarge
-        }
-        await slots.take()
-        do {
-            let body = try await receiveParts(request, parser, form, admit)
-            await slots.give()
-            return body
-        } catch {
-            await slots.give()
-            throw error
-        }
     }
 
     /// The part that is being read.
@@ -145,10 +133,13 @@ struct FormReader: Sendable {
         case skipped
     }
 
-    private func receiveParts(
-        _ request: Request, _ first: MultipartParser, _ form: String, _ admit: Admission?
+    private func readParts(
+        _ request: Request, _ first: MultipartParser, _ files: Admission
     ) async throws -> FormBody {
-        var admit = admit
+        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > maxUpload {
+            throw Refusal.tooLarge
+        }
+        var begun = 0
         var (parser, body, total, texts) = (first, FormBody(), 0, 0)
         var current = Current.none
         var upload: FileUpload?
@@ -160,12 +151,7 @@ struct FormReader: Sendable {
                 guard total <= maxUpload else { throw Refusal.tooLarge }
                 for event in try parser.feed(piece.readableBytesView) {
                     switch event {
-                    case .begin(let part):
-                        if part.fileName != nil {
-                            try await admit?(body.fields)
-                            admit = nil
-                        }
-                        current = try begin(part, body, form)
+                    case .begin(let part): current = try begin(part, body, files.form)
                     case .data(let bytes):
                         switch current {
                         case .field(let name, var value):
@@ -174,9 +160,13 @@ struct FormReader: Sendable {
                             value += bytes
                             current = .field(name: name, value: value)
                         case .announced(let field, let name):
-                            current = try await add(bytes, field, startingAs: name, &upload, &body)
-                        case .file(let field):
-                            current = try await add(bytes, field, startingAs: nil, &upload, &body)
+                            try await files.admit(body.fields, begun)
+                            begun += 1
+                            current = try await add(bytes, field, &upload, &body) {
+                                try await FileUpload(
+                                    uploads, field: field, rule: field.files!, name: name, client: files.client ?? [])
+                            }
+                        case .file(let field): current = try await add(bytes, field, &upload, &body)
                         case .none, .skipped: continue
                         }
                     case .end:
@@ -199,11 +189,11 @@ struct FormReader: Sendable {
 
     /// Takes a piece of a file; one that the form does not take is skipped from here on.
     private func add(
-        _ bytes: [UInt8], _ field: FormDefinition.Field, startingAs name: String?, _ upload: inout FileUpload?,
-        _ body: inout FormBody
+        _ bytes: [UInt8], _ field: FormDefinition.Field, _ upload: inout FileUpload?, _ body: inout FormBody,
+        startingWith start: (() async throws -> FileUpload)? = nil
     ) async throws -> Current {
         do {
-            if let name { upload = try await FileUpload(uploads, field: field, rule: field.files!, name: name) }
+            if let start { upload = try await start() }
             try await upload!.append(bytes)
             return .file(field)
         } catch let error as FieldError {
@@ -245,21 +235,5 @@ struct FormReader: Sendable {
             upload = nil
         case .none, .skipped: return
         }
-    }
-}
-
-/// Holds a client to a least speed, so that nobody keeps a place by sending a byte a minute.
-private struct Pace {
-    private static let grace = 30.0
-    private static let bytesPerSecond = 1_000.0
-
-    private let start = ContinuousClock.now
-    private var bytes = 0
-
-    mutating func count(_ more: Int) throws(Refusal) {
-        bytes += more
-        let elapsed = start.duration(to: .now)
-        let seconds = Double(elapsed.components.seconds)
-        if seconds > Self.grace, Double(bytes) < (seconds - Self.grace) * Self.bytesPerSecond { throw .tooSlow }
     }
 }

@@ -13,8 +13,11 @@ struct FileUpload {
         let recipients: [Certificate]
         /// Nil where no scanner is configured.
         let scanner: ClamScanner.Address?
-        /// Bytes of the disk that must be free when a file begins.
+        /// Bytes of the disk that must stay free.
         let reserve: Int
+        /// Bytes that files whose form has not come may take.
+        let maxUnclaimed: Int
+        let slots: UploadSlots
         let now: @Sendable () -> Instant
     }
 
@@ -29,27 +32,49 @@ struct FileUpload {
     private var bytes = 0
     private let digest = SHA256Stream()
     private var active = ActiveContent()
+    private let client: [UInt8]
+    private var holdsSlot = true
+    /// Counts from when the slot was taken.
+    private var pace: Pace
 
-    /// - Parameter name: as the client gave it.
-    init(_ services: Services, field: FormDefinition.Field, rule: FormDefinition.FileRule, name: String) async throws {
-        guard services.store.hasRoom(for: services.reserve) else { throw Refusal.unavailable }
+    /// Waits for a slot, which `finish` and `discard` give back.
+    ///
+    /// - Parameters:
+    ///   - client: who sends it.
+    ///   - name: as the client gave it.
+    init(
+        _ services: Services, field: FormDefinition.Field, rule: FormDefinition.FileRule, name: String, client: [UInt8]
+    ) async throws {
+        let (store, now, most) = (services.store, services.now(), services.maxUnclaimed)
+        guard store.hasRoom(for: services.reserve),
+            try await onBlockingThread({ try store.unclaimedBytes(at: now) }) < most
+        else { throw Refusal.unavailable }
         self.services = services
+        self.client = client
         file = services.store.newAttachment()
         self.field = field
         self.rule = rule
         self.name = Self.displayName(name)
-        if let address = services.scanner {
-            guard let scanner = try await onBlockingThread({ ClamScanner(address) }) else {
-                throw field.fileUncheckedError
-            }
-            self.scanner = scanner
-        } else {
-            scanner = nil
+        try await services.slots.take(client)
+        do {
+            scanner = try await Self.scanner(services, field)
+        } catch {
+            await services.slots.give(client)
+            throw error
         }
+        pace = Pace()
+    }
+
+    private static func scanner(_ services: Services, _ field: FormDefinition.Field) async throws -> ClamScanner? {
+        guard let address = services.scanner else { return nil }
+        if let scanner = try await onBlockingThread({ ClamScanner(address) }) { return scanner }
+        throw field.fileUncheckedError
     }
 
     /// Throws a `FieldError` for a file that the form does not take.
     mutating func append(_ piece: [UInt8]) async throws {
+        pace.count(piece.count)
+        if await services.slots.isCrowded { try pace.hold(.crowded) }
         bytes += piece.count
         guard bytes <= rule.maxBytes else { throw field.fileSizeError }
         pending += piece
@@ -58,9 +83,10 @@ struct FileUpload {
         guard !active.feed(piece) else { throw field.fileUnsafeError }
         if let scanner { try await onBlockingThread { scanner.feed(piece) } }
         // What fills a part exactly waits: the last part is never empty.
-        while pending.count > StoredAttachment.partBytes {
-            let part = Array(pending[..<StoredAttachment.partBytes])
-            pending.removeFirst(StoredAttachment.partBytes)
+        while pending.count > AttachmentDescription.partBytes {
+            guard services.store.hasRoom(for: services.reserve) else { throw Refusal.unavailable }
+            let part = Array(pending[..<AttachmentDescription.partBytes])
+            pending.removeFirst(AttachmentDescription.partBytes)
             try await services.store.add(seal(part), to: &file, at: services.now())
         }
     }
@@ -70,7 +96,9 @@ struct FileUpload {
     /// - Returns: the file with its claim.
     mutating func finish() async throws -> StoredAttachment {
         do {
-            return try await complete()
+            let file = try await complete()
+            await giveSlot()
+            return file
         } catch {
             try await discard()
             throw error
@@ -93,8 +121,15 @@ struct FileUpload {
     }
 
     /// Takes back what was stored of it.
-    func discard() async throws {
+    mutating func discard() async throws {
+        await giveSlot()
         try await services.store.discard(file)
+    }
+
+    private mutating func giveSlot() async {
+        guard holdsSlot else { return }
+        holdsSlot = false
+        await services.slots.give(client)
     }
 
     private mutating func checkType() throws {
