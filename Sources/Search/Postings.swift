@@ -1,4 +1,5 @@
 import PortalBase
+import Synchronization
 
 /// A document's tokens: places in the title (identifiers after it) and in the body, by key.
 struct DocumentTokens: Sendable {
@@ -8,10 +9,13 @@ struct DocumentTokens: Sendable {
         case word(String)
     }
 
-    /// Places of tokens that are numbers, sorted by token, then title before body, then place: sorting numbers is several
-    /// times quicker than a dictionary of lists for every page.
+    /// Places of tokens that are numbers, sorted by the number that `mixed` makes of the token, then title before body, then
+    /// place: sorting numbers is several times quicker than a dictionary of lists for every page.
     private(set) var numbers: [(token: UInt64, place: UInt32)] = []
     private(set) var words: [String: [UInt32]] = [:]
+
+    /// Another number for every token, whose first bits part tokens evenly (Fibonacci hashing).
+    static func mixed(_ token: UInt64) -> UInt64 { token &* 0x9E37_79B9_7F4A_7C15 }
 
     /// Set in a place that lies in the body.
     static let body: UInt32 = 1 << 31
@@ -25,7 +29,9 @@ struct DocumentTokens: Sendable {
             words["=" + SearchTokenizer.normalized(identifier), default: []].append(0)
         }
         _ = add(document.text, from: 0, field: Self.body)
-        numbers.sort { $0.token != $1.token ? $0.token < $1.token : $0.place < $1.place }
+        numbers.sort {
+            $0.token != $1.token ? Self.mixed($0.token) < Self.mixed($1.token) : $0.place < $1.place
+        }
     }
 
     /// - Returns: the last place used.
@@ -89,30 +95,105 @@ struct DocumentTokens: Sendable {
 /// Postings of all documents, as the text that the shards hold:
 /// `document[:title places][.body places];…`, every number in base 36 and as a difference to the one before it.
 struct Postings: Sendable {
-    private var lists: [DocumentTokens.Key: List] = [:]
-
-    private struct List: Sendable {
+    fileprivate struct List: Sendable {
         var text: [UInt8] = []
         var last = 0
     }
 
-    mutating func add(_ tokens: DocumentTokens, document: Int) {
-        var i = 0
-        while i < tokens.numbers.count {
-            let token = tokens.numbers[i].token
+    /// Tokens are parted by their numbers, so that several threads can add to them.
+    fileprivate typealias Part = [DocumentTokens.Key: List]
+    private static let partBits = 4
+    fileprivate static let partCount = 1 << partBits
+    private let parts: [Part]
+
+    fileprivate init(_ parts: [Part]) { self.parts = parts }
+
+    fileprivate static func part(of token: UInt64) -> Int { Int(DocumentTokens.mixed(token) >> (64 - partBits)) }
+
+    fileprivate static func part(of word: String) -> Int { Int(word.utf8.last ?? 0) % partCount }
+
+    var byteCount: Int { parts.joined().reduce(0) { $0 + $1.value.text.count + 12 } }
+
+    /// Tokens of each shard in byte order; a token lies in the shard of its first character.
+    func shards(_ count: Int) -> [[DocumentTokens.Key]] {
+        var byShard: [[(name: String, key: DocumentTokens.Key)]] = Array(repeating: [], count: count)
+        for key in parts.lazy.map(\.keys).joined() {
+            let name = Self.name(key)
+            byShard[Int(name.unicodeScalars.first?.value ?? 0) % count].append((name, key))
+        }
+        return byShard.map { $0.sorted { bytesPrecede($0.name, $1.name) }.map(\.key) }
+    }
+
+    /// `"token":"postings",…`
+    func write(_ keys: [DocumentTokens.Key], to out: inout [UInt8]) {
+        for (index, key) in keys.enumerated() {
+            if index > 0 { out.append(UInt8(ascii: ",")) }
+            JSON.quote(Self.name(key), to: &out)
+            out += ":\"".utf8
+            let part =
+                switch key {
+                case .number(let token): Self.part(of: token)
+                case .word(let word): Self.part(of: word)
+                }
+            out += parts[part][key]!.text
+            out.append(UInt8(ascii: "\""))
+        }
+    }
+
+    private static func name(_ key: DocumentTokens.Key) -> String {
+        switch key {
+        case .word(let text): return text
+        case .number(let number): return DocumentTokens.text(number)
+        }
+    }
+}
+
+/// Makes postings of tokens.
+struct PostingsBuilder: Sendable {
+    private final class Part: Sendable {
+        let lists = Mutex<Postings.Part>([:])
+    }
+
+    private let parts = (0..<Postings.partCount).map { _ in Part() }
+
+    var postings: Postings { Postings(parts.map { $0.lists.withLock { $0 } }) }
+
+    /// Adds documents that follow one another.
+    func add(_ documents: [DocumentTokens], from first: Int, jobs: Int) {
+        _ = parallelMap(parts.count, jobs: jobs) { number, _ in
+            parts[number].lists.withLock { lists in
+                for (offset, tokens) in documents.enumerated() {
+                    Self.add(tokens, document: first + offset, part: number, to: &lists)
+                }
+            }
+        }
+    }
+
+    private static func add(
+        _ tokens: DocumentTokens, document: Int, part: Int, to lists: inout Postings.Part
+    ) {
+        let numbers = tokens.numbers
+        // The tokens of a part stand side by side.
+        var (low, high) = (0, numbers.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if Postings.part(of: numbers[middle].token) < part { low = middle + 1 } else { high = middle }
+        }
+        var i = low
+        while i < numbers.count, Postings.part(of: numbers[i].token) == part {
+            let token = numbers[i].token
             var end = i + 1
-            while end < tokens.numbers.count, tokens.numbers[end].token == token { end += 1 }
-            Self.append(
-                tokens.numbers[i..<end].lazy.map(\.place), document, to: &lists[.number(token), default: List()])
+            while end < numbers.count, numbers[end].token == token { end += 1 }
+            append(numbers[i..<end].lazy.map(\.place), document, to: &lists[.number(token), default: Postings.List()])
             i = end
         }
-        for (word, places) in tokens.words {
-            Self.append(places, document, to: &lists[.word(word), default: List()])
+        for (word, places) in tokens.words where Postings.part(of: word) == part {
+            append(places, document, to: &lists[.word(word), default: Postings.List()])
         }
     }
 
     /// Title places come first, each field in rising order.
-    private static func append(_ places: some Collection<UInt32>, _ document: Int, to list: inout List) {
+    private static func append(_ places: some Collection<UInt32>, _ document: Int, to list: inout Postings.List) {
         if !list.text.isEmpty { list.text.append(UInt8(ascii: ";")) }
         appendBase36(document - list.last, to: &list.text)
         list.last = document
@@ -128,36 +209,6 @@ struct Postings: Sendable {
             }
             appendBase36(Int(place - last), to: &list.text)
             last = place
-        }
-    }
-
-    var byteCount: Int { lists.values.reduce(0) { $0 + $1.text.count + 12 } }
-
-    /// Tokens of each shard in byte order; a token lies in the shard of its first character.
-    func shards(_ count: Int) -> [[DocumentTokens.Key]] {
-        var byShard: [[(name: String, key: DocumentTokens.Key)]] = Array(repeating: [], count: count)
-        for key in lists.keys {
-            let name = Self.name(key)
-            byShard[Int(name.unicodeScalars.first?.value ?? 0) % count].append((name, key))
-        }
-        return byShard.map { $0.sorted { bytesPrecede($0.name, $1.name) }.map(\.key) }
-    }
-
-    /// `"token":"postings",…`
-    func write(_ keys: [DocumentTokens.Key], to out: inout [UInt8]) {
-        for (index, key) in keys.enumerated() {
-            if index > 0 { out.append(UInt8(ascii: ",")) }
-            JSON.quote(Self.name(key), to: &out)
-            out += ":\"".utf8
-            out += lists[key]!.text
-            out.append(UInt8(ascii: "\""))
-        }
-    }
-
-    private static func name(_ key: DocumentTokens.Key) -> String {
-        switch key {
-        case .word(let text): return text
-        case .number(let number): return DocumentTokens.text(number)
         }
     }
 }

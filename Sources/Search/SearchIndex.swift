@@ -45,28 +45,33 @@ package struct SearchDocument: Sendable {
 
 /// A static full-text index: positional postings in shards by first character, and page texts in chunks.
 ///
-/// Every file is a script that calls `xinmiSearch(kind, number, value, version)`, one version an index: scripts load where
-/// `fetch` may not, so the index works from a disk or a stick too, and under a policy of `script-src 'self'`.
+/// Every file is a script that calls `xinmiSearch(kind, number, value, mark)`: scripts load where `fetch` may not, so the
+/// index works from a disk or a stick too, and under a policy of `script-src 'self'`. A file's mark is made of what stands
+/// in it, and `meta.js` lists the marks of all others: a browser keeps what did not change and mixes nothing, and an edit
+/// of a page writes the files that hold its words, not the whole index.
 ///
 /// Files are made when they are asked for, so that an index is never in memory beside what it is made of.
 package struct SearchIndex: Sendable {
-    /// To be changed with every change to what is written for the same documents: it is part of the version.
-    package static let format = "xinmi-search/1"
+    package static let format = "xinmi-search/2"
+    /// Hexadecimal digits.
+    private static let markLength = 8
     private static let documentsInAChunk = 8
     private static let bytesInAShard = 24 * 1024
     private static let maxShards = 512
 
-    private enum Part: Sendable { case meta, shard(Int), texts(Int) }
+    private enum Part: Sendable { case shard(Int), texts(Int) }
 
     private let documents: [SearchDocument]
     private let postings: Postings
     /// Keys of the postings in each shard, in byte order of their names.
     private let shards: [[DocumentTokens.Key]]
-    private let meta: JSON
-    private let version: String
+    private let sites: [JSON]
+    private let synonyms: [String: JSON]
     private let parts: [(name: String, part: Part)]
 
-    /// Names below the index's folder, in byte order.
+    /// Name of the file that knows the others.
+    package static let metaName = "meta.js"
+    /// Names of the others below the index's folder: shards, then chunks of texts.
     package var names: [String] { parts.map(\.name) }
 
     /// - Parameters:
@@ -74,17 +79,14 @@ package struct SearchIndex: Sendable {
     ///   - synonyms: texts that also stand for a text, by that text.
     package init(groups: [(name: String, documents: [SearchDocument])], synonyms: [String: [String]], jobs: Int) {
         let documents = groups.flatMap(\.documents)
-        var postings = Postings()
+        let builder = PostingsBuilder()
         // A batch at a time, so that only a batch's tokens are in memory besides the postings.
-        var digests: [SHA256Digest] = []
         for start in stride(from: 0, to: documents.count, by: 256) {
             let end = min(start + 256, documents.count)
-            let read = parallelMap(end - start, jobs: jobs) { index, _ in
-                (tokens: DocumentTokens(documents[start + index]), digest: documents[start + index].digest)
-            }
-            for (offset, read) in read.enumerated() { postings.add(read.tokens, document: start + offset) }
-            digests += read.map(\.digest)
+            let read = parallelMap(end - start, jobs: jobs) { index, _ in DocumentTokens(documents[start + index]) }
+            builder.add(read, from: start, jobs: jobs)
         }
+        let postings = builder.postings
         self.documents = documents
         self.postings = postings
         shards = postings.shards(Self.shardCount(postings.byteCount))
@@ -95,26 +97,17 @@ package struct SearchIndex: Sendable {
                 .array([.string(group.name), .integer(first), .integer(first + group.documents.count)]))
             first += group.documents.count
         }
-        meta = .object([
-            "fmt": .string(Self.format), "documents": .integer(documents.count), "shards": .integer(shards.count),
-            "chunk": .integer(Self.documentsInAChunk), "sites": .array(sites),
-            "synonyms": .object(synonyms.mapValues { .array($0.sorted().map(JSON.string)) }),
-        ])
-        var inputs = meta.canonicalBytes
-        for digest in digests { digest.append(to: &inputs) }
-        version = String(SHA256Digest(of: inputs).hex.prefix(12))
+        self.sites = sites
+        self.synonyms = synonyms.mapValues { .array($0.sorted().map(JSON.string)) }
         let chunks = (documents.count + Self.documentsInAChunk - 1) / Self.documentsInAChunk
-        let all: [(name: String, part: Part)] =
-            [("meta.js", .meta)] + shards.indices.map { ("s\($0).js", .shard($0)) }
-            + (0..<chunks).map { ("t\($0).js", .texts($0)) }
-        parts = all.sorted { bytesPrecede($0.name, $1.name) }
+        parts =
+            shards.indices.map { ("s\($0).js", .shard($0)) } + (0..<chunks).map { ("t\($0).js", .texts($0)) }
     }
 
-    /// The file of `names[index]`.
-    package func bytes(_ index: Int) -> [UInt8] {
+    /// The file of `names[index]`, and its mark.
+    package func file(_ index: Int) -> (bytes: [UInt8], mark: String) {
         var out: [UInt8]
         switch parts[index].part {
-        case .meta: out = Self.script("m", 0, meta)
         case .shard(let number):
             out = Array("xinmiSearch(\"s\",\(number),{".utf8)
             postings.write(shards[number], to: &out)
@@ -129,8 +122,28 @@ package struct SearchIndex: Sendable {
             }
             out = Self.script("t", number, .array(entries))
         }
-        out += ",\"\(version)\")\n".utf8
-        return out
+        return Self.marked(&out)
+    }
+
+    /// The file `metaName`.
+    ///
+    /// - Parameter marks: of all files, in the order of `names`.
+    package func meta(_ marks: [String]) -> [UInt8] {
+        let value = JSON.object([
+            "fmt": .string(Self.format), "documents": .integer(documents.count), "shards": .integer(shards.count),
+            "chunk": .integer(Self.documentsInAChunk), "sites": .array(sites), "synonyms": .object(synonyms),
+            "marks": .object([
+                "s": .string(marks.prefix(shards.count).joined()), "t": .string(marks.dropFirst(shards.count).joined()),
+            ]),
+        ])
+        var out = Self.script("m", 0, value)
+        return Self.marked(&out).bytes
+    }
+
+    private static func marked(_ out: inout [UInt8]) -> (bytes: [UInt8], mark: String) {
+        let mark = String(SHA256Digest(of: out).hex.prefix(markLength))
+        out += ",\"\(mark)\")\n".utf8
+        return (out, mark)
     }
 
     /// A power of two, so that a shard is some tens of kilobytes.

@@ -34,10 +34,13 @@ import Testing
 
     private func index(_ documents: [SearchDocument]) -> [String: String] {
         let index = SearchIndex(groups: [("甲站", documents)], synonyms: ["低保": ["最低生活保障"]], jobs: 2)
-        return Dictionary(
+        var files = Dictionary(
             uniqueKeysWithValues: index.names.enumerated().map {
-                ($1, String(decoding: index.bytes($0), as: UTF8.self))
+                ($1, String(decoding: index.file($0).bytes, as: UTF8.self))
             })
+        let marks = index.names.indices.map { index.file($0).mark }
+        files[SearchIndex.metaName] = String(decoding: index.meta(marks), as: UTF8.self)
+        return files
     }
 
     @Test func postingsHoldTitleAndBodyPlacesOfEachDocument() {
@@ -51,21 +54,29 @@ import Testing
         #expect(shard.contains("\"=新政〔2026〕1号\":\"0:0\""))
         #expect(shard.contains("\"申请\":\"1.0\""))
         #expect(files["t0.js"]?.contains("[\"/b/\",\"x\",\"2026-01-01\",\"申请低保\"]],\"") ?? false)
-        // All files of one index carry one version.
-        #expect(Set(files.values.map { $0.suffix(16) }).count == 1)
+        // The meta file knows every other by the mark that it carries.
+        let marks = ["s0.js", "t0.js"].map { files[$0]!.suffix(11).prefix(8) }
+        #expect(files["meta.js"]?.contains("\"marks\":{\"s\":\"\(marks[0])\",\"t\":\"\(marks[1])\"}") ?? false)
         #expect(files["meta.js"]?.contains("\"synonyms\":{\"低保\":[\"最低生活保障\"]}") ?? false)
     }
 
-    /// Browsers keep index files by version, and a version is made from what goes in: whoever changes what comes out must
-    /// change `SearchIndex.format` too, and then these two lines.
-    @Test func whatComesOutIsPartOfTheVersion() {
-        let files = index([
-            SearchDocument(title: "低保", identifiers: ["1号"], text: "低保，低保 abc", url: "/a/", date: nil),
-            SearchDocument(title: "x", identifiers: [], text: "申请低保", url: "/b/", date: "2026-01-01"),
-        ])
-        let all = files.sorted { $0.key < $1.key }.map { $0.key + $0.value }.joined()
-        #expect(SearchIndex.format == "xinmi-search/1")
-        #expect(SHA256Digest(of: Array(all.utf8)).hex.prefix(16) == "310ded3346c2706e")
+    /// An edit writes what holds its words, and browsers keep the rest.
+    @Test func anEditLeavesTheOtherFilesAsTheyAre() {
+        func documents(_ text: String) -> [SearchDocument] {
+            (0..<600).map { n in
+                SearchDocument(
+                    title: "第\(n)号", identifiers: [], text: "正文\(n % 7)和\(n % 11)词 word\(n)" + (n == 300 ? text : ""),
+                    url: "/\(n)/", date: nil)
+            }
+        }
+        let before = index(documents(""))
+        let after = index(documents("，鑫"))
+        let changed = after.filter { before[$0.key] != $0.value }.map(\.key).sorted()
+        #expect(before.keys.sorted() == after.keys.sorted())
+        let shards = changed.filter { $0.hasPrefix("s") }
+        #expect(changed.filter { $0.hasPrefix("t") } == ["t37.js"])
+        #expect((1...2).contains(shards.count), "\(shards)")
+        #expect(changed.contains("meta.js") && changed.count == shards.count + 2)
     }
 
     @Test func theIndexDoesNotDependOnTheNumberOfThreads() {
@@ -76,7 +87,7 @@ import Testing
         let one = SearchIndex(groups: [("甲", documents)], synonyms: [:], jobs: 1)
         let two = SearchIndex(groups: [("甲", documents)], synonyms: [:], jobs: 3)
         #expect(one.names == two.names)
-        let isEqual = one.names.indices.allSatisfy { one.bytes($0) == two.bytes($0) }
+        let isEqual = one.names.indices.allSatisfy { one.file($0) == two.file($0) }
         #expect(isEqual)
     }
 }

@@ -22,7 +22,7 @@ actor PreviewSite {
     private struct Variant {
         let site: VariantSite
         var drawn: [Int: VariantRenderer.Rendered] = [:]
-        var searchFiles: [String: SearchStage.File]?
+        var searchIndexes: [SearchStage.Index]?
     }
 
     struct Answer: Sendable {
@@ -153,7 +153,7 @@ actor PreviewSite {
 
     /// The search index needs every page: made at its first use after a change.
     private func searchFile(_ path: String, _ index: Int) -> [UInt8]? {
-        if variants[index].searchFiles == nil {
+        if variants[index].searchIndexes == nil {
             let site = variants[index].site
             let outputs = site.plan.outputs
             let found = parallelMap(outputs.count, jobs: request.jobs) { number, _ -> (Int, SearchDocument)? in
@@ -165,9 +165,14 @@ actor PreviewSite {
                 return (node, document)
             }
             let documents = Dictionary(found.compactMap { $0 }) { first, _ in first }
-            let files = SearchStage(graph: site.graph, jobs: request.jobs).run(documents)
-            variants[index].searchFiles = Dictionary(files.map { ($0.path, $0) }) { first, _ in first }
+            variants[index].searchIndexes = SearchStage(graph: site.graph, jobs: request.jobs).run(documents)
         }
-        return variants[index].searchFiles?[path]?.bytes
+        guard let made = variants[index].searchIndexes?.first(where: { path.hasPrefix($0.folder) }) else { return nil }
+        let name = String(path.dropFirst(made.folder.count))
+        if name == SearchIndex.metaName {
+            return made.index.meta(
+                parallelMap(made.index.names.count, jobs: request.jobs) { number, _ in made.index.file(number).mark })
+        }
+        return made.index.names.firstIndex(of: name).map { made.index.file($0).bytes }
     }
 }

@@ -17,27 +17,17 @@ struct SearchStage {
             date: front.date?.date(in: graph.configuration.group.zone).text)
     }
 
-    /// One file of an index; its bytes are made when they are asked for.
-    struct File: Sendable {
+    /// One index and where it lies.
+    struct Index: Sendable {
         let docroot: Int
-        /// Below the docroot.
-        let path: String
-        private let index: SearchIndex
-        private let number: Int
-
-        fileprivate init(_ docroot: Int, _ path: String, _ index: SearchIndex, _ number: Int) {
-            self.docroot = docroot
-            self.path = path
-            self.index = index
-            self.number = number
-        }
-
-        var bytes: [UInt8] { index.bytes(number) }
+        /// Below the docroot, with a slash at the end.
+        let folder: String
+        let index: SearchIndex
     }
 
     /// - Parameter documents: of each node that is to be found.
-    func run(_ documents: [Int: SearchDocument]) -> [File] {
-        var files: [File] = []
+    func run(_ documents: [Int: SearchDocument]) -> [Index] {
+        var indexes: [Index] = []
         let ordered = ordered(documents)
         for docroot in graph.docroots.indices {
             for language in graph.configuration.group.languages {
@@ -51,13 +41,13 @@ struct SearchStage {
                         ordered[edition]!
                     )
                 }
-                let index = SearchIndex(groups: groups, synonyms: synonyms(language), jobs: jobs)
-                for (number, name) in index.names.enumerated() {
-                    files.append(File(docroot, "\(RenderPlan.searchFolder)/\(language)/\(name)", index, number))
-                }
+                indexes.append(
+                    Index(
+                        docroot: docroot, folder: "\(RenderPlan.searchFolder)/\(language)/",
+                        index: SearchIndex(groups: groups, synonyms: synonyms(language), jobs: jobs)))
             }
         }
-        return files
+        return indexes
     }
 
     /// Documents of each edition, the newest first, so that equally good results come in that order.

@@ -66,16 +66,19 @@
   const loaded = new Map();
   const waiting = new Map();
   let base = "";
-  // Files carry the index's version: an open page must not mix two of them.
-  let version = "";
+  // Files carry marks, which the meta file lists: an open page must not mix files of two indexes.
+  const markLength = 8;
+  let marks = {};
   let bust = "";
+  const mark = (type, number) => marks[type].slice(number * markLength, (number + 1) * markLength);
   const deliver = (type, number, value, made) => {
-    if (type === "m") version = made;
-    if (made === version) loaded.set(type + number, value);
+    if (type === "m") marks = value.marks;
+    else if (made !== mark(type, number)) return;
+    loaded.set(type + number, value);
   };
   const forget = () => {
     loaded.clear();
-    version = "";
+    marks = {};
     bust = "?" + Date.now();
   };
   window.xinmiSearch = deliver;
@@ -86,7 +89,7 @@
     if (!waiting.has(key)) {
       waiting.set(key, new Promise((resolve, reject) => {
         const script = document.createElement("script");
-        script.src = base + (type === "m" ? "meta.js" + bust : key + ".js?" + version);
+        script.src = base + (type === "m" ? "meta.js" + bust : key + ".js?" + mark(type, number));
         script.onload = () => {
           waiting.delete(key);
           script.remove();
