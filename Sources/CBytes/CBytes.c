@@ -47,6 +47,20 @@ bool xm_has_control(const uint8_t *bytes, size_t count) {
     return false;
 }
 
+size_t xm_plain_prefix(const uint8_t *bytes, size_t count) {
+    size_t i = 0;
+    for (; i + 16 <= count; i += 16) {
+        block own = load(bytes + i);
+        unsigned found = bits(within(own, '&', '\'') | (own == '<') | (own == '>') | (own == '"'));
+        if (found) return i + (size_t)__builtin_ctz(found);
+    }
+    for (; i < count; i++) {
+        uint8_t byte = bytes[i];
+        if (byte == '&' || byte == '\'' || byte == '<' || byte == '>' || byte == '"') return i;
+    }
+    return count;
+}
+
 size_t xm_count_text(const uint8_t *bytes, size_t start, size_t count, bool *in_word, size_t *characters) {
     size_t i = start;
     // A character that begins in a block ends at most two bytes behind it.

@@ -27,7 +27,7 @@ struct RenderedHTML {
     private var run = 0
     /// For every open link: whether it is a slot of ours; footnotes have links of their own.
     private var links: [Bool] = []
-    private var anchors: [String: Int] = [:]
+    private var anchors: [ByteText: Int] = [:]
     private var inWord = false
     /// Depth of elements whose text is no running text: headings, tables.
     private var aside = 0
@@ -368,8 +368,10 @@ struct RenderedHTML {
 
     private mutating func readHeading() {
         let start = i + 4
-        var close = start
-        while close < bytes.count, !(bytes[close] == UInt8(ascii: "<") && has("</h", at: close)) { close += 1 }
+        var close = bytes.find(UInt8(ascii: "<"), from: start) ?? bytes.count
+        while close < bytes.count, !has("</h", at: close) {
+            close = bytes.find(UInt8(ascii: "<"), from: close + 1) ?? bytes.count
+        }
         let text = plainText(start..<close)
         let anchor = anchor(text)
         headings.append(.init(level: Int(bytes[i + 2] - 0x30), text: text, anchor: anchor))
@@ -386,6 +388,11 @@ struct RenderedHTML {
 
     /// Text of a piece of HTML: no tags, no marks, a space for a line end.
     private func plainText(_ range: Range<Int>) -> String {
+        let piece = UnsafeBufferPointer(rebasing: bytes[range])
+        let isPlain = !piece.contains { byte in
+            byte < 0x20 || byte == UInt8(ascii: "<") || byte == UInt8(ascii: "&") || byte == FullWidthEmphasis.mark[0]
+        }
+        if isPlain { return String(decoding: piece, as: UTF8.self) }
         var out: [UInt8] = []
         out.reserveCapacity(range.count)
         var k = range.lowerBound
@@ -422,11 +429,14 @@ struct RenderedHTML {
     private mutating func anchor(_ text: String) -> String {
         var slug = PortalBase.slug(of: text)
         if slug.isEmpty { slug = "section" }
-        let count = anchors[slug, default: 0]
-        anchors[slug] = count + 1
+        func countOne(_ count: inout Int) -> Int {
+            count += 1
+            return count - 1
+        }
+        let count = countOne(&anchors[ByteText(slug), default: 0])
         if count == 0 { return slug }
         let numbered = "\(slug)-\(count)"
-        anchors[numbered, default: 0] += 1
+        anchors[ByteText(numbered), default: 0] += 1
         return numbered
     }
 }

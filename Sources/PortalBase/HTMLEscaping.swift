@@ -1,3 +1,5 @@
+import CBytes
+
 /// Appends text with `& < > " '` as character references: safe in element content and in quoted attributes.
 package func appendEscapedHTML(_ text: some Sequence<UInt8>, to out: inout [UInt8]) {
     for byte in text {
@@ -16,32 +18,23 @@ package func appendEscapedHTML(_ text: some Sequence<UInt8>, to out: inout [UInt
 package func appendEscapedHTML(_ text: String, to out: inout [UInt8]) {
     var text = text
     text.withUTF8 { bytes in
+        guard let base = bytes.baseAddress else { return }
         var start = 0
-        var i = 0
-        while i < bytes.count {
-            let byte = bytes[i]
-            // The five lie between 0x22 and 0x3E.
-            if byte &- 0x22 > 0x1C {
-                i += 1
-                continue
-            }
-            let reference: StaticString
-            switch byte {
-            case UInt8(ascii: "&"): reference = "&amp;"
-            case UInt8(ascii: "<"): reference = "&lt;"
-            case UInt8(ascii: ">"): reference = "&gt;"
-            case UInt8(ascii: "\""): reference = "&quot;"
-            case UInt8(ascii: "'"): reference = "&#39;"
-            default:
-                i += 1
-                continue
-            }
-            out.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[start..<i]))
+        while true {
+            let end = start + xm_plain_prefix(base + start, bytes.count - start)
+            out.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[start..<end]))
+            guard end < bytes.count else { return }
+            let reference: StaticString =
+                switch bytes[end] {
+                case UInt8(ascii: "&"): "&amp;"
+                case UInt8(ascii: "<"): "&lt;"
+                case UInt8(ascii: ">"): "&gt;"
+                case UInt8(ascii: "\""): "&quot;"
+                default: "&#39;"
+                }
             out.append(contentsOf: UnsafeBufferPointer(start: reference.utf8Start, count: reference.utf8CodeUnitCount))
-            i += 1
-            start = i
+            start = end + 1
         }
-        out.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[start...]))
     }
 }
 

@@ -99,7 +99,18 @@ package struct CivilDate: Sendable, Hashable, Comparable {
         return (w < 0 ? w + 7 : w) + 1
     }
 
-    package var text: String { padded(year, 4) + "-" + padded(month, 2) + "-" + padded(day, 2) }
+    /// `YYYY-MM-DD`
+    package var text: String {
+        guard (0...9999).contains(year) else { return padded(year, 4) + "-" + padded(month, 2) + "-" + padded(day, 2) }
+        return String(unsafeUninitializedCapacity: 10) { out in
+            writeDigits(year, 4, out, at: 0)
+            out[4] = UInt8(ascii: "-")
+            writeDigits(month, 2, out, at: 5)
+            out[7] = UInt8(ascii: "-")
+            writeDigits(day, 2, out, at: 8)
+            return 10
+        }
+    }
 
     package static func < (a: Self, b: Self) -> Bool { a.dayNumber < b.dayNumber }
 
@@ -179,7 +190,7 @@ extension Instant {
         let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
         let iso = rfc3339(in: zone)
         let clock = iso.dropFirst(11).prefix(8)
-        let offset = zone.text.replacing(":", with: "")
+        let offset = zone.text.prefix(3) + zone.text.suffix(2)
         return
             "\(weekdays[d.isoWeekday - 1]), \(padded(d.day, 2)) \(months[d.month - 1]) \(padded(d.year, 4)) \(clock) \(offset)"
     }
@@ -199,7 +210,22 @@ package func decimal(_ digits: some Collection<UInt8>) -> Int? {
 /// A number with leading zeros.
 package func padded(_ value: Int, _ width: Int) -> String {
     let digits = String(value)
-    return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
+    let missing = width - digits.utf8.count
+    guard missing > 0 else { return digits }
+    guard value >= 0, width <= 15 else { return String(repeating: "0", count: missing) + digits }
+    return String(unsafeUninitializedCapacity: width) { out in
+        writeDigits(value, width, out, at: 0)
+        return width
+    }
+}
+
+/// The last decimal digits of a number that is not negative.
+private func writeDigits(_ value: Int, _ width: Int, _ out: UnsafeMutableBufferPointer<UInt8>, at start: Int) {
+    var rest = value
+    for place in (start..<(start + width)).reversed() {
+        out[place] = UInt8(ascii: "0") + UInt8(rest % 10)
+        rest /= 10
+    }
 }
 
 private func floorDivide(_ a: Int, _ b: Int) -> Int {

@@ -45,6 +45,11 @@ struct VariantSite: Sendable {
         return VariantSite(graph: graph, plan: plan, renderer: renderer.replacing(node, graph, loaded), forms: forms)
     }
 
+    /// Where a file of a docroot lies.
+    func place(_ docroot: Int, _ path: String) -> Manifest.Place {
+        Manifest.Place(host: graph.docroots[docroot].site, path: path)
+    }
+
     /// Folder of a docroot below the output folder.
     func folder(_ docroot: Int) -> String {
         graph.docroots[docroot].site.map { "\(graph.variant.name).hosts/\($0)" } ?? graph.variant.name

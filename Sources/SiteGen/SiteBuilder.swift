@@ -111,9 +111,10 @@ struct SiteBuilder: Sendable {
             try BuildCache.leaveOpen(transaction.root)
             try transaction.commit()
             (report.changed, report.deleted, report.unchanged) = transaction.counts
-            guard let cache else { return }
-            clock.stage("record")
-            try record(&writers, assembly, seen, diagnostics, cache)
+            if let cache {
+                clock.stage("record")
+                try record(&writers, assembly, seen, diagnostics, cache)
+            }
             report.kept = (assembly, writers)
         } catch {
             try transaction?.abandon()

@@ -13,6 +13,7 @@ package enum LanguageCode {
     /// The HTML `lang` and `hreflang` value (BCP 47).
     package static func tag(_ language: String) -> String {
         guard language != "zh" else { return "zh-CN" }
+        guard language.utf8.contains(UInt8(ascii: "-")) else { return language }
         let parts = language.split(separator: "-")
         // Regions are written in capitals: `pt-BR`.
         return parts.enumerated().map { $0 > 0 && $1.utf8.count == 2 ? $1.uppercased() : String($1) }

@@ -24,7 +24,8 @@ extension SiteGraph {
         if destination.hasPrefix("#") {
             return .fragment(percentDecoded(destination.dropFirst()) ?? String(destination.dropFirst()))
         }
-        if let colon = destination.utf8.firstIndex(of: UInt8(ascii: ":")) {
+        let (hasColon, hasHash, hasPercent) = Self.marks(destination)
+        if hasColon, let colon = destination.utf8.firstIndex(of: UInt8(ascii: ":")) {
             let scheme = String(destination[..<colon]).lowercased()
             if !scheme.isEmpty,
                 scheme.utf8.allSatisfy({ isSlugByte($0) || $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: ".") })
@@ -33,12 +34,12 @@ extension SiteGraph {
             }
         }
         if destination.hasPrefix("//") { return .forbidden(scheme: "//") }
-        let hash = destination.utf8.firstIndex(of: UInt8(ascii: "#"))
-        let beforeHash = String(destination[..<(hash ?? destination.endIndex)])
+        let hash = hasHash ? destination.utf8.firstIndex(of: UInt8(ascii: "#")) : nil
+        let beforeHash = hash.map { String(destination[..<$0]) } ?? destination
         let fragment = hash.map { String(destination[destination.index(after: $0)...]) }.map {
             percentDecoded($0) ?? $0
         }
-        let path = beforeHash.utf8.contains(UInt8(ascii: "%")) ? percentDecoded(beforeHash) ?? beforeHash : beforeHash
+        let path = hasPercent ? percentDecoded(beforeHash) ?? beforeHash : beforeHash
         if path.utf8.first == UInt8(ascii: "/"), !path.hasSuffix(".md") { return .path(destination) }
         let source = Self.sourcePath(path, from: page)
         if let source {
@@ -54,6 +55,17 @@ extension SiteGraph {
             return .path(percentEncodedPath(address) + (fragment.map { "#" + percentEncodedPath($0) } ?? ""))
         }
         return .notShown(source: source ?? path)
+    }
+
+    /// Which of the bytes that part an address stand in it.
+    private static func marks(_ destination: String) -> (colon: Bool, hash: Bool, percent: Bool) {
+        var destination = destination
+        return destination.withUTF8 { bytes in
+            (
+                bytes.find(UInt8(ascii: ":")) != nil, bytes.find(UInt8(ascii: "#")) != nil,
+                bytes.find(UInt8(ascii: "%")) != nil
+            )
+        }
     }
 
     package func docroot(of node: Int) -> Int { nodes[node].docroot }
@@ -96,26 +108,36 @@ extension SiteGraph {
     private static func plainSourcePath(_ path: String, from page: VisiblePage) -> String? {
         let dot = UInt8(ascii: ".")
         let slash = UInt8(ascii: "/")
-        var rest = path.utf8[...]
-        guard let first = rest.first, first != slash else { return nil }
-        var folder = page.path.utf8[...]
-        func climb() -> Bool {
-            guard let end = folder.lastIndex(of: slash) else { return false }
-            folder = folder[..<end]
-            return true
+        var (path, from) = (path, page.path)
+        return path.withUTF8 { path in
+            from.withUTF8 { from in
+                guard let first = path.first, first != slash else { return nil }
+                // How much of the page's own path stays, and where names begin.
+                var (kept, start) = (from.count, 0)
+                func climb() -> Bool {
+                    repeat { kept -= 1 } while kept > 0 && from[kept] != slash
+                    return kept > 0
+                }
+                guard climb() else { return nil }
+                while path.count - start >= 3, path[start] == dot, path[start + 1] == dot, path[start + 2] == slash {
+                    start += 3
+                    guard climb() else { return nil }
+                }
+                var previous = slash
+                for byte in path[start...] {
+                    if previous == slash, byte == dot || byte == slash { return nil }
+                    previous = byte
+                }
+                guard previous != slash else { return nil }
+                let names = path.count - start
+                return String(unsafeUninitializedCapacity: kept + 1 + names) { out in
+                    _ = out.update(fromContentsOf: from[..<kept])
+                    out[kept] = slash
+                    _ = out[(kept + 1)...].update(fromContentsOf: path[start...])
+                    return kept + 1 + names
+                }
+            }
         }
-        guard climb() else { return nil }
-        while rest.starts(with: [dot, dot, slash]) {
-            rest = rest.dropFirst(3)
-            guard climb() else { return nil }
-        }
-        var previous = slash
-        for byte in rest {
-            if previous == slash, byte == dot || byte == slash { return nil }
-            previous = byte
-        }
-        guard previous != slash, !rest.isEmpty else { return nil }
-        return String(Substring(folder)) + "/" + Substring(rest)
     }
 
     private func inLanguage(of page: VisiblePage, _ source: String) -> String {

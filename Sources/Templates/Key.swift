@@ -21,18 +21,15 @@ package struct Key: Sendable, Hashable {
     package func hash(into hasher: inout Hasher) { hasher.combine(number) }
 }
 
-/// The members of a scope by the names of an enumeration's cases.
-package struct KeyTable<Field: RawRepresentable & CaseIterable & Sendable>: Sendable where Field.RawValue == String {
-    private let fields: [Field?]
-
-    package init() {
-        let keys = Field.allCases.map { (Key($0.rawValue).number, $0) }
-        var fields = [Field?](repeating: nil, count: (keys.map(\.0).max() ?? 0) + 1)
+extension CaseIterable where Self: RawRepresentable, RawValue == String {
+    /// The members of a scope by the numbers of their keys. An array, so that whoever asks it looks it up by itself: a
+    /// generic look-up out of this module would cost more than comparing texts.
+    package static func byKey() -> [Self?] {
+        let keys = allCases.map { (Key($0.rawValue).number, $0) }
+        var fields = [Self?](repeating: nil, count: (keys.map(\.0).max() ?? 0) + 1)
         for (number, field) in keys { fields[number] = field }
-        self.fields = fields
+        return fields
     }
-
-    package subscript(key: Key) -> Field? { key.number < fields.count ? fields[key.number] : nil }
 }
 
 /// A handful of members made on the spot, looked through one by one.

@@ -12,6 +12,9 @@ size_t xm_ascii_prefix(const uint8_t *bytes, size_t count);
 // Whether there is a control character other than tab, line feed and carriage return.
 bool xm_has_control(const uint8_t *bytes, size_t count);
 
+// How many bytes at the start are none of `& < > " '`, which HTML text does not hold as they are.
+size_t xm_plain_prefix(const uint8_t *bytes, size_t count);
+
 // Goes over UTF-8 text from `start` on, and adds to `characters` what people count: every Chinese character, and every
 // run of ASCII letters and digits. `in_word` says whether the byte before was one of such a run.
 //

@@ -149,7 +149,7 @@ struct VariantCache: Sendable {
             if result.recorded == nil {
                 guard let earlier = record.outputs[output.place] else { continue }
                 for file in earlier.files
-                where !result.entries.contains(where: { $0.place.text.utf8.elementsEqual(file.path.utf8) }) {
+                where !result.entries.contains(where: { ByteText($0.place.text) == ByteText(file.path) }) {
                     gone.append(site.folder(output.docroot) + "/" + file.path)
                 }
             }

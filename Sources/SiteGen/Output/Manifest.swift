@@ -11,22 +11,15 @@ struct Manifest: Sendable {
         let site: String?
     }
 
-    /// A file by its docroot (nil for the shared one, else a site's slug) and its path below it, by bytes: Swift calls
-    /// two spellings of é the same string, the disk does not.
+    /// A file by its docroot (nil for the shared one, else a site's slug) and its path below it.
     struct Place: Sendable, Hashable {
         let host: String?
-        let text: String
+        private let bytes: ByteText
+        var text: String { bytes.text }
 
         init(host: String?, path: String) {
             self.host = host
-            text = path
-        }
-
-        static func == (a: Place, b: Place) -> Bool { a.host == b.host && a.text.utf8.elementsEqual(b.text.utf8) }
-
-        func hash(into hasher: inout Hasher) {
-            var text = text
-            text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+            bytes = ByteText(path)
         }
     }
 

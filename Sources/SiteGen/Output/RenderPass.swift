@@ -17,14 +17,13 @@ struct RenderPass: Sendable {
     func run() -> [[VariantWriter.Result]] {
         let (pages, others) = targets()
         let units = pages + others.map { [$0] }
-        // Copies for every thread, where there is enough to do for them.
-        let renderers = (0..<jobs).map { _ in
-            writers.map { units.count > 64 && jobs > 1 ? $0.site.renderer.unshared() : $0.site.renderer }
-        }
+        // One for every thread, where there is enough to do for them.
+        let isShared = units.count > 64 && jobs > 1
+        let stagers = (0..<jobs).map { _ in writers.map { $0.stager(isShared: isShared) } }
         let done = parallelMap(units.count, jobs: jobs) { index, thread in
             index < pages.count
-                ? page(units[index], renderers[thread], thread)
-                : [write(units[index][0], nil, renderers[thread], thread)]
+                ? page(units[index], stagers[thread], thread)
+                : [write(units[index][0], nil, stagers[thread], thread)]
         }
         var results = writers.map(\.results)
         for (unit, made) in zip(units, done) {
@@ -56,34 +55,33 @@ struct RenderPass: Sendable {
     }
 
     private func write(
-        _ target: Target, _ parsed: VariantRenderer.Parsed?, _ renderers: [VariantRenderer], _ thread: Int
+        _ target: Target, _ parsed: VariantRenderer.Parsed?, _ stagers: [OutputStager], _ thread: Int
     ) -> VariantWriter.Result {
-        writers[target.writer].write(
-            target.output, parsed, with: renderers[target.writer], clock, thread: thread)
+        stagers[target.writer].write(target.output, parsed, clock, thread: thread)
     }
 
-    private func page(
-        _ targets: [Target], _ renderers: [VariantRenderer], _ thread: Int
-    ) -> [VariantWriter.Result] {
-        let parsed = clock.measure(.parse, visible(targets[0])?.path ?? "", thread: thread) { parse(targets) }
-        return zip(targets, parsed).map { write($0, $1, renderers, thread) }
+    private func page(_ targets: [Target], _ stagers: [OutputStager], _ thread: Int) -> [VariantWriter.Result] {
+        let parsed = clock.measure(.parse, visible(targets[0], stagers)?.path ?? "", thread: thread) {
+            parse(targets, stagers)
+        }
+        return targets.indices.map { write(targets[$0], parsed[$0], stagers, thread) }
     }
 
-    private func visible(_ target: Target) -> VisiblePage? {
-        let site = writers[target.writer].site
+    private func visible(_ target: Target, _ stagers: [OutputStager]) -> VisiblePage? {
+        let site = stagers[target.writer].site
         guard case .node(let node, _, _) = site.plan.outputs[target.output].job else { return nil }
         return site.graph.nodes[node].page
     }
 
     /// The document that each audience sees; a body that reads the same to two is parsed once.
-    private func parse(_ targets: [Target]) -> [VariantRenderer.Parsed] {
+    private func parse(_ targets: [Target], _ stagers: [OutputStager]) -> [VariantRenderer.Parsed] {
         var diagnostics: [Diagnostic] = []
-        guard let page = visible(targets[0]),
+        guard let page = visible(targets[0], stagers),
             let body = AudienceFilter.body(of: page, diagnostics: &diagnostics)
         else { return targets.map { _ in (.empty, diagnostics) } }
         var known: [(cut: CutBody, parsed: VariantRenderer.Parsed)] = []
         return targets.map { target in
-            let bodies = writers[target.writer].site.renderer.bodies
+            let bodies = stagers[target.writer].bodies
             var found: [Diagnostic] = []
             let cut = bodies.cut(body, &found)
             if let same = known.first(where: { $0.cut == cut }) {
@@ -91,7 +89,7 @@ struct RenderPass: Sendable {
             }
             var own: [Diagnostic] = []
             let document = bodies.parse(cut, of: page, &own)
-            known.append((cut, (document, own)))
+            if targets.count > 1 { known.append((cut, (document, own))) }
             return (document, found + own)
         }
     }

@@ -41,6 +41,11 @@ struct SiteSelection: Sendable {
     /// What sites share is published with any of them.
     func contains(_ site: Int?) -> Bool { site == nil || chosen?.contains(site!) ?? true }
 
+    /// Whether a docroot holds a site that is published.
+    func contains(docroot: Int, of graph: SiteGraph) -> Bool {
+        chosen == nil || graph.editions.contains { $0.docroot == docroot && contains($0.site) }
+    }
+
     func contains(slug: String?, _ configuration: SiteConfiguration) -> Bool {
         guard let slug else { return true }
         return contains(configuration.sites.firstIndex { $0.slug == slug } ?? -1)

@@ -74,6 +74,15 @@ struct VariantWriter {
         }
     }
 
+    /// What draws and stages this audience's outputs on one thread; asked for when it has begun.
+    ///
+    /// - Parameter isShared: whether other threads draw meanwhile, so that this one is better off with copies.
+    func stager(isShared: Bool = false) -> OutputStager {
+        OutputStager(
+            site: site, renderer: isShared ? site.renderer.unshared() : site.renderer, selection: selection,
+            transaction: transaction, takesDigests: request.writesManifest, previous: previous)
+    }
+
     /// Whether an output stays as it is on the disk.
     func isKept(_ output: Int) -> Bool { !kept.isEmpty && kept[output] }
 
@@ -134,43 +143,6 @@ struct VariantWriter {
         var failure: FileError?
     }
 
-    /// Renders and stages one output. Threads may do this side by side.
-    ///
-    /// - Parameters:
-    ///   - parsed: the page's document, where the caller has it already.
-    ///   - renderer: the site's, or a copy of it for the thread.
-    func write(
-        _ index: Int, _ parsed: VariantRenderer.Parsed?, with renderer: VariantRenderer, _ clock: BuildClock,
-        thread: Int
-    ) -> Result {
-        let output = site.plan.outputs[index]
-        var result = Result()
-        do throws(FileError) {
-            // Without a place to put them, pictures are not made.
-            if transaction == nil, case .picture = output.job { return result }
-            let rendered = try clock.measure(.render, output.path, thread: thread) { () throws(FileError) in
-                try renderer.render(output, parsed)
-            }
-            result.diagnostics = rendered.diagnostics
-            result.externalLinks = rendered.externalLinks
-            try clock.measure(.write, output.path, thread: thread) { () throws(FileError) in
-                result.entries = try stage(output.docroot, output.path, output.site, rendered.bytes)
-            }
-            if hasSearch, case .node(let node, _, _) = output.job, let content = rendered.content,
-                isPublished(output, rendered.bytes)
-            {
-                result.searchDocument = SearchStage.document(node, content, site.graph)
-                result.searchDigest = result.searchDocument?.digest
-            }
-        } catch {
-            result.failure = error
-        }
-        return result
-    }
-
-    /// Stands where nobody asked for digests.
-    private static let noDigest = SHA256Digest(of: [])
-
     private mutating func writeSearch(_ drawn: [Int: SearchDocument]) throws(FileError) {
         var inputs: [UInt8] = []
         OutputInputs.common(site).append(to: &inputs)
@@ -198,29 +170,9 @@ struct VariantWriter {
             }
         }
         let documents = try allDocuments(drawn)
-        let files = SearchStage(graph: site.graph, jobs: request.jobs).run(documents)
-        let this = self
-        let staged = parallelMap(files.count, jobs: request.jobs) { index, _ -> Result in
-            var result = Result()
-            do throws(FileError) {
-                result.entries = try this.stage(files[index].docroot, files[index].path, nil, files[index].bytes)
-            } catch {
-                result.failure = error
-            }
-            return result
-        }
-        for (file, result) in zip(files, staged) {
-            if let failure = result.failure { throw failure }
-            for (place, entry) in result.entries {
-                manifest.add(place, entry)
-                search.files.append(
-                    (
-                        file.docroot,
-                        BuildRecord.Written(path: place.text, digest: entry.digest, bytes: entry.bytes, mark: nil)
-                    ))
-            }
-        }
+        for index in SearchStage(graph: site.graph, jobs: request.jobs).run(documents) { try writeIndex(index) }
         // A block at a time: the texts of all pages are in memory once.
+        let this = self
         let nodes = documents.keys.sorted()
         try cache?.saveSearchTexts(name, blocks: (nodes.count + 255) / 256) { number in
             var writer = RecordWriter(Self.searchFormat)
@@ -229,6 +181,37 @@ struct VariantWriter {
                 documents[node]!.write(to: &writer)
             }
             return writer.finished()
+        }
+    }
+
+    private mutating func writeIndex(_ made: SearchStage.Index) throws(FileError) {
+        let stager = stager()
+        let names = made.index.names
+        let staged = parallelMap(names.count, jobs: request.jobs) { number, _ -> (result: Result, mark: String) in
+            let file = made.index.file(number)
+            var result = Result()
+            do throws(FileError) {
+                result.entries = try stager.stage(made.docroot, made.folder + names[number], nil, file.bytes)
+            } catch {
+                result.failure = error
+            }
+            return (result, file.mark)
+        }
+        for (result, _) in staged {
+            if let failure = result.failure { throw failure }
+            addSearchFiles(result.entries, made.docroot)
+        }
+        let meta = made.index.meta(staged.map(\.mark))
+        addSearchFiles(try stager.stage(made.docroot, made.folder + SearchIndex.metaName, nil, meta), made.docroot)
+    }
+
+    private mutating func addSearchFiles(
+        _ entries: [(place: Manifest.Place, entry: Manifest.Entry)], _ docroot: Int
+    ) {
+        for (place, entry) in entries {
+            manifest.add(place, entry)
+            let file = BuildRecord.Written(path: place.text, digest: entry.digest, bytes: entry.bytes, mark: nil)
+            search.files.append((docroot, file))
         }
     }
 
@@ -281,53 +264,16 @@ struct VariantWriter {
         isRecordComplete = record.outputs.count == results.count && !change.made.contains { $0.output.hasFindings }
     }
 
-    /// Whether visitors see a page as it was drawn now: what waits in a site that is not published is not found either.
-    private func isPublished(_ output: RenderPlan.Output, _ bytes: [UInt8]) -> Bool {
-        if selection.contains(output.site) { return true }
-        let place = place(output.docroot, output.path)
-        return previous?[place]?.digest == SHA256Digest(of: bytes)
-    }
-
-    private func place(_ docroot: Int, _ path: String) -> Manifest.Place {
-        Manifest.Place(host: site.graph.docroots[docroot].site, path: path)
-    }
-
-    /// Stages a file and its compressed copies, unless it belongs to a site that is not published now.
-    private func stage(
-        _ docroot: Int, _ path: String, _ owner: Int?, _ bytes: [UInt8]
-    ) throws(FileError) -> [(place: Manifest.Place, entry: Manifest.Entry)] {
-        guard selection.contains(owner), owner != nil || hasSelectedSite(docroot) else { return [] }
-        var copies = [(path, bytes)]
-        if transaction != nil, Precompression.applies(to: path, bytes) {
-            for encoding in site.graph.configuration.output.precompress.sorted(by: { $0.rawValue < $1.rawValue }) {
-                // An attachment may have that name itself.
-                if site.plan.owner(path + "." + encoding.rawValue, docroot: docroot) == nil,
-                    let packed = Precompression.compressed(bytes, encoding)
-                {
-                    copies.append((path + "." + encoding.rawValue, packed))
-                }
-            }
-        }
-        let slug = owner.map { site.graph.configuration.sites[$0].slug }
-        var entries: [(place: Manifest.Place, entry: Manifest.Entry)] = []
-        for (path, bytes) in copies {
-            try transaction?.put(site.folder(docroot) + "/" + path, bytes)
-            entries.append(
-                (
-                    place(docroot, path),
-                    Manifest.Entry(
-                        digest: request.writesManifest ? SHA256Digest(of: bytes) : Self.noDigest, bytes: bytes.count,
-                        site: slug)
-                ))
-        }
-        return entries
-    }
+    private func place(_ docroot: Int, _ path: String) -> Manifest.Place { site.place(docroot, path) }
 
     /// The files of sites that are not published now stay as they are, and so do shared ones that their pages may still
     /// need, such as an older style sheet.
     private mutating func keepWhatStays(_ previous: [Manifest.Place: Manifest.Entry]) {
         let configuration = site.graph.configuration
-        let published = Set(site.graph.docroots.indices.filter(hasSelectedSite).map { site.graph.docroots[$0].site })
+        let published = Set(
+            site.graph.docroots.indices.filter { selection.contains(docroot: $0, of: site.graph) }.map {
+                site.graph.docroots[$0].site
+            })
         checkMoved(previous)
         checkAnnounced(previous)
         let made = manifest.byPlace
@@ -383,10 +329,6 @@ struct VariantWriter {
     }
 
     /// Whether a docroot holds a site that is published now; what its sites share is written then, and else kept.
-    private func hasSelectedSite(_ docroot: Int) -> Bool {
-        site.graph.editions.contains { $0.docroot == docroot && selection.contains($0.site) }
-    }
-
     /// Whatever lies in the docroots and is not in the manifest goes: a withdrawn page must not stay behind.
     private func deleteStrays(_ transaction: OutputTransaction) throws(FileError) {
         if cache?.isComplete ?? false, let withdrawn = records?.withdrawn(after: results, search: search.files) {

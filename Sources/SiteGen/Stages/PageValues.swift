@@ -13,13 +13,22 @@ final class PageValues: Sendable {
     /// The edition whose pages are drawn.
     let edition: Int
     fileprivate let local: LocalText
+    fileprivate let language: String
+    private let docroot: Int
+    private let home: String
+    private let ownTaxonomies: [SiteGraph.Taxonomy]
 
     init(graph: SiteGraph, bodies: PageBodies, theme: Theme, edition: Int) {
         self.graph = graph
         self.bodies = bodies
         self.theme = theme
         self.edition = edition
-        local = LocalText(theme: theme, language: graph.editions[edition].language)
+        let place = graph.editions[edition]
+        language = place.language
+        docroot = place.docroot
+        home = place.path
+        ownTaxonomies = place.taxonomies
+        local = LocalText(theme: theme, language: language)
     }
 
     // Keys of the small scopes that every page makes.
@@ -34,15 +43,16 @@ final class PageValues: Sendable {
     private static let url = Key("url")
     private static let language = Key("language")
     private static let isTranslation = Key("isTranslation")
+    private static let items = Key("items")
+    private static let previous = Key("previous")
+    private static let next = Key("next")
 
     fileprivate var zone: ZoneOffset { graph.configuration.group.zone }
-    fileprivate var language: String { graph.editions[edition].language }
-    private var docroot: Int { graph.editions[edition].docroot }
 
     /// The absolute URL of a path of this edition's docroot.
     func absolute(_ path: String) -> String { graph.href(path, in: docroot, from: -1) }
 
-    fileprivate func own(_ path: String) -> Value { .text(percentEncodedPath(graph.editions[edition].path + path)) }
+    fileprivate func own(_ path: String) -> Value { .text(percentEncodedPath(home + path)) }
 
     fileprivate func href(_ node: Int) -> Value { .text(graph.href(node, from: docroot)) }
 
@@ -150,6 +160,13 @@ final class PageValues: Sendable {
         return excerpt.isEmpty ? nil : excerpt
     }
 
+    fileprivate func neighbours(_ node: SiteGraph.Node) -> Value {
+        .scope(
+            FewFields([
+                (Self.previous, node.previous.map(card) ?? .nothing), (Self.next, node.next.map(card) ?? .nothing),
+            ]))
+    }
+
     /// A subsection with its newest pages.
     func section(_ index: Int, limit: Int) -> Value {
         let node = graph.nodes[index]
@@ -181,11 +198,11 @@ final class PageValues: Sendable {
 
     /// A list that is written with a frame round it: nothing where it is empty, so that the frame goes too.
     fileprivate static func items(_ values: [Value]) -> Value {
-        values.isEmpty ? .nothing : .fields(["items": .list(values)])
+        values.isEmpty ? .nothing : .scope(FewFields([(Self.items, .list(values))]))
     }
 
     fileprivate func terms(_ key: String, _ terms: [String: [String]]) -> [Value] {
-        guard let taxonomy = graph.editions[edition].taxonomies.first(where: { $0.key == key }) else { return [] }
+        guard let taxonomy = ownTaxonomies.first(where: { $0.key == key }) else { return [] }
         return (terms[key] ?? []).compactMap { name in
             taxonomy.index[name].map { term(taxonomy, taxonomy.terms[$0]) }
         }
@@ -341,7 +358,7 @@ final class PageValues: Sendable {
 /// What a list shows of a page.
 private final class CardScope: Scope {
     private enum Field: String, CaseIterable { case title, path, summary, date, isoDate, sample, weight, foreign }
-    private static let table = KeyTable<Field>()
+    private static let table = Field.byKey()
 
     private let values: PageValues
     private let index: Int
@@ -352,7 +369,7 @@ private final class CardScope: Scope {
     }
 
     func value(_ key: Key) -> Value? {
-        guard let field = Self.table[key] else { return nil }
+        guard key.number < Self.table.count, let field = Self.table[key.number] else { return nil }
         let node = values.graph.nodes[index]
         switch field {
         case .title: return .text(node.title)
@@ -380,7 +397,12 @@ private enum PageField: String, CaseIterable {
     case disclosure, keywords, neighbours, toc, document, extra, characters, minutes, mapReviewNo, archive, related
     case attachments, tags, taxonomies, alternates
 
-    static let table = KeyTable<PageField>()
+    private static let table = byKey()
+
+    init?(_ key: Key) {
+        guard key.number < Self.table.count, let field = Self.table[key.number] else { return nil }
+        self = field
+    }
 }
 
 /// `page` where no source file stands for it: the home page's place, and nothing of an article.
@@ -396,7 +418,7 @@ private final class BlankScope: Scope {
     }
 
     func value(_ key: Key) -> Value? {
-        guard let field = PageField.table[key] else { return nil }
+        guard let field = PageField(key) else { return nil }
         let home = values.graph.editions[values.edition].home
         switch field {
         case .title: return .text(title)
@@ -440,7 +462,7 @@ private final class PageScope: Scope {
     }
 
     func value(_ key: Key) -> Value? {
-        guard let field = PageField.table[key] else { return nil }
+        guard let field = PageField(key) else { return nil }
         let node = values.graph.nodes[index]
         // Asked member by member: copying a whole head for each name would cost more than the rest.
         let page = node.page
@@ -480,9 +502,7 @@ private final class PageScope: Scope {
         case .alternates: return .list(values.alternates(index))
         case .neighbours:
             guard node.previous != nil || node.next != nil else { return .nothing }
-            return .fields([
-                "previous": node.previous.map(values.card) ?? .nothing, "next": node.next.map(values.card) ?? .nothing,
-            ])
+            return values.neighbours(node)
         case .related:
             return PageValues.items(node.kind == .page ? values.graph.related(index).map(values.card) : [])
         case .attachments: return PageValues.items(values.attachments(node))

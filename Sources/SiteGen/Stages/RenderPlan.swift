@@ -57,18 +57,15 @@ struct RenderPlan: Sendable {
     /// Index into `outputs` by place.
     private var owners: [Place: Int] = [:]
 
-    /// Where an output lies: a docroot, and the path below it, by bytes: Swift calls two spellings of é the same string,
-    /// the disk does not.
+    /// Where an output lies: a docroot, and the path below it.
     struct Place: Sendable, Hashable {
         let docroot: Int
-        let path: String
+        private let bytes: ByteText
+        var path: String { bytes.text }
 
-        static func == (a: Place, b: Place) -> Bool { a.docroot == b.docroot && a.path.utf8.elementsEqual(b.path.utf8) }
-
-        func hash(into hasher: inout Hasher) {
-            hasher.combine(docroot)
-            var path = path
-            path.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+        init(docroot: Int, path: String) {
+            self.docroot = docroot
+            bytes = ByteText(path)
         }
     }
 
@@ -137,8 +134,9 @@ struct RenderPlan: Sendable {
     /// Whether an address of a docroot will be answered: formsapi's prefix, a file, or a folder with a page.
     func serves(_ address: String, docroot: Int, forms: String?) -> Bool {
         if let forms, address == forms || address.hasPrefix(forms + "/") { return true }
-        let path = address.prefix { $0 != "?" && $0 != "#" }
-        return holds(String((percentDecoded(path) ?? String(path)).dropFirst()), docroot: docroot)
+        let path = Substring(address.utf8.dropFirst().prefix { $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#") })
+        let isPlain = !path.utf8.contains(UInt8(ascii: "%"))
+        return holds(isPlain ? String(path) : percentDecoded(path) ?? String(path), docroot: docroot)
     }
 
     /// Whether a path of a docroot will be a file, or a folder with a page.
