@@ -3,7 +3,7 @@
 // Sources/Search/SearchTokenizer.swift; Tests/Fixtures/search-tokens.json is read by the tests of both.
 (() => {
   "use strict";
-  const FORMAT = "xinmi-search/1";
+  const FORMAT = "xinmi-search/2";
   const PAGE = 10;
 
   // --- Tokeniser -------------------------------------------------------------------------------------------------
