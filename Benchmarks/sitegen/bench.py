@@ -155,6 +155,9 @@ class Bench:
         self.measure("sitegen, cold, public of a mixed tree",
                      lambda: self.sitegen("mixed", "--fresh", *public, output="mixed-out"))
         self.clear("mixed-out")
+        self.measure("sitegen, cold, intranet of a mixed tree (all pages)",
+                     lambda: self.sitegen("mixed", "--fresh", "--variant", "intranet", output="mixed-out"))
+        self.clear("mixed-out")
         self.measure("sitegen, cold, both variants of a mixed tree",
                      lambda: self.sitegen("mixed", "--fresh", output="mixed-out"))
         self.clear("mixed-out", "full-out")
@@ -214,13 +217,15 @@ class Bench:
         hugo, cold = self.median("Hugo, cold"), self.median("sitegen, cold")
         bare = self.median("sitegen, cold, without digests")
         peak = self.median("sitegen, cold", "peak")
+        both = self.median("sitegen, cold, both variants of a mixed tree")
         lines += ["", "| ratio | |", "|---|---|",
                   f"| Hugo cold / sitegen cold without digests (Hugo takes none) | {hugo / bare:.1f} |",
                   f"| Hugo cold / sitegen cold | {hugo / cold:.1f} |",
                   f"| sitegen cold without digests / sum of the floors ({floors:.2f} s) | {bare / floors:.2f} |",
                   f"| sitegen cold / sum of the floors ({floors:.2f} s) | {cold / floors:.2f} |",
-                  f"| both variants / one, mixed tree | "
-                  f"{self.median('sitegen, cold, both variants of a mixed tree') / self.median('sitegen, cold, public of a mixed tree'):.2f} |",
+                  f"| both variants / public alone, mixed tree | {both / self.median('sitegen, cold, public of a mixed tree'):.2f} |",
+                  f"| both variants / intranet alone, mixed tree | "
+                  f"{both / self.median('sitegen, cold, intranet of a mixed tree (all pages)'):.2f} |",
                   f"| one thread / two | {self.median('sitegen, cold, one thread') / cold:.2f} |",
                   f"| Hugo after one edit / sitegen after one edit (body) | "
                   f"{self.median('Hugo, one edit') / self.median('sitegen, one edit (body)'):.1f} |",
