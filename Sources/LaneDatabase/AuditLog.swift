@@ -26,6 +26,12 @@ package enum AuditLog {
         try db.execute("UPDATE lane_audit_head SET digest = ? WHERE one = 1", digest(of: line).hex)
     }
 
+    /// Whoever calls this first in a transaction does the whole of it alone among those who do the same: others wait here and
+    /// then see what it changed.
+    static func lock(_ db: any SQLConnection) throws {
+        try db.execute("UPDATE lane_audit_head SET n = n WHERE one = 1")
+    }
+
     private static func digest(of line: String) -> SHA256Digest { SHA256Digest(of: Array(line.utf8)) }
 
     /// All lines, in order.

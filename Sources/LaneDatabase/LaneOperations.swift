@@ -24,6 +24,8 @@ extension LaneDatabase {
     @discardableResult
     package func adopt(_ record: EpochRecord, signer: String, at now: Instant) throws -> Int {
         try database.write { db in
+            // Two operators with the same record at once: the second finds it adopted.
+            try AuditLog.lock(db)
             let current = try Self.epoch(db, record.lane)?.id.epoch
             if current == record.epoch { return 0 }
             guard current == record.after else { throw AdoptionError.notNext(lane: record.lane, current: current) }
