@@ -61,13 +61,44 @@ size_t xm_plain_prefix(const uint8_t *bytes, size_t count) {
     return count;
 }
 
+static inline mask special(block own, block next) {
+    return within(own, 0x00, 0x08) | within(own, 0x0B, 0x1F) | (own == '"') | (own == '&') | (own == '<') | (own == '>') |
+           ((own == 0xEF) & (next == 0xB7));
+}
+
+size_t xm_copy_text(uint8_t *to, const uint8_t *from, size_t count) {
+    size_t i = 0;
+    while (i < count) {
+        block padded[2] = {};
+        const uint8_t *at = from + i;
+        size_t have = 16;
+        if (i + 17 > count) {
+            have = count - i < 16 ? count - i : 16;
+            at = memcpy(padded, at, count - i);
+        }
+        block own = load(at);
+        memcpy(to + i, &own, sizeof own);
+        // Zeros behind the end are special, and the end.
+        unsigned found = bits(special(own, load(at + 1)));
+        if (found) return i + (size_t)__builtin_ctz(found);
+        i += have;
+    }
+    return count;
+}
+
 size_t xm_count_text(const uint8_t *bytes, size_t start, size_t count, bool *in_word, size_t *characters) {
     size_t i = start;
-    // A character that begins in a block ends at most two bytes behind it.
-    while (i + 18 <= count) {
-        block first = load(bytes + i), second = load(bytes + i + 1), third = load(bytes + i + 2);
-        mask stop = within(first, 0x00, 0x08) | within(first, 0x0B, 0x1F) | (first == '<') | (first == '&') |
-                    within(first, 0xC3, 0xE1) | within(first, 0xF0, 0xFF) | ((first == 0xEF) & (second == 0xB7));
+    while (i < count) {
+        // A character that begins in a block ends at most two bytes behind it.
+        block padded[2] = {};
+        const uint8_t *at = bytes + i;
+        size_t have = 16;
+        if (i + 18 > count) {
+            have = count - i < 16 ? count - i : 16;
+            at = memcpy(padded, at, count - i);
+        }
+        block first = load(at), second = load(at + 1), third = load(at + 2);
+        mask stop = within(first, 0xC3, 0xE1) | within(first, 0xF0, 0xFF);
         // U+3400 to U+9FFF without the hexagrams, 々 and 〇, and the compatibility ideographs.
         mask han = within(first, 0xE5, 0xE9) | ((first == 0xE4) & (second != 0xB7)) |
                    ((first == 0xE3) & (within(second, 0x90, 0xBF) | ((second == 0x80) & ((third | 2) == 0x87)))) |
@@ -75,15 +106,11 @@ size_t xm_count_text(const uint8_t *bytes, size_t start, size_t count, bool *in_
         unsigned letters = bits(within(first, 0x30, 0x39) | within(first | 0x20, 0x61, 0x7A));
         unsigned begun = bits(han) | (letters & ~(letters << 1 | *in_word));
         unsigned stops = bits(stop);
-        unsigned length = stops ? (unsigned)__builtin_ctz(stops) : 16;
+        size_t length = stops ? (size_t)__builtin_ctz(stops) : have;
         *characters += (size_t)__builtin_popcount(begun & ((1u << length) - 1));
         if (length) *in_word = letters >> (length - 1) & 1;
         i += length;
         if (stops) return i;
     }
-    // Not within a character.
-    if (i > start) {
-        while (i < count && (bytes[i] & 0xC0) == 0x80) i++;
-    }
-    return i;
+    return count;
 }

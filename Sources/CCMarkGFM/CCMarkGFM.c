@@ -23,17 +23,19 @@ static void *open_library(int private_copy) {
 }
 
 // One document's memory: taken from chunks in turn, given back all at once. cmark makes some thousand small pieces for a
-// page and frees them one by one, which takes longer than parsing.
+// page and frees them one by one, which takes longer than parsing. What is not taken is zero.
 struct chunk {
     struct chunk *next;
-    size_t size;
-    size_t used;
+    char *end;
     max_align_t memory[];
 };
 
 struct xm_arena {
     struct chunk *first;
     struct chunk *current;
+    // What is left of the current chunk.
+    char *free;
+    char *end;
     // The piece taken last, which alone can grow in place or be given back.
     char *last;
 };
@@ -46,13 +48,17 @@ typedef struct { _Alignas(ALIGN) size_t size; } header;
 // cmark's callbacks carry no context: the arena in use is the thread's.
 static _Thread_local struct xm_arena *arena;
 
+static void use(struct xm_arena *used, struct chunk *chunk) {
+    used->current = chunk;
+    used->free = (char *)chunk->memory;
+    used->end = chunk->end;
+}
+
 static struct chunk *new_chunk(size_t size) {
-    struct chunk *chunk = malloc(sizeof *chunk + size);
+    struct chunk *chunk = calloc(1, sizeof *chunk + size);
     // As cmark itself does when memory is gone.
     if (!chunk) abort();
-    chunk->next = NULL;
-    chunk->size = size;
-    chunk->used = 0;
+    chunk->end = (char *)chunk->memory + size;
     return chunk;
 }
 
@@ -60,44 +66,45 @@ static void *take(size_t size) {
     if (size > SIZE_MAX / 2) abort();
     size_t rounded = (size + ALIGN - 1) / ALIGN * ALIGN;
     size_t whole = rounded + sizeof(header);
-    struct chunk *chunk = arena->current;
-    while (chunk->size - chunk->used < whole) {
-        if (!chunk->next) chunk->next = new_chunk(whole > CHUNK ? whole : CHUNK);
-        chunk = chunk->next;
-        chunk->used = 0;
+    struct xm_arena *from = arena;
+    if ((size_t)(from->end - from->free) < whole) {
+        struct chunk *added = new_chunk(whole > CHUNK ? whole : CHUNK);
+        from->current->next = added;
+        use(from, added);
     }
-    arena->current = chunk;
-    char *start = (char *)chunk->memory + chunk->used;
-    chunk->used += whole;
+    char *start = from->free;
+    from->free += whole;
     ((header *)start)->size = rounded;
-    return arena->last = start + sizeof(header);
+    return from->last = start + sizeof(header);
 }
 
 static void *arena_calloc(size_t count, size_t size) {
     if (size && count > SIZE_MAX / size) abort();
-    return memset(take(count * size), 0, count * size);
+    return take(count * size);
 }
 
 static void *arena_realloc(void *memory, size_t size) {
     if (!memory) return take(size);
     header *old = (header *)memory - 1;
     if (size <= old->size) return memory;
-    struct chunk *chunk = arena->current;
     if (memory == arena->last && size < SIZE_MAX / 2) {
-        size_t rounded = (size + ALIGN - 1) / ALIGN * ALIGN;
-        if (rounded - old->size <= chunk->size - chunk->used) {
-            chunk->used += rounded - old->size;
-            old->size = rounded;
+        size_t more = (size + ALIGN - 1) / ALIGN * ALIGN - old->size;
+        if (more <= (size_t)(arena->end - arena->free)) {
+            arena->free += more;
+            old->size += more;
             return memory;
         }
     }
-    return memcpy(take(size), memory, old->size);
+    size_t held = old->size;
+    return memcpy(take(size), memory, held);
 }
 
 static void arena_free(void *memory) {
     if (!memory || memory != arena->last) return;
     header *old = (header *)memory - 1;
-    arena->current->used -= old->size + sizeof(header);
+    size_t whole = old->size + sizeof(header);
+    memset(old, 0, whole);
+    arena->free -= whole;
     arena->last = NULL;
 }
 
@@ -106,7 +113,8 @@ static cmark_mem arena_memory = {arena_calloc, arena_realloc, arena_free};
 xm_arena *xm_arena_new(void) {
     xm_arena *made = calloc(1, sizeof *made);
     if (!made) abort();
-    made->first = made->current = new_chunk(CHUNK);
+    made->first = new_chunk(CHUNK);
+    use(made, made->first);
     return made;
 }
 
@@ -122,9 +130,10 @@ void xm_arena_leave(xm_arena *left) {
         free(chunk);
         chunk = next;
     }
+    char *used = left->current == left->first ? left->free : left->first->end;
+    memset(left->first->memory, 0, (size_t)(used - (char *)left->first->memory));
     left->first->next = NULL;
-    left->first->used = 0;
-    left->current = left->first;
+    use(left, left->first);
     left->last = NULL;
     arena = NULL;
 }
@@ -146,7 +155,7 @@ const xm_cmark *xm_cmark_open(int private_copy, const char **error) {
         return NULL;
     }
     table->is_private = private_copy;
-#define LOAD(field, symbol)                                                                                            \
+#define LOAD_VARIABLE(variable, symbol)                                                                                \
     do {                                                                                                               \
         void *address = dlsym(handle, symbol);                                                                         \
         if (!address) {                                                                                                \
@@ -155,8 +164,9 @@ const xm_cmark *xm_cmark_open(int private_copy, const char **error) {
             dlclose(handle);                                                                                           \
             return NULL;                                                                                               \
         }                                                                                                              \
-        memcpy(&table->field, &address, sizeof address);                                                               \
+        memcpy(&(variable), &address, sizeof address);                                                                 \
     } while (0)
+#define LOAD(field, symbol) LOAD_VARIABLE(table->field, symbol)
     LOAD(core_extensions_ensure_registered, "cmark_gfm_core_extensions_ensure_registered");
     LOAD(parser_new, "cmark_parser_new_with_mem");
     LOAD(parser_feed, "cmark_parser_feed");
@@ -170,19 +180,37 @@ const xm_cmark *xm_cmark_open(int private_copy, const char **error) {
     LOAD(iter_get_node, "cmark_iter_get_node");
     LOAD(node_new, "cmark_node_new_with_mem");
     LOAD(node_get_type, "cmark_node_get_type");
+    LOAD(node_get_type_string, "cmark_node_get_type_string");
     LOAD(node_get_literal, "cmark_node_get_literal");
     LOAD(node_set_literal, "cmark_node_set_literal");
     LOAD(node_get_url, "cmark_node_get_url");
-    LOAD(node_set_url, "cmark_node_set_url");
     LOAD(node_get_title, "cmark_node_get_title");
+    LOAD(node_get_fence_info, "cmark_node_get_fence_info");
+    LOAD(node_get_heading_level, "cmark_node_get_heading_level");
+    LOAD(node_get_list_type, "cmark_node_get_list_type");
+    LOAD(node_get_list_start, "cmark_node_get_list_start");
+    LOAD(node_get_list_tight, "cmark_node_get_list_tight");
     LOAD(node_get_start_line, "cmark_node_get_start_line");
     LOAD(node_get_start_column, "cmark_node_get_start_column");
-    LOAD(node_set_on_enter, "cmark_node_set_on_enter");
-    LOAD(node_insert_before, "cmark_node_insert_before");
     LOAD(node_insert_after, "cmark_node_insert_after");
-    LOAD(node_unlink, "cmark_node_unlink");
     LOAD(node_first_child, "cmark_node_first_child");
+    LOAD(node_next, "cmark_node_next");
+    LOAD(node_parent, "cmark_node_parent");
+    LOAD(table_get_columns, "cmark_gfm_extensions_get_table_columns");
+    LOAD(table_get_alignments, "cmark_gfm_extensions_get_table_alignments");
+    LOAD(table_row_is_header, "cmark_gfm_extensions_get_table_row_is_header");
+    LOAD(tasklist_item_is_checked, "cmark_gfm_extensions_get_tasklist_item_checked");
+    const cmark_node_type *strikethrough, *rows, *cells, *tables;
+    LOAD_VARIABLE(strikethrough, "CMARK_NODE_STRIKETHROUGH");
+    LOAD_VARIABLE(tables, "CMARK_NODE_TABLE");
+    LOAD_VARIABLE(rows, "CMARK_NODE_TABLE_ROW");
+    LOAD_VARIABLE(cells, "CMARK_NODE_TABLE_CELL");
 #undef LOAD
+#undef LOAD_VARIABLE
     table->core_extensions_ensure_registered();
+    table->strikethrough = *strikethrough;
+    table->table = *tables;
+    table->table_row = *rows;
+    table->table_cell = *cells;
     return table;
 }

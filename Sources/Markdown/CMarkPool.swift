@@ -76,8 +76,6 @@ struct CMark {
     let table: UnsafePointer<xm_cmark>
     let memory: UnsafeMutablePointer<cmark_mem>
 
-    var pointee: xm_cmark { table.pointee }
-
     func newNode(_ type: cmark_node_type) -> OpaquePointer? { table.pointee.node_new(type, memory) }
 }
 
@@ -94,24 +92,44 @@ struct CMarkTree: ~Copyable {
     ) {
         self.cmark = cmark
         self.options = options
-        let parser = cmark.pointee.parser_new(options, cmark.memory)!
+        let parser = cmark.table.pointee.parser_new(options, cmark.memory)!
         for one in extensions {
-            _ = cmark.pointee.parser_attach_syntax_extension(
-                parser, cmark.pointee.find_syntax_extension(one.rawValue))
+            _ = cmark.table.pointee.parser_attach_syntax_extension(
+                parser, cmark.table.pointee.find_syntax_extension(one.rawValue))
         }
         source.withUnsafeBytes { buffer in
-            cmark.pointee.parser_feed(parser, buffer.baseAddress?.assumingMemoryBound(to: CChar.self), buffer.count)
+            cmark.table.pointee.parser_feed(
+                parser, buffer.baseAddress?.assumingMemoryBound(to: CChar.self), buffer.count)
         }
         self.parser = parser
         // cmark returns no tree only when memory is gone, which it answers by aborting itself.
-        root = cmark.pointee.parser_finish(parser)!
+        root = cmark.table.pointee.parser_finish(parser)!
     }
 
-    /// Hands the rendered HTML to `body`, which must not keep it.
+    /// Goes over a node and all below it in the order of the document: every node is entered, and left when what is below
+    /// it was gone over, unless its kind has nothing below it.
+    @inline(__always)
+    static func walk(
+        _ top: OpaquePointer, _ functions: UnsafePointer<xm_cmark>,
+        _ visit: (_ node: OpaquePointer, _ type: cmark_node_type, _ isEntering: Bool) -> Void
+    ) {
+        guard let iterator = functions.pointee.iter_new(top) else { return }
+        while true {
+            let event = functions.pointee.iter_next(iterator)
+            if event == CMARK_EVENT_DONE { return }
+            guard let node = functions.pointee.iter_get_node(iterator) else { return }
+            visit(node, functions.pointee.node_get_type(node), event == CMARK_EVENT_ENTER)
+        }
+    }
+
+    /// Hands the HTML of cmark's own renderer to `body`, which must not keep it.
+    ///
+    /// The tag filter asks the C library about letters, and glibc has the answer in a private copy for the thread alone that
+    /// opened it: a document with raw HTML is rendered on that thread, or not at all.
     func withHTML<T>(_ body: (UnsafeBufferPointer<UInt8>) -> T) -> T {
         guard
-            let text = cmark.pointee.render_html(
-                root, options, cmark.pointee.parser_get_syntax_extensions(parser), cmark.memory)
+            let text = cmark.table.pointee.render_html(
+                root, options, cmark.table.pointee.parser_get_syntax_extensions(parser), cmark.memory)
         else { return body(UnsafeBufferPointer(start: nil, count: 0)) }
         let count = strlen(text)
         return text.withMemoryRebound(to: UInt8.self, capacity: count) {

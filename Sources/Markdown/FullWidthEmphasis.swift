@@ -76,17 +76,23 @@ enum FullWidthEmphasis {
 
     static func stripped(_ text: String) -> String {
         guard text.utf8.contains(mark[0]) else { return text }
+        return String(decoding: Array(text.utf8).withUnsafeBufferPointer(stripped), as: UTF8.self)
+    }
+
+    static func stripped(_ bytes: UnsafeBufferPointer<UInt8>) -> [UInt8] {
         var out: [UInt8] = []
-        var bytes = Array(text.utf8)[...]
-        while let first = bytes.first {
-            if bytes.starts(with: mark) {
-                bytes = bytes.dropFirst(mark.count)
-            } else {
-                out.append(first)
-                bytes = bytes.dropFirst()
-            }
+        out.reserveCapacity(bytes.count)
+        var start = 0
+        var i = 0
+        while let found = bytes.find(mark[0], from: i) {
+            i = found + 1
+            guard found + 2 < bytes.count, bytes[found + 1] == mark[1], bytes[found + 2] == mark[2] else { continue }
+            out.append(contentsOf: bytes[start..<found])
+            i = found + mark.count
+            start = i
         }
-        return String(decoding: out, as: UTF8.self)
+        out.append(contentsOf: bytes[start...])
+        return out
     }
 
     /// Punctuation inside a delimiter that has text outside: full-width punctuation beside any letter, ASCII punctuation

@@ -37,18 +37,17 @@ package struct MarkdownEngine: Sendable, Equatable {
             scanned.has(.directive) ? substituteDirectives(body, path, &diagnostics) : (body.bytes, [])
         // Directives that were refused stay in the source and would be reported a second time.
         let isWhole = body.isWellFormed && diagnostics.count == before
+        let findings = BodyFindings(body: body, path: path)
         let (document, found) = CMarkPool.shared.withCopy { cmark in
             let tree = CMarkTree(
                 scanned.has(.delimiters) ? FullWidthEmphasis.marked(source) ?? source : source, with: cmark,
                 options: scanned.options, extensions: scanned.extensions)
-            var assembly = DocumentAssembly(
-                cmark: cmark, body: body, path: path, directives: directives, rawHTML: rawHTML)
-            if scanned.has(.brackets) || !directives.isEmpty || scanned.extensions.contains(.autolink) {
-                assembly.prepare(tree)
-            }
-            if isWhole, scanned.has(.visibilityMark) { assembly.compareLiteralMarks(source, tree) }
-            let document = tree.withHTML { assembly.document($0) }
-            return (document, assembly.diagnostics)
+            let unread = isWhole && scanned.has(.visibilityMark) ? findings.unreadMark(source, tree) : nil
+            var renderer = DocumentRenderer(
+                cmark: cmark, findings: findings, directives: directives, rawHTML: rawHTML,
+                capacity: source.count + source.count / 4 + 256)
+            let document = renderer.document(tree)
+            return (document, renderer.diagnostics + [unread].compactMap { $0 })
         }
         diagnostics += found
         return document
@@ -86,12 +85,12 @@ package struct MarkdownEngine: Sendable, Equatable {
             let directive = span.directive
             switch span.form {
             case .container where containers.contains(directive.name):
-                edits.append((span.whole.lowerBound..<span.content.lowerBound, mark(slots.count)))
+                edits.append((span.whole.lowerBound..<span.content.lowerBound, DirectiveMark.line(slots.count)))
                 slots.append(.directiveOpen(directive))
-                edits.append((span.content.upperBound..<span.whole.upperBound, mark(slots.count)))
+                edits.append((span.content.upperBound..<span.whole.upperBound, DirectiveMark.line(slots.count)))
                 slots.append(.directiveClose(name: directive.name))
             case .leaf where leaves.contains(directive.name):
-                edits.append((span.whole, mark(slots.count)))
+                edits.append((span.whole, DirectiveMark.line(slots.count)))
                 slots.append(.directiveLeaf(directive))
             case .inline where directive.name == "ref":
                 guard let target = directive.attributes["to"],
@@ -108,15 +107,13 @@ package struct MarkdownEngine: Sendable, Equatable {
                 edits.append(
                     (
                         span.content.upperBound..<span.whole.upperBound,
-                        "](<\(DocumentAssembly.conditionalScheme)\(target)>)"
+                        "](<\(DirectiveMark.conditionalScheme)\(target)>)"
                     ))
             default: diagnostics.append(unknown(directive, span.form))
             }
         }
         return (apply(edits, to: body.bytes), slots)
     }
-
-    private func mark(_ index: Int) -> String { "<!--\(DocumentAssembly.blockMark)\(index)-->\n" }
 
     private func apply(_ edits: [(range: Range<Int>, text: String)], to source: [UInt8]) -> [UInt8] {
         guard !edits.isEmpty else { return source }

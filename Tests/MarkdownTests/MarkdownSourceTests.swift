@@ -14,7 +14,7 @@ import Testing
     }
 
     /// What extensions look for, and what stands in their way.
-    private static let pieces = [
+    static let pieces = [
         "|", "|", ":-", "-:", "---", "-", "\n", "\n", "\n\n", "~", "~~", "~~~", "www.", "www.a.cn", "w", "http://",
         "https://a.cn/b",
         "<https://a.cn>", "<https://a b>", "\\<https://a.cn>", "`<https://a.cn`>", "<mailto:a@b.cn>", "a@b.cn",
@@ -59,73 +59,5 @@ import Testing
             let look = MarkdownSource(Array((before + mark + " 其余").utf8))
             #expect(look.has(.visibilityMark) || look.has(.directive), "\(before)\(mark)")
         }
-    }
-}
-
-@Suite struct TextCountTests {
-    /// Letters, characters and what stands between them, of every length in bytes.
-    private static let pieces = [
-        "文", "件", "，", "。", "、", "“", "”", "—", "·", "a", "b", "Z", "9", " ", "\n", "-", "'", "é", "ß", "Ж", "ก", "한",
-        "か",
-        "々", "〇", "〈", "㐀", "䶿", "䷀", "䷿", "一", "鿿", "ꀀ", "豈", "﫿", "！", "𠀀", "😀", "&amp;", "&lt;", "</b>", "<b>",
-        mark, "\u{7F}", "\u{85}",
-    ]
-
-    private static let mark = String(decoding: FullWidthEmphasis.mark, as: UTF8.self)
-
-    /// Chinese characters, and words of other scripts up to U+1FFF, a scalar at a time.
-    private func plainCount(_ text: String) -> Int {
-        var rest = text
-        for (reference, meant) in [("&amp;", "&"), ("&lt;", "<"), ("</b>", ""), ("<b>", ""), (Self.mark, "")] {
-            rest = rest.replacing(reference, with: meant)
-        }
-        var characters = 0
-        var inWord = false
-        for scalar in rest.unicodeScalars {
-            let isWord =
-                scalar.isASCII
-                ? scalar.properties.isAlphabetic || ("0"..."9").contains(scalar)
-                : (0xC0...0x1FFF).contains(scalar.value)
-            if isHan(scalar.value) || isWord && !inWord { characters += 1 }
-            inWord = isWord && !isHan(scalar.value)
-        }
-        return characters
-    }
-
-    @Test func blocksAndSingleBytesCountAlike() {
-        var generator = Numbers(state: 11)
-        // The first words are the excerpt's, and read a character at a time.
-        let first = String(repeating: "引", count: 130)
-        for round in 0..<4_000 {
-            // Short lists of pieces give long stretches of one kind.
-            let kinds = (0..<Int.random(in: 1...(round % 4 == 0 ? 40 : 4), using: &generator)).map { _ in
-                Self.pieces.randomElement(using: &generator)!
-            }
-            let text = (0..<Int.random(in: 0...90, using: &generator)).map { _ in
-                kinds.randomElement(using: &generator)!
-            }
-            .joined()
-            let html = Array("<p>\(first)\(text)</p>\n".utf8)
-            let count = html.withUnsafeBufferPointer { bytes in
-                var reader = RenderedHTML(bytes, slots: [])
-                reader.read()
-                return reader.characters
-            }
-            let expected = plainCount(first + text)
-            if count != expected { Issue.record("\(count) instead of \(expected): \(text.debugDescription)") }
-        }
-    }
-}
-
-/// A generator with a start of its own, so that a failure comes again.
-private struct Numbers: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -15,12 +15,17 @@ bool xm_has_control(const uint8_t *bytes, size_t count);
 // How many bytes at the start are none of `& < > " '`, which HTML text does not hold as they are.
 size_t xm_plain_prefix(const uint8_t *bytes, size_t count);
 
+// Copies UTF-8 text as far as it may stand in HTML as it is: up to one of `& < > "`, a control character other than tab and
+// line feed, or U+FDC0 to U+FDFF. Returns how many bytes that are.
+//
+// `to` has room for `count` bytes and sixteen more, which may be written over.
+size_t xm_copy_text(uint8_t *to, const uint8_t *from, size_t count);
+
 // Goes over UTF-8 text from `start` on, and adds to `characters` what people count: every Chinese character, and every
 // run of ASCII letters and digits. `in_word` says whether the byte before was one of such a run.
 //
-// Stops before a byte that means more or that it does not know: `<`, `&`, a control character other than tab and line
-// feed, the first byte of a letter of another script or of a character beyond the Basic Multilingual Plane, the first
-// byte of U+FDC0 to U+FDFF; and some bytes before the end.
+// Stops before a byte that it does not know: the first of a letter of another script or of a character beyond the Basic
+// Multilingual Plane.
 size_t xm_count_text(const uint8_t *bytes, size_t start, size_t count, bool *in_word, size_t *characters);
 
 #endif

@@ -29,18 +29,28 @@ typedef struct xm_cmark {
     cmark_node *(*iter_get_node)(cmark_iter *);
     cmark_node *(*node_new)(cmark_node_type, cmark_mem *);
     cmark_node_type (*node_get_type)(cmark_node *);
+    const char *(*node_get_type_string)(cmark_node *);
     const char *(*node_get_literal)(cmark_node *);
     int (*node_set_literal)(cmark_node *, const char *);
     const char *(*node_get_url)(cmark_node *);
-    int (*node_set_url)(cmark_node *, const char *);
     const char *(*node_get_title)(cmark_node *);
+    const char *(*node_get_fence_info)(cmark_node *);
+    int (*node_get_heading_level)(cmark_node *);
+    cmark_list_type (*node_get_list_type)(cmark_node *);
+    int (*node_get_list_start)(cmark_node *);
+    int (*node_get_list_tight)(cmark_node *);
     int (*node_get_start_line)(cmark_node *);
     int (*node_get_start_column)(cmark_node *);
-    int (*node_set_on_enter)(cmark_node *, const char *);
-    int (*node_insert_before)(cmark_node *, cmark_node *);
     int (*node_insert_after)(cmark_node *, cmark_node *);
-    void (*node_unlink)(cmark_node *);
     cmark_node *(*node_first_child)(cmark_node *);
+    cmark_node *(*node_next)(cmark_node *);
+    cmark_node *(*node_parent)(cmark_node *);
+    uint16_t (*table_get_columns)(cmark_node *);
+    uint8_t *(*table_get_alignments)(cmark_node *);
+    int (*table_row_is_header)(cmark_node *);
+    bool (*tasklist_item_is_checked)(cmark_node *);
+    // Kinds of nodes that extensions add; their numbers are given when the extensions register.
+    cmark_node_type strikethrough, table, table_row, table_cell;
 } xm_cmark;
 
 // Opens one copy. `private_copy` nonzero asks for a namespace of its own and returns NULL

@@ -1,0 +1,96 @@
+import CBytes
+import PortalBase
+
+/// What a summary and a count of characters need of a document's text, read piece by piece.
+struct RunningText {
+    private static let excerptCharacters = 120
+
+    /// Length as people count it: every Chinese character and every word of another script is one.
+    private(set) var characters = 0
+    /// Depth of elements whose text is counted but makes no summary: headings, tables, footnotes.
+    var aside = 0
+
+    private var inWord = false
+    private var excerpt: [UInt8] = []
+    private var excerptCount = 0
+
+    private var isRunning: Bool { aside == 0 && excerptCount <= Self.excerptCharacters }
+
+    /// A word goes on over the end of emphasis, and ends with a line, a cell, a block.
+    mutating func endWord() { inWord = false }
+
+    /// The start or end of a line or block.
+    mutating func endLine() {
+        inWord = false
+        noteSpace()
+    }
+
+    mutating func add(_ bytes: UnsafeBufferPointer<UInt8>) {
+        guard let start = bytes.baseAddress else { return }
+        if isRunning { addToExcerpt(bytes) }
+        var i = 0
+        while true {
+            i = xm_count_text(start, i, bytes.count, &inWord, &characters)
+            if i >= bytes.count { return }
+            i = countScalar(bytes, at: i)
+        }
+    }
+
+    /// A character that `xm_count_text` leaves to `isHan`, or a letter of another script.
+    ///
+    /// - Returns: where the next one begins.
+    private mutating func countScalar(_ bytes: UnsafeBufferPointer<UInt8>, at i: Int) -> Int {
+        let lead = bytes[i]
+        let length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4
+        guard i + length <= bytes.count else { return bytes.count }
+        var value = UInt32(lead) & (0x7F >> UInt32(length))
+        for k in 1..<length { value = value << 6 | UInt32(bytes[i + k] & 0x3F) }
+        if isHan(value) {
+            characters += 1
+            inWord = false
+        } else if value >= 0xC0, value <= 0x1FFF {
+            if !inWord { characters += 1 }
+            inWord = true
+        } else {
+            inWord = false
+        }
+        return i + length
+    }
+
+    private mutating func addToExcerpt(_ bytes: UnsafeBufferPointer<UInt8>) {
+        for byte in bytes {
+            if byte == 0x20 || byte == 0x0A || byte == 0x09 {
+                noteSpace()
+            } else {
+                excerpt.append(byte)
+                if byte & 0xC0 != 0x80 { excerptCount += 1 }
+            }
+            if !isRunning { return }
+        }
+    }
+
+    private mutating func noteSpace() {
+        guard isRunning, let last = excerpt.last, last != 0x20 else { return }
+        excerpt.append(0x20)
+        excerptCount += 1
+    }
+
+    /// The first words, with one space for any white space, cut at their bound.
+    var firstWords: String {
+        var text = excerpt[...]
+        if excerptCount > Self.excerptCharacters {
+            var count = 0
+            var end = 0
+            while end < excerpt.count {
+                if excerpt[end] & 0xC0 != 0x80 {
+                    if count == Self.excerptCharacters { break }
+                    count += 1
+                }
+                end += 1
+            }
+            return String(decoding: excerpt[..<end], as: UTF8.self) + "…"
+        }
+        while text.last == 0x20 { text.removeLast() }
+        return String(decoding: text, as: UTF8.self)
+    }
+}
