@@ -26,12 +26,20 @@ static inline mask controls(block bytes) {
     return within(bytes, 0x00, 0x08) | within(bytes, 0x0B, 0x0C) | within(bytes, 0x0E, 0x1F);
 }
 
-size_t xm_ascii_prefix(const uint8_t *bytes, size_t count) {
+size_t xm_plain_text_prefix(const uint8_t *bytes, size_t count) {
     size_t i = 0;
-    for (; i + 16 <= count; i += 16) {
-        block own = load(bytes + i);
-        unsigned others = ~bits(within(own, 0x20, 0x7E) | within(own, 0x09, 0x0A)) & 0xFFFF;
-        if (others) return i + (size_t)__builtin_ctz(others);
+    while (i + 17 <= count) {
+        block own = load(bytes + i), next = load(bytes + i + 1);
+        unsigned single = bits(within(own, 0x20, 0x7E) | within(own, 0x09, 0x0A));
+        unsigned leads = bits(within(own, 0xE1, 0xEC) | ((own == 0xEF) & within(next, 0xBC, 0xBE)));
+        unsigned others = bits(within(own, 0x80, 0xBF));
+        unsigned wrong = (~(single | leads | others) | (others ^ (leads << 1 | leads << 2))) & 0xFFFF;
+        unsigned right = wrong ? (unsigned)__builtin_ctz(wrong) : 16;
+        // Not within a character.
+        if (right >= 1 && leads >> (right - 1) & 1) right -= 1;
+        else if (right >= 2 && leads >> (right - 2) & 1) right -= 2;
+        i += right;
+        if (wrong) return i;
     }
     return i;
 }

@@ -175,9 +175,6 @@ const xm_cmark *xm_cmark_open(int private_copy, const char **error) {
     LOAD(parser_get_syntax_extensions, "cmark_parser_get_syntax_extensions");
     LOAD(find_syntax_extension, "cmark_find_syntax_extension");
     LOAD(render_html, "cmark_render_html_with_mem");
-    LOAD(iter_new, "cmark_iter_new");
-    LOAD(iter_next, "cmark_iter_next");
-    LOAD(iter_get_node, "cmark_iter_get_node");
     LOAD(node_new, "cmark_node_new_with_mem");
     LOAD(node_get_type, "cmark_node_get_type");
     LOAD(node_get_type_string, "cmark_node_get_type_string");

@@ -107,18 +107,31 @@ struct CMarkTree: ~Copyable {
     }
 
     /// Goes over a node and all below it in the order of the document: every node is entered, and left when what is below
-    /// it was gone over, unless its kind has nothing below it.
+    /// it was gone over.
     @inline(__always)
     static func walk(
         _ top: OpaquePointer, _ functions: UnsafePointer<xm_cmark>,
         _ visit: (_ node: OpaquePointer, _ type: cmark_node_type, _ isEntering: Bool) -> Void
     ) {
-        guard let iterator = functions.pointee.iter_new(top) else { return }
+        var node = top
         while true {
-            let event = functions.pointee.iter_next(iterator)
-            if event == CMARK_EVENT_DONE { return }
-            guard let node = functions.pointee.iter_get_node(iterator) else { return }
-            visit(node, functions.pointee.node_get_type(node), event == CMARK_EVENT_ENTER)
+            let type = functions.pointee.node_get_type(node)
+            visit(node, type, true)
+            if type != CMARK_NODE_TEXT, let child = functions.pointee.node_first_child(node) {
+                node = child
+                continue
+            }
+            visit(node, type, false)
+            while node != top {
+                if let next = functions.pointee.node_next(node) {
+                    node = next
+                    break
+                }
+                guard let parent = functions.pointee.node_parent(node) else { return }
+                node = parent
+                visit(node, functions.pointee.node_get_type(node), false)
+            }
+            if node == top { return }
         }
     }
 

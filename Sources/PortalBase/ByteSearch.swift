@@ -34,9 +34,10 @@ extension UnsafeBufferPointer where Element == UInt8 {
         return false
     }
 
-    /// How many bytes from `start` on are printable ASCII, tab or line feed; maybe less than sixteen too few.
-    package func asciiCount(from start: Int) -> Int {
-        baseAddress.map { xm_ascii_prefix($0 + start, count - start) } ?? 0
+    /// How many bytes from `start`, where a character begins, are text as most is (`xm_plain_text_prefix`); maybe some too
+    /// few.
+    package func plainTextCount(from start: Int) -> Int {
+        baseAddress.map { xm_plain_text_prefix($0 + start, count - start) } ?? 0
     }
 
     /// Whether there is a control character besides tab, line feed and carriage return.

@@ -248,13 +248,10 @@ private func isPlainSource(_ bytes: [UInt8]) -> Bool {
     bytes.withUnsafeBufferPointer { bytes in
         var i = 0
         while i < bytes.count {
+            i += bytes.plainTextCount(from: i)
+            guard i < bytes.count else { break }
             let byte = bytes[i]
             if byte < 0x80 {
-                let plain = bytes.asciiCount(from: i)
-                if plain > 0 {
-                    i += plain
-                    continue
-                }
                 guard byte >= 0x20 && byte != 0x7F || byte == 0x0A || byte == 0x09 else { return false }
                 i += 1
                 continue

@@ -6,8 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// How many bytes at the start are printable ASCII, tab or line feed. May stop early, by less than sixteen, at the end.
-size_t xm_ascii_prefix(const uint8_t *bytes, size_t count);
+// How many bytes at the start, whole characters, are plain UTF-8 text: printable ASCII, tab, line feed, and characters of
+// three bytes from U+1000 to U+CFFF and from U+FF00 to U+FFBF. Maybe some too few near the end.
+size_t xm_plain_text_prefix(const uint8_t *bytes, size_t count);
 
 // Whether there is a control character other than tab, line feed and carriage return.
 bool xm_has_control(const uint8_t *bytes, size_t count);

@@ -24,9 +24,6 @@ typedef struct xm_cmark {
     cmark_llist *(*parser_get_syntax_extensions)(cmark_parser *);
     cmark_syntax_extension *(*find_syntax_extension)(const char *);
     char *(*render_html)(cmark_node *, int options, cmark_llist *, cmark_mem *);
-    cmark_iter *(*iter_new)(cmark_node *);
-    cmark_event_type (*iter_next)(cmark_iter *);
-    cmark_node *(*iter_get_node)(cmark_iter *);
     cmark_node *(*node_new)(cmark_node_type, cmark_mem *);
     cmark_node_type (*node_get_type)(cmark_node *);
     const char *(*node_get_type_string)(cmark_node *);
