@@ -74,22 +74,27 @@ static inline mask special(block own, block next) {
            ((own == 0xEF) & (next == 0xB7));
 }
 
+// Bytes to load a block from, and the two behind it, where its last character may end: those that are left, or a copy of
+// them with zeros behind.
+static inline const uint8_t *readable(const uint8_t *at, size_t left, block padded[2]) {
+    if (left >= sizeof(block) + 2) return at;
+    memset(padded, 0, 2 * sizeof(block));
+    return memcpy(padded, at, left);
+}
+
+static inline size_t block_length(size_t left) { return left < sizeof(block) ? left : sizeof(block); }
+
 size_t xm_copy_text(uint8_t *to, const uint8_t *from, size_t count) {
     size_t i = 0;
     while (i < count) {
-        block padded[2] = {};
-        const uint8_t *at = from + i;
-        size_t have = 16;
-        if (i + 17 > count) {
-            have = count - i < 16 ? count - i : 16;
-            at = memcpy(padded, at, count - i);
-        }
+        block padded[2];
+        const uint8_t *at = readable(from + i, count - i, padded);
         block own = load(at);
         memcpy(to + i, &own, sizeof own);
         // Zeros behind the end are special, and the end.
         unsigned found = bits(special(own, load(at + 1)));
         if (found) return i + (size_t)__builtin_ctz(found);
-        i += have;
+        i += block_length(count - i);
     }
     return count;
 }
@@ -97,14 +102,8 @@ size_t xm_copy_text(uint8_t *to, const uint8_t *from, size_t count) {
 size_t xm_count_text(const uint8_t *bytes, size_t start, size_t count, bool *in_word, size_t *characters) {
     size_t i = start;
     while (i < count) {
-        // A character that begins in a block ends at most two bytes behind it.
-        block padded[2] = {};
-        const uint8_t *at = bytes + i;
-        size_t have = 16;
-        if (i + 18 > count) {
-            have = count - i < 16 ? count - i : 16;
-            at = memcpy(padded, at, count - i);
-        }
+        block padded[2];
+        const uint8_t *at = readable(bytes + i, count - i, padded);
         block first = load(at), second = load(at + 1), third = load(at + 2);
         mask stop = within(first, 0xC3, 0xE1) | within(first, 0xF0, 0xFF);
         // U+3400 to U+9FFF without the hexagrams, 々 and 〇, and the compatibility ideographs.
@@ -114,7 +113,7 @@ size_t xm_count_text(const uint8_t *bytes, size_t start, size_t count, bool *in_
         unsigned letters = bits(within(first, 0x30, 0x39) | within(first | 0x20, 0x61, 0x7A));
         unsigned begun = bits(han) | (letters & ~(letters << 1 | *in_word));
         unsigned stops = bits(stop);
-        size_t length = stops ? (size_t)__builtin_ctz(stops) : have;
+        size_t length = stops ? (size_t)__builtin_ctz(stops) : block_length(count - i);
         *characters += (size_t)__builtin_popcount(begun & ((1u << length) - 1));
         if (length) *in_word = letters >> (length - 1) & 1;
         i += length;

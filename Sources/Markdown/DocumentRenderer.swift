@@ -301,13 +301,14 @@ struct DocumentRenderer: ~Copyable {
     }
 
     /// A node's address or title.
-    private func string(_ literal: UnsafePointer<CChar>?) -> String {
+    private mutating func string(_ literal: UnsafePointer<CChar>?) -> String {
         guard let literal, literal.pointee != 0 else { return "" }
         let count = strlen(literal)
         return literal.withMemoryRebound(to: UInt8.self, capacity: count) {
             let bytes = UnsafeBufferPointer(start: $0, count: count)
-            if bytes.find(FullWidthEmphasis.mark[0]) == nil { return String(decoding: bytes, as: UTF8.self) }
-            return String(decoding: FullWidthEmphasis.stripped(bytes), as: UTF8.self)
+            let mark = FullWidthEmphasis.mark[0]
+            return bytes.allSatisfy { $0 >= 0x20 && $0 != mark }
+                ? String(decoding: bytes, as: UTF8.self) : String(decoding: cleaned(bytes), as: UTF8.self)
         }
     }
 
@@ -457,7 +458,7 @@ struct DocumentRenderer: ~Copyable {
 
     /// An address in running Chinese text ends where full-width punctuation begins; the extension ends it at white
     /// space only, which Chinese does not write. What follows the address is moved behind the link.
-    private func endAutolink(_ node: OpaquePointer, _ destination: inout String) {
+    private mutating func endAutolink(_ node: OpaquePointer, _ destination: inout String) {
         guard let child = functions.pointee.node_first_child(node),
             functions.pointee.node_get_type(child) == CMARK_NODE_TEXT
         else { return }

@@ -120,6 +120,10 @@ import Testing
         #expect(html == "<h1 id=\"甲乙\">甲乙</h1>\n<p>丙<code>丁</code></p>\n")
         #expect(document.headings.map(\.text) == ["甲乙"])
         #expect(document.characters == 4)
+        let link = self.html("[戊](x&#1;y.md \"己&#2;\") ![庚&#3;](z&#4;.png)\n")
+        #expect(link.rules == ["control-character"])
+        let written = link.document.slots.map { "\($0.slot)" }.joined()
+        #expect(written.contains("xy.md") && written.contains("z.png") && !written.contains("\\u{"), "\(written)")
     }
 
     @Test func longTextAndManyReferencesFit() {
