@@ -1,13 +1,14 @@
 // The floors under any generator: the least that reading, parsing and writing a tree costs on this machine.
 //
-//   floors read LIST           reads every file that LIST names, one a line
-//   floors markdown LIST       parses and renders each with cmark-gfm (tables and footnotes), two processes
-//   floors write LIST FOLDER   writes files of the same sizes as those of LIST below FOLDER, two processes
+//   floors PROCESSES read LIST                reads every file that LIST names, one a line
+//   floors PROCESSES markdown LIST            parses and renders each with cmark-gfm (tables and footnotes)
+//   floors PROCESSES write LIST ROOT FOLDER   writes the tree below ROOT, whose files LIST names, again below FOLDER:
+//                                             the same paths and sizes
 #define _GNU_SOURCE
 #include <cmark-gfm-core-extensions.h>
 #include <cmark-gfm.h>
+#include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PROCESSES = 2 };
-
+static size_t processes;
 static char **paths;
 static size_t count;
 
@@ -56,7 +56,7 @@ static void markdown(size_t start) {
     cmark_syntax_extension *table = cmark_find_syntax_extension("table");
     char *buffer = NULL;
     size_t capacity = 0;
-    for (size_t i = start; i < count; i += PROCESSES) {
+    for (size_t i = start; i < count; i += processes) {
         size_t size = slurp(paths[i], &buffer, &capacity);
         cmark_parser *parser = cmark_parser_new(CMARK_OPT_FOOTNOTES);
         cmark_parser_attach_syntax_extension(parser, table);
@@ -69,20 +69,39 @@ static void markdown(size_t start) {
     }
 }
 
-static void writeAll(size_t start, const char *folder) {
-    static char zeros[1 << 22];
-    memset(zeros, 'x', sizeof zeros);
-    for (size_t i = start; i < count; i += PROCESSES) {
+static void readAll(size_t start) {
+    char *buffer = NULL;
+    size_t capacity = 0;
+    for (size_t i = start; i < count; i += processes) slurp(paths[i], &buffer, &capacity);
+}
+
+// Makes the folders above a relative path.
+static void makeFolders(char *path) {
+    for (char *end = path; (end = strchr(end + 1, '/'));) {
+        *end = 0;
+        if (mkdir(path, 0755) < 0 && errno != EEXIST) fail(path);
+        *end = '/';
+    }
+}
+
+// Each process takes a part of its own, so that no two wait for one folder.
+static void writeAll(size_t start, const char *root) {
+    static char bytes[1 << 22];
+    memset(bytes, 'x', sizeof bytes);
+    size_t skipped = strlen(root) + 1;
+    for (size_t i = count * start / processes; i < count * (start + 1) / processes; i++) {
         struct stat info;
         if (stat(paths[i], &info) < 0) fail(paths[i]);
-        char path[PATH_MAX];
-        snprintf(path, sizeof path, "%s/%03zu", folder, i / 64);
-        mkdir(path, 0755);
-        snprintf(path, sizeof path, "%s/%03zu/%zu.html", folder, i / 64, i);
-        int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+        char *path = paths[i] + skipped;
+        int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC;
+        int fd = open(path, flags, 0644);
+        if (fd < 0 && errno == ENOENT) {
+            makeFolders(path);
+            fd = open(path, flags, 0644);
+        }
         if (fd < 0) fail(path);
         for (size_t left = info.st_size; left > 0;) {
-            ssize_t n = write(fd, zeros, left < sizeof zeros ? left : sizeof zeros);
+            ssize_t n = write(fd, bytes, left < sizeof bytes ? left : sizeof bytes);
             if (n < 0) fail(path);
             left -= n;
         }
@@ -91,18 +110,15 @@ static void writeAll(size_t start, const char *folder) {
 }
 
 int main(int argc, char **argv) {
-    if (argc < 3) return 2;
-    load(argv[2]);
-    if (strcmp(argv[1], "read") == 0) {
-        char *buffer = NULL;
-        size_t capacity = 0;
-        for (size_t i = 0; i < count; i++) slurp(paths[i], &buffer, &capacity);
-        return 0;
-    }
-    for (int p = 0; p < PROCESSES; p++) {
+    if (argc < 4 || (processes = strtoul(argv[1], NULL, 10)) == 0) return 2;
+    load(argv[3]);
+    int writes = strcmp(argv[2], "write") == 0;
+    if (writes && (argc < 6 || chdir(argv[5]) < 0)) fail("write LIST ROOT FOLDER");
+    for (size_t p = 0; p < processes; p++) {
         if (fork() != 0) continue;
-        if (strcmp(argv[1], "markdown") == 0) markdown(p);
-        else writeAll(p, argv[3]);
+        if (writes) writeAll(p, argv[4]);
+        else if (strcmp(argv[2], "markdown") == 0) markdown(p);
+        else readAll(p);
         _exit(0);
     }
     int status, failed = 0;

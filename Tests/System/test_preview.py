@@ -3,8 +3,10 @@ import json
 import pathlib
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
+import time
 import unittest
 import urllib.request
 
@@ -36,6 +38,7 @@ class PreviewTests(unittest.TestCase):
                 after = re.search(r"/_preview/preview\.js\?after=(\d+)", front).group(1)
                 self.assertEqual(get(site + "/no/such/page/")[0], 404)
                 self.assertIn(get(site + "/../log")[0], (400, 404))
+                self.refuses_what_is_not_a_browsers(port)
                 # The intranet beside it, and both on one page.
                 self.assertEqual(get(f"http://127.0.0.1:{port + 1}/internal/")[0], 200)
                 self.assertEqual(get(site + "/internal/")[0], 404)
@@ -78,6 +81,35 @@ class PreviewTests(unittest.TestCase):
                 server.terminate()
                 server.wait(timeout=20)
                 log.close()
+
+    def refuses_what_is_not_a_browsers(self, port):
+        def answer(text):
+            with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+                connection.sendall(text.encode("latin-1"))
+                whole = b"".join(iter(lambda: connection.recv(65_536), b""))
+            head, _, body = whole.partition(b"\r\n\r\n")
+            return int(head.split()[1]), head.decode(), body
+
+        host = f"Host: 127.0.0.1:{port}\r\n"
+        status, head, body = answer(f"GET /%6eews/workday-calendar/?a=1 HTTP/1.1\r\n{host}\r\n")
+        self.assertEqual((status, f"Content-Length: {len(body)}" in head), (200, True))
+        self.assertIn(b"</html>", body)
+        # In pieces, as a slow sender's come.
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+            for piece in ("GET / HT", "TP/1.1\r\nHo", f"st:\t127.0.0.1:{port}\r\n\r", "\n"):
+                connection.sendall(piece.encode())
+                time.sleep(0.02)
+            self.assertTrue(connection.recv(65_536).startswith(b"HTTP/1.1 200 "))
+        self.assertEqual(answer(f"HEAD / HTTP/1.1\r\n{host}\r\n")[::2], (200, b""))
+        self.assertEqual(answer(f"POST / HTTP/1.1\r\n{host}\r\n")[0], 405)
+        self.assertEqual(answer(f"GET /%2e%2e/log HTTP/1.1\r\n{host}\r\n")[0], 400)
+        # A page elsewhere that had its name lead here (DNS rebinding) reads nothing.
+        self.assertEqual(answer("GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n")[0], 400)
+        for rubbish in ("GET / HTTP/1.1\r\n\r\n", f"GET / HTTP/1.1\r\n{host}{host}\r\n", f"GET  / HTTP/1.1\r\n{host}\r\n",
+                        f"GET /%zz HTTP/1.1\r\n{host}\r\n", f"GET http://a/ HTTP/1.1\r\n{host}\r\n", "\x16\x03\x01\r\n\r\n",
+                        f"GET / HTTP/2\r\n{host}\r\n", f"GET /?%ff HTTP/1.1\r\n{host}\r\n", "\xff\r\n\r\n", "\r\n\r\n"):
+            self.assertEqual(answer(rubbish)[0], 400, repr(rubbish))
+        self.assertEqual(answer("GET / HTTP/1.1\r\nA: " + "a" * 20_000)[0], 431)
 
 
 if __name__ == "__main__":

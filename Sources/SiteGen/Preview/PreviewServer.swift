@@ -1,6 +1,3 @@
-import FlyingFox
-import FlyingSocks
-import Foundation
 import PortalBase
 
 /// Serves one audience's tree of a `PreviewSite` on loopback, tells open pages when something changed, and lays what is
@@ -17,63 +14,57 @@ struct PreviewServer {
     private static let prefix = "/_preview/"
 
     func run() async throws {
-        let server = HTTPServer(address: try .inet(ip4: "127.0.0.1", port: port), logger: .disabled)
-        await server.appendRoute("*") { request in await respond(to: request) }
-        try await server.run()
+        try await PreviewHTTP.serve(port: port) { request in await respond(to: request) }
     }
 
-    private func respond(to request: HTTPRequest) async -> HTTPResponse {
-        let path = percentDecoded(request.path) ?? request.path
+    private func respond(to request: PreviewHTTP.Request) async -> PreviewHTTP.Response {
+        let path = request.path
         // Another site's page may send a browser here; only our own pages have business with the preview.
-        if let host = request.headers[.host], !["127.0.0.1:\(port)", "localhost:\(port)"].contains(host) {
-            return HTTPResponse(statusCode: .badRequest)
+        guard ["127.0.0.1:\(port)", "localhost:\(port)"].contains(request.host) else {
+            return Self.response(.badRequest)
         }
-        if (path + "/").hasPrefix(Self.prefix) { return await ownPage(path, request) }
-        guard path.hasPrefix("/"), !path.split(separator: "/").contains("..") else {
-            return HTTPResponse(statusCode: .badRequest)
-        }
+        if (path + "/").hasPrefix(Self.prefix) { return await ownPage(request) }
+        guard !path.split(separator: "/").contains("..") else { return Self.response(.badRequest) }
         let answer = await site.answer(path, variant: variant)
         let type = Self.contentType(answer.path)
-        var body = Data(answer.bytes)
+        var body = answer.bytes
         if type.hasPrefix("text/html") {
             // A file, since the pages' own policy allows no inline script.
-            body += Data(
-                "<script type=\"module\" src=\"\(Self.prefix)preview.js?after=\(answer.generation)\"></script>".utf8)
+            body += "<script type=\"module\" src=\"\(Self.prefix)preview.js?after=\(answer.generation)\"></script>".utf8
         }
-        return Self.response(answer.isFound ? .ok : .notFound, type, body)
+        return PreviewHTTP.Response(status: answer.isFound ? .ok : .notFound, type: type, body: .bytes(body))
     }
 
-    private func ownPage(_ path: String, _ request: HTTPRequest) async -> HTTPResponse {
-        let query = Dictionary(request.query.map { ($0.name, $0.value) }) { first, _ in first }
-        switch path.dropFirst(Self.prefix.count) {
-        case "preview.js": return Self.response(.ok, "text/javascript", Data(PreviewPages.script.utf8))
+    private func ownPage(_ request: PreviewHTTP.Request) async -> PreviewHTTP.Response {
+        let shown = request.query["path"]?.first ?? "/"
+        switch request.path.dropFirst(Self.prefix.count) {
+        case "preview.js": return Self.response(.ok, "text/javascript", PreviewPages.script)
         case "errors":
-            let found = await site.errors(query["path"] ?? "/", variant: variant)
+            let found = await site.errors(shown, variant: variant)
             let list = JSON.array(
                 found.map {
                     .object(["severity": .string($0.severity.rawValue), "line": .string($0.line(language: language))])
                 })
-            return Self.response(.ok, "application/json", Data(list.canonicalBytes))
+            return PreviewHTTP.Response(status: .ok, type: "application/json", body: .bytes(list.canonicalBytes))
         case "events":
-            let known = query["after"].flatMap(Int.init) ?? 0
-            return HTTPResponse(
-                statusCode: .ok,
-                headers: HTTPHeaders([.contentType: "text/event-stream", HTTPHeader("Cache-Control"): "no-store"]),
-                body: HTTPBodySequence(from: EventStream(site: site, known: known)))
+            // Server-sent events (WHATWG HTML 9.2): the number of every state after the one that the page shows.
+            let changes = StateNumbers(site: site, known: request.query["after"]?.first.flatMap { Int($0) } ?? 0)
+            return PreviewHTTP.Response(
+                status: .ok, type: "text/event-stream", body: .stream { await changes.event($0) })
         case "", "side":
             let names = await site.variantNames
             let html = PreviewPages.sideBySide(
-                names.enumerated().map { ($1, firstPort + UInt16($0)) }, path: query["path"] ?? "/")
-            return Self.response(.ok, "text/html; charset=utf-8", Data(html.utf8))
-        case "side.css": return Self.response(.ok, "text/css", Data(PreviewPages.style.utf8))
-        default: return HTTPResponse(statusCode: .notFound)
+                names.enumerated().map { ($1, firstPort + UInt16($0)) }, path: shown)
+            return Self.response(.ok, "text/html; charset=utf-8", html)
+        case "side.css": return Self.response(.ok, "text/css", PreviewPages.style)
+        default: return Self.response(.notFound)
         }
     }
 
-    private static func response(_ status: HTTPStatusCode, _ type: String, _ body: Data) -> HTTPResponse {
-        HTTPResponse(
-            statusCode: status, headers: HTTPHeaders([.contentType: type, HTTPHeader("Cache-Control"): "no-store"]),
-            body: body)
+    private static func response(
+        _ status: PreviewHTTP.Status, _ type: String = "text/plain", _ text: String = ""
+    ) -> PreviewHTTP.Response {
+        PreviewHTTP.Response(status: status, type: type, body: .bytes(Array(text.utf8)))
     }
 
     private static func contentType(_ path: String) -> String {
@@ -97,28 +88,20 @@ struct PreviewServer {
     }
 }
 
-/// Server-sent events (WHATWG HTML 9.2): the number of every new state.
-private struct EventStream: AsyncBufferedSequence {
-    typealias Element = UInt8
-    let site: PreviewSite
-    let known: Int
+/// What an open page has been told.
+private actor StateNumbers {
+    private let site: PreviewSite
+    private var known: Int
 
-    func makeAsyncIterator() -> Iterator { Iterator(site: site, known: known) }
+    init(site: PreviewSite, known: Int) {
+        self.site = site
+        self.known = known
+    }
 
-    struct Iterator: AsyncBufferedIteratorProtocol {
-        let site: PreviewSite
-        var known: Int
-        var rest: ArraySlice<UInt8> = Array(": open\n\n".utf8)[...]
-
-        mutating func nextBuffer(suggested count: Int) async throws -> [UInt8]? {
-            if rest.isEmpty {
-                known = await site.generation(after: known)
-                rest = Array("id: \(known)\ndata: \(known)\n\n".utf8)[...]
-            }
-            defer { rest = rest.dropFirst(count) }
-            return Array(rest.prefix(count))
-        }
-
-        mutating func next() async throws -> UInt8? { try await nextBuffer(suggested: 1)?.first }
+    func event(_ count: Int) async -> [UInt8] {
+        // Something at once, so that the browser knows the stream as open.
+        if count == 0 { return Array(": open\n\n".utf8) }
+        known = await site.generation(after: known)
+        return Array("id: \(known)\ndata: \(known)\n\n".utf8)
     }
 }
