@@ -2,13 +2,16 @@
 package struct SourcePosition: Sendable, Equatable, Hashable, Comparable {
     /// Path relative to the source folder, with `/`.
     package let path: String
-    package let line: Int
-    package let column: Int
+    package var line: Int { Int(lineNumber) }
+    package var column: Int { Int(columnNumber) }
+    // Narrow, because every page and every output has a position.
+    private let lineNumber: UInt32
+    private let columnNumber: UInt32
 
     package init(path: String, line: Int = 1, column: Int = 1) {
         self.path = path
-        self.line = line
-        self.column = column
+        lineNumber = UInt32(clamping: line)
+        columnNumber = UInt32(clamping: column)
     }
 
     package static func < (a: Self, b: Self) -> Bool {

@@ -322,7 +322,12 @@ package final class FileLock: Sendable {
         descriptor = fd
     }
 
-    deinit { close(descriptor) }
+    deinit {
+        // Said, not left to `close`: a child process that another thread is starting holds a copy until it runs its own
+        // program, and the lock with it.
+        flock(descriptor, LOCK_UN)
+        close(descriptor)
+    }
 }
 
 extension Instant {

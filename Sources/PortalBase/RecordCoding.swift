@@ -7,7 +7,9 @@ package struct RecordWriter {
     package init(_ format: String) { put(format) }
 
     /// For a part of a record.
-    package init() {}
+    ///
+    /// - Parameter capacity: room for so many bytes at once.
+    package init(capacity: Int = 0) { bytes.reserveCapacity(capacity) }
 
     package mutating func put(_ number: Int) {
         withUnsafeBytes(of: UInt64(bitPattern: Int64(number)).littleEndian) { bytes.append(contentsOf: $0) }

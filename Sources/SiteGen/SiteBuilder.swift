@@ -21,6 +21,8 @@ struct BuildRequest: Sendable {
     var usesCache = true
     /// Whether every file's digest is taken and listed. A tree without cannot be released, and leaves no records.
     var writesManifest = true
+    /// Whether the report lists the pages' links to other servers.
+    var listsExternalLinks = false
     /// Reads and compares everything, instead of trusting that files whose state is the same are the same.
     var comparesContent = false
 }

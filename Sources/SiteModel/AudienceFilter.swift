@@ -38,14 +38,14 @@ package struct VisibleContent: Sendable {
 package final class VisiblePage: Sendable {
     /// Index into the loaded pages: equal for the same page in two audiences, so that one parse can serve both.
     package let loadedIndex: Int
-    package let path: String
-    package let site: Int
-    package let language: String
-    package let folder: String
-    package let stem: String
-    package let form: LoadedPage.Form
+    package var path: String { source.path }
+    package var site: Int { source.site }
+    package var language: String { source.language }
+    package var folder: String { source.folder }
+    package var stem: String { source.stem }
+    package var form: LoadedPage.Form { source.form }
     package let front: FrontMatter
-    package let pairKey: String
+    package var pairKey: String { source.pairKey }
     /// Of the whole file, and of what the typed head is made from.
     package var digest: SHA256Digest { source.digest }
     package var identity: SHA256Digest { source.identity }
@@ -55,13 +55,6 @@ package final class VisiblePage: Sendable {
     fileprivate init(_ page: LoadedPage, index: Int) {
         source = page
         loadedIndex = index
-        path = page.path
-        site = page.site
-        language = page.language
-        folder = page.folder
-        stem = page.stem
-        form = page.form
-        pairKey = page.pairKey
         front = page.front
     }
 }

@@ -120,13 +120,13 @@ package struct ContentLoader: Sendable {
 
     private func typed(_ source: PageSource, _ cascades: Cascades) -> (LoadedPage, [Diagnostic]) {
         var diagnostics: [Diagnostic] = []
-        var tag: String?
+        var written: (tag: String?, position: SourcePosition?)
         let front = FrontMatter(
-            cascades.effective(source), configuration: configuration, visibility: &tag, diagnostics: &diagnostics)
-        let position = front.places.visibility ?? SourcePosition(path: source.place.file.path)
+            cascades.effective(source), configuration: configuration, visibility: &written, diagnostics: &diagnostics)
+        let position = written.position ?? SourcePosition(path: source.place.file.path)
         let page = LoadedPage(
             source, identity: cascades.identity(of: source), front: front,
-            visibility: VisibilityTag(tag: tag ?? VisibilityTag.failClosed, position: position))
+            visibility: VisibilityTag(tag: written.tag ?? VisibilityTag.failClosed, position: position))
         checkTags(page, source.tags, &diagnostics)
         // A draft may still lack its record of review: it is in no tree.
         if isDue(front) { checkDisclosure(page, &diagnostics) }
@@ -226,7 +226,7 @@ package struct ContentLoader: Sendable {
         for (index, page) in pages.enumerated() where page.language != main {
             // Nearly always a file or two further on.
             let near = pages[index..<min(index + languages, pages.count)].first {
-                $0.language == main && $0.pairKey == page.pairKey
+                $0.language == main && $0.isVersion(of: page)
             }
             guard let original = near ?? originals[page.pairKey] else {
                 let wanted = page.path.replacing(".\(page.language).md", with: ".md")

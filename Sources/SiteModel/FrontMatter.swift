@@ -39,8 +39,11 @@ package final class FrontMatter: Sendable {
     package let inSearch: Bool
     package let extra: YAMLNode?
 
-    /// Where what the loader has more to say about was written.
-    package let places: Places
+    /// Nil on most pages, which write nothing of it.
+    private let written: Places?
+
+    /// Where what later stages may have more to say about was written.
+    package var places: Places { written ?? .nowhere }
 
     package enum Archive: String, Sendable { case year, month }
 
@@ -51,30 +54,57 @@ package final class FrontMatter: Sendable {
         case withheld
     }
 
-    /// A 规范性文件 or other official document.
-    package struct Document: Sendable, Equatable {
+    /// A 规范性文件 or other official document. A class, since few pages are one.
+    package final class Document: Sendable, Equatable {
         /// 文号, such as `新密政〔2026〕1号`.
-        package var number: String?
-        package var issuer: String?
+        package let number: String?
+        package let issuer: String?
         /// 索引号
-        package var index: String?
+        package let index: String?
         /// 成文日期
-        package var formed: CivilDate?
+        package let formed: CivilDate?
         /// 有效, 废止, 失效 or 修改 as written.
-        package var status: String?
-        package var replacedBy: String?
-        package var interprets: String?
+        package let status: String?
+        package let replacedBy: String?
+        package let interprets: String?
+
+        fileprivate init(_ reader: inout MapReader) {
+            number = reader.string("number")
+            issuer = reader.string("issuer")
+            index = reader.string("index")
+            formed = FrontMatter.civilDate("formed", &reader)
+            status = reader.string("status")
+            replacedBy = reader.string("replaced_by")
+            interprets = reader.string("interprets")
+        }
+
+        package static func == (a: Document, b: Document) -> Bool {
+            a.number == b.number && a.issuer == b.issuer && a.index == b.index && a.formed == b.formed
+                && a.status == b.status && a.replacedBy == b.replacedBy && a.interprets == b.interprets
+        }
     }
 
-    package struct Places: Sendable {
-        package var visibility: SourcePosition?
-        package var form: SourcePosition?
-        package var sites: SourcePosition?
-        package var aliases: SourcePosition?
-        package var disclosure: SourcePosition?
-        package var layout: SourcePosition?
-        package var replacedBy: SourcePosition?
-        package var interprets: SourcePosition?
+    package final class Places: Sendable {
+        package let form: SourcePosition?
+        package let sites: SourcePosition?
+        package let aliases: SourcePosition?
+        package let disclosure: SourcePosition?
+        package let layout: SourcePosition?
+        package let replacedBy: SourcePosition?
+        package let interprets: SourcePosition?
+
+        fileprivate static let nowhere = Places(nil)
+
+        fileprivate init(_ head: YAMLNode?) {
+            form = head?["form"]?.position
+            sites = head?["sites"]?.position
+            aliases = head?["aliases"]?.position
+            disclosure = head?["disclosure"]?.position
+            layout = head?["layout"]?.position
+            let document = head?["document"]
+            replacedBy = document?["replaced_by"]?.position
+            interprets = document?["interprets"]?.position
+        }
     }
 
     /// Keys with a meaning of their own, which no taxonomy may take.
@@ -88,10 +118,10 @@ package final class FrontMatter: Sendable {
     /// Reads the effective map (own keys first, then the cascade's). The tag comes back apart, since only the
     /// audience filter may act on it.
     init(
-        _ node: YAMLNode, configuration: SiteConfiguration, visibility: inout String?, diagnostics: inout [Diagnostic]
+        _ node: YAMLNode, configuration: SiteConfiguration, visibility: inout (tag: String?, position: SourcePosition?),
+        diagnostics: inout [Diagnostic]
     ) {
         var reader = MapReader(node)
-        var places = Places()
         let zone = configuration.group.zone
         let unknown = configuration.unknownKeys
         title = reader.requiredString("title") ?? ""
@@ -104,7 +134,6 @@ package final class FrontMatter: Sendable {
         weight = reader.integer("weight") ?? 0
         slug = Self.slug(&reader)
         aliases = reader.strings("aliases") ?? []
-        places.aliases = reader.position(of: "aliases")
         var terms: [String: [String]] = [:]
         for taxonomy in configuration.taxonomies {
             guard let written = reader.strings(taxonomy.key) else { continue }
@@ -113,9 +142,7 @@ package final class FrontMatter: Sendable {
         }
         self.terms = terms
         type = reader.string("type")
-        places.visibility = reader.position(of: "visibility")
-        visibility = reader.string("visibility")
-        places.disclosure = reader.position(of: "disclosure")
+        visibility = (reader.string("visibility"), reader.position(of: "visibility"))
         disclosure = reader.choice("disclosure", Self.disclosures)
         legalBasis = reader.string("legal_basis")
         reviewDue = Self.civilDate("review_due", &reader)
@@ -124,27 +151,22 @@ package final class FrontMatter: Sendable {
         author = reader.strings("author")?.joined(separator: " ")
         reviewedBy = reader.string("reviewed_by")
         reviewedAt = reader.string("reviewed_at")
-        places.sites = reader.position(of: "sites")
         sites = reader.strings("sites") ?? []
-        places.layout = reader.position(of: "layout")
         layout = reader.string("layout")
         inMenu = Self.inMenu(&reader, unknown)
-        places.form = reader.position(of: "form")
         form = reader.string("form")
         sample = reader.bool("sample") ?? false
         cadence = reader.string("cadence")
         mapReviewNo = reader.string("map_review_no")
         avspLicence = reader.string("avsp_licence")
         document = Self.document(&reader, unknown)
-        if document != nil {
-            places.replacedBy = node["document"]?["replaced_by"]?.position
-            places.interprets = node["document"]?["interprets"]?.position
-        }
         archive = reader.choice("archive", Self.archives)
         inSearch = reader.bool("search") ?? true
         extra = reader.raw("extra")
         if reader.position(of: "cascade") != nil { _ = reader.raw("cascade") }
-        self.places = places
+        let isPlain =
+            form == nil && sites.isEmpty && aliases.isEmpty && disclosure == nil && layout == nil && document == nil
+        written = isPlain ? nil : Places(node)
         diagnostics += reader.finish(unknown: unknown)
     }
 }
@@ -219,11 +241,7 @@ extension FrontMatter {
     private static func document(_ reader: inout MapReader, _ unknown: Diagnostic.Severity) -> Document? {
         guard let node = reader.raw("document") else { return nil }
         var inner = MapReader(node)
-        let document = Document(
-            number: inner.string("number"), issuer: inner.string("issuer"), index: inner.string("index"),
-            formed: civilDate("formed", &inner), status: inner.string("status"),
-            replacedBy: inner.string("replaced_by"),
-            interprets: inner.string("interprets"))
+        let document = Document(&inner)
         for diagnostic in inner.finish(unknown: unknown) { reader.add(diagnostic) }
         return document
     }

@@ -43,23 +43,23 @@ package final class LoadedPage: Sendable {
     package enum Form: Sendable, Equatable { case page, section, bundle }
 
     /// Source path, such as `Content/portal/news/a.en.md`.
-    package let path: String
+    package var path: String { place.file.path }
     /// Index into the configuration's sites.
-    package let site: Int
-    package let language: String
+    package var site: Int { place.site }
+    package var language: String { place.language }
     /// Folder below the site's, without slashes at the ends; empty for the site's own. A bundle's parent folder.
-    package let folder: String
+    package var folder: String { place.folder }
     /// File or bundle name without language and extension; empty for a section.
-    package let stem: String
-    package let form: Form
+    package var stem: String { place.stem }
+    package var form: Form { place.form }
     package let front: FrontMatter
     package let visibility: VisibilityTag
     /// What translations of one page share.
-    package let pairKey: String
+    package var pairKey: String { "\(site)/\(folder)/\(form == .section ? "_index" : stem)" }
     let place: ContentLayout.PagePlace
     /// Of the written head, and of the whole file.
     package let headDigest: SHA256Digest
-    package let digest: SHA256Digest
+    package var digest: SHA256Digest { known.digest }
     /// Of everything that the typed head is made from: the written head and those whose cascades reach it.
     package let identity: SHA256Digest
     /// What reading the file told about its bytes.
@@ -71,17 +71,15 @@ package final class LoadedPage: Sendable {
         place = source.place
         headDigest = source.headDigest
         self.identity = identity
-        digest = source.digest
         known = source.known
-        path = place.file.path
-        site = place.site
-        language = place.language
-        folder = place.folder
-        stem = place.stem
-        form = place.form
         self.front = front
         self.visibility = visibility
-        pairKey = "\(site)/\(folder)/\(form == .section ? "_index" : stem)"
+    }
+
+    /// Whether two are one page in two languages, or one and the same.
+    func isVersion(of other: LoadedPage) -> Bool {
+        site == other.site && (form == .section) == (other.form == .section) && stem == other.stem
+            && folder == other.folder
     }
 }
 

@@ -5,18 +5,34 @@ package struct SourceTree: Sendable {
     package final class File: Sendable, Equatable {
         /// Path below the source folder, such as `Content/portal/news/a.md`: what users see in messages.
         package let path: String
-        /// Where to read it.
-        package let location: String
+        /// Where to read it: put together when somebody asks, because there is a file for every page.
+        package var location: String { root.location + String(Substring(path.utf8.dropFirst(root.path.utf8.count))) }
         /// Its state when the tree was walked; nil where that could not be told.
         package let mark: FileMark?
+        private let root: Root
 
-        init(path: String, location: String, mark: FileMark?) {
+        /// - Parameter path: is the root's or lies below it.
+        init(path: String, below root: Root, mark: FileMark?) {
             self.path = path
-            self.location = location
+            self.root = root
             self.mark = mark
         }
 
-        package static func == (a: File, b: File) -> Bool { a.path == b.path && a.location == b.location }
+        package static func == (a: File, b: File) -> Bool {
+            a.path == b.path && (a.root === b.root || a.location == b.location)
+        }
+    }
+
+    /// Where the files of one walk lie.
+    final class Root: Sendable {
+        let location: String
+        /// What users see in its place.
+        let path: String
+
+        init(location: String, path: String) {
+            self.location = location
+            self.path = path
+        }
     }
 
     /// In byte order of `path`.
@@ -33,10 +49,11 @@ package struct SourceTree: Sendable {
         var files: [File] = []
         for base in [root + "/Content"] + overlays {
             // The first level side by side: a site's folder each, mostly.
-            var top = Walk()
-            let folders = top.level(base, "Content", try FileSystem.list(base))
+            let root = Root(location: base, path: "Content")
+            var top = Walk(root: root)
+            let folders = top.level(base, root.path, try FileSystem.list(base))
             let below = parallelMap(folders.count, jobs: jobs) { index, _ -> Walk in
-                var walk = Walk()
+                var walk = Walk(root: root)
                 walk.folder(folders[index].location, folders[index].path)
                 return walk
             }
@@ -87,14 +104,14 @@ package struct SourceTree: Sendable {
         var found = Dictionary(uniqueKeysWithValues: files.map { ($0.path, $0) })
         for mount in mounts {
             let location = root + "/" + mount.from
+            let mounted = Root(location: location, path: "Content/" + mount.to)
             var added: [String: File] = [:]
             switch FileSystem.kind(location) {
             case .file:
-                added["Content/" + mount.to] = File(
-                    path: "Content/" + mount.to, location: location, mark: FileMark(location))
+                added[mounted.path] = File(path: mounted.path, below: mounted, mark: FileMark(location))
             case .directory:
-                var walk = Walk()
-                walk.folder(location, "Content/" + mount.to)
+                var walk = Walk(root: mounted)
+                walk.folder(location, mounted.path)
                 if let failure = walk.failure { throw failure }
                 diagnostics += walk.diagnostics
                 Self.merge(walk.files, into: &added, &diagnostics)
@@ -144,6 +161,7 @@ package struct SourceTree: Sendable {
 
 /// A walk below one folder.
 private struct Walk: Sendable {
+    let root: SourceTree.Root
     var files: [SourceTree.File] = []
     var diagnostics: [Diagnostic] = []
     var failure: FileError?
@@ -181,7 +199,7 @@ private struct Walk: Sendable {
             switch entry.kind {
             case .directory: folders.append((childLocation, childPath))
             case .file:
-                files.append(SourceTree.File(path: childPath, location: childLocation, mark: FileMark(childLocation)))
+                files.append(SourceTree.File(path: childPath, below: root, mark: FileMark(childLocation)))
             case .symlink, .other:
                 diagnostics.append(
                     Diagnostic(

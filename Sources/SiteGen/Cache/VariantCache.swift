@@ -113,8 +113,9 @@ struct VariantCache: Sendable {
             }
         }
         decision.result = VariantWriter.Result(
-            entries: entries(files, output), written: files, recorded: isSame ? recorded : nil,
-            searchDigest: body?.search)
+            entries: entries(files, output),
+            search: body?.search.map { VariantWriter.IndexedPage(digest: $0, document: nil) }, written: files,
+            recorded: isSame ? recorded : nil)
         return decision
     }
 
@@ -185,14 +186,14 @@ struct VariantCache: Sendable {
         let made = parallelMap(fresh.count, jobs: request.jobs) { number, _ -> BuildRecord.Output? in
             let index = fresh[number]
             let (output, result) = (outputs[index], results[index])
-            guard result.failure == nil, !result.entries.isEmpty else { return nil }
+            guard result.findings?.failure == nil, !result.entries.isEmpty else { return nil }
             // An attachment that changed after it was copied: what it is made from is not what it holds.
             if case .file(let file) = output.job,
                 (try? this.pages.digest(of: this.site.graph.files[file].location)) != result.entries[0].entry.digest
             {
                 return .withFindings(this.written(result.entries, output.docroot))
             }
-            guard result.diagnostics.isEmpty else {
+            guard result.findings?.diagnostics.isEmpty ?? true else {
                 return .withFindings(this.written(result.entries, output.docroot))
             }
             var body: BuildRecord.Body?
@@ -200,7 +201,7 @@ struct VariantCache: Sendable {
                 guard let facts = bodies.known(node) else { return nil }
                 body = BuildRecord.Body(
                     source: page.digest, facts: facts, links: links[index] ?? inputs.links(of: node, facts),
-                    search: result.searchDigest)
+                    search: result.search?.digest)
             }
             return BuildRecord.Output(
                 inputs: digests[index] ?? inputs.digest(of: output, links: body?.links),

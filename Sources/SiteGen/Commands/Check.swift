@@ -16,7 +16,9 @@ struct Check: ParsableCommand {
 
     func run() throws {
         let metrics = templateMetrics ? TemplateMetrics() : nil
-        var report = try SiteBuilder(request: options.request(output: nil), clock: .silent, metrics: metrics).run()
+        var request = try options.request(output: nil)
+        request.listsExternalLinks = externalLinks
+        var report = try SiteBuilder(request: request, clock: .silent, metrics: metrics).run()
         if externalLinks {
             var checker = ExternalLinkChecker(cachePath: options.source + "/.cache/links.json", now: .systemNow())
             report.diagnostics = (report.diagnostics + checker.check(report.externalLinks)).uniqueInOrder()

@@ -49,6 +49,8 @@ struct Manifest: Sendable {
         return (Array(bytes[..<from]) + now.rfc3339(in: zone).utf8 + bytes[end...], SHA256Digest(of: undated))
     }
 
+    mutating func reserveCapacity(_ count: Int) { files.reserveCapacity(count) }
+
     mutating func add(_ place: Place, _ entry: Entry) { files.append((place, entry)) }
 
     /// Entries by place, for looking up.

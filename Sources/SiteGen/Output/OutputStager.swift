@@ -1,3 +1,4 @@
+import Markdown
 import PortalBase
 import Search
 import SiteModel
@@ -11,6 +12,7 @@ final class OutputStager: Sendable {
     private let selection: SiteSelection
     private let transaction: OutputTransaction?
     private let takesDigests: Bool
+    private let listsExternalLinks: Bool
     private let hasSearch: Bool
     /// What lies there from the last build, where only a part of the sites is published.
     private let previous: [Manifest.Place: Manifest.Entry]?
@@ -23,14 +25,14 @@ final class OutputStager: Sendable {
 
     init(
         site: VariantSite, renderer: VariantRenderer, selection: SiteSelection, transaction: OutputTransaction?,
-        takesDigests: Bool,
-        previous: [Manifest.Place: Manifest.Entry]?
+        takesDigests: Bool, listsExternalLinks: Bool, previous: [Manifest.Place: Manifest.Entry]?
     ) {
         self.site = site
         self.renderer = renderer
         self.selection = selection
         self.transaction = transaction
         self.takesDigests = takesDigests
+        self.listsExternalLinks = listsExternalLinks
         self.previous = previous
         hasSearch = site.plan.hasSearch
         folders = site.graph.docroots.indices.map { site.folder($0) + "/" }
@@ -47,27 +49,41 @@ final class OutputStager: Sendable {
     ) -> VariantWriter.Result {
         let output = site.plan.outputs[index]
         var result = VariantWriter.Result()
+        var diagnostics: [Diagnostic] = []
+        var failure: FileError?
         do throws(FileError) {
             // Without a place to put them, pictures are not made.
             if transaction == nil, case .picture = output.job { return result }
             let rendered = try clock.measure(.render, output.path, thread: thread) { () throws(FileError) in
                 try renderer.render(output, parsed)
             }
-            result.diagnostics = rendered.diagnostics
-            result.externalLinks = rendered.externalLinks
+            diagnostics = rendered.diagnostics
             try clock.measure(.write, output.path, thread: thread) { () throws(FileError) in
                 result.entries = try stage(output.docroot, output.path, output.site, rendered.bytes)
             }
             if hasSearch, case .node(let node, _, _) = output.job, let content = rendered.content,
-                isPublished(output, rendered.bytes)
+                isPublished(output, rendered.bytes), let document = SearchStage.document(node, content, site.graph)
             {
-                result.searchDocument = SearchStage.document(node, content, site.graph)
-                result.searchDigest = result.searchDocument?.digest
+                result.search = VariantWriter.IndexedPage(digest: document.digest, document: document)
             }
         } catch {
-            result.failure = error
+            failure = error
+        }
+        let links = listsExternalLinks ? parsed.map { Self.externalLinks($0.document) } ?? [] : []
+        if !diagnostics.isEmpty || failure != nil || !links.isEmpty {
+            result.findings = VariantWriter.Findings(diagnostics: diagnostics, externalLinks: links, failure: failure)
         }
         return result
+    }
+
+    /// Addresses of other servers that the page links to.
+    private static func externalLinks(_ document: MarkdownDocument) -> [(url: String, position: SourcePosition)] {
+        document.slots.compactMap { slot in
+            guard case .linkOpen(let destination, _, _, let position) = slot.slot,
+                destination.hasPrefix("https://") || destination.hasPrefix("http://")
+            else { return nil }
+            return (destination, position)
+        }
     }
 
     /// Whether visitors see a page as it was drawn now: what waits in a site that is not published is not found either.

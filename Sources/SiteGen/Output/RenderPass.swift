@@ -13,41 +13,51 @@ struct RenderPass: Sendable {
     /// An output of one audience.
     private typealias Target = (writer: Int, output: Int)
 
+    /// Outputs that show one body, or one that shows none. Mostly one: there are as many units as pages.
+    private struct Unit {
+        var first: Target
+        var others: [Target] = []
+        var targets: [Target] { [first] + others }
+    }
+
+    private typealias Made = (first: VariantWriter.Result, others: [VariantWriter.Result])
+
     /// - Returns: for each writer, what became of its outputs in their order.
     func run() -> [[VariantWriter.Result]] {
-        let (pages, others) = targets()
-        let units = pages + others.map { [$0] }
+        let (pages, others) = units()
+        let units = pages + others
         // One for every thread, where there is enough to do for them.
         let isShared = units.count > 64 && jobs > 1
         let stagers = (0..<jobs).map { _ in writers.map { $0.stager(isShared: isShared) } }
-        let done = parallelMap(units.count, jobs: jobs) { index, thread in
+        let done = parallelMap(units.count, jobs: jobs) { index, thread -> Made in
             index < pages.count
                 ? page(units[index], stagers[thread], thread)
-                : [write(units[index][0], nil, stagers[thread], thread)]
+                : (write(units[index].first, nil, stagers[thread], thread), [])
         }
         var results = writers.map(\.results)
         for (unit, made) in zip(units, done) {
-            for (target, result) in zip(unit, made) { results[target.writer][target.output] = result }
+            results[unit.first.writer][unit.first.output] = made.first
+            for (target, result) in zip(unit.others, made.others) { results[target.writer][target.output] = result }
         }
         return results
     }
 
     /// Outputs that show a page's body, by page, and all others. Lists come after the pages whose first words they show.
-    private func targets() -> (pages: [[Target]], others: [Target]) {
-        var pages: [[Target]] = []
+    private func units() -> (pages: [Unit], others: [Unit]) {
+        var pages: [Unit] = []
         var place: [Int: Int] = [:]
-        var others: [Target] = []
+        var others: [Unit] = []
         for (number, writer) in writers.enumerated() {
             for (index, output) in writer.site.plan.outputs.enumerated() where !writer.isKept(index) {
                 guard case .node(let node, 1, _) = output.job, let page = writer.site.graph.nodes[node].page else {
-                    others.append((number, index))
+                    others.append(Unit(first: (number, index)))
                     continue
                 }
                 if let known = place[page.loadedIndex] {
-                    pages[known].append((number, index))
+                    pages[known].others.append((number, index))
                 } else {
                     place[page.loadedIndex] = pages.count
-                    pages.append([(number, index)])
+                    pages.append(Unit(first: (number, index)))
                 }
             }
         }
@@ -60,11 +70,14 @@ struct RenderPass: Sendable {
         stagers[target.writer].write(target.output, parsed, clock, thread: thread)
     }
 
-    private func page(_ targets: [Target], _ stagers: [OutputStager], _ thread: Int) -> [VariantWriter.Result] {
-        let parsed = clock.measure(.parse, visible(targets[0], stagers)?.path ?? "", thread: thread) {
-            parse(targets, stagers)
+    private func page(_ unit: Unit, _ stagers: [OutputStager], _ thread: Int) -> Made {
+        let parsed = clock.measure(.parse, visible(unit.first, stagers)?.path ?? "", thread: thread) {
+            parse(unit.targets, stagers)
         }
-        return targets.indices.map { write(targets[$0], parsed[$0], stagers, thread) }
+        return (
+            write(unit.first, parsed[0], stagers, thread),
+            unit.others.indices.map { write(unit.others[$0], parsed[$0 + 1], stagers, thread) }
+        )
     }
 
     private func visible(_ target: Target, _ stagers: [OutputStager]) -> VisiblePage? {

@@ -80,7 +80,8 @@ struct VariantWriter {
     func stager(isShared: Bool = false) -> OutputStager {
         OutputStager(
             site: site, renderer: isShared ? site.renderer.unshared() : site.renderer, selection: selection,
-            transaction: transaction, takesDigests: request.writesManifest, previous: previous)
+            transaction: transaction, takesDigests: request.writesManifest,
+            listsExternalLinks: request.listsExternalLinks, previous: previous)
     }
 
     /// Whether an output stays as it is on the disk.
@@ -89,13 +90,16 @@ struct VariantWriter {
     /// Takes in what was rendered and stages what follows from all of it: search, manifest, what formsapi reads.
     mutating func finish(_ results: [Result]) throws(FileError) {
         self.results = results
+        manifest.reserveCapacity(results.reduce(0) { $0 + $1.entries.count })
         var documents: [Int: SearchDocument] = [:]
         for (output, result) in zip(site.plan.outputs, results) {
-            diagnostics += result.diagnostics
-            externalLinks += result.externalLinks
-            if let failure = result.failure { throw failure }
+            if let found = result.findings {
+                diagnostics += found.diagnostics
+                externalLinks += found.externalLinks
+                if let failure = found.failure { throw failure }
+            }
             for (place, entry) in result.entries { manifest.add(place, entry) }
-            if case .node(let node, _, _) = output.job, let document = result.searchDocument {
+            if case .node(let node, _, _) = output.job, let document = result.search?.document {
                 documents[node] = document
             }
         }
@@ -128,19 +132,43 @@ struct VariantWriter {
 
     // MARK: Files
 
-    /// What became of one output.
+    /// What became of one output. There is one for every output, so that what few have stands apart.
     struct Result: Sendable {
         var entries: [(place: Manifest.Place, entry: Manifest.Entry)] = []
-        var diagnostics: [Diagnostic] = []
-        var externalLinks: [(url: String, position: SourcePosition)] = []
-        var searchDocument: SearchDocument?
+        var findings: Findings?
+        /// Of the page in the search index.
+        var search: IndexedPage?
         /// State of the files, where it is known.
         var written: [BuildRecord.Written]?
         /// What the record says of it, where that still holds.
         var recorded: BuildRecord.Output?
-        /// Of the page in the search index.
-        var searchDigest: SHA256Digest?
-        var failure: FileError?
+    }
+
+    /// What was found in one output.
+    final class Findings: Sendable {
+        let diagnostics: [Diagnostic]
+        let externalLinks: [(url: String, position: SourcePosition)]
+        let failure: FileError?
+
+        init(
+            diagnostics: [Diagnostic], externalLinks: [(url: String, position: SourcePosition)], failure: FileError?
+        ) {
+            self.diagnostics = diagnostics
+            self.externalLinks = externalLinks
+            self.failure = failure
+        }
+    }
+
+    /// A page in the search index.
+    final class IndexedPage: Sendable {
+        let digest: SHA256Digest
+        /// Nil for a page that was not drawn now.
+        let document: SearchDocument?
+
+        init(digest: SHA256Digest, document: SearchDocument?) {
+            self.digest = digest
+            self.document = document
+        }
     }
 
     private mutating func writeSearch(_ drawn: [Int: SearchDocument]) throws(FileError) {
@@ -148,7 +176,7 @@ struct VariantWriter {
         OutputInputs.common(site).append(to: &inputs)
         site.renderer.dataInputs.append(to: &inputs)
         for (output, result) in zip(site.plan.outputs, results) {
-            guard let digest = result.searchDigest else { continue }
+            guard let digest = result.search?.digest else { continue }
             inputs += "\(output.docroot) \(output.path)\0".utf8
             // Pages stand in the order of their instants, of which they show the day.
             if case .node(let node, _, _) = output.job {
@@ -187,19 +215,22 @@ struct VariantWriter {
     private mutating func writeIndex(_ made: SearchStage.Index) throws(FileError) {
         let stager = stager()
         let names = made.index.names
-        let staged = parallelMap(names.count, jobs: request.jobs) { number, _ -> (result: Result, mark: String) in
+        typealias Staged = (
+            entries: [(place: Manifest.Place, entry: Manifest.Entry)], mark: String, failure: FileError?
+        )
+        let staged = parallelMap(names.count, jobs: request.jobs) { number, _ -> Staged in
             let file = made.index.file(number)
-            var result = Result()
             do throws(FileError) {
-                result.entries = try stager.stage(made.docroot, made.folder + names[number], nil, file.bytes)
+                return (
+                    try stager.stage(made.docroot, made.folder + names[number], nil, file.bytes), file.mark, nil
+                )
             } catch {
-                result.failure = error
+                return ([], file.mark, error)
             }
-            return (result, file.mark)
         }
-        for (result, _) in staged {
-            if let failure = result.failure { throw failure }
-            addSearchFiles(result.entries, made.docroot)
+        for (entries, _, failure) in staged {
+            if let failure { throw failure }
+            addSearchFiles(entries, made.docroot)
         }
         let meta = made.index.meta(staged.map(\.mark))
         addSearchFiles(try stager.stage(made.docroot, made.folder + SearchIndex.metaName, nil, meta), made.docroot)
@@ -221,7 +252,7 @@ struct VariantWriter {
     private func allDocuments(_ drawn: [Int: SearchDocument]) throws(FileError) -> [Int: SearchDocument] {
         let missing = zip(site.plan.outputs, results).compactMap {
             output, result -> (node: Int, digest: SHA256Digest)? in
-            guard case .node(let node, 1, _) = output.job, drawn[node] == nil, let digest = result.searchDigest else {
+            guard case .node(let node, 1, _) = output.job, drawn[node] == nil, let digest = result.search?.digest else {
                 return nil
             }
             return (node, digest)

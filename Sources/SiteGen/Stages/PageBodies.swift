@@ -28,7 +28,10 @@ final class PageBodies: Sendable {
                 case .linkClose, .directiveClose: continue
                 }
             }
-            var writer = RecordWriter()
+            // As much room as they take: ten thousand of them stay in memory.
+            let words = 3 + document.headings.count + links.count
+            let texts = links.reduce(document.excerpt.utf8.count) { $0 + $1.utf8.count }
+            var writer = RecordWriter(capacity: 2 + words * 8 + texts)
             writer.put(links.contains { $0.utf8.contains(UInt8(ascii: "#")) })
             writer.put(usesShelf)
             // Whether a summary stands in its place is the head's matter, and may change without the body.

@@ -29,8 +29,6 @@ struct VariantRenderer: Sendable {
         var diagnostics: [Diagnostic] = []
         /// The page's own content, for the search index.
         var content: [UInt8]?
-        /// Addresses of other servers that the page links to.
-        var externalLinks: [(url: String, position: SourcePosition)] = []
     }
 
     init(
@@ -202,7 +200,6 @@ struct VariantRenderer: Sendable {
                 content += forms.html(form, graph: graph, edition: node.edition)
             }
             rendered.content = content
-            rendered.externalLinks = Self.externalLinks(own)
         }
         let path = listPage == 1 ? node.path : "\(node.path)page/\(listPage)/"
         // Looked through one by one: they are few, and every page makes them.
@@ -241,15 +238,6 @@ struct VariantRenderer: Sendable {
         var diagnostics: [Diagnostic] = []
         let document = bodies.document(of: page, &diagnostics)
         return (document, diagnostics)
-    }
-
-    private static func externalLinks(_ document: MarkdownDocument) -> [(url: String, position: SourcePosition)] {
-        document.slots.compactMap { slot in
-            guard case .linkOpen(let destination, _, _, let position) = slot.slot,
-                destination.hasPrefix("https://") || destination.hasPrefix("http://")
-            else { return nil }
-            return (destination, position)
-        }
     }
 
     /// The template that a page asks for, or its kind's. With `unknownKeys: warn` a layout of another generator's theme
