@@ -62,25 +62,33 @@ static struct chunk *new_chunk(size_t size) {
     return chunk;
 }
 
-static void *take(size_t size) {
-    if (size > SIZE_MAX / 2) abort();
-    size_t rounded = (size + ALIGN - 1) / ALIGN * ALIGN;
+// Where the current chunk is used up.
+static __attribute__((noinline, cold)) void *take_from_new_chunk(size_t rounded) {
     size_t whole = rounded + sizeof(header);
+    struct chunk *added = new_chunk(whole > CHUNK ? whole : CHUNK);
+    arena->current->next = added;
+    use(arena, added);
+    char *start = arena->free;
+    arena->free += whole;
+    ((header *)start)->size = rounded;
+    return arena->last = start + sizeof(header);
+}
+
+static inline void *take(size_t size) {
+    if (size > SIZE_MAX / 2) abort();
+    size_t rounded = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
     struct xm_arena *from = arena;
-    if ((size_t)(from->end - from->free) < whole) {
-        struct chunk *added = new_chunk(whole > CHUNK ? whole : CHUNK);
-        from->current->next = added;
-        use(from, added);
-    }
     char *start = from->free;
-    from->free += whole;
+    if ((size_t)(from->end - start) < rounded + sizeof(header)) return take_from_new_chunk(rounded);
+    from->free = start + sizeof(header) + rounded;
     ((header *)start)->size = rounded;
     return from->last = start + sizeof(header);
 }
 
 static void *arena_calloc(size_t count, size_t size) {
-    if (size && count > SIZE_MAX / size) abort();
-    return take(count * size);
+    size_t whole;
+    if (__builtin_mul_overflow(count, size, &whole)) abort();
+    return take(whole);
 }
 
 static void *arena_realloc(void *memory, size_t size) {
@@ -88,7 +96,7 @@ static void *arena_realloc(void *memory, size_t size) {
     header *old = (header *)memory - 1;
     if (size <= old->size) return memory;
     if (memory == arena->last && size < SIZE_MAX / 2) {
-        size_t more = (size + ALIGN - 1) / ALIGN * ALIGN - old->size;
+        size_t more = ((size + ALIGN - 1) & ~(size_t)(ALIGN - 1)) - old->size;
         if (more <= (size_t)(arena->end - arena->free)) {
             arena->free += more;
             old->size += more;

@@ -20,7 +20,7 @@ struct DocumentRenderer: ~Copyable {
     private var html: HTMLBuffer
     private var slots: [(offset: Int, slot: MarkdownDocument.Slot)] = []
     private var headings: [MarkdownDocument.Heading] = []
-    private var text = RunningText()
+    private var text: RunningText
 
     /// The block that was entered last: inline nodes of some kinds have no line of their own.
     private var block: OpaquePointer?
@@ -43,6 +43,8 @@ struct DocumentRenderer: ~Copyable {
         var start = 0
         var firstSlot = 0
         var text: [UInt8] = []
+        /// Of the element, in front of its text.
+        var tag: [UInt8] = []
     }
 
     /// Text below an image is an attribute, in which nothing shows as more than text.
@@ -62,13 +64,15 @@ struct DocumentRenderer: ~Copyable {
     }
 
     init(
-        cmark: CMark, findings: BodyFindings, directives: [MarkdownDocument.Slot], rawHTML: RawHTMLPolicy, capacity: Int
+        cmark: CMark, findings: BodyFindings, directives: [MarkdownDocument.Slot], rawHTML: RawHTMLPolicy,
+        countsCharacters: Bool, capacity: Int
     ) {
         self.cmark = cmark
         functions = cmark.table
         self.findings = findings
         self.directives = directives
         self.rawHTML = rawHTML
+        text = RunningText(counts: countsCharacters)
         isPlaced = [Bool](repeating: false, count: directives.count)
         html = HTMLBuffer(capacity: capacity)
         footnotes = Footnotes(functions)
@@ -306,9 +310,10 @@ struct DocumentRenderer: ~Copyable {
         let count = strlen(literal)
         return literal.withMemoryRebound(to: UInt8.self, capacity: count) {
             let bytes = UnsafeBufferPointer(start: $0, count: count)
-            let mark = FullWidthEmphasis.mark[0]
-            return bytes.allSatisfy { $0 >= 0x20 && $0 != mark }
-                ? String(decoding: bytes, as: UTF8.self) : String(decoding: cleaned(bytes), as: UTF8.self)
+            // 0xEF: the first byte of `FullWidthEmphasis.mark`.
+            var isPlain = true
+            for byte in bytes where byte < 0x20 || byte == 0xEF { isPlain = false }
+            return isPlain ? String(decoding: bytes, as: UTF8.self) : String(decoding: cleaned(bytes), as: UTF8.self)
         }
     }
 
@@ -387,13 +392,13 @@ struct DocumentRenderer: ~Copyable {
         let anchor = anchor(text)
         headings.append(.init(level: level, text: text, anchor: anchor))
         let digit = UInt8(ascii: "0") + UInt8(level)
-        var tag = [UInt8(ascii: "<"), UInt8(ascii: "h"), digit]
-        tag.reserveCapacity(anchor.utf8.count + 16)
-        tag.append(contentsOf: " id=\"".utf8)
-        appendEscapedHTML(anchor, to: &tag)
-        tag.append(contentsOf: "\">".utf8)
-        html.insert(tag, at: heading.start)
-        for index in heading.firstSlot..<slots.count { slots[index].offset += tag.count }
+        heading.tag.removeAll(keepingCapacity: true)
+        heading.tag.append(contentsOf: [UInt8(ascii: "<"), UInt8(ascii: "h"), digit])
+        heading.tag.append(contentsOf: " id=\"".utf8)
+        appendEscapedHTML(anchor, to: &heading.tag)
+        heading.tag.append(contentsOf: "\">".utf8)
+        html.insert(heading.tag, at: heading.start)
+        for index in heading.firstSlot..<slots.count { slots[index].offset += heading.tag.count }
         html.append("</h")
         html.append(digit)
         html.append(">\n")

@@ -9,8 +9,9 @@ package struct MarkdownDocument: Sendable {
     package let headings: [Heading]
     /// The first words as plain text, at most about 120 characters, for summaries.
     package let excerpt: String
-    /// Length as people count it: every Chinese character and every word of another script is one.
-    package let characters: Int
+    /// Length as people count it: every Chinese character and every word of another script is one. Nil where the engine
+    /// was not asked to count.
+    package let characters: Int?
 
     package struct Heading: Sendable, Equatable {
         package let level: Int

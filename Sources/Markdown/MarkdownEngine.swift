@@ -8,14 +8,18 @@ package struct MarkdownEngine: Sendable, Equatable {
     private let containers: Set<String>
     private let leaves: Set<String>
     private let rawHTML: RawHTMLPolicy
+    private let countsCharacters: Bool
 
     /// Bounds that keep one document from taking the machine: cmark needs 31 s for one table of 1,000 columns.
     package static let maxBytes = 4 << 20
 
-    package init(containers: Set<String>, leaves: Set<String>, rawHTML: RawHTMLPolicy = .error) {
+    package init(
+        containers: Set<String>, leaves: Set<String>, rawHTML: RawHTMLPolicy = .error, countsCharacters: Bool = true
+    ) {
         self.containers = containers
         self.leaves = leaves
         self.rawHTML = rawHTML
+        self.countsCharacters = countsCharacters
     }
 
     /// Bare GFM with raw HTML passed through, as the GFM specification's suite expects it.
@@ -45,7 +49,7 @@ package struct MarkdownEngine: Sendable, Equatable {
             let unread = isWhole && scanned.has(.visibilityMark) ? findings.unreadMark(source, tree) : nil
             var renderer = DocumentRenderer(
                 cmark: cmark, findings: findings, directives: directives, rawHTML: rawHTML,
-                capacity: source.count + source.count / 4 + 256)
+                countsCharacters: countsCharacters, capacity: source.count + source.count / 4 + 256)
             let document = renderer.document(tree)
             return (document, renderer.diagnostics + [unread].compactMap { $0 })
         }

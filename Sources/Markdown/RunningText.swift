@@ -6,13 +6,17 @@ struct RunningText {
     private static let excerptCharacters = 120
 
     /// Length as people count it: every Chinese character and every word of another script is one.
-    private(set) var characters = 0
+    var characters: Int? { counts ? counted : nil }
+    private let counts: Bool
+    private var counted = 0
     /// Depth of elements whose text is counted but makes no summary: headings, tables, footnotes.
     var aside = 0
 
     private var inWord = false
     private var excerpt: [UInt8] = []
     private var excerptCount = 0
+
+    init(counts: Bool = true) { self.counts = counts }
 
     private var isRunning: Bool { aside == 0 && excerptCount <= Self.excerptCharacters }
 
@@ -28,9 +32,10 @@ struct RunningText {
     mutating func add(_ bytes: UnsafeBufferPointer<UInt8>) {
         guard let start = bytes.baseAddress else { return }
         if isRunning { addToExcerpt(bytes) }
+        guard counts else { return }
         var i = 0
         while true {
-            i = xm_count_text(start, i, bytes.count, &inWord, &characters)
+            i = xm_count_text(start, i, bytes.count, &inWord, &counted)
             if i >= bytes.count { return }
             i = countScalar(bytes, at: i)
         }
@@ -46,10 +51,10 @@ struct RunningText {
         var value = UInt32(lead) & (0x7F >> UInt32(length))
         for k in 1..<length { value = value << 6 | UInt32(bytes[i + k] & 0x3F) }
         if isHan(value) {
-            characters += 1
+            counted += 1
             inWord = false
         } else if value >= 0xC0, value <= 0x1FFF {
-            if !inWord { characters += 1 }
+            if !inWord { counted += 1 }
             inWord = true
         } else {
             inWord = false
@@ -58,15 +63,24 @@ struct RunningText {
     }
 
     private mutating func addToExcerpt(_ bytes: UnsafeBufferPointer<UInt8>) {
-        for byte in bytes {
+        // All that it can take, in one allocation.
+        if excerpt.isEmpty { excerpt.reserveCapacity(4 * (Self.excerptCharacters + 2)) }
+        var start = 0
+        for i in bytes.indices {
+            let byte = bytes[i]
             if byte == 0x20 || byte == 0x0A || byte == 0x09 {
+                excerpt.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[start..<i]))
+                start = i + 1
                 noteSpace()
-            } else {
-                excerpt.append(byte)
-                if byte & 0xC0 != 0x80 { excerptCount += 1 }
+            } else if byte & 0xC0 != 0x80 {
+                excerptCount += 1
             }
-            if !isRunning { return }
+            if !isRunning {
+                if start <= i { excerpt.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[start...i])) }
+                return
+            }
         }
+        excerpt.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[start...]))
     }
 
     private mutating func noteSpace() {

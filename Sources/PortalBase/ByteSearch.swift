@@ -1,6 +1,13 @@
 import CBytes
 import Glibc
 
+extension String {
+    /// Whether a byte stands in its UTF-8.
+    package func contains(byte: UInt8) -> Bool {
+        utf8.withContiguousStorageIfAvailable { $0.find(byte) != nil } ?? utf8.contains(byte)
+    }
+}
+
 extension UnsafeBufferPointer where Element == UInt8 {
     /// Where `byte` stands next, from `start` on; the C library looks at many bytes at a time.
     package func find(_ byte: UInt8, from start: Int = 0) -> Int? {

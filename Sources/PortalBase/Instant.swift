@@ -39,8 +39,18 @@ package struct ZoneOffset: Sendable, Hashable {
 
     /// `+08:00`
     package var text: String {
+        String(unsafeUninitializedCapacity: 6) { out in
+            write(out, at: 0, colon: true)
+            return 6
+        }
+    }
+
+    fileprivate func write(_ out: UnsafeMutableBufferPointer<UInt8>, at start: Int, colon: Bool) {
         let minutes = abs(seconds) / 60
-        return (seconds < 0 ? "-" : "+") + padded(minutes / 60, 2) + ":" + padded(minutes % 60, 2)
+        out[start] = UInt8(ascii: seconds < 0 ? "-" : "+")
+        writeDigits(minutes / 60, 2, out, at: start + 1)
+        if colon { out[start + 3] = UInt8(ascii: ":") }
+        writeDigits(minutes % 60, 2, out, at: start + (colon ? 4 : 3))
     }
 }
 
@@ -103,11 +113,7 @@ package struct CivilDate: Sendable, Hashable, Comparable {
     package var text: String {
         guard (0...9999).contains(year) else { return padded(year, 4) + "-" + padded(month, 2) + "-" + padded(day, 2) }
         return String(unsafeUninitializedCapacity: 10) { out in
-            writeDigits(year, 4, out, at: 0)
-            out[4] = UInt8(ascii: "-")
-            writeDigits(month, 2, out, at: 5)
-            out[7] = UInt8(ascii: "-")
-            writeDigits(day, 2, out, at: 8)
+            write(self, out)
             return 10
         }
     }
@@ -171,10 +177,23 @@ extension Instant {
 
     /// `YYYY-MM-DDTHH:MM:SS+08:00`
     package func rfc3339(in zone: ZoneOffset) -> String {
-        let local = seconds + zone.seconds
-        let inDay = local - floorDivide(local, 86_400) * 86_400
-        return date(in: zone).text + "T" + padded(inDay / 3600, 2) + ":" + padded(inDay / 60 % 60, 2) + ":"
-            + padded(inDay % 60, 2) + (zone.seconds == 0 ? "Z" : zone.text)
+        let day = date(in: zone)
+        let inDay = seconds + zone.seconds - day.dayNumber * 86_400
+        guard (0...9999).contains(day.year) else {
+            return day.text + "T" + padded(inDay / 3600, 2) + ":" + padded(inDay / 60 % 60, 2) + ":"
+                + padded(inDay % 60, 2) + (zone.seconds == 0 ? "Z" : zone.text)
+        }
+        return String(unsafeUninitializedCapacity: 25) { out in
+            write(day, out)
+            out[10] = UInt8(ascii: "T")
+            writeClock(inDay, out, at: 11)
+            guard zone.seconds != 0 else {
+                out[19] = UInt8(ascii: "Z")
+                return 20
+            }
+            zone.write(out, at: 19, colon: true)
+            return 25
+        }
     }
 
     /// `YYYY-MM-DD HH:MM`, the form that the page tags of the norms use.
@@ -185,15 +204,43 @@ extension Instant {
 
     /// `Tue, 01 Sep 2026 09:00:00 +0800` (RFC 822 as RSS 2.0 uses it).
     package func rfc822(in zone: ZoneOffset) -> String {
-        let d = date(in: zone)
-        let weekdays = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
-        let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-        let iso = rfc3339(in: zone)
-        let clock = iso.dropFirst(11).prefix(8)
-        let offset = zone.text.prefix(3) + zone.text.suffix(2)
-        return
-            "\(weekdays[d.isoWeekday - 1]), \(padded(d.day, 2)) \(months[d.month - 1]) \(padded(d.year, 4)) \(clock) \(offset)"
+        let day = date(in: zone)
+        let inDay = seconds + zone.seconds - day.dayNumber * 86_400
+        let weekdays: StaticString = "MonTueWedThuFriSatSun"
+        let months: StaticString = "JanFebMarAprMayJunJulAugSepOctNovDec"
+        return String(unsafeUninitializedCapacity: 31) { out in
+            func name(_ names: StaticString, _ number: Int, at start: Int) {
+                for k in 0..<3 { out[start + k] = names.utf8Start[number * 3 + k] }
+            }
+            for place in [4, 7, 11, 16, 25] { out[place] = 0x20 }
+            name(weekdays, day.isoWeekday - 1, at: 0)
+            out[3] = UInt8(ascii: ",")
+            writeDigits(day.day, 2, out, at: 5)
+            name(months, day.month - 1, at: 8)
+            writeDigits(min(max(day.year, 0), 9999), 4, out, at: 12)
+            writeClock(inDay, out, at: 17)
+            zone.write(out, at: 26, colon: false)
+            return 31
+        }
     }
+}
+
+/// `YYYY-MM-DD` at the start, for years of four digits.
+private func write(_ date: CivilDate, _ out: UnsafeMutableBufferPointer<UInt8>) {
+    writeDigits(date.year, 4, out, at: 0)
+    out[4] = UInt8(ascii: "-")
+    writeDigits(date.month, 2, out, at: 5)
+    out[7] = UInt8(ascii: "-")
+    writeDigits(date.day, 2, out, at: 8)
+}
+
+/// `HH:MM:SS`
+private func writeClock(_ seconds: Int, _ out: UnsafeMutableBufferPointer<UInt8>, at start: Int) {
+    writeDigits(seconds / 3600, 2, out, at: start)
+    out[start + 2] = UInt8(ascii: ":")
+    writeDigits(seconds / 60 % 60, 2, out, at: start + 3)
+    out[start + 5] = UInt8(ascii: ":")
+    writeDigits(seconds % 60, 2, out, at: start + 6)
 }
 
 /// Decimal digits to a non-negative number; nil for anything else.

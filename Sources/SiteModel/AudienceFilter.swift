@@ -47,7 +47,7 @@ package final class VisiblePage: Sendable {
     package let front: FrontMatter
     package var pairKey: String { source.pairKey }
     /// Of the whole file, and of what the typed head is made from.
-    package var digest: SHA256Digest { source.digest }
+    package var digest: SHA256Digest? { source.digest }
     package var identity: SHA256Digest { source.identity }
     /// What the page was made from, for the filter alone.
     fileprivate let source: LoadedPage
@@ -98,7 +98,7 @@ package enum AudienceFilter {
         guard let file = SourceFile.read(place.file, known: page.source.known, diagnostics: &diagnostics) else {
             return nil
         }
-        guard file.digest == page.source.digest else {
+        guard file.isSame(as: page.source.known) else {
             diagnostics.append(
                 Diagnostic(
                     "changed-meanwhile", SourcePosition(path: place.file.path),

@@ -106,7 +106,7 @@ package struct ContentLoader: Sendable {
     }
 
     private func read(_ place: ContentLayout.PagePlace) -> (source: PageSource?, diagnostics: [Diagnostic]) {
-        cache?.read(place) ?? PageSource.read(place)
+        cache?.read(place) ?? PageSource.read(place, takesDigest: false)
     }
 
     /// One page with its typed head, and what is wrong with it by itself; from the cache where it is known.

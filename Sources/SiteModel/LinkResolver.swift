@@ -21,10 +21,10 @@ extension SiteGraph {
 
     /// Resolves a destination as written in `page`. `.md` targets go to the twin in the page's own language.
     package func resolve(_ destination: String, from page: VisiblePage) -> LinkTarget {
-        if destination.hasPrefix("#") {
+        let (hasColon, hasHash, hasPercent) = Self.marks(destination)
+        if hasHash, destination.utf8.first == UInt8(ascii: "#") {
             return .fragment(percentDecoded(destination.dropFirst()) ?? String(destination.dropFirst()))
         }
-        let (hasColon, hasHash, hasPercent) = Self.marks(destination)
         if hasColon, let colon = destination.utf8.firstIndex(of: UInt8(ascii: ":")) {
             let scheme = String(destination[..<colon]).lowercased()
             if !scheme.isEmpty,
@@ -43,9 +43,7 @@ extension SiteGraph {
         if path.utf8.first == UInt8(ascii: "/"), !path.hasSuffix(".md") { return .path(destination) }
         let source = Self.sourcePath(path, from: page)
         if let source {
-            if let node = nodeBySource[inLanguage(of: page, source)] ?? nodeBySource[source] {
-                return .page(node: node, fragment: fragment)
-            }
+            if let node = node(ofSource: source, in: page.language) { return .page(node: node, fragment: fragment) }
             if let file = fileBySource[source] { return .file(file) }
         }
         // Other generators' pages link to addresses relative to their own.
@@ -140,11 +138,16 @@ extension SiteGraph {
         }
     }
 
-    private func inLanguage(of page: VisiblePage, _ source: String) -> String {
-        guard page.language != configuration.group.defaultLanguage, source.hasSuffix(".md"),
-            !source.hasSuffix(".\(page.language).md")
-        else { return source }
-        return String(decoding: source.utf8.dropLast(3), as: UTF8.self) + ".\(page.language).md"
+    /// The page of a source file; its translation where there is one and the file is an original.
+    private func node(ofSource source: String, in language: String) -> Int? {
+        guard let node = nodeBySource[source] else {
+            guard language != configuration.group.defaultLanguage, source.hasSuffix(".md") else { return nil }
+            return nodeBySource[String(source.dropLast(3)) + ".\(language).md"]
+        }
+        guard language != configuration.group.defaultLanguage,
+            editions[nodes[node].edition].language == configuration.group.defaultLanguage
+        else { return node }
+        return nodes[node].twins.first { $0.language == language }?.node ?? node
     }
 }
 

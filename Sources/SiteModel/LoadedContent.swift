@@ -57,9 +57,10 @@ package final class LoadedPage: Sendable {
     /// What translations of one page share.
     package var pairKey: String { "\(site)/\(folder)/\(form == .section ? "_index" : stem)" }
     let place: ContentLayout.PagePlace
-    /// Of the written head, and of the whole file.
+    /// Of the written head.
     package let headDigest: SHA256Digest
-    package var digest: SHA256Digest { known.digest }
+    /// Of the whole file; nil where no record is kept.
+    package var digest: SHA256Digest? { known.digest }
     /// Of everything that the typed head is made from: the written head and those whose cascades reach it.
     package let identity: SHA256Digest
     /// What reading the file told about its bytes.

@@ -142,7 +142,8 @@ package final class PageCache: Sendable {
             writer.put(tag.position.line)
             writer.put(tag.position.column)
         }
-        writer.put(entry.known.digest)
+        // Taken of every file that is read for a record.
+        writer.put(entry.known.digest!)
         writer.put(entry.known.mark)
         writer.put(entry.known.isText)
         writer.put(entry.known.isPlain)
@@ -193,8 +194,8 @@ package final class PageCache: Sendable {
         guard found.isEmpty else { return nil }
         return PageSource(
             place: place, head: head ?? YAMLNode(value: .map([]), position: SourcePosition(path: place.file.path)),
-            headDigest: entry.headDigest, headBytes: entry.head, tags: entry.tags, digest: entry.known.digest,
-            known: entry.known, reading: isLongLived ? readings.add(1, ordering: .relaxed).newValue : 0)
+            headDigest: entry.headDigest, headBytes: entry.head, tags: entry.tags, known: entry.known,
+            reading: isLongLived ? readings.add(1, ordering: .relaxed).newValue : 0)
     }
 
     /// The digest of a file that is not a page.

@@ -12,16 +12,19 @@ struct PageSource: Sendable {
     let headBytes: [UInt8]
     /// Tags of the parts of the body that have their own audience, with their places.
     let tags: [(tag: String, position: SourcePosition)]
-    /// Of the file's bytes.
-    let digest: SHA256Digest
     /// What need not be looked for when the same bytes are read again.
     let known: SourceFile.Known
     /// Number of the reading in a `PageCache`; 0 outside one.
     var reading = 0
 
-    static func read(_ place: ContentLayout.PagePlace) -> (source: PageSource?, diagnostics: [Diagnostic]) {
+    /// - Parameter takesDigest: false where no record will be kept of what was read.
+    static func read(
+        _ place: ContentLayout.PagePlace, takesDigest: Bool = true
+    ) -> (source: PageSource?, diagnostics: [Diagnostic]) {
         var diagnostics: [Diagnostic] = []
-        guard let file = SourceFile.read(place.file, diagnostics: &diagnostics) else { return (nil, diagnostics) }
+        guard let file = SourceFile.read(place.file, takesDigest: takesDigest, diagnostics: &diagnostics) else {
+            return (nil, diagnostics)
+        }
         let count = diagnostics.count
         let head = YAMLNode.parse(
             head: file.text[file.head], path: place.file.path, firstLine: 2, diagnostics: &diagnostics)
@@ -32,7 +35,6 @@ struct PageSource: Sendable {
             PageSource(
                 place: place, head: head ?? empty, headDigest: SHA256Digest(of: file.text[file.head]),
                 headBytes: Array(file.text[file.head]), tags: body.tags,
-                digest: file.digest,
                 known: .init(
                     digest: file.digest, mark: file.mark, isText: file.isText, isPlain: !body.mayHoldDirectives)),
             diagnostics
@@ -48,13 +50,14 @@ struct SourceFile {
     /// Line of the file that the body begins on.
     let bodyLine: Int
     let mark: FileMark
-    let digest: SHA256Digest
+    let digest: SHA256Digest?
     /// Whether the bytes of the file are its text as they are.
     let isText: Bool
 
     /// What was found out about a file's bytes before.
     struct Known: Sendable {
-        let digest: SHA256Digest
+        /// Of the file's bytes; nil where its mark alone tells whether it is still the same.
+        let digest: SHA256Digest?
         let mark: FileMark
         let isText: Bool
         /// Nothing in the body could be a directive.
@@ -63,7 +66,7 @@ struct SourceFile {
 
     /// - Returns: nil after adding a diagnostic for a file that cannot be read or is no page.
     static func read(
-        _ file: SourceTree.File, known: Known? = nil, diagnostics: inout [Diagnostic]
+        _ file: SourceTree.File, known: Known? = nil, takesDigest: Bool = true, diagnostics: inout [Diagnostic]
     ) -> SourceFile? {
         let bytes: [UInt8]
         let mark: FileMark
@@ -74,9 +77,11 @@ struct SourceFile {
             return nil
         }
         let isSame = known.map { $0.mark == mark && $0.mark.isSettled } ?? false
-        let digest = isSame ? known!.digest : SHA256Digest(of: bytes)
+        // A mark that has not settled tells nothing yet.
+        let digest =
+            isSame ? known!.digest : takesDigest || !mark.isSettled ? SHA256Digest(of: bytes) : nil
         var text = bytes
-        var isText = known.map { $0.digest == digest && $0.isText } ?? false
+        var isText = known.map { (isSame || $0.digest == digest) && $0.isText } ?? false
         if !isText {
             guard let decoded = decodeSource(bytes, path: file.path, diagnostics: &diagnostics) else { return nil }
             isText = decoded.count == bytes.count
@@ -95,6 +100,12 @@ struct SourceFile {
         return SourceFile(
             text: text, head: parts.head, bodyStart: parts.body, bodyLine: parts.bodyLine, mark: mark,
             digest: digest, isText: isText)
+    }
+
+    /// Whether the bytes are those that were read before.
+    func isSame(as known: Known) -> Bool {
+        guard let digest = known.digest else { return mark == known.mark }
+        return digest == self.digest
     }
 
     func body(_ path: String, isPlain: Bool = false, diagnostics: inout [Diagnostic]) -> TaggedBody {

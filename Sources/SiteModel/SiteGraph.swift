@@ -216,6 +216,13 @@ package final class SiteGraph: Sendable {
         return variant.forms.map { site.kind == .portal ? $0 : "\($0)/site/\(site.slug)" }
     }
 
+    /// A node and its translations by language, itself included; none where it has no translation.
+    package func versions(_ node: Int) -> [(language: String, node: Int)] {
+        let twins = nodes[node].twins
+        guard !twins.isEmpty else { return [] }
+        return (twins + [(editions[nodes[node].edition].language, node)]).sorted { $0.language < $1.language }
+    }
+
     /// The node's one canonical URL.
     package func canonical(_ node: Int) -> String { href(node, from: -1) }
 }

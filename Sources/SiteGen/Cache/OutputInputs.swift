@@ -366,7 +366,7 @@ final class OutputInputs: Sendable {
             hasForm = page.front.form != nil
         }
         out += "\(listPage)/\(listPages)".utf8
-        node.page?.digest.append(to: &out)
+        node.page?.digest?.append(to: &out)
         append(graph.trail(index), &out)
         twins(node, &out)
         for other in [node.previous, node.next] {

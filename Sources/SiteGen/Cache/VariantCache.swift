@@ -198,9 +198,9 @@ struct VariantCache: Sendable {
             }
             var body: BuildRecord.Body?
             if let (node, page) = this.page(output) {
-                guard let facts = bodies.known(node) else { return nil }
+                guard let facts = bodies.known(node), let source = page.digest else { return nil }
                 body = BuildRecord.Body(
-                    source: page.digest, facts: facts, links: links[index] ?? inputs.links(of: node, facts),
+                    source: source, facts: facts, links: links[index] ?? inputs.links(of: node, facts),
                     search: result.search?.digest)
             }
             return BuildRecord.Output(

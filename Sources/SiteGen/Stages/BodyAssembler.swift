@@ -35,10 +35,11 @@ struct BodyAssembler: Sendable {
         var offset = 0
         var openLinks: [OpenLink] = []
         var openDirectives: [(name: String, directive: Directive, start: Int)] = []
-        for (place, slot) in document.slots {
+        for index in document.slots.indices {
+            let place = document.slots[index].offset
             out += document.html[offset..<place]
             offset = place
-            switch slot {
+            switch document.slots[index].slot {
             case .linkOpen(let destination, let title, let conditional, let position):
                 let drawn = openLink(
                     destination, title, conditional, position, page, node, &out, &diagnostics)
@@ -74,14 +75,15 @@ struct BodyAssembler: Sendable {
         switch graph.resolve(destination, from: page) {
         case .external(let url):
             href = url
-            external = url.lowercased().hasPrefix("http")
+            external = url.utf8.prefix(4).elementsEqual("http".utf8) { $0 | 0x20 == $1 }
         case .fragment(let name):
             checkAnchor(name, in: node, position, &diagnostics)
             href = destination
         case .page(let node, let fragment):
             if let fragment { checkAnchor(fragment, in: node, position, &diagnostics) }
             let target = graph.nodes[node]
-            href = graph.href(node, from: docroot) + (fragment.map { "#" + percentEncodedPath($0) } ?? "")
+            let address = graph.href(node, from: docroot)
+            href = fragment.map { address + "#" + percentEncodedPath($0) } ?? address
             let targetLanguage = graph.editions[target.edition].language
             if targetLanguage != page.language { language = targetLanguage }
         case .file(let file):

@@ -20,7 +20,7 @@ struct FeedWriter {
             }.prefix(Self.limit)
         let site = graph.site(of: node).name.text(graph.editions[node.edition].language)
         let title = node.kind == .home ? site : node.title + " - " + site
-        return Array((format == .atom ? atom(index, title, Array(pages)) : rss(index, title, Array(pages))).utf8)
+        return format == .atom ? atom(index, title, pages) : rss(index, title, pages)
     }
 
     private func below(_ index: Int) -> [Int] {
@@ -30,31 +30,35 @@ struct FeedWriter {
 
     private var zone: ZoneOffset { graph.configuration.group.zone }
 
-    private func atom(_ index: Int, _ title: String, _ pages: [Int]) -> String {
+    private func atom(_ index: Int, _ title: String, _ pages: ArraySlice<Int>) -> [UInt8] {
         let node = graph.nodes[index]
         let own = values.absolute(node.path + RenderPlan.FeedFormat.atom.rawValue)
         let newest = pages.compactMap { changed($0) }.max() ?? Instant(seconds: 0)
-        var out = """
-            <?xml version="1.0" encoding="utf-8"?>
-            <feed xmlns="http://www.w3.org/2005/Atom" xml:lang="\(LanguageCode.tag(graph.editions[node.edition].language))">
-            <title>\(escapedHTML(title))</title>
-            <id>\(own)</id>
-            <link rel="self" href="\(own)"/>
-            <link href="\(values.absolute(node.path))"/>
-            <updated>\(newest.rfc3339(in: zone))</updated>
-            <author><name>\(escapedHTML(graph.site(of: node).name.text(graph.editions[node.edition].language)))</name></author>
-
-            """
+        let language = graph.editions[node.edition].language
+        var out = XMLWriter()
+        out.markup("<?xml version=\"1.0\" encoding=\"utf-8\"?>\n")
+        out.element(
+            "<feed xmlns=\"http://www.w3.org/2005/Atom\" xml:lang=\"", plain: LanguageCode.tag(language), "\">\n")
+        out.element("<title>", text: title, "</title>\n")
+        out.element("<id>", plain: own, "</id>\n")
+        out.element("<link rel=\"self\" href=\"", plain: own, "\"/>\n")
+        out.element("<link href=\"", plain: values.absolute(node.path), "\"/>\n")
+        out.element("<updated>", plain: newest.rfc3339(in: zone), "</updated>\n")
+        out.element("<author><name>", text: graph.site(of: node).name.text(language), "</name></author>\n")
         for page in pages {
             let entry = graph.nodes[page]
-            out += "<entry><title>\(escapedHTML(entry.title))</title><id>\(graph.canonical(page))</id>"
-            out += "<link href=\"\(graph.canonical(page))\"/>"
-            out += "<published>\(entry.page!.front.date!.rfc3339(in: zone))</published>"
-            out += "<updated>\((changed(page) ?? entry.page!.front.date!).rfc3339(in: zone))</updated>"
-            if let summary = values.summary(page) { out += "<summary>\(escapedHTML(summary))</summary>" }
-            out += "</entry>\n"
+            let address = graph.canonical(page)
+            let published = entry.page!.front.date!
+            out.element("<entry><title>", text: entry.title, "</title>")
+            out.element("<id>", plain: address, "</id>")
+            out.element("<link href=\"", plain: address, "\"/>")
+            out.element("<published>", plain: published.rfc3339(in: zone), "</published>")
+            out.element("<updated>", plain: (changed(page) ?? published).rfc3339(in: zone), "</updated>")
+            if let summary = values.summary(page) { out.element("<summary>", text: summary, "</summary>") }
+            out.markup("</entry>\n")
         }
-        return out + "</feed>\n"
+        out.markup("</feed>\n")
+        return out.bytes
     }
 
     private func changed(_ page: Int) -> Instant? {
@@ -62,26 +66,31 @@ struct FeedWriter {
         return front?.updated ?? front?.date
     }
 
-    private func rss(_ index: Int, _ title: String, _ pages: [Int]) -> String {
+    private func rss(_ index: Int, _ title: String, _ pages: ArraySlice<Int>) -> [UInt8] {
         let node = graph.nodes[index]
-        var out = """
-            <?xml version="1.0" encoding="utf-8"?>
-            <rss version="2.0" xmlns:atom="http://www.w3.org/2005/Atom"><channel>
-            <title>\(escapedHTML(title))</title>
-            <link>\(values.absolute(node.path))</link>
-            <description>\(escapedHTML(values.summary(index) ?? title))</description>
-            <language>\(LanguageCode.tag(graph.editions[node.edition].language).lowercased())</language>
-            <atom:link rel="self" type="application/rss+xml" href="\(values.absolute(node.path + RenderPlan.FeedFormat.rss.rawValue))"/>
-
-            """
+        let language = LanguageCode.tag(graph.editions[node.edition].language).lowercased()
+        var out = XMLWriter()
+        out.markup(
+            "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<rss version=\"2.0\" xmlns:atom=\"http://www.w3.org/2005/Atom\"><channel>\n"
+        )
+        out.element("<title>", text: title, "</title>\n")
+        out.element("<link>", plain: values.absolute(node.path), "</link>\n")
+        out.element("<description>", text: values.summary(index) ?? title, "</description>\n")
+        out.element("<language>", plain: language, "</language>\n")
+        out.element(
+            "<atom:link rel=\"self\" type=\"application/rss+xml\" href=\"",
+            plain: values.absolute(node.path + RenderPlan.FeedFormat.rss.rawValue), "\"/>\n")
         for page in pages {
             let entry = graph.nodes[page]
-            out += "<item><title>\(escapedHTML(entry.title))</title><link>\(graph.canonical(page))</link>"
-            out +=
-                "<guid>\(graph.canonical(page))</guid><pubDate>\(entry.page!.front.date!.rfc822(in: zone))</pubDate>"
-            if let summary = values.summary(page) { out += "<description>\(escapedHTML(summary))</description>" }
-            out += "</item>\n"
+            let address = graph.canonical(page)
+            out.element("<item><title>", text: entry.title, "</title>")
+            out.element("<link>", plain: address, "</link>")
+            out.element("<guid>", plain: address, "</guid>")
+            out.element("<pubDate>", plain: entry.page!.front.date!.rfc822(in: zone), "</pubDate>")
+            if let summary = values.summary(page) { out.element("<description>", text: summary, "</description>") }
+            out.markup("</item>\n")
         }
-        return out + "</channel></rss>\n"
+        out.markup("</channel></rss>\n")
+        return out.bytes
     }
 }

@@ -2,6 +2,7 @@ import Markdown
 import PortalBase
 import SiteModel
 import Synchronization
+import Templates
 
 /// The bodies of one audience's pages: read, cut and parsed when somebody draws them, and not kept. What other pages ask
 /// of a page is remembered.
@@ -17,8 +18,8 @@ final class PageBodies: Sendable {
         init(_ document: MarkdownDocument, of page: VisiblePage) {
             var links: [String] = []
             var usesShelf = false
-            for (_, slot) in document.slots {
-                switch slot {
+            for index in document.slots.indices {
+                switch document.slots[index].slot {
                 case .linkOpen(let destination, _, _, _):
                     if !destination.hasPrefix("https://"), !destination.hasPrefix("http://") {
                         links.append(destination)
@@ -32,7 +33,7 @@ final class PageBodies: Sendable {
             let words = 3 + document.headings.count + links.count
             let texts = links.reduce(document.excerpt.utf8.count) { $0 + $1.utf8.count }
             var writer = RecordWriter(capacity: 2 + words * 8 + texts)
-            writer.put(links.contains { $0.utf8.contains(UInt8(ascii: "#")) })
+            writer.put(links.contains { $0.contains(byte: UInt8(ascii: "#")) })
             writer.put(usesShelf)
             // Whether a summary stands in its place is the head's matter, and may change without the body.
             writer.put(document.excerpt)
@@ -94,7 +95,8 @@ final class PageBodies: Sendable {
     static func engine(configuration: SiteConfiguration, themes: [String: Theme]) -> MarkdownEngine {
         let directives = themes.values.reduce(into: Set<String>()) { $0.formUnion($1.directives.keys) }
         return MarkdownEngine(
-            containers: directives, leaves: ownLeaves.union(directives), rawHTML: configuration.rawHTML)
+            containers: directives, leaves: ownLeaves.union(directives), rawHTML: configuration.rawHTML,
+            countsCharacters: themes.values.contains { $0.templates.mentions(["characters", "minutes"]) })
     }
 
     convenience init(engine: MarkdownEngine, graph: SiteGraph) {

@@ -17,6 +17,17 @@ final class PageValues: Sendable {
     private let docroot: Int
     private let home: String
     private let ownTaxonomies: [SiteGraph.Taxonomy]
+    /// Every term of `ownTaxonomies` as templates see it: pages ask for the same ones again and again.
+    private let termValues: [[Value]]
+    /// The site's editions in other languages.
+    private let others: [OtherEdition]
+
+    private struct OtherEdition {
+        let language: String
+        let tag: String
+        let name: String
+        let home: Int
+    }
 
     init(graph: SiteGraph, bodies: PageBodies, theme: Theme, edition: Int) {
         self.graph = graph
@@ -28,7 +39,16 @@ final class PageValues: Sendable {
         docroot = place.docroot
         home = place.path
         ownTaxonomies = place.taxonomies
-        local = LocalText(theme: theme, language: language)
+        let local = LocalText(theme: theme, language: language)
+        self.local = local
+        termValues = place.taxonomies.map { taxonomy in
+            taxonomy.terms.map { Self.term(taxonomy, $0, home: place.path, local) }
+        }
+        others = graph.editions.filter { $0.site == place.site && $0.language != place.language }.map {
+            OtherEdition(
+                language: $0.language, tag: LanguageCode.tag($0.language),
+                name: Self.languageName($0.language, theme), home: $0.home)
+        }
     }
 
     // Keys of the small scopes that every page makes.
@@ -202,10 +222,8 @@ final class PageValues: Sendable {
     }
 
     fileprivate func terms(_ key: String, _ terms: [String: [String]]) -> [Value] {
-        guard let taxonomy = ownTaxonomies.first(where: { $0.key == key }) else { return [] }
-        return (terms[key] ?? []).compactMap { name in
-            taxonomy.index[name].map { term(taxonomy, taxonomy.terms[$0]) }
-        }
+        guard let names = terms[key], let number = ownTaxonomies.firstIndex(where: { $0.key == key }) else { return [] }
+        return names.compactMap { name in ownTaxonomies[number].index[name].map { termValues[number][$0] } }
     }
 
     fileprivate func taxonomies(_ own: [String: [String]]) -> [Value] {
@@ -218,10 +236,16 @@ final class PageValues: Sendable {
         }
     }
 
-    func term(_ taxonomy: SiteGraph.Taxonomy, _ term: SiteGraph.Term) -> Value {
+    /// The terms of a taxonomy of this edition.
+    func terms(_ taxonomy: Int) -> [Value] { termValues[taxonomy] }
+
+    private static func term(
+        _ taxonomy: SiteGraph.Taxonomy, _ term: SiteGraph.Term, home: String, _ local: LocalText
+    ) -> Value {
         .scope(
             FewFields([
-                (Self.name, .text(term.name)), (Self.path, own("\(taxonomy.key)/\(term.slug)/")),
+                (Self.name, .text(term.name)),
+                (Self.path, .text(percentEncodedPath("\(home)\(taxonomy.key)/\(term.slug)/"))),
                 (Self.count, .text(local.number(term.nodes.count))),
             ]))
     }
@@ -246,10 +270,9 @@ final class PageValues: Sendable {
 
     /// Headings of levels 2 and 3, where there are enough to be worth a list.
     fileprivate func tableOfContents(_ document: MarkdownDocument) -> Value {
-        let headings = document.headings.filter { $0.level == 2 || $0.level == 3 }
-        guard headings.count >= 3 else { return .nothing }
+        guard document.headings.count(where: Self.isListed) >= 3 else { return .nothing }
         return Self.items(
-            headings.map { heading in
+            document.headings.lazy.filter(Self.isListed).map { heading in
                 .scope(
                     FewFields([
                         (Self.text, .text(heading.text)), (Self.anchor, .text(heading.anchor)),
@@ -258,20 +281,25 @@ final class PageValues: Sendable {
             })
     }
 
-    fileprivate func languageName(_ language: String) -> String {
+    private static func isListed(_ heading: MarkdownDocument.Heading) -> Bool {
+        heading.level == 2 || heading.level == 3
+    }
+
+    fileprivate func languageName(_ language: String) -> String { Self.languageName(language, theme) }
+
+    private static func languageName(_ language: String, _ theme: Theme) -> String {
         theme.strings[language]?["languageName"] ?? LanguageCode.tag(language)
     }
 
     /// The same page in other languages; the other languages' home pages where there is no translation.
     fileprivate func twins(_ index: Int) -> [Value] {
-        let node = graph.nodes[index]
-        let edition = graph.editions[node.edition]
-        return graph.editions.filter { $0.site == edition.site && $0.language != edition.language }.map { other in
-            let twin = node.twins.first { $0.language == other.language }?.node
+        let twins = graph.nodes[index].twins
+        return others.map { other in
+            let twin = twins.first { $0.language == other.language }?.node
             return .scope(
                 FewFields([
-                    (Self.language, .text(other.language)), (Self.tag, .text(LanguageCode.tag(other.language))),
-                    (Self.name, .text(languageName(other.language))), (Self.path, href(twin ?? other.home)),
+                    (Self.language, .text(other.language)), (Self.tag, .text(other.tag)),
+                    (Self.name, .text(other.name)), (Self.path, href(twin ?? other.home)),
                     (Self.isTranslation, .flag(twin != nil)),
                 ]))
         }
@@ -279,10 +307,7 @@ final class PageValues: Sendable {
 
     /// `hreflang` links: only where a real translation exists, itself included, so that they are reciprocal.
     fileprivate func alternates(_ index: Int) -> [Value] {
-        let node = graph.nodes[index]
-        guard !node.twins.isEmpty else { return [] }
-        let all: [(language: String, node: Int)] = node.twins + [(graph.editions[node.edition].language, index)]
-        return all.sorted { $0.language < $1.language }.map { version -> Value in
+        graph.versions(index).map { version -> Value in
             .scope(
                 FewFields([
                     (Self.tag, .text(LanguageCode.tag(version.language))),
@@ -470,7 +495,7 @@ private final class PageScope: Scope {
         switch field {
         case .title: return .text(node.title)
         case .path: return .text(percentEncodedPath(path))
-        case .canonical: return .text(values.absolute(path))
+        case .canonical: return .text(path == node.path ? values.graph.canonical(index) : values.absolute(path))
         case .summary: return .optional(values.summary(index))
         case .content: return .html(content)
         case .isHome: return .flag(node.kind == .home)
@@ -508,8 +533,7 @@ private final class PageScope: Scope {
         case .attachments: return PageValues.items(values.attachments(node))
         case .toc: return values.tableOfContents(body)
         case .characters, .minutes:
-            let characters = body.characters
-            guard characters > 0 else { return .nothing }
+            guard let characters = body.characters, characters > 0 else { return .nothing }
             // People read about 400 Chinese characters a minute.
             return .text(values.local.number(field == .characters ? characters : max(1, (characters + 200) / 400)))
         case .document: return values.document(node)

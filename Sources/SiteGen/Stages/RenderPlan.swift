@@ -70,6 +70,8 @@ struct RenderPlan: Sendable {
     }
 
     init(_ graph: SiteGraph, themes: [String: Theme], images: ImagePlan, diagnostics: inout [Diagnostic]) {
+        outputs.reserveCapacity(graph.nodes.count * 3 / 2)
+        owners.reserveCapacity(graph.nodes.count * 3 / 2)
         let frames = graph.editions.map { EditionFrame($0, graph.configuration.sites[$0.site], themes) }
         for (index, node) in graph.nodes.enumerated() {
             addNode(index, node, frames[node.edition], graph, &diagnostics)
@@ -134,9 +136,12 @@ struct RenderPlan: Sendable {
     /// Whether an address of a docroot will be answered: formsapi's prefix, a file, or a folder with a page.
     func serves(_ address: String, docroot: Int, forms: String?) -> Bool {
         if let forms, address == forms || address.hasPrefix(forms + "/") { return true }
-        let path = Substring(address.utf8.dropFirst().prefix { $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#") })
-        let isPlain = !path.utf8.contains(UInt8(ascii: "%"))
-        return holds(isPlain ? String(path) : percentDecoded(path) ?? String(path), docroot: docroot)
+        var path = String(decoding: address.utf8.dropFirst(), as: UTF8.self)
+        if path.contains(byte: UInt8(ascii: "?")) || path.contains(byte: UInt8(ascii: "#")) {
+            path = String(path.prefix { $0 != "?" && $0 != "#" })
+        }
+        if path.contains(byte: UInt8(ascii: "%")) { path = percentDecoded(path) ?? path }
+        return holds(path, docroot: docroot)
     }
 
     /// Whether a path of a docroot will be a file, or a folder with a page.
@@ -278,6 +283,19 @@ struct RenderPlan: Sendable {
         }
     }
 
+    /// Gives a place to the output that is added next.
+    ///
+    /// - Returns: the output that has it already.
+    private mutating func claim(_ place: Place) -> Int? {
+        let next = outputs.count
+        func take(_ owner: inout Int) -> Int? {
+            guard owner < 0 else { return owner }
+            owner = next
+            return nil
+        }
+        return take(&owners[place, default: -1])
+    }
+
     private mutating func add(
         _ url: String, _ docroot: Int, _ site: Int?, _ job: Job, _ owner: SourcePosition,
         _ diagnostics: inout [Diagnostic]
@@ -288,9 +306,9 @@ struct RenderPlan: Sendable {
         } else if case .redirect = job, !path.hasSuffix(".html") {
             path += "/index.html"
         }
-        let place = Place(docroot: docroot, path: path)
-        let holder = owners[place]
-        if holder != nil || path.hasPrefix(Self.searchPrefix) {
+        let isReserved = path.hasPrefix(Self.searchPrefix)
+        let holder = isReserved ? nil : claim(Place(docroot: docroot, path: path))
+        if holder != nil || isReserved {
             diagnostics.append(
                 Diagnostic(
                     "duplicate-url", owner,
@@ -299,7 +317,6 @@ struct RenderPlan: Sendable {
                     related: holder.map { outputs[$0].owner }))
             return
         }
-        owners[place] = outputs.count
         outputs.append(Output(docroot: docroot, path: path, site: site, job: job, owner: owner))
     }
 }

@@ -6,30 +6,27 @@ struct SitemapWriter {
     let graph: SiteGraph
 
     func site(_ site: Int) -> [UInt8] {
-        var out = """
-            <?xml version="1.0" encoding="utf-8"?>
-            <urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" xmlns:xhtml="http://www.w3.org/1999/xhtml">
-
-            """
-        for (index, node) in graph.nodes.enumerated() where graph.editions[node.edition].site == site {
-            out += "<url><loc>\(graph.canonical(index))</loc>"
+        let zone = graph.configuration.group.zone
+        var out = XMLWriter(capacity: 64 * 1024)
+        out.markup(
+            "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\" xmlns:xhtml=\"http://www.w3.org/1999/xhtml\">\n"
+        )
+        let isOwn = graph.editions.map { $0.site == site }
+        for (index, node) in graph.nodes.enumerated() where isOwn[node.edition] {
+            out.markup("<url>")
+            out.element("<loc>", plain: graph.canonical(index), "</loc>")
             if let changed = node.page?.front.updated ?? node.page?.front.date {
-                out += "<lastmod>\(changed.date(in: graph.configuration.group.zone).text)</lastmod>"
+                out.element("<lastmod>", plain: changed.date(in: zone).text, "</lastmod>")
             }
-            if !node.twins.isEmpty {
-                let all =
-                    (node.twins.map { ($0.language, $0.node) } + [
-                        (graph.editions[node.edition].language, index)
-                    ])
-                    .sorted { $0.0 < $1.0 }
-                for (language, twin) in all {
-                    out +=
-                        "<xhtml:link rel=\"alternate\" hreflang=\"\(LanguageCode.tag(language))\" href=\"\(graph.canonical(twin))\"/>"
-                }
+            for version in graph.versions(index) {
+                out.element(
+                    "<xhtml:link rel=\"alternate\" hreflang=\"", plain: LanguageCode.tag(version.language), "\"")
+                out.element(" href=\"", plain: graph.canonical(version.node), "\"/>")
             }
-            out += "</url>\n"
+            out.markup("</url>\n")
         }
-        return Array((out + "</urlset>\n").utf8)
+        out.markup("</urlset>\n")
+        return out.bytes
     }
 
     /// The index of a docroot's sites; the shared one lists the sites with docroots of their own too.

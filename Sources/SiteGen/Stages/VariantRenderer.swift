@@ -296,7 +296,7 @@ struct VariantRenderer: Sendable {
         let taxonomy = graph.editions[edition].taxonomies[index]
         return renderStandalone(
             "terms", edition, title: "tags", path: taxonomy.key + "/",
-            ["terms": .list(taxonomy.terms.map { values.term(taxonomy, $0) })],
+            ["terms": .list(values.terms(index))],
             titleText: taxonomyName(taxonomy, edition), &diagnostics)
     }
 
@@ -341,7 +341,7 @@ struct VariantRenderer: Sendable {
             "site": .text(graph.configuration.sites[place.site].name.text(place.language)),
         ])
         fields["terms"] = .list(
-            place.taxonomies.flatMap { taxonomy in taxonomy.terms.map { values.term(taxonomy, $0) } })
+            place.taxonomies.indices.flatMap(values.terms))
         return renderStandalone("search", edition, title: "search", path: "search/", fields, &diagnostics)
     }
 

@@ -21,6 +21,27 @@ extension TemplateSet {
         return SHA256Digest(of: bytes)
     }
 
+    /// Whether a tag of any template asks for one of these names, wherever it stands in a path.
+    package func mentions(_ names: Set<String>) -> Bool {
+        func asks(_ path: Template.Path) -> Bool { path.keys.contains { names.contains($0.name) } }
+        func asks(_ name: Template.PartialName) -> Bool {
+            if case .dynamic(let path) = name { asks(path) } else { false }
+        }
+        func ask(_ nodes: [Template.Node]) -> Bool {
+            nodes.contains { node in
+                switch node {
+                case .text: false
+                case .variable(let path, _): asks(path)
+                case .section(let path, _, let children): asks(path) || ask(children)
+                case .block(_, let children, _): ask(children)
+                case .partial(let name, _, _): asks(name)
+                case .parent(let name, let overrides, _, _, _): asks(name) || overrides.values.contains(where: ask)
+                }
+            }
+        }
+        return all.contains { ask($0.nodes) }
+    }
+
     private static func included(_ nodes: [Template.Node], _ isDynamic: inout Bool) -> [String] {
         var found: [String] = []
         for node in nodes {
