@@ -24,6 +24,8 @@ package enum FileSystem {
     package struct Entry: Sendable {
         package let name: String
         package let kind: Kind
+        /// Of a regular file, where marks were asked for.
+        package let mark: FileMark?
     }
 
     package static func kind(_ path: String) -> Kind? {
@@ -81,8 +83,12 @@ package enum FileSystem {
     }
 
     /// Names in a folder, without `.` and `..`, in byte order.
-    /// - Parameter skippingUndecodable: leaves out names that are not UTF-8 instead of refusing the folder.
-    package static func list(_ path: String, skippingUndecodable: Bool = false) throws(FileError) -> [Entry] {
+    /// - Parameters:
+    ///   - skippingUndecodable: leaves out names that are not UTF-8 instead of refusing the folder.
+    ///   - marked: looks at the state of every file too, by its name in the open folder.
+    package static func list(
+        _ path: String, skippingUndecodable: Bool = false, marked: Bool = false
+    ) throws(FileError) -> [Entry] {
         guard let dir = opendir(path) else { throw FileError("opendir", path) }
         defer { closedir(dir) }
         // Names lie side by side while they are sorted.
@@ -120,7 +126,12 @@ package enum FileSystem {
                 case 10: .symlink
                 default: self.kind(path + "/" + name)
                 }
-            entries.append(Entry(name: name, kind: kind ?? .other))
+            var mark: FileMark?
+            if marked, kind == .file {
+                var info = stat()
+                if fstatat(dirfd(dir), name, &info, 0) == 0 { mark = FileMark(info) }
+            }
+            entries.append(Entry(name: name, kind: kind ?? .other, mark: mark))
         }
         return entries
     }
@@ -231,6 +242,11 @@ package enum FileSystem {
         return found.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }
 
+    /// The path of something in a folder.
+    package static func path(_ folder: String, _ name: String) -> String {
+        joined(folder, "/", name)
+    }
+
     /// What follows a path's last dot, in lower case; the whole path where there is none.
     package static func suffix(_ path: String) -> String {
         path.split(separator: ".").last.map { $0.lowercased() } ?? ""
@@ -240,6 +256,25 @@ package enum FileSystem {
     package static func parent(_ path: String) -> String {
         guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+}
+
+/// Texts one after another, in one allocation.
+package func joined(_ first: String, _ second: StaticString, _ third: String = "") -> String {
+    var (first, third) = (first, third)
+    return first.withUTF8 { first in
+        third.withUTF8 { third in
+            let middle = second.utf8CodeUnitCount
+            return String(unsafeUninitializedCapacity: first.count + middle + third.count) { out in
+                guard let start = out.baseAddress else { return 0 }
+                if let from = first.baseAddress { start.update(from: from, count: first.count) }
+                (start + first.count).update(from: second.utf8Start, count: middle)
+                if let from = third.baseAddress {
+                    (start + first.count + middle).update(from: from, count: third.count)
+                }
+                return first.count + middle + third.count
+            }
+        }
     }
 }
 

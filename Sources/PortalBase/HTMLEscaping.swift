@@ -16,25 +16,28 @@ package func appendEscapedHTML(_ text: some Sequence<UInt8>, to out: inout [UInt
 
 /// The same for a string, whose pieces between such characters are copied whole.
 package func appendEscapedHTML(_ text: String, to out: inout [UInt8]) {
-    var text = text
-    text.withUTF8 { bytes in
-        guard let base = bytes.baseAddress else { return }
-        var start = 0
-        while true {
-            let end = start + xm_plain_prefix(base + start, bytes.count - start)
-            out.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[start..<end]))
-            guard end < bytes.count else { return }
-            let reference: StaticString =
-                switch bytes[end] {
-                case UInt8(ascii: "&"): "&amp;"
-                case UInt8(ascii: "<"): "&lt;"
-                case UInt8(ascii: ">"): "&gt;"
-                case UInt8(ascii: "\""): "&quot;"
-                default: "&#39;"
-                }
-            out.append(contentsOf: UnsafeBufferPointer(start: reference.utf8Start, count: reference.utf8CodeUnitCount))
-            start = end + 1
-        }
+    // Without a copy of its own, which would be counted.
+    let isDone: Void? = text.utf8.withContiguousStorageIfAvailable { appendEscapedHTML($0, to: &out) }
+    if isDone == nil { Array(text.utf8).withUnsafeBufferPointer { appendEscapedHTML($0, to: &out) } }
+}
+
+private func appendEscapedHTML(_ bytes: UnsafeBufferPointer<UInt8>, to out: inout [UInt8]) {
+    guard let base = bytes.baseAddress else { return }
+    var start = 0
+    while true {
+        let end = start + xm_plain_prefix(base + start, bytes.count - start)
+        out.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[start..<end]))
+        guard end < bytes.count else { return }
+        let reference: StaticString =
+            switch bytes[end] {
+            case UInt8(ascii: "&"): "&amp;"
+            case UInt8(ascii: "<"): "&lt;"
+            case UInt8(ascii: ">"): "&gt;"
+            case UInt8(ascii: "\""): "&quot;"
+            default: "&#39;"
+            }
+        out.append(contentsOf: UnsafeBufferPointer(start: reference.utf8Start, count: reference.utf8CodeUnitCount))
+        start = end + 1
     }
 }
 
@@ -46,7 +49,11 @@ package func escapedHTML(_ text: String) -> String {
 
 /// A path for a URL: everything outside unreserved characters, `/` and a few sub-delims is percent-encoded (RFC 3986).
 package func percentEncodedPath(_ path: String) -> String {
-    if path.utf8.allSatisfy(isPathByte) { return path }
+    let isPlain = path.utf8.withContiguousStorageIfAvailable { bytes in
+        for byte in bytes where !isPathByte(byte) { return false }
+        return true
+    }
+    if isPlain ?? path.utf8.allSatisfy(isPathByte) { return path }
     var out: [UInt8] = []
     for byte in path.utf8 {
         if isPathByte(byte) {
@@ -59,13 +66,12 @@ package func percentEncodedPath(_ path: String) -> String {
     return String(decoding: out, as: UTF8.self)
 }
 
+@inline(__always)
 private func isPathByte(_ byte: UInt8) -> Bool {
-    switch byte {
-    case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-        UInt8(ascii: "~"), UInt8(ascii: "/"), UInt8(ascii: "@"), UInt8(ascii: ","):
-        true
-    default: false
-    }
+    // One bit for each of the first 128: digits, letters and `-._~/@,`.
+    let low: UInt64 = 0x03FF_F000_0000_0000
+    let high: UInt64 = 0x47FF_FFFE_87FF_FFFF
+    return byte < 64 ? low >> UInt64(byte) & 1 == 1 : byte < 128 && high >> UInt64(byte - 64) & 1 == 1
 }
 
 /// Undoes percent-encoding; nil for a broken escape or for bytes that are not UTF-8.

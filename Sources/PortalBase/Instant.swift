@@ -92,11 +92,14 @@ package struct CivilDate: Sendable, Hashable, Comparable {
     }
 
     /// `YYYY-MM-DD`, nothing else.
-    package init?(iso text: some StringProtocol) { self.init(iso: Array(text.utf8)[...]) }
+    package init?(iso text: some StringProtocol) {
+        guard let date = Array(text.utf8).withUnsafeBufferPointer({ CivilDate(iso: $0[...]) }) else { return nil }
+        self = date
+    }
 
-    fileprivate init?(iso text: ArraySlice<UInt8>) {
+    fileprivate init?(iso text: Slice<UnsafeBufferPointer<UInt8>>) {
         guard text.count == 10 else { return nil }
-        let b = Array(text)
+        let b = UnsafeBufferPointer(rebasing: text)
         guard b[4] == UInt8(ascii: "-"), b[7] == UInt8(ascii: "-"),
             let y = decimal(b[0..<4]), let m = decimal(b[5..<7]), let d = decimal(b[8..<10])
         else { return nil }
@@ -132,7 +135,12 @@ package struct CivilDate: Sendable, Hashable, Comparable {
 extension Instant {
     /// Reads `YYYY-MM-DD`, `YYYY-MM-DD HH:MM[:SS]` or RFC 3339; what names no offset is in `zone`.
     package init?(iso text: String, zone: ZoneOffset) {
-        let b = Array(text.utf8)
+        var text = text
+        guard let seconds = text.withUTF8({ Self.seconds($0, zone) }) else { return nil }
+        self.init(seconds: seconds)
+    }
+
+    private static func seconds(_ b: UnsafeBufferPointer<UInt8>, _ zone: ZoneOffset) -> Int? {
         guard b.count >= 10, let date = CivilDate(iso: b[..<10]) else { return nil }
         var time = 0
         var offset = zone
@@ -162,7 +170,7 @@ extension Instant {
                 offset = named
             }
         }
-        self.init(seconds: date.dayNumber * 86_400 + time - offset.seconds)
+        return date.dayNumber * 86_400 + time - offset.seconds
     }
 
     package func date(in zone: ZoneOffset) -> CivilDate {

@@ -82,6 +82,13 @@ package enum JSON: Sendable, Equatable {
     private static func keyPrecedes(_ a: UnsafeBufferPointer<UInt8>, _ b: UnsafeBufferPointer<UInt8>) -> Bool {
         let count = min(a.count, b.count)
         var i = 0
+        let (left, right) = (UnsafeRawBufferPointer(a), UnsafeRawBufferPointer(b))
+        while i + 8 <= count,
+            left.loadUnaligned(fromByteOffset: i, as: UInt64.self)
+                == right.loadUnaligned(fromByteOffset: i, as: UInt64.self)
+        {
+            i += 8
+        }
         while i < count, a[i] == b[i] { i += 1 }
         if i == count { return a.count < b.count }
         // Four-byte sequences are surrogates in UTF-16, which come before U+E000.

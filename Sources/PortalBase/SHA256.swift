@@ -46,11 +46,14 @@ package struct SHA256Digest: Sendable, Hashable, CustomStringConvertible {
     package func append(to out: inout [UInt8]) { withUnsafeBytes(of: words) { out.append(contentsOf: $0) } }
 
     package func appendHex(to out: inout [UInt8]) {
-        withUnsafeBytes(of: words) { bytes in
-            for byte in bytes {
-                out.append(hexDigit(byte >> 4))
-                out.append(hexDigit(byte & 15))
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 2 * Self.byteCount) { digits in
+            withUnsafeBytes(of: words) { bytes in
+                for (i, byte) in bytes.enumerated() {
+                    digits[2 * i] = hexDigit(byte >> 4)
+                    digits[2 * i + 1] = hexDigit(byte & 15)
+                }
             }
+            out.append(contentsOf: digits)
         }
     }
 

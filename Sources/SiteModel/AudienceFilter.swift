@@ -46,6 +46,8 @@ package final class VisiblePage: Sendable {
     package var form: LoadedPage.Form { source.form }
     package let front: FrontMatter
     package var pairKey: String { source.pairKey }
+    /// Whether two are one page in two languages.
+    func isVersion(of other: VisiblePage) -> Bool { source.isVersion(of: other.source) }
     /// Of the whole file, and of what the typed head is made from.
     package var digest: SHA256Digest? { source.digest }
     package var identity: SHA256Digest { source.identity }

@@ -62,8 +62,8 @@ struct ContentLayout {
                 forms.append(file)
                 continue
             }
-            let directory = FileSystem.parent(file.path)
-            if folder?.directory != directory {
+            if !(folder?.holds(file.path) ?? false) {
+                let directory = FileSystem.parent(file.path)
                 folder = sites.first { file.path.hasPrefix($0.prefix) }.map {
                     Folder(directory, site: $0.site, prefix: $0.prefix, bundles)
                 }
@@ -103,6 +103,17 @@ struct ContentLayout {
         let path: String
         /// The directory of the bundle that it is, or lies in.
         let bundle: String?
+
+        /// Whether a path is one of its files'.
+        func holds(_ path: String) -> Bool {
+            path.utf8.withContiguousStorageIfAvailable { path in
+                directory.utf8.withContiguousStorageIfAvailable { directory in
+                    path.count > directory.count && path[directory.count] == UInt8(ascii: "/")
+                        && path.find(UInt8(ascii: "/"), from: directory.count + 1) == nil
+                        && path[..<directory.count].elementsEqual(directory)
+                } ?? false
+            } ?? false
+        }
 
         init(_ directory: String, site: Int, prefix: String, _ bundles: Set<String>) {
             self.directory = directory
@@ -146,7 +157,7 @@ struct ContentLayout {
             var language = languages[0]
             if let dot = stem.utf8.lastIndex(of: UInt8(ascii: ".")), dot > stem.startIndex {
                 let written = String(stem[stem.utf8.index(after: dot)...])
-                let suffix = LanguageCode.canonical(written)
+                let suffix = languages.contains(written) ? written : LanguageCode.canonical(written)
                 if languages.contains(suffix) {
                     stem = String(stem[..<dot])
                     language = suffix

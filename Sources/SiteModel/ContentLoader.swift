@@ -268,8 +268,7 @@ package struct ContentLoader: Sendable {
         switch node.value {
         case .scalar(let text, _):
             // A mark begins with a colon of either width.
-            var text = text
-            guard text.withUTF8({ $0.contains { $0 == UInt8(ascii: ":") || $0 == 0xEF } }) else { return }
+            guard text.contains(byte: UInt8(ascii: ":")) || text.contains(byte: 0xEF) else { return }
             if VisibilityMarks.count(in: Array(text.utf8)) > 0 { diagnostics.append(misplacedMark(node.position)) }
         case .list(let items): for item in items { checkHeadMarks(item, &diagnostics) }
         case .map(let pairs): for pair in pairs { checkHeadMarks(pair.value, &diagnostics) }

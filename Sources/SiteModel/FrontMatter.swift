@@ -137,7 +137,7 @@ package final class FrontMatter: Sendable {
         var terms: [String: [String]] = [:]
         for taxonomy in configuration.taxonomies {
             guard let written = reader.strings(taxonomy.key) else { continue }
-            let names = Self.unique(written.filter { !$0.isEmpty })
+            let names = Self.unique(written.contains("") ? written.filter { !$0.isEmpty } : written)
             if !names.isEmpty { terms[taxonomy.key] = names }
         }
         self.terms = terms
@@ -248,7 +248,9 @@ extension FrontMatter {
 
     private static func unique(_ texts: [String]) -> [String] {
         guard texts.count > 16 else {
-            return texts.reduce(into: []) { known, text in if !known.contains(text) { known.append(text) } }
+            let isUnique = texts.indices.allSatisfy { !texts[..<$0].contains(texts[$0]) }
+            return isUnique
+                ? texts : texts.reduce(into: []) { known, text in if !known.contains(text) { known.append(text) } }
         }
         var seen: Set<String> = []
         return texts.filter { seen.insert($0).inserted }

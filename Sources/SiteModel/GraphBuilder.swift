@@ -68,6 +68,7 @@ struct GraphBuilder {
             grouped[page.site * languages.count + languages.firstIndex(of: page.language)!].append(page)
         }
         nodes.reserveCapacity(content.pages.count + 64)
+        nodeBySource.reserveCapacity(content.pages.count)
         for site in content.configuration.sites.indices {
             for (number, language) in languages.enumerated() {
                 let pages = grouped[site * languages.count + number]
@@ -141,7 +142,9 @@ struct GraphBuilder {
             nodes.append(
                 .init(
                     kind: .page, edition: edition, page: page, title: page.front.title,
-                    path: nodes[parent].path + (page.front.slug ?? URLSegment.ofFile(page.stem)) + "/", parent: parent))
+                    path: joined(
+                        joined(nodes[parent].path, "", page.front.slug ?? URLSegment.ofFile(page.stem)), "/"),
+                    parent: parent))
             nodes[parent].children.append(nodes.count - 1)
             nodeBySource[page.path] = nodes.count - 1
         }
@@ -171,20 +174,9 @@ struct GraphBuilder {
     /// For each node the same page in other languages.
     private func twins() -> [[Twin]] {
         var twins = [[Twin]](repeating: [], count: nodes.count)
-        var byPair: [String: [Int]] = [:]
-        byPair.reserveCapacity(nodes.count)
-        for (index, node) in nodes.enumerated() {
-            let site = editions[node.edition].site
-            // Homes and sections without a page of their own pair up by folder.
-            let key =
-                node.page?.pairKey ?? "\(site)"
-                + String(decoding: node.path.utf8.dropFirst(editions[node.edition].path.utf8.count), as: UTF8.self)
-            byPair[key, default: []].append(index)
-        }
-        for group in byPair.values where group.count > 1 {
+        for group in versions() {
             for index in group {
-                twins[index] = group.filter { $0 != index }.sorted()
-                    .map { (editions[nodes[$0].edition].language, $0) }
+                twins[index] = group.filter { $0 != index }.map { (editions[nodes[$0].edition].language, $0) }
             }
         }
         // Home pages always correspond, whether or not each has a page of its own.
@@ -197,6 +189,51 @@ struct GraphBuilder {
             twins[edition.home].sort { $0.node < $1.node }
         }
         return twins
+    }
+
+    /// Nodes that are one page in several languages, in rising order.
+    private func versions() -> [[Int]] {
+        let main = content.configuration.group.defaultLanguage
+        let near = content.configuration.group.languages.count
+        var nodeOf = [Int](repeating: -1, count: (content.pages.last?.loadedIndex ?? -1) + 1)
+        for (index, node) in nodes.enumerated() { if let page = node.page { nodeOf[page.loadedIndex] = index } }
+        // By the original's node.
+        var groups: [Int: [Int]] = [:]
+        groups.reserveCapacity(content.pages.count / 2)
+        // What stands for no page, and what has no original nearby: by what its versions share.
+        var apart: [String: [Int]] = [:]
+        for (index, node) in nodes.enumerated() where node.page == nil {
+            let edition = editions[node.edition]
+            apart["\(edition.site)" + String(decoding: node.path.utf8.dropFirst(edition.path.utf8.count), as: UTF8.self), default: []].append(index)
+        }
+        var strays: [VisiblePage] = []
+        for (number, page) in content.pages.enumerated() where page.language != main {
+            // Nearly always a file or two further on.
+            let original = content.pages[number..<min(number + near, content.pages.count)].first {
+                $0.language == main && $0.isVersion(of: page)
+            }
+            if let original {
+                groups[nodeOf[original.loadedIndex], default: []].append(nodeOf[page.loadedIndex])
+            } else {
+                strays.append(page)
+            }
+        }
+        if !strays.isEmpty {
+            let keys = Set(strays.map(\.pairKey))
+            let originals = Dictionary(
+                content.pages.lazy.filter { $0.language == main && keys.contains($0.pairKey) }
+                    .map { ($0.pairKey, nodeOf[$0.loadedIndex]) }
+            ) { first, _ in first }
+            for page in strays {
+                let node = nodeOf[page.loadedIndex]
+                if let original = originals[page.pairKey] {
+                    groups[original, default: []].append(node)
+                } else {
+                    apart[page.pairKey, default: []].append(node)
+                }
+            }
+        }
+        return groups.map { ([$0.key] + $0.value).sorted() } + apart.values.filter { $0.count > 1 }.map { $0.sorted() }
     }
 
     /// `sites: [slug…]`: the page is listed in the same section of these sites too, under its one URL.
@@ -251,6 +288,7 @@ struct GraphBuilder {
         }
     }
 
+    /// In reading order.
     private func ordered(_ indices: [Int]) -> [Int] {
         indices.map { (rank: GraphOrder.Rank(nodes[$0].page), node: $0) }
             .sorted { $0.rank.precedes($1.rank) ?? bytesPrecede(nodes[$0.node].path, nodes[$1.node].path) }
@@ -260,7 +298,8 @@ struct GraphBuilder {
     private func taxonomies(_ edition: Int) -> [SiteGraph.Taxonomy] {
         // The nodes of an edition lie side by side.
         let end = edition + 1 < editions.count ? editions[edition + 1].home : nodes.count
-        let pages = (editions[edition].home..<end).filter { nodes[$0].kind == .page }
+        // Every term's list is a part of this one, in its order.
+        let pages = ordered((editions[edition].home..<end).filter { nodes[$0].kind == .page })
         return content.configuration.taxonomies.compactMap { taxonomy in
             var byName: [String: [Int]] = [:]
             for index in pages {
@@ -278,8 +317,7 @@ struct GraphBuilder {
                     taken.insert(address)
                 }
                 return SiteGraph.Term(
-                    name: name, slug: address,
-                    nodes: ordered(byName[name]!))
+                    name: name, slug: address, nodes: byName[name]!)
             }
             // Reading order of the terms is that of their addresses: alphabetical for people, pinyin for Chinese.
             let sorted = terms.sorted { bytesPrecede($0.slug, $1.slug) }

@@ -6,7 +6,14 @@ package struct SourceTree: Sendable {
         /// Path below the source folder, such as `Content/portal/news/a.md`: what users see in messages.
         package let path: String
         /// Where to read it: put together when somebody asks, because there is a file for every page.
-        package var location: String { root.location + String(Substring(path.utf8.dropFirst(root.path.utf8.count))) }
+        package var location: String {
+            joined(root.location, "", String(decoding: path.utf8.dropFirst(root.path.utf8.count), as: UTF8.self))
+        }
+
+        func appendLocation(to out: inout [UInt8]) {
+            out += root.location.utf8
+            out += path.utf8.dropFirst(root.path.utf8.count)
+        }
         /// Its state when the tree was walked; nil where that could not be told.
         package let mark: FileMark?
         private let root: Root
@@ -51,7 +58,7 @@ package struct SourceTree: Sendable {
             // The first level side by side: a site's folder each, mostly.
             let root = Root(location: base, path: "Content")
             var top = Walk(root: root)
-            let folders = top.level(base, root.path, try FileSystem.list(base))
+            let folders = top.level(base, root.path, try FileSystem.list(base, marked: true))
             let below = parallelMap(folders.count, jobs: jobs) { index, _ -> Walk in
                 var walk = Walk(root: root)
                 walk.folder(folders[index].location, folders[index].path)
@@ -151,7 +158,7 @@ package struct SourceTree: Sendable {
             guard let mark = file.mark, mark.isSettled else { return nil }
             bytes += file.path.utf8
             bytes.append(0)
-            bytes += file.location.utf8
+            file.appendLocation(to: &bytes)
             bytes.append(0)
             mark.append(to: &bytes)
         }
@@ -168,7 +175,7 @@ private struct Walk: Sendable {
 
     mutating func folder(_ location: String, _ path: String) {
         do throws(FileError) {
-            for inner in level(location, path, try FileSystem.list(location)) { folder(inner.location, inner.path) }
+            for inner in level(location, path, try FileSystem.list(location, marked: true)) { folder(inner.location, inner.path) }
         } catch {
             failure = error
         }
@@ -184,7 +191,7 @@ private struct Walk: Sendable {
         for entry in entries {
             // Hidden files are the editors' tools' business, not content.
             if entry.name.utf8.first == UInt8(ascii: ".") || entry.name.utf8.last == UInt8(ascii: "~") { continue }
-            let childPath = path + "/" + entry.name
+            let childPath = FileSystem.path(path, entry.name)
             // A mark that joins the slash or dot before it would hide that slash from everything that splits paths.
             if joinsWhatStandsBefore(entry.name) {
                 diagnostics.append(
@@ -195,11 +202,9 @@ private struct Walk: Sendable {
                         remedy: Bilingual(zh: "请重新输入文件名", en: "type the name anew")))
                 continue
             }
-            let childLocation = location + "/" + entry.name
             switch entry.kind {
-            case .directory: folders.append((childLocation, childPath))
-            case .file:
-                files.append(SourceTree.File(path: childPath, below: root, mark: FileMark(childLocation)))
+            case .directory: folders.append((FileSystem.path(location, entry.name), childPath))
+            case .file: files.append(SourceTree.File(path: childPath, below: root, mark: entry.mark))
             case .symlink, .other:
                 diagnostics.append(
                     Diagnostic(
@@ -302,7 +307,12 @@ private func isPlainSource(_ bytes: [UInt8]) -> Bool {
 
 /// Whether a combining mark or joiner stands at the start of a name or after one of its dots.
 private func joinsWhatStandsBefore(_ name: String) -> Bool {
-    if name.utf8.allSatisfy({ $0 < 0x80 }) { return false }
+    let isASCII = name.utf8.withContiguousStorageIfAvailable { bytes in
+        var all: UInt8 = 0
+        for byte in bytes { all |= byte }
+        return all < 0x80
+    }
+    if isASCII ?? false { return false }
     let text = "/" + name
     let marks = text.unicodeScalars.count { $0 == "/" || $0 == "." }
     return text.count { $0 == "/" || $0 == "." } != marks

@@ -1,24 +1,27 @@
 import Synchronization
 
-/// A name in a template, with a number that is the same for the same name all through the process: scopes that are asked
-/// ten thousand times look the number up in an array instead of comparing texts.
+/// A name in a template as a number, which is the same for the same name all through the process: asking a scope for a
+/// member compares numbers, and passing a name on counts no reference.
 package struct Key: Sendable, Hashable {
-    package let name: String
     package let number: Int
 
-    private static let numbers = Mutex<[String: Int]>([:])
+    private struct Names {
+        var numbers: [String: Int] = [:]
+        var texts: [String] = []
+    }
+    private static let known = Mutex(Names())
 
     package init(_ name: String) {
-        self.name = name
-        number = Self.numbers.withLock { numbers in
-            if let known = numbers[name] { return known }
-            numbers[name] = numbers.count
-            return numbers.count - 1
+        number = Self.known.withLock { known in
+            if let number = known.numbers[name] { return number }
+            known.numbers[name] = known.texts.count
+            known.texts.append(name)
+            return known.texts.count - 1
         }
     }
 
-    package static func == (a: Self, b: Self) -> Bool { a.number == b.number }
-    package func hash(into hasher: inout Hasher) { hasher.combine(number) }
+    /// For messages.
+    package var name: String { Self.known.withLock { $0.texts[number] } }
 }
 
 extension CaseIterable where Self: RawRepresentable, RawValue == String {
@@ -29,17 +32,5 @@ extension CaseIterable where Self: RawRepresentable, RawValue == String {
         var fields = [Self?](repeating: nil, count: (keys.map(\.0).max() ?? 0) + 1)
         for (number, field) in keys { fields[number] = field }
         return fields
-    }
-}
-
-/// A handful of members made on the spot, looked through one by one.
-package final class FewFields: Scope {
-    package let fields: [(key: Key, value: Value)]
-
-    package init(_ fields: [(key: Key, value: Value)]) { self.fields = fields }
-
-    package func value(_ key: Key) -> Value? {
-        for field in fields where field.key == key { return field.value }
-        return nil
     }
 }

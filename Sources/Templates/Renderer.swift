@@ -3,17 +3,19 @@ package import PortalBase
 /// A set of compiled templates that may include one another.
 package struct TemplateSet: Sendable {
     private let templates: [String: Template]
+    fileprivate private(set) var program: TemplateProgram
     fileprivate var metrics: TemplateMetrics?
 
     package init(_ templates: [Template]) {
-        self.templates = Dictionary(templates.map { ($0.name, $0) }) { first, _ in first }
+        let byName = Dictionary(templates.map { ($0.name, $0) }) { first, _ in first }
+        self.templates = byName
+        program = TemplateProgram(byName.values.sorted { $0.name < $1.name })
     }
 
-    /// The same templates as objects of their own, for one thread: threads that count references to one object wait for
-    /// each other.
+    /// The same templates, linked anew for one thread: threads that count references to one object wait for each other.
     package func unshared() -> TemplateSet {
-        var copy = TemplateSet(templates.values.map { $0.unshared() })
-        copy.metrics = metrics
+        var copy = self
+        copy.program = TemplateProgram(all)
         return copy
     }
 
@@ -38,13 +40,13 @@ package struct TemplateSet: Sendable {
     package func render(
         _ name: String, _ context: [Value], missingPartials: MissingPartials = .error
     ) throws(TemplateError) -> Result {
-        guard let template = templates[name] else {
+        guard let template = program.indices[name] else {
             throw TemplateError(code: .missingPartial, position: SourcePosition(path: name), subject: name)
         }
-        var renderer = Renderer(set: self, stack: context, missingPartials: missingPartials)
+        var renderer = Renderer(program, metrics, stack: context, missingPartials: missingPartials)
         renderer.out.reserveCapacity(16 * 1024)
         let start = metrics?.start()
-        try renderer.render(template.nodes)
+        try renderer.render(program.templates[template])
         metrics?.stop(name, start)
         return Result(bytes: renderer.out, unknownNames: renderer.unknownNames)
     }
@@ -60,13 +62,14 @@ package struct TemplateSet: Sendable {
 }
 
 private struct Renderer {
-    let set: TemplateSet
+    let program: TemplateProgram
+    let metrics: TemplateMetrics?
     var stack: [Value]
     let missingPartials: TemplateSet.MissingPartials
     var out: [UInt8] = []
     var unknown: Set<UnknownName> = []
-    /// Overrides of the parents being rendered, outermost first: the outermost wins.
-    var overrides: [[String: [Template.Node]]] = []
+    /// Parents being rendered, whose blocks fill slots, outermost first: the outermost wins.
+    var parents: [TemplateProgram.Include] = []
     var indent: [UInt8] = []
     var depth = 0
 
@@ -74,7 +77,7 @@ private struct Renderer {
     static let maxDepth = 64
 
     /// Tags of the templates being included, outermost first.
-    var includes: [Template.Place] = []
+    var includes: [TemplateProgram.Include] = []
 
     struct UnknownName: Hashable {
         let place: Template.Place
@@ -82,10 +85,14 @@ private struct Renderer {
         let chain: [String]
     }
 
-    var chain: [String] { includes.reversed().map { "\($0.template):\($0.line)" } }
+    var chain: [String] { includes.reversed().map { "\($0.place.template):\($0.place.line)" } }
 
-    init(set: TemplateSet, stack: [Value], missingPartials: TemplateSet.MissingPartials) {
-        self.set = set
+    init(
+        _ program: TemplateProgram, _ metrics: TemplateMetrics?, stack: [Value],
+        missingPartials: TemplateSet.MissingPartials
+    ) {
+        self.program = program
+        self.metrics = metrics
         self.stack = stack
         self.missingPartials = missingPartials
     }
@@ -102,36 +109,31 @@ private struct Renderer {
         }.inOrder()
     }
 
-    mutating func render(_ nodes: [Template.Node]) throws(TemplateError) {
-        for node in nodes {
-            switch node {
-            case .text(let bytes): write(bytes)
-            case .variable(let path, let escaped):
-                if let value = lookup(path) { write(value, escaped: escaped) }
-            case .section(let path, let inverted, let children):
-                try section(lookup(path) ?? .nothing, inverted: inverted, children)
-            case .partial(let name, let indent, let place):
-                try include(name, overriding: nil, indent: indent, place)
-            case .parent(let name, let blocks, let indent, _, let place):
-                try include(name, overriding: blocks, indent: indent, place)
-            case .block(let name, let children, let added):
-                // A block may stand inside its own override.
-                guard depth < Self.maxDepth else {
-                    throw TemplateError(
-                        code: .recursion, position: SourcePosition(path: name), subject: name, chain: chain)
-                }
-                depth += 1
-                let outerIndent = indent
-                beginIndent(added)
-                try render(overrides.lazy.compactMap { $0[name] }.first ?? children)
-                trimTrailingIndent(added)
-                indent = outerIndent
-                depth -= 1
+    mutating func render(_ steps: Range<Int>) throws(TemplateError) {
+        var next = steps.lowerBound
+        while next < steps.upperBound {
+            let step = program.steps[next]
+            let subject = Int(step.subject)
+            next += 1
+            switch step.kind {
+            case .text: write(subject..<Int(step.end))
+            case .variable: if let value = lookup(subject) { write(value, escaped: step.flag) }
+            case .section:
+                let children = next..<Int(step.end)
+                next = children.upperBound
+                try section(lookup(subject) ?? .nothing, inverted: step.flag, children)
+            case .block:
+                let children = next..<Int(step.end)
+                next = children.upperBound
+                try fill(program.blocks[subject], children)
+            case .include:
+                next = Int(step.end)
+                try include(program.includes[subject])
             }
         }
     }
 
-    mutating func section(_ value: Value, inverted: Bool, _ children: [Template.Node]) throws(TemplateError) {
+    mutating func section(_ value: Value, inverted: Bool, _ children: Range<Int>) throws(TemplateError) {
         if inverted {
             if !value.isTruthy { try render(children) }
             return
@@ -144,43 +146,66 @@ private struct Renderer {
         }
     }
 
-    mutating func render(_ nodes: [Template.Node], in value: Value) throws(TemplateError) {
+    mutating func render(_ steps: Range<Int>, in value: Value) throws(TemplateError) {
         stack.append(value)
-        try render(nodes)
+        try render(steps)
         stack.removeLast()
     }
 
-    mutating func include(
-        _ name: Template.PartialName, overriding blocks: [String: [Template.Node]]?, indent added: [UInt8],
-        _ place: Template.Place
-    ) throws(TemplateError) {
-        let position = SourcePosition(path: place.template, line: place.line, column: place.column)
-        let fixed: String
-        switch name {
-        case .fixed(let text): fixed = text
-        case .dynamic(let path):
-            guard case .text(let text)? = lookup(path) else { return }
-            fixed = text
-        }
-        guard let template = set[fixed] else {
-            if missingPartials == .empty { return }
-            throw TemplateError(code: .missingPartial, position: position, subject: fixed, chain: chain)
-        }
+    mutating func fill(_ block: TemplateProgram.Block, _ children: Range<Int>) throws(TemplateError) {
+        // A block may stand inside its own override.
         guard depth < Self.maxDepth else {
-            throw TemplateError(code: .recursion, position: position, subject: fixed, chain: Array(chain.prefix(4)))
+            throw TemplateError(
+                code: .recursion, position: SourcePosition(path: block.name), subject: block.name, chain: chain)
         }
         depth += 1
-        includes.append(place)
-        let start = set.metrics?.start()
-        defer { set.metrics?.stop(fixed, start) }
         let outerIndent = indent
-        let outerOverrides = overrides
+        beginIndent(block.indent)
+        try render(override(block.key) ?? children)
+        trimTrailingIndent(block.indent)
+        indent = outerIndent
+        depth -= 1
+    }
+
+    func override(_ block: Key) -> Range<Int>? {
+        for parent in parents {
+            for override in parent.overrides ?? [] where override.key == block { return override.steps }
+        }
+        return nil
+    }
+
+    mutating func include(_ include: TemplateProgram.Include) throws(TemplateError) {
+        let name: String
+        let template: Int?
+        switch include.name {
+        case .fixed(let text): (name, template) = (text, include.template)
+        case .dynamic:
+            guard let path = include.path, case .text(let text)? = lookup(path) else { return }
+            (name, template) = (text, program.indices[text])
+        }
+        func error(_ code: TemplateError.Code, _ chain: some Sequence<String>) -> TemplateError {
+            let place = include.place
+            return TemplateError(
+                code: code, position: SourcePosition(path: place.template, line: place.line, column: place.column),
+                subject: name, chain: Array(chain))
+        }
+        guard let template else {
+            if missingPartials == .empty { return }
+            throw error(.missingPartial, chain)
+        }
+        guard depth < Self.maxDepth else { throw error(.recursion, chain.prefix(4)) }
+        depth += 1
+        includes.append(include)
+        let start = metrics?.start()
+        defer { metrics?.stop(name, start) }
+        let outerIndent = indent
+        let outerParents = parents
         // A plain partial starts afresh: blocks inside it are not reached by the includer's overrides.
-        overrides = blocks.map { overrides + [$0] } ?? []
-        beginIndent(added)
-        try render(template.nodes)
-        overrides = outerOverrides
-        trimTrailingIndent(added)
+        if include.overrides == nil { parents = [] } else { parents.append(include) }
+        beginIndent(include.indent)
+        try render(program.templates[template])
+        parents = outerParents
+        trimTrailingIndent(include.indent)
         indent = outerIndent
         includes.removeLast()
         depth -= 1
@@ -207,12 +232,12 @@ private struct Renderer {
     }
 
     /// Template text: inside an indented partial every new line starts with the indent.
-    mutating func write(_ bytes: [UInt8]) {
+    mutating func write(_ text: Range<Int>) {
         guard !indent.isEmpty else {
-            out += bytes
+            program.bytes.withUnsafeBufferPointer { out.append(contentsOf: UnsafeBufferPointer(rebasing: $0[text])) }
             return
         }
-        for byte in bytes {
+        for byte in program.bytes[text] {
             out.append(byte)
             if byte == 0x0A { out += indent }
         }
@@ -230,21 +255,24 @@ private struct Renderer {
     }
 
     /// The first part is looked up from the innermost scope outwards, the rest strictly inside it.
-    mutating func lookup(_ path: Template.Path) -> Value? {
+    mutating func lookup(_ index: Int) -> Value? {
+        let path = program.paths[index]
         if path.isDot { return stack.last }
         var found: Value?
-        let first = path.keys[0]
         var level = stack.count
         while level > 0, found == nil {
             level -= 1
-            found = stack[level].member(first)
+            found = stack[level].member(path.first)
         }
-        for key in path.keys.dropFirst() {
+        for key in path.rest {
             guard let outer = found else { break }
             if case .nothing = outer { return .nothing }
-            found = outer.member(key)
+            found = outer.member(program.keys[Int(key)])
         }
-        if found == nil { unknown.insert(UnknownName(place: path.place, name: path.text, chain: chain)) }
+        if found == nil {
+            let source = program.sources[index]
+            unknown.insert(UnknownName(place: source.place, name: source.text, chain: chain))
+        }
         return found
     }
 }

@@ -15,17 +15,16 @@ package struct Template: Sendable {
         let column: Int
     }
 
-    /// What most of a page is drawn by is small and lies in the list itself.
     enum Node: Sendable {
         case text([UInt8])
         case variable(Path, escaped: Bool)
         case section(Path, inverted: Bool, [Node])
         /// `indent` is put before every line of a standalone partial.
-        indirect case partial(PartialName, indent: [UInt8], Place)
+        case partial(PartialName, indent: [UInt8], Place)
         /// A slot with a default. What fills it is indented by `indent`.
-        indirect case block(name: String, [Node], indent: [UInt8])
+        case block(name: String, [Node], indent: [UInt8])
         /// `hasStrays`: tags other than blocks stand directly inside, where nothing ever draws them.
-        indirect case parent(PartialName, overrides: [String: [Node]], indent: [UInt8], hasStrays: Bool, Place)
+        case parent(PartialName, overrides: [String: [Node]], indent: [UInt8], hasStrays: Bool, Place)
     }
 
     enum PartialName: Sendable, Equatable {
@@ -42,7 +41,7 @@ package struct Template: Sendable {
         }
     }
 
-    /// Names parted by dots, and where they stand. Shared, so that rendering passes on one reference.
+    /// Names parted by dots, and where they stand.
     final class Path: Sendable {
         let keys: [Key]
         let isDot: Bool
@@ -55,35 +54,6 @@ package struct Template: Sendable {
         }
 
         var text: String { isDot ? "." : keys.map(\.name).joined(separator: ".") }
-    }
-
-    /// A template like this one that shares no counted object with it.
-    func unshared() -> Template { Template(name: name, nodes: Self.unshared(nodes), digest: digest) }
-
-    private init(name: String, nodes: [Node], digest: SHA256Digest) {
-        self.name = name
-        self.nodes = nodes
-        self.digest = digest
-    }
-
-    private static func unshared(_ nodes: [Node]) -> [Node] {
-        func path(_ path: Path) -> Path { Path(path.text, path.place) }
-        func name(_ name: PartialName) -> PartialName {
-            if case .dynamic(let inner) = name { .dynamic(path(inner)) } else { name }
-        }
-        return nodes.map { node in
-            switch node {
-            case .text(let bytes): .text(bytes.withUnsafeBufferPointer { Array($0) })
-            case .variable(let inner, let escaped): .variable(path(inner), escaped: escaped)
-            case .section(let inner, let inverted, let children):
-                .section(path(inner), inverted: inverted, unshared(children))
-            case .partial(let inner, let indent, let place): .partial(name(inner), indent: indent, place)
-            case .block(let name, let children, let indent): .block(name: name, unshared(children), indent: indent)
-            case .parent(let inner, let overrides, let indent, let hasStrays, let place):
-                .parent(
-                    name(inner), overrides: overrides.mapValues(unshared), indent: indent, hasStrays: hasStrays, place)
-            }
-        }
     }
 
     /// Compiles a template's source. Throws the first mistake, with its place.

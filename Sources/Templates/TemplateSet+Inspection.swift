@@ -81,18 +81,12 @@ extension Value {
             out.append(UInt8(ascii: "]"))
         case .scope(let scope):
             out.append(UInt8(ascii: "{"))
-            if let fields = scope as? Fields {
-                for name in fields.members.keys.sorted() {
-                    text(name)
-                    fields.members[name]!.append(to: &out)
-                }
-            } else if let fields = scope as? FewFields {
-                for field in fields.fields {
-                    text(field.key.name)
-                    field.value.append(to: &out)
-                }
-            } else {
+            guard let fields = scope as? Fields else {
                 preconditionFailure("this scope makes its members as they are asked for")
+            }
+            for (name, value) in fields.members.map({ ($0.key.name, $0.value) }).sorted(by: { $0.0 < $1.0 }) {
+                text(name)
+                value.append(to: &out)
             }
             out.append(UInt8(ascii: "}"))
         }

@@ -30,51 +30,46 @@ package protocol Scope: AnyObject, Sendable {
     func value(_ key: Key) -> Value?
 }
 
-/// Members by name.
+/// Members that are there from the start: a handful is looked through one by one, more are searched by halves.
 package final class Fields: Scope {
-    package let members: [String: Value]
-    /// Members by the numbers of their keys; empty where nobody asks often enough to be worth it.
-    private let byNumber: [Value?]
+    package typealias Member = (key: Key, value: Value)
 
-    package init(_ members: [String: Value]) {
-        self.members = members
-        byNumber = []
-    }
+    package let members: [Member]
 
-    /// For a scope that every page asks.
-    init(indexed members: [String: Value]) {
-        self.members = members
-        var byNumber: [Value?] = []
-        for (name, value) in members {
-            let number = Key(name).number
-            while byNumber.count <= number { byNumber.append(nil) }
-            byNumber[number] = value
-        }
-        self.byNumber = byNumber
+    private static let handful = 8
+
+    package init(_ members: [Member]) {
+        self.members = members.count > Self.handful ? members.sorted { $0.key.number < $1.key.number } : members
     }
 
     package func value(_ key: Key) -> Value? {
-        if byNumber.isEmpty { return members[key.name] }
-        return key.number < byNumber.count ? byNumber[key.number] : nil
+        guard members.count > Self.handful else {
+            for index in members.indices where members[index].key == key { return members[index].value }
+            return nil
+        }
+        var (low, high) = (0, members.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if members[middle].key.number < key.number { low = middle + 1 } else { high = middle }
+        }
+        return low < members.count && members[low].key == key ? members[low].value : nil
     }
 }
 
 extension Value {
-    package static func fields(_ fields: [String: Value]) -> Value { .scope(Fields(fields)) }
+    package static func fields(_ fields: [String: Value]) -> Value {
+        .scope(Fields(fields.map { (Key($0.key), $0.value) }))
+    }
 
-    /// An equal value of objects of its own, whose scopes are quick to be asked; those in lists, which may be many, and
-    /// those that make their members as they are asked for stay as they are.
-    package func unshared() -> Value { unshared(inList: false) }
-
-    private func unshared(inList: Bool) -> Value {
+    /// An equal value of objects of its own; scopes that make their members as they are asked for stay as they are.
+    package func unshared() -> Value {
         switch self {
         case .text(let text): return .text(String(decoding: Array(text.utf8), as: UTF8.self))
         case .html(let bytes): return .html(bytes.withUnsafeBufferPointer { Array($0) })
-        case .list(let values): return .list(values.map { $0.unshared(inList: true) })
+        case .list(let values): return .list(values.map { $0.unshared() })
         case .scope(let scope):
             guard let fields = scope as? Fields else { return self }
-            let own = fields.members.mapValues { $0.unshared(inList: inList) }
-            return .scope(inList ? Fields(own) : Fields(indexed: own))
+            return .scope(Fields(fields.members.map { ($0.key, $0.value.unshared()) }))
         default: return self
         }
     }

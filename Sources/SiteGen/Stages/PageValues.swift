@@ -182,7 +182,7 @@ final class PageValues: Sendable {
 
     fileprivate func neighbours(_ node: SiteGraph.Node) -> Value {
         .scope(
-            FewFields([
+            Fields([
                 (Self.previous, node.previous.map(card) ?? .nothing), (Self.next, node.next.map(card) ?? .nothing),
             ]))
     }
@@ -218,7 +218,7 @@ final class PageValues: Sendable {
 
     /// A list that is written with a frame round it: nothing where it is empty, so that the frame goes too.
     fileprivate static func items(_ values: [Value]) -> Value {
-        values.isEmpty ? .nothing : .scope(FewFields([(Self.items, .list(values))]))
+        values.isEmpty ? .nothing : .scope(Fields([(Self.items, .list(values))]))
     }
 
     fileprivate func terms(_ key: String, _ terms: [String: [String]]) -> [Value] {
@@ -243,7 +243,7 @@ final class PageValues: Sendable {
         _ taxonomy: SiteGraph.Taxonomy, _ term: SiteGraph.Term, home: String, _ local: LocalText
     ) -> Value {
         .scope(
-            FewFields([
+            Fields([
                 (Self.name, .text(term.name)),
                 (Self.path, .text(percentEncodedPath("\(home)\(taxonomy.key)/\(term.slug)/"))),
                 (Self.count, .text(local.number(term.nodes.count))),
@@ -265,7 +265,7 @@ final class PageValues: Sendable {
     fileprivate func crumb(_ index: Int) -> Value {
         let node = graph.nodes[index]
         let title = node.kind == .home ? graph.site(of: node).name.text(language) : node.title
-        return .scope(FewFields([(Self.title, .text(title)), (Self.path, href(index))]))
+        return .scope(Fields([(Self.title, .text(title)), (Self.path, href(index))]))
     }
 
     /// Headings of levels 2 and 3, where there are enough to be worth a list.
@@ -274,7 +274,7 @@ final class PageValues: Sendable {
         return Self.items(
             document.headings.lazy.filter(Self.isListed).map { heading in
                 .scope(
-                    FewFields([
+                    Fields([
                         (Self.text, .text(heading.text)), (Self.anchor, .text(heading.anchor)),
                         (Self.isSub, .flag(heading.level == 3)),
                     ]))
@@ -297,7 +297,7 @@ final class PageValues: Sendable {
         return others.map { other in
             let twin = twins.first { $0.language == other.language }?.node
             return .scope(
-                FewFields([
+                Fields([
                     (Self.language, .text(other.language)), (Self.tag, .text(other.tag)),
                     (Self.name, .text(other.name)), (Self.path, href(twin ?? other.home)),
                     (Self.isTranslation, .flag(twin != nil)),
@@ -309,7 +309,7 @@ final class PageValues: Sendable {
     fileprivate func alternates(_ index: Int) -> [Value] {
         graph.versions(index).map { version -> Value in
             .scope(
-                FewFields([
+                Fields([
                     (Self.tag, .text(LanguageCode.tag(version.language))),
                     (Self.url, .text(graph.canonical(version.node))),
                 ]))

@@ -180,10 +180,9 @@ struct RenderPlan: Sendable {
         func put(_ path: String, _ job: Job, _ plan: inout RenderPlan) {
             plan.add(path, edition.docroot, edition.site, job, owner, &diagnostics)
         }
-        for number in 1...max(pages, 1) {
-            put(
-                node.path + (number == 1 ? "" : "page/\(number)/"),
-                .node(index, listPage: number, listPages: pages), &self)
+        put(node.path, .node(index, listPage: 1, listPages: pages), &self)
+        for number in 2..<max(pages + 1, 2) {
+            put("\(node.path)page/\(number)/", .node(index, listPage: number, listPages: pages), &self)
         }
         if node.kind == .home || (node.kind == .section && !node.children.isEmpty) {
             for format in FeedFormat.allCases {
@@ -302,7 +301,7 @@ struct RenderPlan: Sendable {
     ) {
         var path = String(decoding: url.utf8.dropFirst(), as: UTF8.self)
         if path.isEmpty || path.utf8.last == UInt8(ascii: "/") {
-            path += "index.html"
+            path = joined(path, "index.html")
         } else if case .redirect = job, !path.hasSuffix(".html") {
             path += "/index.html"
         }

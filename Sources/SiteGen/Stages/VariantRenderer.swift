@@ -89,7 +89,7 @@ struct VariantRenderer: Sendable {
     func frameInputs(_ edition: Int, to out: inout [UInt8]) {
         dataInputs.append(to: &out)
         guard case .scope(let scope) = frames[edition], let frame = scope as? Fields else { return }
-        Value.fields(frame.members.filter { $0.key != "data" }).append(to: &out)
+        Value.scope(Fields(frame.members.filter { $0.key != Self.data })).append(to: &out)
     }
 
     /// What a size of a picture is made by, besides the file.
@@ -223,10 +223,11 @@ struct VariantRenderer: Sendable {
         case .page: break
         }
         rendered.bytes = Self.render(
-            theme, layout(of: node, theme, &rendered.diagnostics), [frames[node.edition], .scope(FewFields(fields))],
+            theme, layout(of: node, theme, &rendered.diagnostics), [frames[node.edition], .scope(Fields(fields))],
             &rendered.diagnostics)
     }
 
+    private static let data = Key("data")
     private static let page = Key("page")
     private static let items = Key("items")
     private static let hasItems = Key("hasItems")
