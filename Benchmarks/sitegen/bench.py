@@ -13,10 +13,12 @@ import platform
 import random
 import re
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
 import time
+import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -191,6 +193,22 @@ class Bench:
             floor("write the same files", "write", self.path("outputs"), self.path("out", "public"), self.path("floor-out"))
         self.clear("floor-out")
 
+    def measure_preview(self):
+        """From saving a page to its new state in hand, as a browser that shows it gets it."""
+        with Preview(self.path("plain")) as preview:
+            edits = {
+                "a sentence": lambda text, n: text + f"\n{n} 又见。\n",
+                "the title": lambda text, n: re.sub(r'^title: "', f'title: "{n} ', text, count=1, flags=re.M),
+                "the date": lambda text, n: re.sub(r"^date: .*$", f"date: 2026-01-{n % 28 + 1:02d}", text, count=1, flags=re.M),
+                "the tags": lambda text, n: re.sub(r'^  - ".*"$', f'  - "标签 {n}"', text, count=1, flags=re.M),
+            }
+            for number in range(4 * self.runs):
+                for name, change in edits.items():
+                    with open(self.article, encoding="utf-8") as file:
+                        text = change(file.read(), number)
+                    seconds = preview.seconds_to_show(self.article, text)
+                    self.results.setdefault(f"preview, {name}, from saving to seeing", []).append(Sample(seconds, 0, 0))
+
     # Equivalence
 
     def equivalence(self):
@@ -263,9 +281,60 @@ class Bench:
         try:
             for number in range(self.runs):
                 self.round(number)
+            self.measure_preview()
             return self.report()
         finally:
             shutil.rmtree(self.work, ignore_errors=True)
+
+
+class Preview:
+    """`sitegen serve` over one tree, and a browser that shows one of its pages."""
+
+    def __init__(self, source):
+        self.source = source
+
+    def __enter__(self):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.site = f"http://127.0.0.1:{port}"
+        self.server = subprocess.Popen(
+            [SITEGEN, "serve", "--source", self.source, "--variant", "public", "--output", os.path.join(self.source, "..", "preview"),
+             "--port", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        limit = time.monotonic() + 60
+        while True:
+            try:
+                self.get("/")
+                return self
+            except OSError:
+                if time.monotonic() > limit:
+                    self.__exit__()
+                    raise
+                time.sleep(0.05)
+
+    def __exit__(self, *_):
+        self.server.terminate()
+        self.server.wait()
+
+    def get(self, path):
+        with urllib.request.urlopen(self.site + path, timeout=20) as answer:
+            return answer.read().decode()
+
+    def seconds_to_show(self, article, text):
+        relative = re.sub(r"^.*/Content/(portal/)?", "", article)
+        language = "en/" if relative.endswith(".en.md") else ""
+        path = "/" + language + re.sub(r"(\.en)?\.md$", "/", relative)
+        state = re.search(r"after=(\d+)", self.get(path)).group(1)
+        with urllib.request.urlopen(f"{self.site}/_preview/events?after={state}", timeout=20) as events:
+            events.readline()
+            time.sleep(0.06)
+            start = time.monotonic()
+            with open(article, "w", encoding="utf-8") as file:
+                file.write(text)
+            while not events.readline().startswith(b"data:"):
+                pass
+            self.get(path)
+            return time.monotonic() - start
 
 
 class Facts(html.parser.HTMLParser):

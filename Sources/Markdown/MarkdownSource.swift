@@ -119,32 +119,30 @@ struct MarkdownSource {
         }
     }
 
-    private static func isControl(_ byte: UInt8) -> Bool {
-        byte < 0x20 && byte != 0x0A && byte != 0x09 && byte != 0x0D
-    }
-
+    /// Only lines that begin with nothing but marks delimit tables and nest quotes: of all others the beginning is looked at.
     private static func refusal(_ bytes: UnsafeBufferPointer<UInt8>) -> Refusal? {
+        let holdsControl = bytes.holdsControl
         var line = 0
-        var pipes = 0
-        var quotes = 0
-        // Whether nothing but marks stood in the line so far: only such lines delimit tables and nest quotes.
-        var isMarksOnly = true
-        for byte in bytes {
-            switch byte {
-            case 0x0A:
-                if isMarksOnly, pipes > maxTableColumns { return .tooWide(line: line) }
-                line += 1
-                pipes = 0
-                quotes = 0
-                isMarksOnly = true
-            case UInt8(ascii: "|"): pipes += 1
-            case UInt8(ascii: ">"):
-                quotes += 1
-                if isMarksOnly, quotes > maxQuoteDepth { return .tooDeep(line: line) }
-            case UInt8(ascii: ":"), UInt8(ascii: "-"), 0x20, 0x09, 0x0D: break
-            case _ where isControl(byte): return .control(line: line)
-            default: isMarksOnly = false
+        var start = 0
+        while start < bytes.count {
+            let end = bytes.find(0x0A, from: start) ?? bytes.count
+            var pipes = 0
+            var quotes = 0
+            var i = start
+            marks: while i < end {
+                switch bytes[i] {
+                case UInt8(ascii: "|"): pipes += 1
+                case UInt8(ascii: ">"): quotes += 1
+                case UInt8(ascii: ":"), UInt8(ascii: "-"), 0x20, 0x09, 0x0D: break
+                default: break marks
+                }
+                i += 1
             }
+            if quotes > maxQuoteDepth { return .tooDeep(line: line) }
+            if i == end, pipes > maxTableColumns { return .tooWide(line: line) }
+            if holdsControl, UnsafeBufferPointer(rebasing: bytes[i..<end]).holdsControl { return .control(line: line) }
+            line += 1
+            start = end + 1
         }
         return nil
     }

@@ -29,6 +29,14 @@ package func parallelMap<T: Sendable>(
     }
 }
 
+/// Two different things side by side, where there are threads for both.
+package func sideBySide<A: Sendable, B: Sendable>(
+    jobs: Int, _ first: @escaping @Sendable () -> A, _ second: @escaping @Sendable () -> B
+) -> (A, B) {
+    let made = parallelMap(2, jobs: jobs) { index, _ -> (A?, B?) in index == 0 ? (first(), nil) : (nil, second()) }
+    return (made[0].0!, made[1].1!)
+}
+
 /// Where the threads put their results. Every index is taken by one thread, and read after all have ended: that is what
 /// makes sharing it sound.
 @usableFromInline

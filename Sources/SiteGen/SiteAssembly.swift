@@ -6,29 +6,41 @@ import Templates
 /// Everything up to rendering: one source folder as each audience's site, ready to be drawn.
 struct SiteAssembly: Sendable {
     let loaded: LoadedContent
+    /// What was found while it was read.
+    let loadFindings: [Diagnostic]
     let themes: [String: Theme]
     let variants: [VariantSite]
 
-    /// The assembly after a change in one page's body, title or summary: only that page is read and parsed. It stands
-    /// where it stood, so that every address and menu and the order of every list stay too.
-    ///
-    /// - Returns: nil where the change reaches further and everything must be assembled anew.
-    func rereading(_ path: String) -> (assembly: SiteAssembly, diagnostics: [Diagnostic])? {
+    /// What a change in one page's file leaves of the content that was read, and what is wrong with it.
+    struct Rereading {
+        let loaded: LoadedContent
+        let diagnostics: [Diagnostic]
+        /// The whole with that page alone drawn anew: it stands where it stood, so that every address and menu and the order
+        /// of every list stay too. Nil where the sites must be arranged anew.
+        let assembly: SiteAssembly?
+    }
+
+    /// - Returns: nil where the change reaches further, and everything must be read again.
+    func rereading(_ path: String) -> Rereading? {
         guard let index = loaded.pages.firstIndex(where: { $0.path == path }),
-            let (page, found) = ContentLoader.rereading(loaded.pages[index], in: loaded)
+            let (page, stands, found) = ContentLoader.rereading(loaded.pages[index], in: loaded)
         else { return nil }
-        let isRenamed = page.front.title != loaded.pages[index].front.title
-        if isRenamed, variants.contains(where: { $0.graph.nodeIndex(ofSource: path).map($0.graph.isInMenu) ?? false }) {
-            return nil
-        }
         let content = loaded.replacing(index, with: page)
+        let isRenamed = page.front.title != loaded.pages[index].front.title
+        let isInMenu = variants.contains { $0.graph.nodeIndex(ofSource: path).map($0.graph.isInMenu) ?? false }
+        guard stands, !(isRenamed && isInMenu) else {
+            return Rereading(loaded: content, diagnostics: found, assembly: nil)
+        }
         let changed = variants.map { variant -> VariantSite in
             guard let node = variant.graph.nodeIndex(ofSource: path),
                 let visible = AudienceFilter.page(index, of: content, for: variant.graph.variant)
             else { return variant }
             return variant.replacing(node, with: visible, content)
         }
-        return (SiteAssembly(loaded: content, themes: themes, variants: changed), found)
+        return Rereading(
+            loaded: content, diagnostics: found,
+            assembly: SiteAssembly(
+                loaded: content, loadFindings: loadFindings + found, themes: themes, variants: changed))
     }
 }
 
@@ -83,6 +95,14 @@ struct SiteAssembler: Sendable {
     ) throws(FileError) -> SiteAssembly? {
         guard let loaded = try load(tree, whenConfigured, &diagnostics) else { return nil }
         whenLoaded()
+        return arrange(loaded, &diagnostics)
+    }
+
+    /// The sites of content that was read.
+    ///
+    /// - Parameter diagnostics: holds what was found while it was read.
+    func arrange(_ loaded: LoadedContent, _ diagnostics: inout [Diagnostic]) -> SiteAssembly {
+        let loadFindings = diagnostics
         let variants = chosenVariants(loaded.configuration, &diagnostics)
         let loader = ThemeLoader(root: request.source, minify: loaded.configuration.output.minify)
         var themes: [String: Theme] = [:]
@@ -113,7 +133,8 @@ struct SiteAssembler: Sendable {
             return (site(contents[index], engine, loaded, known, maker, &found), found)
         }
         for site in sites { diagnostics += site.1 }
-        return SiteAssembly(loaded: loaded, themes: themes, variants: sites.map(\.0))
+        return SiteAssembly(
+            loaded: loaded, loadFindings: loadFindings, themes: themes, variants: sites.map(\.0))
     }
 
     private func load(
@@ -164,12 +185,17 @@ struct SiteAssembler: Sendable {
         let bodies = PageBodies(engine: engine, graph: graph)
         let forms = FormPages(graph, diagnostics: &diagnostics)
         let images = ImagePlan(graph, jobs: request.jobs, diagnostics: &diagnostics)
-        let plan = RenderPlan(graph, themes: themes, images: images, diagnostics: &diagnostics)
+        // The plan is one long list, the frames are made meanwhile.
+        let jobs = request.jobs
+        let (plan, frames) = sideBySide(
+            jobs: jobs, { RenderPlan(graph, themes: themes, images: images) },
+            { EditionFrames(graph, bodies, themes, jobs: max(1, jobs - 1)) })
+        diagnostics += plan.diagnostics + frames.diagnostics
         let assembler = BodyAssembler(
             graph: graph, bodies: bodies, plan: plan, images: images, loaded: loaded, forms: forms)
         let renderer = VariantRenderer(
             graph: graph, themes: themes, bodies: bodies, assembler: assembler, forms: forms, images: images,
-            imageMaker: maker, diagnostics: &diagnostics)
+            imageMaker: maker, frames: frames)
         return VariantSite(graph: graph, plan: plan, renderer: renderer, forms: forms)
     }
 }

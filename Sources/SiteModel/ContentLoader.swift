@@ -94,11 +94,7 @@ package struct ContentLoader: Sendable {
         let forms = data.forms(layout.forms)
         diagnostics += data.diagnostics
         var nextChange: Instant?
-        for page in pages {
-            for case let instant? in [page.front.date, page.front.notBefore, page.front.expires] where instant > now {
-                nextChange = min(nextChange ?? instant, instant)
-            }
-        }
+        for page in pages { nextChange = LoadedContent.earlier(nextChange, page.front, after: now) }
         return LoadedContent(
             configuration: configuration, now: now, nextChange: nextChange, pages: kept, files: files, tables: tables,
             forms: forms,
@@ -134,13 +130,14 @@ package struct ContentLoader: Sendable {
         return (page, diagnostics)
     }
 
-    /// What a changed file makes of a page that stands where it stood: nothing else in the tree depends on a body, and
-    /// lists ask a page for its title and summary when they are drawn.
+    /// What a changed file makes of a page, where it says nothing of any other: the audience is the same, it is due as
+    /// it was, and it is no section that hands its head on.
     ///
-    /// - Returns: nil where more changed, and everything must be looked at again.
+    /// - Returns: nil where more changed, and everything must be read again. `stands` says whether the page stands where it
+    ///   stood: lists ask a page for its title and summary when they are drawn.
     package static func rereading(
         _ old: LoadedPage, in content: LoadedContent
-    ) -> (page: LoadedPage, diagnostics: [Diagnostic])? {
+    ) -> (page: LoadedPage, stands: Bool, diagnostics: [Diagnostic])? {
         let (source, found) = PageSource.read(old.place)
         guard let source, source.headDigest == old.headDigest || old.form != .section else { return nil }
         let loader = ContentLoader(
@@ -148,10 +145,8 @@ package struct ContentLoader: Sendable {
         var placed: [Diagnostic] = []
         content.cascades.checkPlace(of: source, &placed)
         let (page, more) = loader.typed(source, content.cascades)
-        guard placed.isEmpty, page.visibility.tag == old.visibility.tag, page.front.isPlaced(like: old.front) else {
-            return nil
-        }
-        return (page, found + more)
+        guard placed.isEmpty, page.visibility.tag == old.visibility.tag, loader.isDue(page.front) else { return nil }
+        return (page, page.front.isPlaced(like: old.front), found + more)
     }
 
     private func isDue(_ front: FrontMatter) -> Bool {

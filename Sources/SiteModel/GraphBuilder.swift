@@ -204,7 +204,10 @@ struct GraphBuilder {
         var apart: [String: [Int]] = [:]
         for (index, node) in nodes.enumerated() where node.page == nil {
             let edition = editions[node.edition]
-            apart["\(edition.site)" + String(decoding: node.path.utf8.dropFirst(edition.path.utf8.count), as: UTF8.self), default: []].append(index)
+            apart[
+                "\(edition.site)" + String(decoding: node.path.utf8.dropFirst(edition.path.utf8.count), as: UTF8.self),
+                default: []
+            ].append(index)
         }
         var strays: [VisiblePage] = []
         for (number, page) in content.pages.enumerated() where page.language != main {

@@ -7,7 +7,7 @@ package struct LoadedContent: Sendable {
     package let configuration: SiteConfiguration
     package let now: Instant
     /// The first instant after `now` at which a page becomes due or ends by its own dates; nil where none does.
-    package let nextChange: Instant?
+    package private(set) var nextChange: Instant?
     package internal(set) var pages: [LoadedPage]
     package let files: [LoadedFile]
     package let tables: [LoadedTable]
@@ -18,7 +18,13 @@ package struct LoadedContent: Sendable {
     package func replacing(_ index: Int, with page: LoadedPage) -> LoadedContent {
         var copy = self
         copy.pages[index] = page
+        copy.nextChange = Self.earlier(nextChange, page.front, after: now)
         return copy
+    }
+
+    /// An instant, or an earlier one at which a page becomes due or ends.
+    static func earlier(_ instant: Instant?, _ front: FrontMatter, after now: Instant) -> Instant? {
+        [instant, front.date, front.notBefore, front.expires].compactMap(\.self).filter { $0 > now }.min()
     }
 
     /// Where a source path gets its audience from, for the second position of link errors; nil for what does not exist.

@@ -175,7 +175,9 @@ private struct Walk: Sendable {
 
     mutating func folder(_ location: String, _ path: String) {
         do throws(FileError) {
-            for inner in level(location, path, try FileSystem.list(location, marked: true)) { folder(inner.location, inner.path) }
+            for inner in level(location, path, try FileSystem.list(location, marked: true)) {
+                folder(inner.location, inner.path)
+            }
         } catch {
             failure = error
         }

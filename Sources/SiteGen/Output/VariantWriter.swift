@@ -114,13 +114,14 @@ struct VariantWriter {
         }
         // Two long lists are gone through side by side.
         let this = self
-        let done = parallelMap(2, jobs: request.jobs) { index, _ -> (bytes: [UInt8], failure: FileError?) in
-            if index == 0 { return (this.request.writesManifest ? this.manifest.bytes : [], nil) }
-            do throws(FileError) { try this.deleteStrays(transaction) } catch { return ([], error) }
-            return ([], nil)
-        }
-        if let failure = done[1].failure { throw failure }
-        manifestBytes = done[0].bytes
+        let (bytes, failure) = sideBySide(
+            jobs: request.jobs, { this.request.writesManifest ? this.manifest.bytes : [] },
+            { () -> FileError? in
+                do throws(FileError) { try this.deleteStrays(transaction) } catch { return error }
+                return nil
+            })
+        if let failure { throw failure }
+        manifestBytes = bytes
         if request.writesManifest {
             try transaction.put(manifestPath, manifestBytes)
         } else if FileSystem.kind(transaction.root + "/" + manifestPath) != nil {

@@ -53,8 +53,14 @@ actor PreviewSite {
     func rebuild(changed path: String? = nil) {
         // Findings about the page come from several stages, not all of which a rereading runs.
         let isClean = !findings.contains { $0.position.path == path || $0.related?.path == path }
-        if let path, isClean, let (next, found) = assembly?.rereading(path) {
-            show(next, (findings + found).uniqueInOrder())
+        if let path, isClean, let assembly, let read = assembly.rereading(path) {
+            if let next = read.assembly {
+                show(next, (findings + read.diagnostics).uniqueInOrder())
+            } else {
+                var found = assembly.loadFindings + read.diagnostics
+                let next = assembler.arrange(read.loaded, &found)
+                show(next, found.uniqueInOrder())
+            }
             return
         }
         var found: [Diagnostic] = []

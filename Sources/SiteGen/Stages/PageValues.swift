@@ -51,6 +51,15 @@ final class PageValues: Sendable {
         }
     }
 
+    /// Of every edition; nil where the theme could not be loaded.
+    static func all(_ graph: SiteGraph, _ bodies: PageBodies, _ themes: [String: Theme]) -> [PageValues?] {
+        graph.editions.indices.map { edition in
+            themes[graph.configuration.sites[graph.editions[edition].site].theme].map {
+                PageValues(graph: graph, bodies: bodies, theme: $0, edition: edition)
+            }
+        }
+    }
+
     // Keys of the small scopes that every page makes.
     private static let title = Key("title")
     private static let path = Key("path")

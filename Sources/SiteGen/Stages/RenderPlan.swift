@@ -69,7 +69,10 @@ struct RenderPlan: Sendable {
         }
     }
 
-    init(_ graph: SiteGraph, themes: [String: Theme], images: ImagePlan, diagnostics: inout [Diagnostic]) {
+    private(set) var diagnostics: [Diagnostic] = []
+
+    init(_ graph: SiteGraph, themes: [String: Theme], images: ImagePlan) {
+        var diagnostics: [Diagnostic] = []
         outputs.reserveCapacity(graph.nodes.count * 3 / 2)
         owners.reserveCapacity(graph.nodes.count * 3 / 2)
         let frames = graph.editions.map { EditionFrame($0, graph.configuration.sites[$0.site], themes) }
@@ -112,6 +115,7 @@ struct RenderPlan: Sendable {
         }
         checkFolders(&diagnostics)
         checkMenus(graph, &diagnostics)
+        self.diagnostics = diagnostics
     }
 
     /// A written menu may name a path: it must be there for this audience.

@@ -33,7 +33,7 @@ struct VariantRenderer: Sendable {
 
     init(
         graph: SiteGraph, themes: [String: Theme], bodies: PageBodies, assembler: BodyAssembler,
-        forms: FormPages, images: ImagePlan, imageMaker: ImageMaker?, diagnostics: inout [Diagnostic]
+        forms: FormPages, images: ImagePlan, imageMaker: ImageMaker?, frames: EditionFrames
     ) {
         self.graph = graph
         self.themes = themes
@@ -42,47 +42,9 @@ struct VariantRenderer: Sendable {
         self.forms = forms
         self.images = images
         self.imageMaker = imageMaker
-        let values = Self.values(graph, bodies, themes)
-        self.values = values
-        let data = PageValues.data(graph.tables)
-        // As they are, in their order: templates see them by names in which some become the same.
-        var tables = RecordWriter("")
-        tables.put(graph.tables) { writer, table in
-            writer.put(table.name)
-            writer.put(table.columns) { $0.put($1) }
-            writer.put(table.rows) { writer, row in writer.put(row) { $0.put($1) } }
-        }
-        dataInputs = SHA256Digest(of: tables.bytes)
-        var frames: [Value] = []
-        for (index, edition) in graph.editions.enumerated() {
-            guard let values = values[index] else {
-                frames.append(.nothing)
-                continue
-            }
-            let language = edition.language
-            var frame: [String: Value] = [
-                "language": .text(language), "lang": .text(LanguageCode.tag(language)),
-                "t": values.theme.stringValues(language), "site": values.site(), "menu": values.menu(),
-                "sites": values.sites(), "asset": values.theme.assetValues, "isChinese": .flag(language == "zh"),
-                "forms": .optional(graph.formsPrefix(index)), "data": data,
-            ]
-            for part in ["header", "footer"] {
-                frame["chrome_" + part] = .html(
-                    Self.render(values.theme, "chrome/" + part, [.fields(frame)], &diagnostics))
-            }
-            frames.append(Value.fields(frame).unshared())
-        }
-        self.frames = frames
-    }
-
-    private static func values(
-        _ graph: SiteGraph, _ bodies: PageBodies, _ themes: [String: Theme]
-    ) -> [PageValues?] {
-        graph.editions.indices.map { edition in
-            themes[graph.configuration.sites[graph.editions[edition].site].theme].map {
-                PageValues(graph: graph, bodies: bodies, theme: $0, edition: edition)
-            }
-        }
+        values = frames.values
+        self.frames = frames.frames
+        dataInputs = frames.dataInputs
     }
 
     /// Appends everything that the frame of an edition's pages shows, data files apart.
@@ -104,7 +66,7 @@ struct VariantRenderer: Sendable {
         copy.graph = graph.unshared()
         copy.themes = themes.mapValues { $0.unshared() }
         copy.assembler = assembler.replacing(copy.graph, bodies, assembler.loaded)
-        copy.values = Self.values(copy.graph, bodies, copy.themes)
+        copy.values = PageValues.all(copy.graph, bodies, copy.themes)
         copy.frames = frames.map { $0.unshared() }
         return copy
     }
@@ -115,11 +77,11 @@ struct VariantRenderer: Sendable {
         copy.graph = graph
         copy.bodies = bodies.forgetting(node)
         copy.assembler = assembler.replacing(graph, copy.bodies, loaded)
-        copy.values = Self.values(graph, copy.bodies, themes)
+        copy.values = PageValues.all(graph, copy.bodies, themes)
         return copy
     }
 
-    private static func render(
+    static func render(
         _ theme: Theme, _ template: String, _ context: [Value], _ diagnostics: inout [Diagnostic]
     ) -> [UInt8] {
         do {
