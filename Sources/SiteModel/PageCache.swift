@@ -17,18 +17,21 @@ package final class PageCache: Sendable {
         let known: SourceFile.Known
         /// The reading with its head parsed, in a process that goes on.
         var source: PageSource?
+        /// Whether it was asked for: what is gone from the tree leaves the record.
+        var isUsed = false
+        /// Whether the record says it.
+        var isRecorded = false
     }
 
     private struct State {
-        /// By location and path.
+        /// By path: a file that lies elsewhere has another mark.
         var entries: [String: Entry] = [:]
         /// Digests of files that are not pages, by location.
         var files: [String: (mark: FileMark, digest: SHA256Digest)] = [:]
-        /// Keys of entries that were asked for: what is gone from the tree leaves the record.
-        var used: Set<String> = []
+        /// Pages with findings, which are read again every time: what the record says of them goes.
+        var dropped: Set<String> = []
         var usedFiles: Set<String> = []
         /// What the record does not say yet.
-        var changed: Set<String> = []
         var changedFiles: Set<String> = []
         var recordMayGrow = false
     }
@@ -62,7 +65,7 @@ package final class PageCache: Sendable {
         isLongLived: Bool, trustsMarks: Bool = true, program: SHA256Digest = SHA256Digest(of: []),
         readRecord: (@Sendable () -> RecordLog)? = nil
     ) {
-        format = "xinmi-pages/3 " + program.hex
+        format = "xinmi-pages/4 " + program.hex
         self.isLongLived = isLongLived
         self.trustsMarks = trustsMarks
         guard trustsMarks, let readRecord else { return }
@@ -75,7 +78,7 @@ package final class PageCache: Sendable {
         for block in record.blocks {
             guard var reader = RecordReader(block, format: format) else { return }
             if entries.isEmpty { entries.reserveCapacity(block.count / 300) }
-            for (key, entry) in reader.values(Self.readEntry) { entries[key] = entry }
+            for (path, entry) in reader.values(Self.readEntry) { entries[path] = entry }
             for key in reader.values({ $0.text() }) { entries[key] = nil }
             for (key, file) in reader.values({ ($0.text(), (mark: $0.mark(), digest: $0.digest())) }) {
                 files[key] = file
@@ -95,13 +98,11 @@ package final class PageCache: Sendable {
     package func block(whole: Bool) -> [UInt8] {
         state.withLock { state in
             var writer = RecordWriter(format)
-            let keys = whole ? state.used : state.changed
-            writer.put(keys.filter { state.entries[$0] != nil }) { Self.write($1, state.entries[$1]!, &$0) }
+            let told = state.entries.filter { whole ? $0.value.isUsed : $0.value.isUsed && !$0.value.isRecorded }
+            writer.put(Array(told)) { Self.write($1.key, $1.value, &$0) }
             // What is gone from the tree, or has findings, is read again if it comes back.
-            let gone =
-                whole
-                ? [] : Set(state.entries.keys).subtracting(state.used).union(keys.filter { state.entries[$0] == nil })
-            writer.put(Array(gone)) { $0.put($1) }
+            let unused = state.entries.lazy.filter { !$0.value.isUsed }.map(\.key)
+            writer.put(whole ? [] : Array(state.dropped.union(unused))) { $0.put($1) }
             let files = whole ? state.usedFiles : state.changedFiles
             writer.put(files.filter { state.files[$0] != nil }) { writer, key in
                 writer.put(key)
@@ -114,27 +115,26 @@ package final class PageCache: Sendable {
 
     /// Whether the record says everything.
     package var isRecorded: Bool {
-        state.withLock { $0.changed.isEmpty && $0.changedFiles.isEmpty && $0.entries.count == $0.used.count }
+        state.withLock { state in
+            state.dropped.isEmpty && state.changedFiles.isEmpty
+                && state.entries.values.allSatisfy { $0.isUsed && $0.isRecorded }
+        }
     }
 
     private static func readEntry(_ reader: inout RecordReader) -> (String, Entry) {
-        let key = reader.text()
+        let path = reader.text()
         let head = reader.blob()
         let headDigest = reader.digest()
         let tags = reader.values { reader in
-            // The path is the second half of the key.
-            let path = String(decoding: key.utf8.reversed().prefix { $0 != 0 }.reversed(), as: UTF8.self)
-            return (
-                tag: reader.text(), position: SourcePosition(path: path, line: reader.number(), column: reader.number())
-            )
+            (tag: reader.text(), position: SourcePosition(path: path, line: reader.number(), column: reader.number()))
         }
         let known = SourceFile.Known(
             digest: reader.digest(), mark: reader.mark(), isText: reader.flag(), isPlain: reader.flag())
-        return (key, Entry(head: head, headDigest: headDigest, tags: tags, known: known))
+        return (path, Entry(head: head, headDigest: headDigest, tags: tags, known: known, isRecorded: true))
     }
 
-    private static func write(_ key: String, _ entry: Entry, _ writer: inout RecordWriter) {
-        writer.put(key)
+    private static func write(_ path: String, _ entry: Entry, _ writer: inout RecordWriter) {
+        writer.put(path)
         writer.put(entry.head)
         writer.put(entry.headDigest)
         writer.put(entry.tags) { writer, tag in
@@ -151,17 +151,14 @@ package final class PageCache: Sendable {
 
     func read(_ place: ContentLayout.PagePlace) -> (source: PageSource?, diagnostics: [Diagnostic]) {
         opening.wait()
-        let key = place.file.location + "\0" + place.file.path
+        let path = place.file.path
         // A process that goes on walks the tree once and reads later; any other has just walked it.
         if trustsMarks, let mark = isLongLived ? FileMark(place.file.location) : place.file.mark,
-            let entry = state.withLock({ state in
-                state.used.insert(key)
-                return state.entries[key]
-            }), entry.known.mark == mark
+            let entry = use(path, mark)
         {
             if let source = entry.source, source.place == place { return (source, []) }
             if let source = source(place, entry) {
-                keep(source, key)
+                if isLongLived { state.withLock { $0.entries[path]?.source = source } }
                 return (source, [])
             }
         }
@@ -169,23 +166,27 @@ package final class PageCache: Sendable {
         if isLongLived { result.source?.reading = readings.add(1, ordering: .relaxed).newValue }
         guard let source = result.source, source.known.mark.isSettled, result.diagnostics.isEmpty else {
             state.withLock { state in
-                state.entries[key] = nil
-                state.used.remove(key)
+                if state.entries.removeValue(forKey: path) != nil { state.dropped.insert(path) }
             }
             return result
         }
         state.withLock { state in
-            state.used.insert(key)
-            state.changed.insert(key)
-            state.entries[key] = Entry(
+            state.entries[path] = Entry(
                 head: source.headBytes, headDigest: source.headDigest, tags: source.tags, known: source.known,
-                source: isLongLived ? source : nil)
+                source: isLongLived ? source : nil, isUsed: true)
         }
         return result
     }
 
-    private func keep(_ source: PageSource, _ key: String) {
-        if isLongLived { state.withLock { $0.entries[key]?.source = source } }
+    /// What is known of a file that is in this state.
+    private func use(_ path: String, _ mark: FileMark) -> Entry? {
+        state.withLock { state in
+            guard let index = state.entries.index(forKey: path), state.entries.values[index].known.mark == mark else {
+                return nil
+            }
+            state.entries.values[index].isUsed = true
+            return state.entries.values[index]
+        }
     }
 
     private func source(_ place: ContentLayout.PagePlace, _ entry: Entry) -> PageSource? {

@@ -45,6 +45,11 @@ import Testing
         #expect(MarkdownSource(Array(String(repeating: "> ", count: 80).utf8)).refusal == .tooDeep(line: 0))
         #expect(MarkdownSource(Array("a\n\nb\u{1}".utf8)).refusal == .control(line: 2))
         #expect(MarkdownSource(Array("a | b ：c\n".utf8)).refusal == nil)
+        // A wide row without a line end, deep quotes with text behind them, control characters behind marks.
+        #expect(MarkdownSource(Array(("a\n" + wide.dropLast()).utf8)).refusal == .tooWide(line: 1))
+        #expect(MarkdownSource(Array("\n\(String(repeating: ">", count: 61)) 文".utf8)).refusal == .tooDeep(line: 1))
+        #expect(
+            MarkdownSource(Array("\(String(repeating: ">", count: 60)) \u{1}> > 文".utf8)).refusal == .control(line: 0))
         // Many marks on many lines are no wide table and no deep quote.
         #expect(MarkdownSource(Array(String(repeating: "| a | b |\n", count: 80).utf8)).refusal == nil)
         #expect(MarkdownSource(Array(String(repeating: "> > 引文\n", count: 80).utf8)).refusal == nil)

@@ -70,6 +70,13 @@ import Testing
         }
     }
 
+    @Test func whoDoesNotAskForCharactersGetsNoCount() {
+        var reader = RunningText(counts: false)
+        Array("第一条 one".utf8).withUnsafeBufferPointer { reader.add($0) }
+        #expect(reader.characters == nil)
+        #expect(reader.firstWords == "第一条 one")
+    }
+
     @Test func whatStandsAsideIsCountedButMakesNoSummary() {
         var reader = RunningText()
         func add(_ text: String) { Array(text.utf8).withUnsafeBufferPointer { reader.add($0) } }

@@ -28,4 +28,29 @@ import Testing
         }
         #expect(CivilDate(iso: "2026-11-22")?.isoWeekday == 7)
     }
+
+    /// The written forms against their parts, and read back.
+    @Test func instantsAreWrittenAsTheyAreRead() throws {
+        let names = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+        let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+        let zones = [ZoneOffset.utc, .shanghai, ZoneOffset(seconds: -9 * 3600 - 1800), ZoneOffset(seconds: 14 * 3600)]
+        for zone in zones {
+            let sign = zone.seconds < 0 ? "-" : "+"
+            let offset = [abs(zone.seconds) / 3600, abs(zone.seconds) / 60 % 60].map { padded($0, 2) }
+            #expect(zone.text == sign + offset.joined(separator: ":"))
+            for seconds in stride(from: -3_000_000_000, to: 9_000_000_000, by: 86_400 * 911 + 12_345) {
+                let instant = Instant(seconds: seconds)
+                let day = instant.date(in: zone)
+                let clock = [3600, 60, 1].map { padded((seconds + zone.seconds - day.dayNumber * 86_400) / $0 % 60, 2) }
+                let hour = padded(instant.minuteOfDay(in: zone) / 60, 2)
+                let time = hour + ":" + clock[1] + ":" + clock[2]
+                let written = instant.rfc3339(in: zone)
+                #expect(written == "\(day.text)T\(time)" + (zone.seconds == 0 ? "Z" : zone.text))
+                #expect(Instant(iso: written, zone: .utc) == instant)
+                let feed =
+                    "\(names[day.isoWeekday - 1]), \(padded(day.day, 2)) \(months[day.month - 1]) \(padded(day.year, 4))"
+                #expect(instant.rfc822(in: zone) == "\(feed) \(time) \(sign)\(offset.joined())")
+            }
+        }
+    }
 }

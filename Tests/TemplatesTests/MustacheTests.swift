@@ -54,6 +54,29 @@ import Testing
             ])
     }
 
+    @Test func namesAreFoundAmongFewAndMany() throws {
+        for count in [1, 8, 9, 200] {
+            let names = (0..<count).map { "name\($0)" }
+            let fields = Dictionary(uniqueKeysWithValues: names.map { ($0, Value.text($0)) })
+            let source = names.map { "{{\($0)}}" }.joined(separator: " ") + "{{#absent}}x{{/absent}}"
+            let set = TemplateSet([try Template(name: "t", path: "t", source: Array(source.utf8))])
+            let result = try set.render("t", [.fields(fields)])
+            #expect(String(decoding: result.bytes, as: UTF8.self) == names.joined(separator: " "))
+            #expect(result.unknownNames.count == 1)
+            #expect(try set.unshared().render("t", [Value.fields(fields).unshared()]).bytes == result.bytes)
+        }
+    }
+
+    @Test func whatNoTagAsksForIsNotMentioned() throws {
+        let set = TemplateSet([
+            try Template(name: "base", path: "base", source: Array("{{$a}}{{^x}}{{page.minutes}}{{/x}}{{/a}}".utf8)),
+            try Template(
+                name: "t", path: "t", source: Array("{{<base}}{{$a}}{{>*which.one}}{{/a}}{{/base}} minute".utf8)),
+        ])
+        #expect(set.mentions(["minutes"]) && set.mentions(["one"]) && set.mentions(["x"]))
+        #expect(!set.mentions(["minute", "base", "a"]))
+    }
+
     @Test func aBlockInsideItsOwnOverrideIsRefused() {
         #expect {
             try render(
