@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times sitegen beside Hugo and beside the floors of this machine, over the same pages with an equivalent theme.
 
-    bench.py [--pages N ...] [--runs R] [--shapes] [--out FILE]
+    bench.py [--pages N ...] [--runs R] [--shapes] [--disk FOLDER] [--out FILE]
 
 Everything of one size runs in turn within one go, so that a machine that changes its pace changes it for all. Figures
 are medians with their range; ratios are of medians. Files lie in memory (/dev/shm) where there is room.
@@ -391,17 +391,21 @@ def main():
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--shapes", action="store_true", help="the other shapes too, 2,000 pages each")
     parser.add_argument("--folder", help="where to work, to measure its file system; memory without it")
+    parser.add_argument("--disk", help="10,000 pages once more in this folder")
     parser.add_argument("--out", default=os.path.join(ROOT, "Benchmarks", "results", "sitegen.md"))
     options = parser.parse_args()
     hugo, floors = prepare()
-    jobs = [(pages, "plain", options.runs if pages <= 10_000 else max(1, options.runs // 3)) for pages in options.pages]
+    jobs = [(pages, "plain", options.runs if pages <= 10_000 else max(1, options.runs // 3), options.folder)
+            for pages in options.pages]
     if options.shapes:
-        jobs += [(2_000, shape, min(3, options.runs)) for shape in ("deep", "tags", "tables", "long")]
+        jobs += [(2_000, shape, min(3, options.runs), options.folder) for shape in ("deep", "tags", "tables", "long")]
+    if options.disk:
+        jobs.append((10_000, "plain", min(3, options.runs), options.disk))
     version = subprocess.run([hugo, "version"], capture_output=True, text=True, check=True).stdout.split("-")[0]
     text = [f"# sitegen beside Hugo\n\n`make bench` on {os.cpu_count()} cores ({platform.machine()}, "
             f"Linux {platform.release().split('-')[0]}), {version.strip()}.\n"]
-    for pages, shape, runs in jobs:
-        text.append(Bench(pages, shape, runs, hugo, floors, options.folder).go())
+    for pages, shape, runs, folder in jobs:
+        text.append(Bench(pages, shape, runs, hugo, floors, folder).go())
         print(text[-1], flush=True)
     os.makedirs(os.path.dirname(options.out), exist_ok=True)
     with open(options.out, "w", encoding="utf-8") as file:

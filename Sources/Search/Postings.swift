@@ -34,6 +34,14 @@ struct DocumentTokens: Sendable {
         }
     }
 
+    /// The same by token, title places first.
+    var places: [Key: [UInt32]] {
+        var places: [Key: [UInt32]] = [:]
+        for (token, place) in numbers { places[.number(token), default: []].append(place) }
+        for (word, own) in words { places[.word(word)] = own }
+        return places
+    }
+
     /// - Returns: the last place used.
     private mutating func add(_ text: String, from start: Int, field: UInt32) -> Int {
         let scalars = SearchTokenizer.scalars(text)
@@ -112,14 +120,20 @@ struct Postings: Sendable {
 
     fileprivate static func part(of word: String) -> Int { Int(word.utf8.last ?? 0) % partCount }
 
-    var byteCount: Int { parts.joined().reduce(0) { $0 + $1.value.text.count + 12 } }
+    /// What a token takes besides its list, about.
+    static let bytesAToken = 12
 
-    /// Tokens of each shard in byte order; a token lies in the shard of its first character.
+    var byteCount: Int { parts.joined().reduce(0) { $0 + $1.value.text.count + Self.bytesAToken } }
+
+    /// A token lies in the shard of its first character.
+    static func shard(of name: String, _ count: Int) -> Int { Int(name.unicodeScalars.first?.value ?? 0) % count }
+
+    /// Tokens of each shard in byte order.
     func shards(_ count: Int) -> [[DocumentTokens.Key]] {
         var byShard: [[(name: String, key: DocumentTokens.Key)]] = Array(repeating: [], count: count)
         for key in parts.lazy.map(\.keys).joined() {
             let name = Self.name(key)
-            byShard[Int(name.unicodeScalars.first?.value ?? 0) % count].append((name, key))
+            byShard[Self.shard(of: name, count)].append((name, key))
         }
         return byShard.map { $0.sorted { bytesPrecede($0.name, $1.name) }.map(\.key) }
     }
@@ -128,19 +142,40 @@ struct Postings: Sendable {
     func write(_ keys: [DocumentTokens.Key], to out: inout [UInt8]) {
         for (index, key) in keys.enumerated() {
             if index > 0 { out.append(UInt8(ascii: ",")) }
-            JSON.quote(Self.name(key), to: &out)
-            out += ":\"".utf8
             let part =
                 switch key {
                 case .number(let token): Self.part(of: token)
                 case .word(let word): Self.part(of: word)
                 }
-            out += parts[part][key]!.text
-            out.append(UInt8(ascii: "\""))
+            Self.write(Self.name(key), parts[part][key]!.text, to: &out)
         }
     }
 
-    private static func name(_ key: DocumentTokens.Key) -> String {
+    static func write(_ name: String, _ list: [UInt8], to out: inout [UInt8]) {
+        JSON.quote(name, to: &out)
+        out += ":\"".utf8
+        out += list
+        out.append(UInt8(ascii: "\""))
+    }
+
+    /// Title places come first, each field in rising order.
+    static func append(_ places: some Collection<UInt32>, to list: inout [UInt8]) {
+        var last: UInt32 = 0
+        var field: UInt32 = .max
+        for place in places {
+            let own = place & DocumentTokens.body
+            if own != field {
+                list.append(own == 0 ? UInt8(ascii: ":") : UInt8(ascii: "."))
+                (field, last) = (own, own)
+            } else {
+                list.append(UInt8(ascii: ","))
+            }
+            appendBase36(Int(place - last), to: &list)
+            last = place
+        }
+    }
+
+    static func name(_ key: DocumentTokens.Key) -> String {
         switch key {
         case .word(let text): return text
         case .number(let number): return DocumentTokens.text(number)
@@ -192,28 +227,15 @@ struct PostingsBuilder: Sendable {
         }
     }
 
-    /// Title places come first, each field in rising order.
     private static func append(_ places: some Collection<UInt32>, _ document: Int, to list: inout Postings.List) {
         if !list.text.isEmpty { list.text.append(UInt8(ascii: ";")) }
         appendBase36(document - list.last, to: &list.text)
         list.last = document
-        var last: UInt32 = 0
-        var field: UInt32 = .max
-        for place in places {
-            let own = place & DocumentTokens.body
-            if own != field {
-                list.text.append(own == 0 ? UInt8(ascii: ":") : UInt8(ascii: "."))
-                (field, last) = (own, own)
-            } else {
-                list.text.append(UInt8(ascii: ","))
-            }
-            appendBase36(Int(place - last), to: &list.text)
-            last = place
-        }
+        Postings.append(places, to: &list.text)
     }
 }
 
-private func appendBase36(_ number: Int, to out: inout [UInt8]) {
+func appendBase36(_ number: Int, to out: inout [UInt8]) {
     func digit(_ value: Int) -> UInt8 { UInt8(value < 10 ? 0x30 + value : 0x57 + value) }
     if number < 36 { return out.append(digit(number)) }
     if number < 36 * 36 {

@@ -36,6 +36,13 @@ package struct SearchDocument: Sendable {
         self.date = date.isEmpty ? nil : date
     }
 
+    /// Passes over one in a record.
+    package static func skip(_ reader: inout RecordReader) {
+        reader.skip()
+        _ = reader.values { $0.skip() }
+        for _ in 0..<3 { reader.skip() }
+    }
+
     package var digest: SHA256Digest {
         var writer = RecordWriter("")
         write(to: &writer)
@@ -54,8 +61,8 @@ package struct SearchDocument: Sendable {
 package struct SearchIndex: Sendable {
     package static let format = "xinmi-search/2"
     /// Hexadecimal digits.
-    private static let markLength = 8
-    private static let documentsInAChunk = 8
+    static let markLength = 8
+    static let documentsInAChunk = 8
     private static let bytesInAShard = 24 * 1024
     private static let maxShards = 512
 
@@ -101,63 +108,84 @@ package struct SearchIndex: Sendable {
         self.synonyms = synonyms.mapValues { .array($0.sorted().map(JSON.string)) }
         let chunks = (documents.count + Self.documentsInAChunk - 1) / Self.documentsInAChunk
         parts =
-            shards.indices.map { ("s\($0).js", .shard($0)) } + (0..<chunks).map { ("t\($0).js", .texts($0)) }
+            shards.indices.map { (Self.shardName($0), .shard($0)) }
+            + (0..<chunks).map { (Self.textsName($0), .texts($0)) }
     }
+
+    static func shardName(_ number: Int) -> String { "s\(number).js" }
+    static func textsName(_ number: Int) -> String { "t\(number).js" }
+
+    /// Of all lists: how many shards there are hangs on it.
+    package var postingBytes: Int { postings.byteCount }
 
     /// The file of `names[index]`, and its mark.
     package func file(_ index: Int) -> (bytes: [UInt8], mark: String) {
         var out: [UInt8]
         switch parts[index].part {
         case .shard(let number):
-            out = Array("xinmiSearch(\"s\",\(number),{".utf8)
+            out = Self.lead("s", number)
+            out.append(UInt8(ascii: "{"))
             postings.write(shards[number], to: &out)
             out.append(UInt8(ascii: "}"))
         case .texts(let number):
             let start = number * Self.documentsInAChunk
-            let entries = documents[start..<min(start + Self.documentsInAChunk, documents.count)].map { document in
-                JSON.array([
-                    .string(document.url), .string(document.title), .string(document.date ?? ""),
-                    .string(document.text),
-                ])
-            }
-            out = Self.script("t", number, .array(entries))
+            let end = min(start + Self.documentsInAChunk, documents.count)
+            out = Self.texts(number, documents[start..<end].map(Self.entry))
         }
         return Self.marked(&out)
+    }
+
+    static func entry(_ document: SearchDocument) -> JSON {
+        .array([
+            .string(document.url), .string(document.title), .string(document.date ?? ""), .string(document.text),
+        ])
+    }
+
+    static func texts(_ number: Int, _ entries: [JSON]) -> [UInt8] {
+        script("t", number, scriptSafe(JSON.array(entries).canonicalBytes))
     }
 
     /// The file `metaName`.
     ///
     /// - Parameter marks: of all files, in the order of `names`.
     package func meta(_ marks: [String]) -> [UInt8] {
-        let value = JSON.object([
+        Self.metaFile([
             "fmt": .string(Self.format), "documents": .integer(documents.count), "shards": .integer(shards.count),
             "chunk": .integer(Self.documentsInAChunk), "sites": .array(sites), "synonyms": .object(synonyms),
-            "marks": .object([
-                "s": .string(marks.prefix(shards.count).joined()), "t": .string(marks.dropFirst(shards.count).joined()),
-            ]),
+            "marks": Self.marks(
+                shards: Array(marks.prefix(shards.count)), texts: Array(marks.dropFirst(shards.count))),
         ])
-        var out = Self.script("m", 0, value)
-        return Self.marked(&out).bytes
     }
 
-    private static func marked(_ out: inout [UInt8]) -> (bytes: [UInt8], mark: String) {
+    static func marks(shards: [String], texts: [String]) -> JSON {
+        .object(["s": .string(shards.joined()), "t": .string(texts.joined())])
+    }
+
+    static func metaFile(_ fields: [String: JSON]) -> [UInt8] {
+        var out = script("m", 0, scriptSafe(JSON.object(fields).canonicalBytes))
+        return marked(&out).bytes
+    }
+
+    /// How long the mark and what closes a file are.
+    static let tailLength = markLength + 5
+
+    static func marked(_ out: inout [UInt8]) -> (bytes: [UInt8], mark: String) {
         let mark = String(SHA256Digest(of: out).hex.prefix(markLength))
         out += ",\"\(mark)\")\n".utf8
         return (out, mark)
     }
 
     /// A power of two, so that a shard is some tens of kilobytes.
-    private static func shardCount(_ bytes: Int) -> Int {
+    static func shardCount(_ bytes: Int) -> Int {
         var count = 1
         while count < maxShards, bytes / count > bytesInAShard { count *= 2 }
         return count
     }
 
-    private static func script(_ kind: String, _ number: Int, _ value: JSON) -> [UInt8] {
-        var out = Array("xinmiSearch(\"\(kind)\",\(number),".utf8)
-        out += scriptSafe(value.canonicalBytes)
-        return out
-    }
+    /// How a file begins.
+    static func lead(_ kind: String, _ number: Int) -> [UInt8] { Array("xinmiSearch(\"\(kind)\",\(number),".utf8) }
+
+    static func script(_ kind: String, _ number: Int, _ value: [UInt8]) -> [UInt8] { lead(kind, number) + value }
 
     /// JSON inside a script: line separators are legal in one and not in old readers of the other.
     private static func scriptSafe(_ json: [UInt8]) -> [UInt8] {

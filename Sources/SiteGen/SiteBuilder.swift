@@ -172,7 +172,7 @@ struct SiteBuilder: Sendable {
         return record.outputs.allSatisfy { place, output in
             place.docroot == 0 && (output.isAsWritten || output.files.allSatisfy { $0.checked(folder) != nil })
         }
-            && record.searchFiles.allSatisfy { $0.docroot == 0 && $0.file.checked(folder) != nil }
+            && record.search.files.allSatisfy { $0.docroot == 0 && $0.file.checked(folder) != nil }
             && tree.runtime.allSatisfy { file in
                 (try? FileSystem.read("\(root)/\(tree.variant).runtime/\(file.name)")).map { SHA256Digest(of: $0) }
                     == file.digest

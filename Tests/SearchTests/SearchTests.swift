@@ -60,6 +60,87 @@ import Testing
         #expect(files["meta.js"]?.contains("\"synonyms\":{\"低保\":[\"最低生活保障\"]}") ?? false)
     }
 
+    private static let words = [
+        "低保", "申请", "办理", "文", "件", "，", " ", "a", "policy", "2026", "a-very-long-identifier", "〔1〕", "𠀀", "é",
+        "\u{2028}",
+        "\"", "\\", "号",
+    ]
+
+    private func made(_ documents: [SearchDocument]) -> (files: [String: [UInt8]], postingBytes: Int) {
+        let half = documents.count / 3
+        let index = SearchIndex(
+            groups: [("甲站", Array(documents[..<half])), ("乙站", Array(documents[half...]))], synonyms: [:], jobs: 1)
+        let files = index.names.indices.map { index.file($0) }
+        var byName = Dictionary(uniqueKeysWithValues: zip(index.names, files.map(\.bytes)))
+        byName[SearchIndex.metaName] = index.meta(files.map(\.mark))
+        return (byName, index.postingBytes)
+    }
+
+    /// A patched index is, byte for byte, the one that all documents would make.
+    @Test func aPatchMakesWhatAllDocumentsWouldMake() throws {
+        var numbers = SeededGenerator(seed: 3)
+        func text(_ most: Int) -> String {
+            (0..<Int.random(in: 0...most, using: &numbers)).map { _ in Self.words.randomElement(using: &numbers)! }
+                .joined()
+        }
+        func document(_ url: String) -> SearchDocument {
+            SearchDocument(
+                title: text(4), identifiers: (0..<Int.random(in: 0...1, using: &numbers)).map { _ in text(3) },
+                text: text(30), url: url, date: "2026-01-01")
+        }
+        var patched = 0
+        for count in [1, 3, 17, 40, 900] {
+            var documents = (0..<count).map { document("/\($0)/") }
+            for _ in 0..<(count < 100 ? 40 : 4) {
+                let before = made(documents)
+                var changes: [SearchPatch.Change] = []
+                for number in Set(
+                    (0..<Int.random(in: 1...3, using: &numbers)).map { _ in Int.random(in: 0..<count, using: &numbers) }
+                ) {
+                    let new = document(documents[number].url)
+                    changes.append(try #require(SearchPatch.Change(number: number, old: documents[number], new: new)))
+                    documents[number] = new
+                }
+                let after = made(documents)
+                guard
+                    let patch = SearchPatch(changes, postingBytes: before.postingBytes, read: { before.files[$0] })
+                else {
+                    #expect(before.files.keys.sorted() != after.files.keys.sorted())
+                    continue
+                }
+                patched += 1
+                #expect(patch.postingBytes == after.postingBytes)
+                let files = before.files.merging(patch.files.map { ($0.name, $0.bytes) }) { $1 }
+                #expect(files == after.files)
+            }
+        }
+        #expect(patched > 100)
+    }
+
+    @Test func whatIsNotTheIndexThatItWasIsNotPatched() throws {
+        let old = SearchDocument(title: "甲", identifiers: [], text: "低保", url: "/a/", date: nil)
+        let new = SearchDocument(title: "甲", identifiers: [], text: "低保申请", url: "/a/", date: nil)
+        let change = try #require(SearchPatch.Change(number: 0, old: old, new: new))
+        let (files, bytes) = made([old])
+        func patch(_ damage: (inout [String: [UInt8]]) -> Void) -> SearchPatch? {
+            var damaged = files
+            damage(&damaged)
+            return SearchPatch([change], postingBytes: bytes) { damaged[$0] }
+        }
+        #expect(patch { _ in } != nil)
+        for name in files.keys {
+            #expect(patch { $0[name] = nil } == nil, "\(name)")
+            #expect(patch { $0[name]!.removeLast(30) } == nil, "\(name)")
+        }
+        // Another text than the one that is to be replaced.
+        let other = made([SearchDocument(title: "乙", identifiers: [], text: "低保", url: "/a/", date: nil)]).files
+        #expect(patch { $0 = other } == nil)
+        #expect(
+            SearchPatch.Change(
+                number: 0, old: old, new: SearchDocument(title: "", identifiers: [], text: "", url: "/b/", date: nil))
+                == nil)
+    }
+
     /// An edit writes what holds its words, and browsers keep the rest.
     @Test func anEditLeavesTheOtherFilesAsTheyAre() {
         func documents(_ text: String) -> [SearchDocument] {

@@ -110,6 +110,11 @@ struct BuildCache: Sendable {
         try FileSystem.rename(path + ".tmp", path)
     }
 
+    /// Adds texts that stand for earlier ones of the same pages.
+    func addSearchTexts(_ variant: String, _ block: [UInt8]) throws(FileError) {
+        try append(variant + ".search", block)
+    }
+
     /// Before anything changes in an output folder: until `close`, its records do not say everything.
     static func leaveOpen(_ output: String) throws(FileError) {
         try FileSystem.makeDirectories(folder(output))

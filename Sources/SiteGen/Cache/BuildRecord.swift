@@ -4,7 +4,7 @@ import Synchronization
 /// What an earlier build left about one audience's tree: what each output was made from, and the state of the file that
 /// was written. A cache: where it is missing, damaged or of another program, everything is made anew.
 struct BuildRecord: Sendable {
-    private static let format = "xinmi-build/5"
+    private static let format = "xinmi-build/6"
 
     /// A file as it was written.
     struct Written: Sendable {
@@ -106,9 +106,20 @@ struct BuildRecord: Sendable {
     /// Of everything but bodies: `OutputInputs.world`.
     var world = SHA256Digest(of: [])
     var outputs: [RenderPlan.Place: Output] = [:]
-    /// What the search index was made from, and its files by docroot.
-    var searchInputs = SHA256Digest(of: [])
-    var searchFiles: [(docroot: Int, file: Written)] = []
+    var search = Search()
+
+    /// The search indexes: what they were made from, and their files.
+    struct Search: Sendable {
+        typealias File = (docroot: Int, file: Written)
+
+        /// Of everything.
+        var inputs = SHA256Digest(of: [])
+        /// Of everything but the documents' words: while it is the same, each has the number that it had.
+        var order = SHA256Digest(of: [])
+        /// `SearchIndex.postingBytes` of each.
+        var postingBytes: [Int] = []
+        var files: [File] = []
+    }
 
     /// How a record differs from the one before it.
     struct Change {
@@ -130,8 +141,10 @@ struct BuildRecord: Sendable {
             for (place, output) in reader.values(Self.readOutput) { outputs[place] = output }
             for place in reader.values(Self.readPlace) { outputs[place] = nil }
             if reader.flag() {
-                searchInputs = reader.digest()
-                searchFiles = reader.values { reader in (docroot: reader.number(), file: Self.readFile(&reader)) }
+                search.inputs = reader.digest()
+                search.order = reader.digest()
+                search.postingBytes = reader.values { $0.number() }
+                search.files = reader.values { reader in (docroot: reader.number(), file: Self.readFile(&reader)) }
             }
         }
         guard !log.blocks.isEmpty else { return nil }
@@ -151,8 +164,10 @@ struct BuildRecord: Sendable {
         let hasSearch = change?.changesSearch ?? true
         writer.put(hasSearch)
         if hasSearch {
-            writer.put(searchInputs)
-            writer.put(searchFiles) { writer, entry in
+            writer.put(search.inputs)
+            writer.put(search.order)
+            writer.put(search.postingBytes) { $0.put($1) }
+            writer.put(search.files) { writer, entry in
                 writer.put(entry.docroot)
                 Self.write(entry.file, &writer)
             }

@@ -140,7 +140,7 @@ struct VariantCache: Sendable {
     /// Files of the earlier build that this one does not have, below the output folder; nil where only a look at the
     /// disk can tell.
     func withdrawn(
-        after results: [VariantWriter.Result], search: [(docroot: Int, file: BuildRecord.Written)]
+        after results: [VariantWriter.Result], search: [BuildRecord.Search.File]
     ) -> [String]? {
         // With other sites, docroots have other numbers.
         guard let record, !request.comparesContent, record.common == OutputInputs.common(site) else { return nil }
@@ -162,7 +162,7 @@ struct VariantCache: Sendable {
             for file in output.files { gone.append(site.folder(place.docroot) + "/" + file.path) }
         }
         let kept = Set(search.map { RenderPlan.Place(docroot: $0.docroot, path: $0.file.path) })
-        for (docroot, file) in record.searchFiles
+        for (docroot, file) in record.search.files
         where !kept.contains(RenderPlan.Place(docroot: docroot, path: file.path)) {
             gone.append(site.folder(docroot) + "/" + file.path)
         }
@@ -175,7 +175,7 @@ struct VariantCache: Sendable {
     /// files are kept: they are made and reported again.
     mutating func after(
         _ results: [VariantWriter.Result],
-        search: (inputs: SHA256Digest, files: [(docroot: Int, file: BuildRecord.Written)])
+        search: BuildRecord.Search
     ) throws(FileError) -> (record: BuildRecord, change: BuildRecord.Change) {
         let inputs: OutputInputs
         if let known = self.inputs { inputs = known } else { inputs = try makeInputs() }
@@ -208,7 +208,7 @@ struct VariantCache: Sendable {
                 files: result.written ?? this.written(result.entries, output.docroot), body: body)
         }
         var record = self.record ?? BuildRecord()
-        var change = BuildRecord.Change(changesSearch: record.searchInputs != search.inputs)
+        var change = BuildRecord.Change(changesSearch: record.search.inputs != search.inputs)
         record.common = inputs.common
         record.addresses = inputs.addresses
         record.world = inputs.world
@@ -228,8 +228,7 @@ struct VariantCache: Sendable {
             }
             for place in change.gone { record.outputs[place] = nil }
         }
-        record.searchInputs = search.inputs
-        record.searchFiles = search.files
+        record.search = search
         return (record, change)
     }
 

@@ -92,6 +92,11 @@ final class OutputStager: Sendable {
         return previous?[site.place(output.docroot, output.path)]?.digest == SHA256Digest(of: bytes)
     }
 
+    /// Where a file of a docroot lies on the disk.
+    func location(_ docroot: Int, _ path: String) -> String {
+        (transaction?.root ?? "") + "/" + folders[docroot] + path
+    }
+
     /// Stages a file and its compressed copies, unless it belongs to a site that is not published now.
     func stage(
         _ docroot: Int, _ path: String, _ owner: Int?, _ bytes: [UInt8]

@@ -18,9 +18,7 @@ struct VariantWriter {
     private var kept: [Bool] = []
     /// What became of all outputs, and of the search index.
     private(set) var results: [Result] = []
-    private var search: (inputs: SHA256Digest, files: [(docroot: Int, file: BuildRecord.Written)]) = (
-        SHA256Digest(of: []), []
-    )
+    private var search = BuildRecord.Search()
 
     private(set) var diagnostics: [Diagnostic] = []
     private(set) var manifest: Manifest
@@ -173,122 +171,22 @@ struct VariantWriter {
     }
 
     private mutating func writeSearch(_ drawn: [Int: SearchDocument]) throws(FileError) {
-        var inputs: [UInt8] = []
-        OutputInputs.common(site).append(to: &inputs)
-        site.renderer.dataInputs.append(to: &inputs)
-        for (output, result) in zip(site.plan.outputs, results) {
-            guard let digest = result.search?.digest else { continue }
-            inputs += "\(output.docroot) \(output.path)\0".utf8
-            // Pages stand in the order of their instants, of which they show the day.
-            if case .node(let node, _, _) = output.job {
-                inputs += "\(site.graph.nodes[node].page?.front.date?.seconds ?? 0)\0".utf8
-            }
-            digest.append(to: &inputs)
+        let writer = SearchWriter(
+            site: site, jobs: request.jobs, stager: stager(), cache: cache, records: records)
+        let outcome = try writer.write(results, drawn)
+        search = outcome.record
+        transaction?.keep(outcome.kept)
+        for (docroot, file) in search.files {
+            manifest.add(
+                place(docroot, file.path), Manifest.Entry(digest: file.digest, bytes: file.bytes, site: nil))
         }
-        search.inputs = SHA256Digest(of: inputs)
-        if let record = records?.record, record.searchInputs == search.inputs, let records {
-            let checked = record.searchFiles.map { (docroot: $0.docroot, file: records.check($0.file, $0.docroot)) }
-            if checked.allSatisfy({ $0.file != nil }) {
-                search.files = checked.map { ($0.docroot, $0.file!) }
-                for (docroot, file) in search.files {
-                    manifest.add(
-                        place(docroot, file.path), Manifest.Entry(digest: file.digest, bytes: file.bytes, site: nil))
-                    transaction?.keep(1)
-                }
-                return
-            }
-        }
-        let documents = try allDocuments(drawn)
-        for index in SearchStage(graph: site.graph, jobs: request.jobs).run(documents) { try writeIndex(index) }
-        // A block at a time: the texts of all pages are in memory once.
-        let this = self
-        let nodes = documents.keys.sorted()
-        try cache?.saveSearchTexts(name, blocks: (nodes.count + 255) / 256) { number in
-            var writer = RecordWriter(Self.searchFormat)
-            writer.put(Array(nodes[(number * 256)..<min((number + 1) * 256, nodes.count)])) { writer, node in
-                writer.put(this.site.graph.nodes[node].page?.path ?? "")
-                documents[node]!.write(to: &writer)
-            }
-            return writer.finished()
-        }
-    }
-
-    private mutating func writeIndex(_ made: SearchStage.Index) throws(FileError) {
-        let stager = stager()
-        let names = made.index.names
-        typealias Staged = (
-            entries: [(place: Manifest.Place, entry: Manifest.Entry)], mark: String, failure: FileError?
-        )
-        let staged = parallelMap(names.count, jobs: request.jobs) { number, _ -> Staged in
-            let file = made.index.file(number)
-            do throws(FileError) {
-                return (
-                    try stager.stage(made.docroot, made.folder + names[number], nil, file.bytes), file.mark, nil
-                )
-            } catch {
-                return ([], file.mark, error)
-            }
-        }
-        for (entries, _, failure) in staged {
-            if let failure { throw failure }
-            addSearchFiles(entries, made.docroot)
-        }
-        let meta = made.index.meta(staged.map(\.mark))
-        addSearchFiles(try stager.stage(made.docroot, made.folder + SearchIndex.metaName, nil, meta), made.docroot)
-    }
-
-    private mutating func addSearchFiles(
-        _ entries: [(place: Manifest.Place, entry: Manifest.Entry)], _ docroot: Int
-    ) {
-        for (place, entry) in entries {
-            manifest.add(place, entry)
-            let file = BuildRecord.Written(path: place.text, digest: entry.digest, bytes: entry.bytes, mark: nil)
-            search.files.append((docroot, file))
-        }
-    }
-
-    private static let searchFormat = "xinmi-search-texts/2"
-
-    /// The pages that were drawn now, and of the others what they were when the index was built last.
-    private func allDocuments(_ drawn: [Int: SearchDocument]) throws(FileError) -> [Int: SearchDocument] {
-        let missing = zip(site.plan.outputs, results).compactMap {
-            output, result -> (node: Int, digest: SHA256Digest)? in
-            guard case .node(let node, 1, _) = output.job, drawn[node] == nil, let digest = result.search?.digest else {
-                return nil
-            }
-            return (node, digest)
-        }
-        guard !missing.isEmpty else { return drawn }
-        var texts: [String: SearchDocument] = [:]
-        for block in cache?.searchTexts(name).blocks ?? [] {
-            guard var reader = RecordReader(block, format: Self.searchFormat) else { break }
-            for (path, text) in reader.values({ ($0.text(), SearchDocument(from: &$0)) }) { texts[path] = text }
-        }
-        var documents = drawn
-        for (node, digest) in missing {
-            if let known = texts[site.graph.nodes[node].page?.path ?? ""], known.digest == digest {
-                documents[node] = known
-                continue
-            }
-            guard
-                let output = site.plan.outputs.first(where: {
-                    if case .node(node, 1, _) = $0.job { true } else { false }
-                })
-            else { continue }
-            documents[node] = try site.renderer.render(output).content.flatMap {
-                SearchStage.document(node, $0, site.graph)
-            }
-        }
-        return documents
     }
 
     /// Leaves what the next build can start from.
     mutating func leaveRecord() throws(FileError) {
         guard let cache, var records else { return }
-        if let written = search.files.first, written.file.mark == nil {
-            search.files = search.files.map { docroot, file in
-                (docroot, records.written(file.path, file.digest, file.bytes, docroot))
-            }
+        search.files = search.files.map { docroot, file in
+            (docroot, file.mark == nil ? records.written(file.path, file.digest, file.bytes, docroot) : file)
         }
         let (record, change) = try records.after(results, search: search)
         try cache.saveRecord(name, record, isRecordWorn ? nil : change)

@@ -25,41 +25,60 @@ struct SearchStage {
         let index: SearchIndex
     }
 
-    /// - Parameter documents: of each node that is to be found.
-    func run(_ documents: [Int: SearchDocument]) -> [Index] {
-        var indexes: [Index] = []
-        let ordered = ordered(documents)
+    /// What one index holds: nodes by site, in the order of their numbers.
+    struct Layout {
+        let docroot: Int
+        /// Below the docroot, with a slash at the end.
+        let folder: String
+        let language: String
+        /// Of each group of nodes.
+        let sites: [String]
+        let nodes: [[Int]]
+    }
+
+    /// Which nodes each index holds, for every docroot and language.
+    func layout(_ nodes: [Int]) -> [Layout] {
+        let ordered = ordered(nodes)
+        var layouts: [Layout] = []
         for docroot in graph.docroots.indices {
             for language in graph.configuration.group.languages {
                 let editions = graph.editions.indices.filter {
                     graph.editions[$0].docroot == docroot && graph.editions[$0].language == language
                 }
                 guard !editions.isEmpty else { continue }
-                let groups = editions.map { edition in
-                    (
-                        graph.configuration.sites[graph.editions[edition].site].name.text(language),
-                        ordered[edition]!
-                    )
-                }
-                indexes.append(
-                    Index(
-                        docroot: docroot, folder: "\(RenderPlan.searchFolder)/\(language)/",
-                        index: SearchIndex(groups: groups, synonyms: synonyms(language), jobs: jobs)))
+                layouts.append(
+                    Layout(
+                        docroot: docroot, folder: "\(RenderPlan.searchFolder)/\(language)/", language: language,
+                        sites: editions.map {
+                            graph.configuration.sites[graph.editions[$0].site].name.text(language)
+                        }, nodes: editions.map { ordered[$0] }))
             }
         }
-        return indexes
+        return layouts
     }
 
-    /// Documents of each edition, the newest first, so that equally good results come in that order.
-    private func ordered(_ documents: [Int: SearchDocument]) -> [Int: [SearchDocument]] {
-        var nodes: [Int: [Int]] = Dictionary(uniqueKeysWithValues: graph.editions.indices.map { ($0, []) })
-        for index in documents.keys.sorted() { nodes[graph.nodes[index].edition]!.append(index) }
-        return nodes.mapValues { nodes in
-            nodes.sorted { a, b in
-                let (x, y) = (graph.nodes[a].page?.front.date, graph.nodes[b].page?.front.date)
-                if x != y { return (x?.seconds ?? .min) > (y?.seconds ?? .min) }
-                return graph.nodes[a].path.utf8.lexicographicallyPrecedes(graph.nodes[b].path.utf8)
-            }.map { documents[$0]! }
+    /// - Parameter documents: of each node that is to be found.
+    func run(_ documents: [Int: SearchDocument]) -> [Index] {
+        layout(Array(documents.keys)).map { layout in
+            let groups = zip(layout.sites, layout.nodes).map { name, nodes in
+                (name: name, documents: nodes.map { documents[$0]! })
+            }
+            return Index(
+                docroot: layout.docroot, folder: layout.folder,
+                index: SearchIndex(groups: groups, synonyms: synonyms(layout.language), jobs: jobs))
+        }
+    }
+
+    /// Nodes of each edition, the newest first, so that equally good results come in that order.
+    private func ordered(_ nodes: [Int]) -> [[Int]] {
+        var own = [[Int]](repeating: [], count: graph.editions.count)
+        for node in nodes { own[graph.nodes[node].edition].append(node) }
+        return own.map { nodes in
+            nodes.map { (node: $0, seconds: graph.nodes[$0].page?.front.date?.seconds ?? .min) }
+                .sorted { a, b in
+                    a.seconds != b.seconds
+                        ? a.seconds > b.seconds : bytesPrecede(graph.nodes[a.node].path, graph.nodes[b.node].path)
+                }.map(\.node)
         }
     }
 
