@@ -40,24 +40,21 @@ struct SearchWriter {
             guard case .node(let node, 1, _) = output.job, let digest = result.search?.digest else { return nil }
             return (output, node, digest)
         }
-        let record = records?.record
         let (inputs, order) = digests(pages)
-        let lying = intact(record)
-        if let record, record.search.inputs == inputs, let lying {
-            return Outcome(
-                record: .init(
-                    inputs: inputs, order: order, postingBytes: record.search.postingBytes, files: lying),
-                kept: lying.count)
-        }
-        if let record, record.search.order == order, let lying,
-            var patched = try patched(pages, drawn, record, lying)
-        {
-            (patched.record.inputs, patched.record.order) = (inputs, order)
-            return patched
-        }
-        var made = try anew(pages, drawn)
-        (made.record.inputs, made.record.order) = (inputs, order)
-        return made
+        var outcome = try kept(inputs, order, pages, drawn) ?? anew(pages, drawn)
+        (outcome.record.inputs, outcome.record.order) = (inputs, order)
+        return outcome
+    }
+
+    /// The indexes that lie there, with what changed in them; nil where they must be made anew.
+    private func kept(
+        _ inputs: SHA256Digest, _ order: SHA256Digest, _ pages: [Page], _ drawn: [Int: SearchDocument]
+    ) throws(FileError) -> Outcome? {
+        // With another order, docroots may have other numbers too.
+        guard let record = records?.record, record.search.order == order, let lying = intact(record) else { return nil }
+        guard record.search.inputs == inputs else { return try patched(pages, drawn, record, lying) }
+        return Outcome(
+            record: .init(postingBytes: record.search.postingBytes, files: lying), kept: lying.count)
     }
 
     /// Of all that the indexes are made from, and of all that the documents' numbers hang on.
@@ -76,8 +73,8 @@ struct SearchWriter {
     }
 
     /// The files of the last build, if all of them are as they were written.
-    private func intact(_ record: BuildRecord?) -> [BuildRecord.Search.File]? {
-        guard let record, let records, !record.search.files.isEmpty else { return nil }
+    private func intact(_ record: BuildRecord) -> [BuildRecord.Search.File]? {
+        guard let records, !record.search.files.isEmpty else { return nil }
         var files: [BuildRecord.Search.File] = []
         for (docroot, file) in record.search.files {
             guard let checked = records.check(file, docroot) else { return nil }
