@@ -41,7 +41,8 @@ struct SearchWriter {
             return (output, node, digest)
         }
         let (inputs, order) = digests(pages)
-        var outcome = try kept(inputs, order, pages, drawn) ?? anew(pages, drawn)
+        var outcome =
+            if let kept = try kept(inputs, order, pages, drawn) { kept } else { try anew(pages, drawn) }
         (outcome.record.inputs, outcome.record.order) = (inputs, order)
         return outcome
     }
