@@ -407,9 +407,10 @@ def main():
     for pages, shape, runs, folder in jobs:
         text.append(Bench(pages, shape, runs, hugo, floors, folder).go())
         print(text[-1], flush=True)
-    os.makedirs(os.path.dirname(options.out), exist_ok=True)
-    with open(options.out, "w", encoding="utf-8") as file:
-        file.write("\n".join(text))
+        # After each, so that a run that is broken off leaves what it has.
+        os.makedirs(os.path.dirname(options.out), exist_ok=True)
+        with open(options.out, "w", encoding="utf-8") as file:
+            file.write("\n".join(text))
     print(f"written to {os.path.relpath(options.out, ROOT)}")
 
 
