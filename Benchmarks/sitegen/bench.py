@@ -62,7 +62,8 @@ def prepare():
 
 
 def file_system(folder):
-    return subprocess.run(["stat", "-f", "-c", "%T", folder], capture_output=True, text=True, check=True).stdout.strip()
+    listed = subprocess.run(["df", "--output=fstype", folder], capture_output=True, text=True, check=True).stdout
+    return listed.split()[-1]
 
 
 def room(wanted, folder):

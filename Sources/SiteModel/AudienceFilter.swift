@@ -46,6 +46,12 @@ package final class VisiblePage: Sendable {
     package var form: LoadedPage.Form { source.form }
     package let front: FrontMatter
     package var pairKey: String { source.pairKey }
+    /// Whether its file is called `name.md`, and not `name.zh.md`.
+    var isNamedWithoutLanguage: Bool {
+        let name = form == .section ? "_index" : form == .bundle ? "index" : stem
+        let tail = path.utf8.suffix(name.utf8.count + 4)
+        return tail.first == UInt8(ascii: "/") && tail.dropFirst().starts(with: name.utf8)
+    }
     /// Whether two are one page in two languages.
     func isVersion(of other: VisiblePage) -> Bool { source.isVersion(of: other.source) }
     /// Of the whole file, and of what the typed head is made from.

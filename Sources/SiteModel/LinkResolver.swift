@@ -138,14 +138,15 @@ extension SiteGraph {
         }
     }
 
-    /// The page of a source file; its translation where there is one and the file is an original.
+    /// The page of a source file; its translation where there is one and the name says no language.
     private func node(ofSource source: String, in language: String) -> Int? {
         guard let node = nodeBySource[source] else {
             guard language != configuration.group.defaultLanguage, source.hasSuffix(".md") else { return nil }
             return nodeBySource[String(source.dropLast(3)) + ".\(language).md"]
         }
         guard language != configuration.group.defaultLanguage,
-            editions[nodes[node].edition].language == configuration.group.defaultLanguage
+            editions[nodes[node].edition].language == configuration.group.defaultLanguage,
+            nodes[node].page?.isNamedWithoutLanguage ?? false
         else { return node }
         return nodes[node].twins.first { $0.language == language }?.node ?? node
     }

@@ -23,6 +23,23 @@ import Testing
         SmallSite.sites.replacing("variants:", with: text + "\nvariants:")
     }
 
+    // MARK: Links
+
+    @Test func aLinkGoesToTheReadersLanguageUnlessItNamesOne() throws {
+        let links = "[1](a.md) [2](a.en.md) [3](b.zh.md) [4](c.md) [5](d/index.md)"
+        let site = try built([
+            "portal/a.md": page("甲"), "portal/a.en.md": page("A"), "portal/b.zh.md": page("乙"),
+            "portal/b.en.md": page("B"),
+            "portal/c.md": page("丙"), "portal/d/index.md": page("丁"), "portal/d/index.en.md": page("D"),
+            "portal/x.md": page("子", "", links), "portal/x.en.md": page("X", "", links + " [6](b.md)"),
+        ])
+        func targets(_ path: String) throws -> [Substring] {
+            try site.folder.text("out/public/" + path).matches(of: #/<a href="([^"]*)"[^>]*>\d</a>/#).map(\.1)
+        }
+        #expect(try targets("x/index.html") == ["/a/", "/en/a/", "/b/", "/c/", "/d/"])
+        #expect(try targets("en/x/index.html") == ["/en/a/", "/en/a/", "/b/", "/c/", "/en/d/", "/en/b/"])
+    }
+
     // MARK: Sites
 
     private static let hosted = SmallSite.sites.replacing(
