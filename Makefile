@@ -53,7 +53,7 @@ bench: ## Times sitegen beside Hugo and the machine's floors; BENCH="--pages 100
 .PHONY: bench-forms
 bench-forms: ## Times formsapi beside a FastAPI service with the same checks, sealing and syncs; FORMS="--runs 5 --folder DIR".
 	@Scripts/setup bench
-	swift build -c release --product sitegen --product formsapi
+	swift build -c release
 	python3 Benchmarks/formsapi/bench.py $(FORMS)
 
 .PHONY: bench-ferry

@@ -163,10 +163,11 @@ let package = Package(
             name: "TestSupport", dependencies: ["PortalBase", "CMS"], path: "Tests/TestSupport", swiftSettings: strict),
         // Entry points for libFuzzer; Scripts/fuzz links them.
         .target(
-            name: "FuzzTargets", dependencies: ["PortalBase", "CMS", "Ferry", "Forms", "SiteBundle"],
+            name: "FuzzTargets", dependencies: ["PortalBase", "CMS", "Ferry", "Forms", "SiteBundle", "Workflow"],
             path: "Tests/Fuzz", exclude: ["seeds"],
             swiftSettings: strict),
-        .testTarget(name: "PortalBaseTests", dependencies: ["PortalBase"], swiftSettings: strict),
+        .testTarget(
+            name: "PortalBaseTests", dependencies: ["PortalBase", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "PositionedYAMLTests", dependencies: ["PortalBase", "PositionedYAML", "TestSupport"],
             swiftSettings: strict),

@@ -143,11 +143,19 @@ def main():
         clamd = Clamd(folder / "clamav")
         system.configure(limits=WIDE, database=str(folder / "steady.sqlite"), scanner=clamd.socket)
         service = Service(system)
-        ferry = subprocess.Popen(["sh", "-c", f"while sleep 1; do {BIN}/formsapi ferry-out --config {system.folder}/edge/formsapi.yaml; done"], stdout=subprocess.DEVNULL, start_new_session=True)
+        # This database is new: its lanes begin by the same records.
+        config = system.folder / "edge/formsapi.yaml"
+        subprocess.run([BIN / "formsapi", "lane", "adopt", "--config", config, *sorted((system.folder / "epochs").glob("*.ep"))], check=True, stdout=subprocess.DEVNULL)
+        ferry = subprocess.Popen(["sh", "-ec", f"while sleep 1; do {BIN}/formsapi ferry-out --config {config}; done"], stdout=subprocess.DEVNULL, start_new_session=True)
         try:
             runs = [asyncio.run(steady(service.address, digest, 200, options.seconds)) for _ in range(options.runs)]
         finally:
-            os.killpg(ferry.pid, signal.SIGTERM)
+            failed = ferry.poll()
+            if failed is None:
+                os.killpg(ferry.pid, signal.SIGTERM)
+        sealed = len(list((system.folder / "edge/spool/outbox").glob("e2c-*.mf")))
+        if failed is not None or sealed == 0:
+            raise RuntimeError(f"ferry-out did not run beside the posts: {failed}, {sealed} batches")
         for name, share in (("p50", 0.5), ("p99", 0.99)):
             runs_of = [percentile(latencies, share) for latencies, _ in runs]
             globals()[name] = f"{statistics.median(runs_of):.1f} ({min(runs_of):.1f}-{max(runs_of):.1f})"

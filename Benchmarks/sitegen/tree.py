@@ -227,7 +227,10 @@ class Tree:
                 zh = language == "zh"
                 name = ("示例市" if zh else "Sample City") if position == 0 else (
                     f"示例镇{position}" if zh else f"Sample Town {position}")
-                put(f"{site}/_index{suffix}.md", f'---\ntitle: "{name}"\nweight: {position + 1}\n---\n\n{name}\n')
+                # Pictures that no page of a small tree happens to show are published all the same.
+                listed = "".join(f"  - images/figure-{number:03d}.svg\n" for number in range(self.pictures)) if position == 0 else ""
+                heads = f"files:\n{listed}" if listed else ""
+                put(f"{site}/_index{suffix}.md", f'---\ntitle: "{name}"\nweight: {position + 1}\n{heads}---\n\n{name}\n')
                 for channel, names in CHANNELS.items():
                     put(f"{site}/{channel}/_index{suffix}.md", f'---\ntitle: "{names[not zh]}"\n---\n')
         for number in range(self.pictures):

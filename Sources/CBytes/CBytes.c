@@ -28,10 +28,12 @@ static inline mask controls(block bytes) {
 
 size_t xm_plain_text_prefix(const uint8_t *bytes, size_t count) {
     size_t i = 0;
-    while (i + 17 <= count) {
-        block own = load(bytes + i), next = load(bytes + i + 1);
+    while (i + 18 <= count) {
+        block own = load(bytes + i), next = load(bytes + i + 1), third = load(bytes + i + 2);
         unsigned single = bits(within(own, 0x20, 0x7E) | within(own, 0x09, 0x0A));
-        unsigned leads = bits(within(own, 0xE1, 0xEC) | ((own == 0xEF) & within(next, 0xBC, 0xBE)));
+        // Marks that combine: U+302A to U+302F, U+3099, U+309A; and those of the scripts from U+A000 on.
+        mask marks = (own == 0xE3) & (((next == 0x80) & within(third, 0xAA, 0xAF)) | ((next == 0x82) & within(third, 0x99, 0x9A)));
+        unsigned leads = bits((within(own, 0xE3, 0xE9) & ~marks) | within(own, 0xEB, 0xEC) | ((own == 0xEF) & within(next, 0xBC, 0xBE)));
         unsigned others = bits(within(own, 0x80, 0xBF));
         unsigned wrong = (~(single | leads | others) | (others ^ (leads << 1 | leads << 2))) & 0xFFFF;
         unsigned right = wrong ? (unsigned)__builtin_ctz(wrong) : 16;
@@ -120,4 +122,115 @@ size_t xm_count_text(const uint8_t *bytes, size_t start, size_t count, bool *in_
         if (stops) return i;
     }
     return count;
+}
+
+// Whether `text`, in lower case, stands at `bytes` in ASCII letters of either case.
+static bool starts(const uint8_t *bytes, size_t count, const char *text) {
+    size_t i = 0;
+    for (; text[i]; i++) {
+        if (i >= count || (bytes[i] | 0x20) != (uint8_t)text[i]) return false;
+    }
+    return true;
+}
+
+// Whether a character of more than one byte could be folded into a letter, a colon or nothing.
+static bool may_fold(const uint8_t *b, size_t left) {
+    uint8_t second = left > 1 ? b[1] : 0, third = left > 2 ? b[2] : 0;
+    switch (b[0]) {
+    case 0xC2: return second == 0xAD || second == 0xAA || second == 0xBA;
+    case 0xC3: return second != 0x97 && second != 0xB7;
+    case 0xC4: case 0xC5: case 0xC6: case 0xC7: case 0xC8: case 0xC9: case 0xCA: case 0xCB:
+    case 0xCC: case 0xCD: case 0xCE: case 0xCF: case 0xD0: case 0xD1: case 0xD2: case 0xD3: case 0xD4: case 0xD5: case 0xD6:
+    case 0xD7: case 0xDC: case 0xE0: case 0xE1: case 0xEA: return true;
+    // Signs of Arabic that have no width.
+    case 0xD8: return second <= 0x85 || second == 0x9C;
+    case 0xDB: return second == 0x9D;
+    case 0xE2:
+        switch (second) {
+        // Characters without width; dots and ratios; letter-like symbols, Roman numerals and circled letters.
+        case 0x80: return (third >= 0x8B && third <= 0x8F) || (third >= 0xA8 && third <= 0xAE);
+        case 0x81: return third == 0x9A || third >= 0x9F;
+        case 0x82: case 0x84: case 0x85: case 0x92: case 0x93: case 0xA9: case 0xB1: return true;
+        case 0x88: return third == 0xB6 || third == 0xB7;
+        // Radicals, and letters of Coptic.
+        case 0xB2: case 0xBA: case 0xBB: case 0xBC: case 0xBD: case 0xBE: case 0xBF: return true;
+        default: return false;
+        }
+    // The filler, and units written as one character.
+    case 0xE3: return (second == 0x85 && third == 0xA4) || (second >= 0x88 && second <= 0x8F);
+    case 0xEF:
+        switch (second) {
+        case 0xB8: case 0xB9: case 0xBB: case 0xAC: return true;
+        // Full-width letters, and the half-width filler.
+        case 0xBC: return third >= 0xA1 && third <= 0xBA;
+        case 0xBD: return third >= 0x81 && third <= 0x9A;
+        case 0xBE: return third == 0xA0 || third == 0x9E || third == 0x9F;
+        case 0xBF: return third >= 0xB0;
+        default: return false;
+        }
+    // Mathematical and enclosed letters, tags.
+    case 0xF0: return second < 0x9F || (second == 0x9F && third >= 0x84 && third <= 0x87);
+    case 0xF3: return true;
+    default: return false;
+    }
+}
+
+bool xm_may_hold_mark(const uint8_t *bytes, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        uint8_t byte = bytes[i];
+        size_t left = count - i;
+        if (byte >= 0x80) {
+            if (byte < 0xC0) continue;
+            if (byte >= 0xE4 && byte <= 0xE9) {
+                // 内网, 可见
+                if (byte == 0xE5 && left >= 6) {
+                    const uint8_t *b = bytes + i;
+                    if (b[1] == 0x86 && b[2] == 0x85 && b[3] == 0xE7 && b[4] == 0xBD && b[5] == 0x91) return true;
+                    if (b[1] == 0x8F && b[2] == 0xAF && b[3] == 0xE8 && b[4] == 0xA7 && b[5] == 0x81) return true;
+                }
+                i += 2;
+                continue;
+            }
+            if (may_fold(bytes + i, left)) return true;
+            // ： twice
+            if (byte == 0xEF && left > 3 && bytes[i + 1] == 0xBC && bytes[i + 2] == 0x9A) {
+                if (bytes[i + 3] == ':') return true;
+                if (left >= 6 && bytes[i + 3] == 0xEF && bytes[i + 4] == 0xBC && bytes[i + 5] == 0x9A) return true;
+            }
+            continue;
+        }
+        switch (byte) {
+        case ':':
+            if (left > 2 && bytes[i + 1] == ':' && (bytes[i + 2] == ':' || bytes[i + 2] >= 0x80)) return true;
+            if (left > 3 && bytes[i + 1] == 0xEF && bytes[i + 2] == 0xBC && bytes[i + 3] == 0x9A) return true;
+            break;
+        case 'n': case 'N':
+            if (starts(bytes + i, left, "ntranet")) return true;
+            break;
+        case 'o': case 'O':
+            if (starts(bytes + i, left, "only")) {
+                // Near a colon or a bracket, or near what may be one.
+                size_t from = i > 8 ? i - 8 : 0, to = i + 12 < count ? i + 12 : count;
+                for (size_t k = from; k < to; k++) {
+                    if (bytes[k] >= 0x80 || strchr(":;[{(<", bytes[k])) return true;
+                }
+            }
+            break;
+        case 'i': case 'I':
+            // The word with a letter wrong, which a bracket may follow.
+            if (starts(bytes + i, left, "intra") || starts(bytes + i, left, "intrn") || starts(bytes + i, left, "intar") ||
+                starts(bytes + i, left, "inran") || starts(bytes + i, left, "itran"))
+                return true;
+            if (starts(bytes + i, left, "in") || starts(bytes + i, left, "it") || starts(bytes + i, left, "nt")) {
+                size_t k = i;
+                while (k > 0 && (bytes[k - 1] == ' ' || bytes[k - 1] == '\t')) k--;
+                if (k > 0 && (bytes[k - 1] == ':' || bytes[k - 1] == 0x9A)) return true;
+            }
+            break;
+        case 'v': case 'V':
+            if (starts(bytes + i, left, "visib")) return true;
+            break;
+        }
+    }
+    return false;
 }

@@ -191,12 +191,15 @@ const xm_cmark *xm_cmark_open(int private_copy, const char **error) {
     LOAD(node_get_url, "cmark_node_get_url");
     LOAD(node_get_title, "cmark_node_get_title");
     LOAD(node_get_fence_info, "cmark_node_get_fence_info");
+    LOAD(node_get_fenced, "cmark_node_get_fenced");
     LOAD(node_get_heading_level, "cmark_node_get_heading_level");
     LOAD(node_get_list_type, "cmark_node_get_list_type");
     LOAD(node_get_list_start, "cmark_node_get_list_start");
     LOAD(node_get_list_tight, "cmark_node_get_list_tight");
     LOAD(node_get_start_line, "cmark_node_get_start_line");
     LOAD(node_get_start_column, "cmark_node_get_start_column");
+    LOAD(node_append_child, "cmark_node_append_child");
+    LOAD(node_set_url, "cmark_node_set_url");
     LOAD(node_insert_after, "cmark_node_insert_after");
     LOAD(node_first_child, "cmark_node_first_child");
     LOAD(node_next, "cmark_node_next");

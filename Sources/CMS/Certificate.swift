@@ -30,7 +30,8 @@ package final class Certificate: @unchecked Sendable {
         var buffer: UnsafeMutablePointer<UInt8>?
         let count = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x509), &buffer)
         defer { xm_openssl_free(buffer) }
-        guard let buffer, count > 0 else { return SHA256Digest(of: []) }
+        // A constant in its place would make all keys alike.
+        guard let buffer, count > 0 else { preconditionFailure("libcrypto cannot encode a public key that it read") }
         return SHA256Digest(of: Array(UnsafeBufferPointer(start: buffer, count: Int(count))))
     }
 
@@ -38,7 +39,7 @@ package final class Certificate: @unchecked Sendable {
         var buffer: UnsafeMutablePointer<UInt8>?
         let count = i2d_X509(x509, &buffer)
         defer { xm_openssl_free(buffer) }
-        guard let buffer, count > 0 else { return [] }
+        guard let buffer, count > 0 else { preconditionFailure("libcrypto cannot encode a certificate that it read") }
         return Array(UnsafeBufferPointer(start: buffer, count: Int(count)))
     }
 
@@ -93,9 +94,14 @@ package struct Identity: Sendable {
                 certificate: Certificate(pem: FileSystem.read(uri.certificate)), key: PrivateKey(token: uri))
             return
         }
+        let file = path + ".key"
+        if let mode = FileSystem.permissions(file), mode & 0o027 != 0 {
+            throw CryptoError(
+                code: .badKey,
+                detail: "\(file) has mode \(String(mode, radix: 8)): others could read or replace it; chmod 640 or 600")
+        }
         try self.init(
-            certificate: Certificate(pem: FileSystem.read(path + ".crt")),
-            key: PrivateKey(pem: FileSystem.read(path + ".key")))
+            certificate: Certificate(pem: FileSystem.read(path + ".crt")), key: PrivateKey(pem: FileSystem.read(file)))
     }
 }
 
@@ -125,10 +131,16 @@ package final class TrustStore: @unchecked Sendable {
         ERR_clear_error()
         guard count > 0 else { throw CryptoError(code: .badCertificate, detail: "no authority certificate") }
         for list in revocationLists {
+            // One file may hold the lists of several authorities.
             let bio = MemoryBIO(list)
-            guard let crl = PEM_read_bio_X509_CRL(bio.pointer, nil, nil, nil) else { throw .last(.badRevocationList) }
-            X509_STORE_add_crl(store, crl)
-            X509_CRL_free(crl)
+            var lists = 0
+            while let crl = PEM_read_bio_X509_CRL(bio.pointer, nil, nil, nil) {
+                X509_STORE_add_crl(store, crl)
+                X509_CRL_free(crl)
+                lists += 1
+            }
+            guard lists > 0 else { throw .last(.badRevocationList) }
+            ERR_clear_error()
         }
     }
 
@@ -154,6 +166,15 @@ package final class TrustStore: @unchecked Sendable {
     ) throws(CryptoError) {
         try verifyChain(certificate, purpose, at: instant, lists: false)
         if hasLists { try verifyChain(certificate, purpose, at: now, lists: true) }
+        if X509_check_ca(certificate.x509) > 0 {
+            throw CryptoError(code: .untrusted, detail: "the certificate is an authority's")
+        }
+        if purpose == .clientAuthentication {
+            let isNamed = X509_get_extension_flags(certificate.x509) & UInt32(EXFLAG_XKUSAGE) != 0
+            guard isNamed, X509_get_extended_key_usage(certificate.x509) & UInt32(XKU_SSL_CLIENT) != 0 else {
+                throw CryptoError(code: .untrusted, detail: "the certificate is not for client authentication")
+            }
+        }
         if purpose == .signing, X509_get_key_usage(certificate.x509) & UInt32(KU_DIGITAL_SIGNATURE) == 0 {
             throw CryptoError(code: .untrusted, detail: "the certificate is not for digital signatures")
         }
@@ -170,8 +191,10 @@ package final class TrustStore: @unchecked Sendable {
         guard X509_STORE_CTX_init(context, store, certificate.x509, nil) == 1 else { throw .last(.untrusted) }
         let parameters = X509_STORE_CTX_get0_param(context)
         X509_VERIFY_PARAM_set_time(parameters, time_t(instant.seconds))
+        // 112 bits: no RSA key under 2,048 bits, no curve under 224, no signature over SHA-1.
+        X509_VERIFY_PARAM_set_auth_level(parameters, 2)
         if lists {
-            X509_VERIFY_PARAM_set_flags(parameters, UInt(X509_V_FLAG_CRL_CHECK))
+            X509_VERIFY_PARAM_set_flags(parameters, UInt(X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL))
             // Validity was judged at its own instant.
             X509_STORE_CTX_set_verify_cb(context) { ok, context in
                 X509_STORE_CTX_get_error(context) == X509_V_ERR_CERT_HAS_EXPIRED ? 1 : ok
@@ -187,8 +210,9 @@ package final class TrustStore: @unchecked Sendable {
                 X509_V_ERR_UNABLE_TO_GET_CRL, X509_V_ERR_CRL_NOT_YET_VALID, X509_V_ERR_CRL_HAS_EXPIRED,
                 X509_V_ERR_CRL_SIGNATURE_FAILURE,
             ].contains(error)
+            let depth = X509_STORE_CTX_get_error_depth(context)
             throw CryptoError(
-                code: isOurs && isOwnIssuer(certificate) ? .revocationListOutdated : .untrusted,
+                code: isOurs && (depth > 0 || isOwnIssuer(certificate)) ? .revocationListOutdated : .untrusted,
                 detail: String(cString: X509_verify_cert_error_string(Int(error))))
         }
     }

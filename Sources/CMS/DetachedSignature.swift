@@ -23,6 +23,34 @@ package enum DetachedSignature {
         _ signature: [UInt8], over content: [UInt8], trust: TrustStore, allowed: Set<SHA256Digest>, at instant: Instant,
         revokedBy now: Instant
     ) throws(CryptoError) -> Certificate {
+        let certificate = try signer(of: signature, over: content)
+        try trust.verify(certificate, for: .signing, at: instant, revokedBy: now)
+        try check(certificate, isAmong: allowed)
+        return certificate
+    }
+
+    /// The pinned signer of content that nothing has parsed yet. Whether its certificate was good when it signed is still
+    /// to be asked, once the content says when that was.
+    package static func pinnedSigner(
+        of signature: [UInt8], over content: [UInt8], allowed: Set<SHA256Digest>
+    ) throws(CryptoError) -> Certificate {
+        let certificate = try signer(of: signature, over: content)
+        try check(certificate, isAmong: allowed)
+        return certificate
+    }
+
+    private static func check(_ certificate: Certificate, isAmong allowed: Set<SHA256Digest>) throws(CryptoError) {
+        guard allowed.contains(certificate.publicKeyDigest) else {
+            throw CryptoError(
+                code: .signerNotAllowed, detail: "\(certificate.commonName) (\(certificate.publicKeyDigest))")
+        }
+    }
+
+    /// Digests that a signature may be over. SHA-1 and MD5 are none.
+    private static let digests = [NID_sha256, NID_sha384, NID_sha512, NID_sm3]
+
+    /// Whose signature it is, by its bytes alone.
+    private static func signer(of signature: [UInt8], over content: [UInt8]) throws(CryptoError) -> Certificate {
         let cms = try cmsRead(signature, .badSignature)
         defer { CMS_ContentInfo_free(cms) }
         guard OBJ_obj2nid(CMS_get0_type(cms)) == NID_pkcs7_signed else {
@@ -35,8 +63,15 @@ package enum DetachedSignature {
         guard CMS_signed_get_attr_count(signer) > 0 else {
             throw CryptoError(code: .badSignature, detail: "no signed attributes")
         }
+        var digest: UnsafeMutablePointer<X509_ALGOR>?
+        CMS_SignerInfo_get0_algs(signer, nil, nil, &digest, nil)
+        var name: OpaquePointer?
+        X509_ALGOR_get0(&name, nil, nil, digest)
+        guard digests.contains(OBJ_obj2nid(name)) else {
+            throw CryptoError(code: .badSignature, detail: "signed over a digest that is too weak")
+        }
         let input = MemoryBIO(content)
-        // The chain is checked below, at the caller's instant and for the right purpose.
+        // The chain is checked by the caller, at its instant and for the right purpose.
         let flags = UInt32(CMS_BINARY | CMS_NO_SIGNER_CERT_VERIFY)
         guard CMS_verify(cms, nil, nil, input.pointer, nil, flags) == 1 else { throw .last(.badSignature) }
         var x509: OpaquePointer?
@@ -44,12 +79,6 @@ package enum DetachedSignature {
         guard let x509, X509_up_ref(x509) == 1 else {
             throw CryptoError(code: .badSignature, detail: "no signer certificate")
         }
-        let certificate = Certificate(owning: x509)
-        try trust.verify(certificate, for: .signing, at: instant, revokedBy: now)
-        guard allowed.contains(certificate.publicKeyDigest) else {
-            throw CryptoError(
-                code: .signerNotAllowed, detail: "\(certificate.commonName) (\(certificate.publicKeyDigest))")
-        }
-        return certificate
+        return Certificate(owning: x509)
     }
 }

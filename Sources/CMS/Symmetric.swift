@@ -60,7 +60,9 @@ package func hmacSHA256(key: [UInt8], _ message: [UInt8]) -> [UInt8] {
     var out = [UInt8](repeating: 0, count: 32)
     var count: UInt32 = 0
     // A nil key pointer would mean "the previous key": an empty key is passed as one zero-length buffer.
-    _ = HMAC(EVP_sha256(), key.isEmpty ? [0] : key, Int32(key.count), message, message.count, &out, &count)
+    let made = HMAC(EVP_sha256(), key.isEmpty ? [0] : key, Int32(key.count), message, message.count, &out, &count)
+    // Zeros in its place would be one key for everybody.
+    precondition(made != nil && count == 32, "HMAC-SHA-256 failed in libcrypto")
     return out
 }
 

@@ -1,16 +1,28 @@
+import CMS
 import Glibc
 import Hummingbird
+import Logging
 import PortalBase
+import Workflow
 
 /// The service on its Unix socket, readable by nginx's group only.
 func buildApplication(_ configuration: Configuration) throws -> some ApplicationProtocol {
     // Read again with every request; here only to fail at start when it cannot be read.
-    _ = try configuration.trust()
+    _ = try configuration.trust.store()
     let database = try DeskDatabase(configuration, random: systemRandomBytes)
     let authenticator = StaffAuthenticator(configuration: configuration, tokenKey: try database.tokenKey())
+    let calendar = try configuration.calendar()
     let actions = CaseActions(
-        configuration: configuration,
-        deadlines: CaseDeadlines(calendar: try configuration.calendar(), configuration: configuration))
+        configuration: configuration, deadlines: CaseDeadlines(calendar: calendar, configuration: configuration))
+    let left = calendar.daysLeft(on: configuration.now().date(in: .shanghai))
+    if left <= WorkingCalendar.warningDays {
+        Logger(label: "coredesk").warning(
+            "ALARM the working calendar ends on \(calendar.last.text), in \(left) days: take the next notice with `coredesk calendar`"
+        )
+    }
+    if let now = configuration.fixedNow {
+        Logger(label: "coredesk").warning("the clock is stopped at \(now.rfc3339(in: .shanghai)), for a demonstration")
+    }
     let router = Router()
     DeskController(
         configuration: configuration, database: database, authenticator: authenticator, actions: actions,

@@ -36,17 +36,21 @@ struct Configuration: Sendable {
 
     func now() -> Instant { fixedNow ?? .systemNow() }
 
-    func trust() throws -> TrustStore {
-        try TrustStore(
-            authorities: FileSystem.read(authority),
-            revocationLists: try revocationLists.map { try FileSystem.read($0) })
-    }
+    /// The authority of officers' certificates and its revocation lists, as the files are now.
+    let trust: TrustFiles
 
     func calendar() throws -> WorkingCalendar {
-        guard let calendar = WorkingCalendar(csv: try FileSystem.read(workdays)) else {
-            throw ConfigurationError(text: "\(workdays) is no calendar of working days")
+        do throws(WorkingCalendar.Problem) {
+            let bytes: [UInt8]
+            do {
+                bytes = try FileSystem.read(workdays, limit: 16 << 20)
+            } catch {
+                throw WorkingCalendar.Problem(line: 0, text: Bilingual(zh: "\(error)", en: "\(error)"))
+            }
+            return try WorkingCalendar(csv: bytes)
+        } catch {
+            throw ConfigurationError(text: "\(workdays): \(error)")
         }
-        return calendar
     }
 
     /// Those that were read already: a digest names one content for ever.
@@ -127,6 +131,9 @@ extension Configuration {
         let deskOpen = reader.strings("desk_open") ?? []
         if deskOpen.isEmpty { reader.missing("desk_open") }
         let revocationLists = (reader.strings("revocation_lists") ?? []).map(resolve)
+        // Without a list a stolen card would open the desk for ever.
+        if revocationLists.isEmpty { reader.missing("revocation_lists") }
+        let fixedNow = fixedClock(&reader)
         let ferry = StationSettings.read(
             reader.raw("ferry") ?? YAMLNode(value: .map([]), position: node.position), &reader, authority: authority,
             revocationLists: revocationLists, resolve: resolve)
@@ -137,8 +144,8 @@ extension Configuration {
             workdays: required("workdays", &reader), overlay: required("overlay", &reader),
             bundles: resolve(reader.string("bundles") ?? "bundles"), authority: authority,
             revocationLists: revocationLists, officers: officers,
-            departments: departments,
-            fixedNow: reader.string("now").flatMap { Instant(iso: $0, zone: .shanghai) }, ferry: ferry)
+            departments: departments, fixedNow: fixedNow, ferry: ferry,
+            trust: TrustFiles(authority: authority, revocationLists: revocationLists))
         diagnostics += reader.finish()
         if diagnostics.hasErrors { throw report(diagnostics) }
         return configuration

@@ -8,6 +8,8 @@ enum Bag {
 
     /// Largest file in a bag: an attachment part and its envelope, or the list of all files.
     static let maxFileBytes = 64 << 20
+    /// Files in a bag: 10,000 items of two parts with five attachments each, and the manifests.
+    static let maxEntries = 100_000
 
     /// Writes a bag to `sink`.
     /// - Parameters:
@@ -80,7 +82,9 @@ enum Bag {
         }
 
         mutating func feed(_ bytes: [UInt8]) throws {
+            // Taken out, so that its names are not copied.
             var reader = tar
+            tar = TarReader(maxEntryBytes: 0, maxEntries: 0)
             defer { tar = reader }
             try reader.feed(bytes) { try take($0) }
         }

@@ -57,15 +57,20 @@ package struct BatchOpener: Sendable {
 
     /// - Throws: `Noise`, or `CryptoError` of code `revocationListOutdated` when this side cannot judge anybody.
     package func verify(_ head: Head, lane: String, epoch: String, at now: Instant) throws -> Verified {
-        // Validity is judged at sealing, so that a batch that waited over a certificate's end can still be opened; a
-        // forged time is no help, since the signer's key is pinned.
-        guard let manifest = BatchManifest(head.manifest) else { throw Noise.manifest }
-        let sealed = min(manifest.created, now)
         let certificate: Certificate
+        let manifest: BatchManifest
+        let sealed: Instant
         do {
-            certificate = try DetachedSignature.verify(
-                head.signature, over: head.manifest, trust: trust, allowed: allowedSigners, at: sealed, revokedBy: now)
-        } catch {
+            // Bytes that nobody whom this lane knows has signed are not parsed.
+            certificate = try DetachedSignature.pinnedSigner(
+                of: head.signature, over: head.manifest, allowed: allowedSigners)
+            guard let read = BatchManifest(head.manifest) else { throw Noise.manifest }
+            manifest = read
+            // Validity is judged at sealing, so that a batch that waited over a certificate's end can still be opened; a
+            // forged time is no help, since the signer's key is pinned.
+            sealed = min(manifest.created, now)
+            try trust.verify(certificate, for: .signing, at: sealed, revokedBy: now)
+        } catch let error as CryptoError {
             if error.code == .revocationListOutdated { throw error }
             throw error.code == .signerNotAllowed ? Noise.signer : Noise.signature
         }
@@ -85,6 +90,15 @@ package struct BatchOpener: Sendable {
         guard manifest.seal == seal else { throw Noise.seal }
         guard identity(for: manifest) != nil else { throw Noise.recipient }
         return Verified(manifest: manifest, digest: SHA256Digest(of: head.manifest), signer: certificate.commonName)
+    }
+
+    /// Whether a head by a signer of this lane says that a second signature belongs to it.
+    func wantsSM2(_ head: Head) -> Bool {
+        guard
+            (try? DetachedSignature.pinnedSigner(of: head.signature, over: head.manifest, allowed: allowedSigners))
+                != nil
+        else { return false }
+        return BatchManifest(head.manifest)?.suite == .p256SM2
     }
 
     private func identity(for manifest: BatchManifest) -> Identity? {
@@ -134,7 +148,7 @@ package struct BatchOpener: Sendable {
         }
         let archive = manifest.stem + ".tar"
         let writer = unpacking ? nil : try staging.writer(archive)
-        var reader = Bag.Reader(maxEntries: 2_000_000, unpackingInto: unpacking ? staging : nil)
+        var reader = Bag.Reader(maxEntries: Bag.maxEntries, unpackingInto: unpacking ? staging : nil)
         let worker = SideWorker()
         let slot = PartSlot()
         func load(_ part: BatchManifest.Part) throws {

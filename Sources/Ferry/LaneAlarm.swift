@@ -22,10 +22,12 @@ package enum LaneAlarm: String, Sendable, CaseIterable {
     case space
     /// A batch was sealed in the future.
     case clock
+    /// Items that came and cannot be taken: they are kept here, and the others went in.
+    case held
 
     /// Whether the lane stands still until somebody has looked.
     package var stops: Bool { [.fork, .chain, .senderBehind].contains(self) }
 
     /// Whether it is about a state, which stands once and ends by itself, and not about an event.
-    package var isState: Bool { [.refused, .gap, .silence, .space, .clock].contains(self) }
+    package var isState: Bool { [.refused, .gap, .silence, .space, .clock, .held].contains(self) }
 }

@@ -10,6 +10,8 @@ package struct LaneReceiver: Sendable {
         package var gapAfter = 86_400
         /// Seconds without any batch after which the lane alarms; nil for never.
         package var silenceAfter: Int?
+        /// Seconds that a manifest may wait for its signature.
+        package var headGrace = 2 * 86_400
         /// How far ahead of this side's clock a batch may be sealed, in seconds.
         package var clockTolerance = 86_400
         /// Seconds that files stay in quarantine.
@@ -46,10 +48,20 @@ package struct LaneReceiver: Sendable {
         guard let (id, since) = try store.epoch(of: lane) else { throw LaneError.noEpoch(lane) }
         let staging = try spool.staging(lane)
         try spool.sweepTemporaries(of: lane + "-ack")
-        try spool.sweepQuarantine(olderThan: policy.quarantineFor, at: now)
+        report.alarms += spool.sweepQuarantine(olderThan: policy.quarantineFor, at: now)
+        report.alarms += try store.retryHeld(lane: lane, at: now)
         for name in try spool.inbox.names() where name.hasSuffix(".mf") {
             if try store.isStopped(lane: lane) { break }
             do {
+                guard Spool.isName(name) else {
+                    let stem = String(name.dropLast(3))
+                    report.alarms += try spool.putAside(heads(stem), reason: "name", at: now)
+                    report.quarantined[Spool.printable(name)] = "name"
+                    try store.log(
+                        lane: lane, event: "quarantined",
+                        ["file": .string(Spool.printable(name)), "reason": .string("name")], at: now)
+                    continue
+                }
                 try receive(String(name.dropLast(3)), id, staging, &report, now)
             } catch let error as FileError {
                 // One file that cannot be read or moved holds up no other.
@@ -67,18 +79,21 @@ package struct LaneReceiver: Sendable {
     private func receive(
         _ stem: String, _ id: LaneID, _ staging: Directory, _ report: inout LaneReport, _ now: Instant
     ) throws {
-        guard let manifest = try? spool.inbox.read(stem + ".mf", limit: BatchManifest.maxBytes) else {
-            return try putAside(stem, reason: .unreadable, &report, now)
-        }
         guard spool.inbox.kind(stem + ".p7s") != nil else {
+            if let changed = spool.inbox.changed(stem + ".mf"), now.seconds - changed > policy.headGrace {
+                return try putAside(stem, reason: "unsigned", files: heads(stem), &report, now)
+            }
             report.waiting[stem] = []
             return
+        }
+        guard let manifest = try? spool.inbox.read(stem + ".mf", limit: BatchManifest.maxBytes) else {
+            return try putAside(stem, reason: .unreadable, &report, now)
         }
         guard let signature = try? spool.inbox.read(stem + ".p7s", limit: 1 << 20) else {
             return try putAside(stem, reason: .unreadable, &report, now)
         }
         if !opener.sm2Signers.isEmpty, spool.inbox.kind(stem + ".sm2") == nil,
-            BatchManifest(manifest)?.suite == .p256SM2
+            opener.wantsSM2(.init(manifest: manifest, signature: signature))
         {
             report.waiting[stem] = []
             return
@@ -160,7 +175,7 @@ package struct LaneReceiver: Sendable {
             if let absent = manifest.parts.first(where: { spool.inbox.size($0.name) != $0.bytes }) {
                 throw BatchOpener.PartMissing(number: absent.number)
             }
-            try store.commit(
+            report.alarms += try store.commit(
                 verified, items: opener.open(verified, from: spool.inbox, staging: staging), at: now)
         } catch let rejection as BatchOpener.Rejection {
             return try reject(rejection)
@@ -223,7 +238,7 @@ package struct LaneReceiver: Sendable {
 
     /// Alarms for what does not come.
     private func watch(_ id: LaneID, _ since: Instant, _ report: inout LaneReport, _ now: Instant) throws {
-        let receipts = try store.receipts(id)
+        let receipts = try store.receipts(id, at: now)
         let overdue = receipts.gaps.filter { now.seconds - $0.since.seconds >= policy.gapAfter }
         if overdue.isEmpty {
             try store.end(.gap, lane: lane, at: now)

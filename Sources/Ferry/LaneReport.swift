@@ -1,3 +1,5 @@
+import PortalBase
+
 /// What one run did, for the operator.
 package struct LaneReport: Sendable, Equatable {
     package var sealed: [String] = []
@@ -28,7 +30,14 @@ package struct LaneReport: Sendable, Equatable {
         }
         if !settled.isEmpty { lines.append("settled \(settled.map(String.init).joined(separator: " "))") }
         for alarm in alarms { lines.append("ALARM \(alarm)") }
-        return lines.isEmpty ? "nothing to do" : lines.joined(separator: "\n")
+        // Nothing from outside may begin a line or move a terminal.
+        return lines.isEmpty ? "nothing to do" : lines.map(Self.printable).joined(separator: "\n")
+    }
+
+    private static func printable(_ line: String) -> String {
+        String(
+            String.UnicodeScalarView(
+                line.unicodeScalars.map { PublishableText.isForbidden($0, allowsBreaks: false) ? "?" : $0 }))
     }
 
     package var isQuiet: Bool { self == LaneReport() }

@@ -1,5 +1,6 @@
 package import CMS
 package import PortalBase
+import Synchronization
 
 /// The sending end of a lane: seals what waits, offers what is not acknowledged, reads acknowledgements.
 package struct LaneSender: Sendable {
@@ -166,7 +167,7 @@ package struct LaneSender: Sendable {
         for part in batch.state == .expired ? [] : manifest.parts {
             guard spool.sealed.size(part.name) == part.bytes else { return try loseSealed(stem, &report, now) }
             if batch.state == .needParts, !again, !wanted.contains(part.number) { continue }
-            let copied = try put(part.name) { (try? spool.outbox.digest(part.name, size: part.bytes)) == part.digest }
+            let copied = try put(part.name) { isOffered(part) }
             if copied, (try? spool.outbox.digest(part.name, size: part.bytes)) != part.digest {
                 try spool.outbox.remove(part.name)
                 return try loseSealed(stem, &report, now)
@@ -181,6 +182,18 @@ package struct LaneSender: Sendable {
             report.offered.append(stem)
         }
         if isDue { try store.recordOffered(id, sequence: batch.sequence, at: now) }
+    }
+
+    /// States of parts in the outbox that were read and found good: while one is the same, it is not read again.
+    private static let offered = Mutex<[String: FileMark]>([:])
+
+    private func isOffered(_ part: BatchManifest.Part) -> Bool {
+        let path = spool.outbox.path + "/" + part.name
+        guard let mark = FileMark(path) else { return false }
+        if mark.isSettled, Self.offered.withLock({ $0[path] }) == mark { return true }
+        let isGood = (try? spool.outbox.digest(part.name, size: part.bytes)) == part.digest
+        Self.offered.withLock { $0[path] = isGood && mark.isSettled ? mark : nil }
+        return isGood
     }
 
     private func isDue(_ batch: OutgoingBatch, _ now: Instant) -> Bool {
@@ -203,7 +216,8 @@ package struct LaneSender: Sendable {
     /// Reads what the other side says of our lane: whatever the order of arrival, the highest counter wins.
     private func readAcknowledgements(_ id: LaneID, _ report: inout LaneReport, _ now: Instant) throws {
         var found: [(ack: Acknowledgement, stem: String)] = []
-        for name in try spool.inbox.names() where name.hasSuffix(".ak") && name.hasPrefix(lane + "-ack-") {
+        for name in try spool.inbox.names()
+        where name.hasSuffix(".ak") && name.hasPrefix(lane + "-ack-") && Spool.isName(name) {
             let stem = String(name.dropLast(3))
             // Its signature may still be on its way.
             guard spool.inbox.kind(stem + ".p7s") != nil else { continue }
@@ -211,12 +225,13 @@ package struct LaneSender: Sendable {
             if let bytes = try? spool.inbox.read(name, limit: Acknowledgement.maxBytes),
                 let signature = try? spool.inbox.read(stem + ".p7s", limit: 1 << 20)
             {
-                let ack = Acknowledgement(bytes)
-                do {
+                do throws(CryptoError) {
+                    // Bytes that nobody whom this lane knows has signed are not parsed.
+                    let signer = try DetachedSignature.pinnedSigner(
+                        of: signature, over: bytes, allowed: acknowledgers)
+                    let ack = Acknowledgement(bytes)
                     // As with batches, validity is that of the day it was signed.
-                    _ = try DetachedSignature.verify(
-                        signature, over: bytes, trust: trust, allowed: acknowledgers,
-                        at: min(ack?.at ?? now, now), revokedBy: now)
+                    try trust.verify(signer, for: .signing, at: min(ack?.at ?? now, now), revokedBy: now)
                     if let ack, ack.lane == lane, ack.stem == stem {
                         if ack.epoch == id.epoch {
                             found.append((ack, stem))

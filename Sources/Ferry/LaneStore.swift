@@ -42,8 +42,13 @@ package protocol LaneStore: Sendable {
 
     func received(_ lane: LaneID, sequence: Int) throws -> Acknowledgement.Entry?
     /// Puts items and number into the database together. An item that is there already is left as it is.
+    /// An item that this side cannot take just now (a key or a form that it lacks) is held by itself, and the others go in.
+    /// - Returns: a line for each item that is held.
     /// - Throws: `BatchOpener.Rejection` when an item does not fit the owner's rules; nothing is stored then.
-    func commit(_ batch: BatchOpener.Verified, items: [BatchOpener.OpenedItem], at now: Instant) throws
+    func commit(_ batch: BatchOpener.Verified, items: [BatchOpener.OpenedItem], at now: Instant) throws -> [String]
+    /// Tries once more to take what is held.
+    /// - Returns: a line for each item that is held still.
+    func retryHeld(lane: String, at now: Instant) throws -> [String]
     func record(_ entry: Acknowledgement.Entry, of batch: BatchOpener.Verified, at now: Instant) throws
     /// What the batch with this number, received already, names as its predecessor.
     func namedPredecessor(_ lane: LaneID, of sequence: Int) throws -> SHA256Digest?
@@ -51,8 +56,9 @@ package protocol LaneStore: Sendable {
     ///
     /// - Parameter partsGrace: missing parts of batches seen less than so many seconds ago are still on their way.
     func acknowledgement(_ lane: LaneID, partsGrace: Int, at now: Instant) throws -> Acknowledgement?
-    /// Numbers that were passed over, and since when; the lane's newest receipt.
-    func receipts(_ lane: LaneID) throws -> LaneReceipts
+    /// Numbers that were passed over, and since when; the lane's newest receipt up to `now`: a clock that stood in the future
+    /// once says nothing.
+    func receipts(_ lane: LaneID, at now: Instant) throws -> LaneReceipts
 
     // For operators and auditors
 

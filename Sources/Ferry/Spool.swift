@@ -54,8 +54,8 @@ package struct Spool: Sendable {
         var moved: [String] = []
         for name in names {
             guard let kind = inbox.kind(name) else { continue }
-            // No name from outside may look like a note of ours.
-            let shown = name.prefix(64).replacing(".reason", with: "_reason")
+            // No name from outside may look like a note of ours, or move a terminal.
+            let shown = Self.printable(name).replacing(".reason", with: "_reason")
             // What is no file is still moved, under a name that says so.
             let size = inbox.size(name) ?? 0
             let digest = kind == .file ? try? inbox.digest(name, size: size) : nil
@@ -70,7 +70,7 @@ package struct Spool: Sendable {
                 try inbox.move(name, to: quarantine, target)
                 moved.append(target)
             } catch {
-                failures.append("cannot put aside \(name): \(error)")
+                failures.append("cannot put aside \(Self.printable(name)): \(error.withoutPath)")
             }
         }
         guard let first = moved.first else { return failures }
@@ -82,22 +82,58 @@ package struct Spool: Sendable {
         return failures
     }
 
+    /// Names that either side gives to a file: lower-case letters, digits, dots and hyphens.
+    static func isName(_ name: String) -> Bool {
+        name.utf8.count <= 80
+            && name.utf8.allSatisfy {
+                ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) || $0 == UInt8(ascii: ".")
+                    || $0 == UInt8(ascii: "-")
+            }
+    }
+
+    /// The beginning of a name from outside, everything else than plain characters as `_`.
+    static func printable(_ name: String) -> String {
+        String(
+            decoding: name.utf8.prefix(64).map { byte -> UInt8 in
+                let isPlain =
+                    (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7A) || (byte >= 0x30 && byte <= 0x39)
+                    || ".-_".utf8.contains(byte)
+                return isPlain ? byte : UInt8(ascii: "_")
+            }, as: UTF8.self)
+    }
+
     /// Removes what was put aside longer ago than `seconds`.
-    func sweepQuarantine(olderThan seconds: Int, at now: Instant) throws {
+    ///
+    /// - Returns: what could not be removed, and why: it holds nothing else up.
+    func sweepQuarantine(olderThan seconds: Int, at now: Instant) -> [String] {
+        var failures: [String] = []
+        do {
+            try sweep(olderThan: seconds, at: now, &failures)
+        } catch {
+            failures.append("cannot look through the quarantine: \(error)")
+        }
+        return failures
+    }
+
+    private func sweep(olderThan seconds: Int, at now: Instant, _ failures: inout [String]) throws {
         for name in try quarantine.names() where name.hasSuffix(".reason") {
             guard let bytes = try? quarantine.read(name, limit: 1 << 20),
                 let note = try? JSON(parsing: bytes.dropLast()),
                 let at = note["at"]?.string.flatMap({ Instant(iso: $0, zone: .shanghai) }),
                 now.seconds - at.seconds > seconds
             else { continue }
-            for file in note["files"]?.array ?? [] {
-                // Only what stands in this folder, under a name as `putAside` gives them.
-                guard let file = file.string, !file.utf8.contains(UInt8(ascii: "/")), file.contains("-"),
-                    quarantine.kind(file) != nil
-                else { continue }
-                try FileSystem.removeTree(quarantine.path + "/" + file)
+            do throws(FileError) {
+                for file in note["files"]?.array ?? [] {
+                    // Only what stands in this folder, under a name as `putAside` gives them.
+                    guard let file = file.string, !file.utf8.contains(UInt8(ascii: "/")), file.contains("-"),
+                        quarantine.kind(file) != nil
+                    else { continue }
+                    try FileSystem.removeTree(quarantine.path + "/" + file)
+                }
+                try quarantine.remove(name)
+            } catch {
+                failures.append("cannot remove \(Self.printable(name)) from the quarantine: \(error.withoutPath)")
             }
-            try quarantine.remove(name)
         }
     }
 }

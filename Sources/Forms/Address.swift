@@ -41,15 +41,16 @@ struct Address: Sendable, Equatable {
             return .failure(field.error(.notListed, "只能从选项中选择", "must be one of the choices"))
         }
         for (part, most) in longest.sorted(by: { $0.key < $1.key }) {
-            if values[part]!.count > most {
+            if values[part]!.unicodeScalars.count > most {
                 return .failure(field.error(.tooLong, "不能超过 \(most) 个字", "must be \(most) characters or fewer"))
             }
-            if hasForbiddenCharacters(values[part]!, allowsBreaks: false) {
-                return .failure(
-                    field.error(.characters, "含有不能使用的字符", "holds characters that cannot be used"))
-            }
         }
-        // A position that cannot be read is left out: the citizen did not type it.
+        guard position.isEmpty || Position(position) != nil else {
+            return .failure(
+                field.error(
+                    .notPosition, "的定位读不出来，已经清除；可以重新定位，也可以不定位",
+                    "has a position that cannot be read; it was taken out. Take it again, or leave it out"))
+        }
         return .success(
             Address(unit: unit, village: values["village"]!, rest: values["rest"]!, position: Position(position)))
     }
@@ -71,23 +72,33 @@ struct Address: Sendable, Equatable {
 }
 
 extension Address.Position {
-    /// `longitude,latitude,accuracy`; nil for anything else.
+    /// `longitude,latitude,accuracy`, degrees rounded to seven decimals (a centimetre); nil for anything else.
     init?(_ text: String) {
         let parts = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-        guard parts.count == 3, Self.isDegrees(parts[0], most: 180), Self.isDegrees(parts[1], most: 90),
-            let metres = decimal(parts[2].utf8), metres <= 1_000_000
+        guard parts.count == 3, let longitude = Self.degrees(parts[0], most: 180),
+            let latitude = Self.degrees(parts[1], most: 90), let metres = decimal(parts[2].utf8), metres <= 1_000_000
         else { return nil }
-        self.init(longitude: parts[0], latitude: parts[1], accuracy: metres)
+        self.init(longitude: longitude, latitude: latitude, accuracy: metres)
     }
 
     var text: String { "\(longitude),\(latitude),\(accuracy)" }
 
-    private static func isDegrees(_ text: String, most: Int) -> Bool {
-        let digits = text.hasPrefix("-") ? text.dropFirst() : text[...]
+    /// Degrees as they were written, or rounded where they have more than seven decimals.
+    private static func degrees(_ text: String, most: Int) -> String? {
+        guard text.utf8.count <= 40 else { return nil }
+        let isNegative = text.hasPrefix("-")
+        let digits = isNegative || text.hasPrefix("+") ? text.dropFirst() : text[...]
         let parts = digits.split(separator: ".", omittingEmptySubsequences: false)
-        guard (1...2).contains(parts.count), let whole = decimal(parts[0].utf8), whole <= most else { return false }
-        return parts.count == 1
-            || (whole < most && (1...7).contains(parts[1].utf8.count) && decimal(parts[1].utf8) != nil)
+        guard (1...2).contains(parts.count), let whole = decimal(parts[0].utf8), whole <= most else { return nil }
+        let sign = isNegative ? "-" : ""
+        guard parts.count == 2 else { return sign + String(whole) }
+        let fraction = Array(parts[1].utf8)
+        guard !fraction.isEmpty, fraction.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+        guard whole < most || fraction.allSatisfy({ $0 == 0x30 }) else { return nil }
+        if fraction.count <= 7 { return sign + String(whole) + "." + parts[1] }
+        let kept = fraction.prefix(7).reduce(0) { $0 * 10 + Int($1 - 0x30) } + (fraction[7] >= 0x35 ? 1 : 0)
+        let (carry, rest) = kept.quotientAndRemainder(dividingBy: 10_000_000)
+        return sign + String(whole + carry) + "." + padded(rest, 7)
     }
 }
 

@@ -27,12 +27,12 @@ package enum AttachmentType: String, Sendable, CaseIterable {
     /// Endings of names, in lower case.
     package var endings: [String] {
         switch self {
-        case .jpeg: [".jpg", ".jpeg"]
-        case .png: [".png"]
+        case .jpeg: [".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".pjpeg", ".pjp"]
+        case .png: [".png", ".apng"]
         case .webp: [".webp"]
-        case .heic: [".heic", ".heif"]
+        case .heic: [".heic", ".heif", ".hif"]
         case .pdf: [".pdf"]
-        case .mp4: [".mp4", ".m4v", ".mov"]
+        case .mp4: [".mp4", ".m4v", ".mov", ".qt", ".3gp"]
         }
     }
 

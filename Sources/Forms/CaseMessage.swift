@@ -72,6 +72,15 @@ package struct CaseMessage: Sendable, Equatable {
     /// Most characters of what a citizen says beside a rating.
     package static let maxRatingWords = 200
 
+    /// What a citizen says beside a rating as it is stored; nil where it is too long or holds what may not be stored.
+    package static func ratingWords(_ text: String) -> String? {
+        guard text.utf8.count <= 4 * maxRatingWords + 64,
+            case .success(let words) = FormDefinition.stored(words: text, allowsBreaks: true),
+            words.unicodeScalars.count <= maxRatingWords
+        else { return nil }
+        return words
+    }
+
     /// Numbers a message: higher for a later second, and no two alike in one, so that each is told from a replay.
     ///
     /// - Parameter random: three bytes.

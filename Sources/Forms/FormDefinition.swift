@@ -65,6 +65,8 @@ package struct FormDefinition: Sendable, Equatable {
         package let when: String?
         /// For attachments: what may be sent.
         package let files: FileRule?
+        /// For numbers: digits behind the point, 0 to 6.
+        package let decimals: Int
     }
 
     package struct FileRule: Sendable, Equatable {
@@ -151,7 +153,7 @@ extension FormDefinition.Field {
     var unconditional: FormDefinition.Field {
         FormDefinition.Field(
             id: id, type: type, label: label, hint: hint, required: true, max: max, min: min, options: options,
-            privacy: privacy, autocomplete: autocomplete, when: nil, files: files)
+            privacy: privacy, autocomplete: autocomplete, when: nil, files: files, decimals: decimals)
     }
 }
 

@@ -135,6 +135,10 @@ private struct DefinitionReader {
         let required = inner.bool("required") ?? false
         let max = inner.integer("max")
         let min = inner.integer("min")
+        let decimals = inner.integer("decimals") ?? 0
+        if let written = inner.node["decimals"], type != .number || !(0...6).contains(decimals) {
+            inner.wrongType(written, zh: "数字字段的小数位数，0 到 6", en: "the decimal places of a number, 0 to 6")
+        }
         let privacy = inner.string("privacy").flatMap(FormDefinition.Field.Privacy.init(rawValue:))
         if privacy == nil, let written = inner.raw("privacy") {
             inner.wrongType(written, zh: "none、personal 或 sensitive", en: "none, personal or sensitive")
@@ -155,7 +159,8 @@ private struct DefinitionReader {
         guard let id, let type, let label else { return nil }
         return .init(
             id: id, type: type, label: .init(values: label), hint: hint, required: required, max: max, min: min,
-            options: fieldOptions, privacy: privacy ?? .none, autocomplete: autocomplete, when: when, files: files)
+            options: fieldOptions, privacy: privacy ?? .none, autocomplete: autocomplete, when: when, files: files,
+            decimals: (0...6).contains(decimals) ? decimals : 0)
     }
 
     private mutating func fileRule(_ inner: inout MapReader) -> FormDefinition.FileRule {

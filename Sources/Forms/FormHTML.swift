@@ -41,7 +41,7 @@ package struct FormHTML: Sendable {
         }
         return """
             <div class="error-summary" role="alert" tabindex="-1" autofocus aria-labelledby="error-title">
-            <h2 id="error-title">\(say("有几处需要修改", "There is a problem"))</h2>
+            <h2 id="error-title">\(say(errors.count == 1 ? "有一处需要修改" : "有 \(errors.count) 处需要修改", "There is a problem"))</h2>
             <ul>\(items.joined())</ul>
             </div>
 
@@ -129,7 +129,7 @@ package struct FormHTML: Sendable {
                 let files = answers.files.filter { $0.field == field.id }.map(\.name)
                 let shown = answers.values[field.id].map { field.text($0, language) } ?? files.joined(separator: "、")
                 if shown.isEmpty { continue }
-                let lines = escapedHTML(shown).replacing("\n", with: "<br>")
+                let lines = escapedHTMLLines(shown)
                 out += "<div><dt>\(escapedHTML(field.label.text(language)))</dt><dd>\(lines)</dd></div>\n"
             }
         }
@@ -196,7 +196,7 @@ package struct FormHTML: Sendable {
         switch field.type {
         case .longtext:
             out +=
-                "<label for=\"\(id)\">\(label)</label>\(notes)<textarea id=\"\(id)\" name=\"\(name)\" rows=\"6\" maxlength=\"\(field.max ?? FormDefinition.defaultMax(.longtext))\"\(attributes)>\n\(value)</textarea>"
+                "<label for=\"\(id)\">\(label)</label>\(notes)<textarea id=\"\(id)\" name=\"\(name)\" rows=\"6\"\(attributes)>\n\(value)</textarea>"
         case .single where field.options.count > 6:
             let options = field.options.map { option in
                 "<option value=\"\(escapedHTML(option.value))\"\(values.contains(option.value) ? " selected" : "")>\(escapedHTML(option.label.text(language)))</option>"
@@ -264,23 +264,24 @@ package struct FormHTML: Sendable {
         out +=
             "<label for=\"\(id)\">\(say("乡镇（街道）", "Town or subdistrict"))</label><select id=\"\(id)\" name=\"\(name).unit\"><option value=\"\">\(say("请选择", "Choose"))</option>\(units.joined())</select>"
         out +=
-            "<label for=\"\(id)-village\">\(say("村（社区）", "Village or community"))</label><input id=\"\(id)-village\" name=\"\(name).village\" value=\"\(escapedHTML(value("village")))\" maxlength=\"40\" list=\"\(id)-villages\"><datalist id=\"\(id)-villages\">\(villages.joined())</datalist>"
+            "<label for=\"\(id)-village\">\(say("村（社区）", "Village or community"))</label><input id=\"\(id)-village\" name=\"\(name).village\" value=\"\(escapedHTML(value("village")))\" list=\"\(id)-villages\"><datalist id=\"\(id)-villages\">\(villages.joined())</datalist>"
         out +=
-            "<label for=\"\(id)-rest\">\(say("路名、门牌或附近的标志", "Road, number or a landmark"))</label><input id=\"\(id)-rest\" name=\"\(name).rest\" value=\"\(escapedHTML(value("rest")))\" maxlength=\"120\">"
+            "<label for=\"\(id)-rest\">\(say("路名、门牌或附近的标志", "Road, number or a landmark"))</label><input id=\"\(id)-rest\" name=\"\(name).rest\" value=\"\(escapedHTML(value("rest")))\">"
         // Filled by a script where the citizen offers the device's position.
         out +=
-            "<input type=\"hidden\" id=\"\(id)-position\" name=\"\(name).position\" value=\"\(escapedHTML(value("position")))\" data-position=\"\(say("使用手机定位|已记下位置，误差约 {m} 米|无法取得位置", "Use my position|Position noted, within about {m} m|No position available"))\">"
+            "<input type=\"hidden\" id=\"\(id)-position\" name=\"\(name).position\" value=\"\(escapedHTML(Address.Position(value("position"))?.text ?? ""))\" data-position=\"\(say("使用手机定位|已记下位置，误差约 {m} 米|无法取得位置", "Use my position|Position noted, within about {m} m|No position available"))\">"
         return out + "</fieldset>"
     }
 
+    /// No `maxlength`: browsers cut what is pasted without a word, and count otherwise than the server.
     private static func inputKind(_ field: FormDefinition.Field) -> String {
         switch field.type {
-        case .phone: "type=\"tel\" inputmode=\"tel\" maxlength=\"30\""
-        case .email: "type=\"email\" maxlength=\"254\""
-        case .number: "type=\"text\" inputmode=\"numeric\" maxlength=\"15\""
+        case .phone: "type=\"tel\" inputmode=\"tel\""
+        case .email: "type=\"email\""
+        case .number: "type=\"text\" inputmode=\"\(field.decimals > 0 ? "decimal" : "numeric")\""
         case .date: "type=\"date\""
-        case .uscc, .idnumber: "type=\"text\" maxlength=\"18\" spellcheck=\"false\""
-        default: "type=\"text\" maxlength=\"\(field.max ?? FormDefinition.defaultMax(field.type))\""
+        case .uscc, .idnumber: "type=\"text\" spellcheck=\"false\""
+        default: "type=\"text\""
         }
     }
 }

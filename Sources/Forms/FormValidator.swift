@@ -1,4 +1,3 @@
-import Foundation
 package import PortalBase
 
 /// Something about one answer that the citizen must correct.
@@ -7,7 +6,7 @@ package struct FieldError: Error, Sendable, Equatable {
         case required, tooLong, tooShort, notNumber, tooSmall, tooLarge, notDate, notListed, notPhone, notEmail,
             notUSCC,
             notIDNumber, notDeclared, unknownField, characters, tooManyFiles, fileType, fileTooLarge, fileGone,
-            fileUnsafe, fileUnchecked, fileEmpty
+            fileUnsafe, fileUnchecked, fileEmpty, fileBusy, notPosition, wrongType
     }
     package let field: String
     package let code: Code
@@ -46,7 +45,7 @@ extension FormDefinition {
     package func validate(
         _ input: [String: [String]], files: [AttachmentDescription] = [], through last: String? = nil
     ) -> Result<ValidAnswers, FormErrors> {
-        let given = input.mapValues { $0.map(Self.normalised).filter { !$0.isEmpty } }
+        let (given, refused) = stored(input)
         var errors: [FieldError] = []
         // Conditions look at what was accepted before them and at nothing else: the same answers then lead the same
         // way wherever they are checked again.
@@ -54,7 +53,7 @@ extension FormDefinition {
         var values: [String: JSON] = [:]
         var taken: [AttachmentDescription] = []
         let known = Set(fields.flatMap(\.inputNames))
-        for name in given.keys.sorted() where !known.contains(name) {
+        for name in input.keys.sorted() where !known.contains(name) && input[name]!.contains(where: { !$0.isEmpty }) {
             errors.append(
                 .init(
                     field: name, code: .unknownField,
@@ -63,6 +62,10 @@ extension FormDefinition {
         for page in pages {
             let isPageAsked = isAsked(page.when, accepted)
             for field in page.fields where isPageAsked && isAsked(field.when, accepted) {
+                if let error = field.inputNames.lazy.compactMap({ refused[$0] }).first {
+                    errors.append(error)
+                    continue
+                }
                 switch field.type {
                 case .attachment:
                     let own = files.filter { $0.field == field.id }
@@ -103,7 +106,7 @@ extension FormDefinition {
         return .success(ValidAnswers(values: values, files: taken))
     }
 
-    /// Answers as they would be posted: what `validate` reads back to the same values.
+    /// Answers that passed, as they would be posted: what `validate` reads back to the same values.
     package func input(of values: [String: JSON]) -> [String: [String]] {
         var input: [String: [String]] = [:]
         for (id, value) in values {
@@ -136,31 +139,6 @@ extension FormDefinition {
         return conditions[condition]?.holds(answers, conditions) ?? false
     }
 
-    /// NFC, no spaces at the ends, line ends as `\n`.
-    package static func normalised(_ text: String) -> String {
-        if isPlain(text) { return text }
-        return text.replacingOccurrences(of: "\r\n", with: "\n").precomposedStringWithCanonicalMapping
-            .trimmingCharacters(in: .whitespacesAndNewlines)
-    }
-
-    /// Characters as people count them; where nothing combines, that is the number of scalars.
-    private static func count(_ text: String) -> Int { isPlain(text) ? text.unicodeScalars.count : text.count }
-
-    /// Whether a text is normal already, which nearly all are: Latin letters, Chinese characters and their punctuation
-    /// have no other form in NFC and do not combine, and nothing stands at the ends that would go.
-    private static func isPlain(_ text: String) -> Bool {
-        guard let first = text.utf8.first, let last = text.unicodeScalars.last, first > 0x20, last.value > 0x20 else {
-            return text.isEmpty
-        }
-        return text.unicodeScalars.allSatisfy { scalar in
-            switch scalar.value {
-            case 0x20..<0x7F, 0xA1..<0x300, 0x3001..<0x302A, 0x3030..<0x3099, 0x309B..<0xA000, 0xFF01..<0xFF9E: true
-            case 0x0A: true
-            default: false
-            }
-        }
-    }
-
     private static func missing(_ field: Field) -> FieldError {
         let (zh, en) = (field.label.text("zh"), field.label.text("en"))
         return switch field.type {
@@ -183,20 +161,25 @@ extension FormDefinition {
         let error = field.error
         if field.type != .multiple, given.count > 1 { return error(.notListed, "只能填一个值", "takes one value only") }
         let text = given[0]
-        if hasForbiddenCharacters(given.joined(), allowsBreaks: field.type == .longtext) {
-            return error(.characters, "含有不能使用的字符", "holds characters that cannot be used")
-        }
         switch field.type {
         case .text, .longtext:
             let limit = field.max ?? defaultMax(field.type)
-            let count = Self.count(text)
+            let count = text.unicodeScalars.count
             if count > limit { return error(.tooLong, "不能超过 \(limit) 个字", "must be \(limit) characters or fewer") }
             if let least = field.min, count < least {
                 return error(.tooShort, "至少 \(least) 个字", "must be at least \(least) characters")
             }
         case .number:
-            guard let number = Int(text), text.utf8.count <= 15 else {
-                return error(.notNumber, "应当是整数", "must be a whole number")
+            guard let number = Decimal(text) else {
+                return field.decimals == 0
+                    ? error(.notNumber, "应当是整数", "must be a whole number")
+                    : error(.notNumber, "应当是数字，如 80.5", "must be a number such as 80.5")
+            }
+            if number.fraction.utf8.count > field.decimals {
+                return field.decimals == 0
+                    ? error(.notNumber, "应当是整数", "must be a whole number")
+                    : error(
+                        .notNumber, "最多 \(field.decimals) 位小数", "takes \(field.decimals) decimal places at most")
             }
             if let least = field.min, number < least {
                 return error(.tooSmall, "不能小于 \(least)", "must be \(least) or more")
@@ -223,10 +206,7 @@ extension FormDefinition {
                     "must be a telephone number, such as 0371-69812345")
             }
         case .email:
-            let parts = text.split(separator: "@", omittingEmptySubsequences: false)
-            if parts.count != 2 || parts[0].isEmpty || !parts[1].contains(".") || text.contains(" ")
-                || text.utf8.count > 254
-            {
+            if !isEmailAddress(text) {
                 return error(
                     .notEmail, "应当是电子邮箱，如 name@example.com", "must be an e-mail address, such as name@example.com")
             }
@@ -245,16 +225,6 @@ extension FormDefinition {
         case .address, .attachment: break
         }
         return nil
-    }
-}
-
-/// Line breaks and tabs belong into long texts only; other control and bidirectional override characters nowhere.
-package func hasForbiddenCharacters(_ text: String, allowsBreaks: Bool) -> Bool {
-    text.unicodeScalars.contains { scalar in
-        if scalar == "\n" || scalar == "\t" { return !allowsBreaks }
-        // General category Cc, which is these two ranges for ever.
-        return scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) || (0x202A...0x202E).contains(scalar.value)
-            || (0x2066...0x2069).contains(scalar.value)
     }
 }
 
@@ -285,12 +255,27 @@ extension FormDefinition.Field {
             "takes \(known.replacing("、", with: ", ")) files only; turn documents and archives into PDF")
     }
 
+    package func fileNameError(_ type: AttachmentType, ending: String) -> FieldError {
+        let kind = type.rawValue.uppercased()
+        return error(
+            .fileType, "的文件内容是 \(kind)，文件名却以 \(ending) 结尾；请改名为 \(type.endings[0]) 或重新导出",
+            "has a file that is \(kind) inside and called \(ending); rename it to \(type.endings[0]), or export it again"
+        )
+    }
+
     package var fileSizeError: FieldError {
         let megabytes = (files?.maxBytes ?? 0) >> 20
         return error(.fileTooLarge, "每个文件不能超过 \(megabytes) MB", "must be \(megabytes) MB or less, each file")
     }
 
     package var fileEmptyError: FieldError { error(.fileEmpty, "是空文件，请重新选择", "is an empty file; choose another") }
+
+    package var fileBusyError: FieldError {
+        error(
+            .fileBusy, "现在上传的人较多，这个文件没有收下；其他内容都在，请过一会儿再选一次这个文件",
+            "could not be taken just now, since many files are coming; everything else is here, choose the file again in a while"
+        )
+    }
 
     package var fileGoneError: FieldError {
         error(.fileGone, "的文件已经过期，请重新上传", "has expired here; attach it again")
@@ -315,18 +300,6 @@ package struct FormErrors: Error, Sendable, Equatable {
     package init(errors: [FieldError]) {
         self.errors = errors
     }
-}
-
-/// GB 11643: 17 digits with a real date of birth, and the ISO 7064 MOD 11-2 check character.
-func isResidentIDNumber(_ text: String) -> Bool {
-    let bytes = Array(text.uppercased().utf8)
-    guard bytes.count == 18, decimal(bytes[0..<17]) != nil, bytes[0] != 0x30,
-        let y = decimal(bytes[6..<10]), let m = decimal(bytes[10..<12]), let d = decimal(bytes[12..<14]),
-        CivilDate(year: y, month: m, day: d) != nil
-    else { return false }
-    let weights = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2]
-    let sum = zip(bytes, weights).reduce(0) { $0 + (Int($1.0) - 0x30) * $1.1 }
-    return bytes[17] == Array("10X98765432".utf8)[sum % 11]
 }
 
 /// GB 32100-2015: 18 characters without I, O, S, V, Z, the last a MOD 31-3 check character.

@@ -52,6 +52,9 @@ private func makeServices(_ configuration: Configuration, _ store: SubmissionDat
     let now: @Sendable () -> Instant = { configuration.now() }
     let runtime = FormRuntime(folder: configuration.runtime, site: configuration.site)
     let metrics = Metrics()
+    let gate = Gate(
+        limiter: RateLimiter(configuration.limits), proof: ProofOfWork(store: store, random: systemRandomBytes),
+        now: now)
     return EdgeServices(
         configuration: configuration, runtime: runtime, store: store,
         intake: Intake(store: store, recipients: recipients, now: now, random: systemRandomBytes),
@@ -60,11 +63,9 @@ private func makeServices(_ configuration: Configuration, _ store: SubmissionDat
             uploads: .init(
                 store: store, recipients: recipients, scanner: configuration.scanner,
                 reserve: configuration.maxUpload, maxUnclaimed: configuration.maxUnclaimed,
-                slots: UploadSlots(configuration.uploads), now: now),
+                slots: UploadSlots(configuration.uploads), count: { gate.count(bytes: $0, client: $1) }, now: now),
             metrics: metrics, maxBody: configuration.maxBody, maxUpload: configuration.maxUpload),
-        gate: Gate(
-            limiter: RateLimiter(configuration.limits), proof: ProofOfWork(store: store, random: systemRandomBytes),
-            now: now),
+        gate: gate,
         clients: ClientFinder(trusted: configuration.trustedProxies), metrics: metrics, log: EventLog(now: now))
 }
 

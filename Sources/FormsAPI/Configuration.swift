@@ -75,7 +75,7 @@ struct Configuration: Sendable {
                 en: "a whole number from \(range.lowerBound) to \(range.upperBound)")
             return value
         }
-        let now = reader.string("now")
+        let fixedNow = fixedClock(&reader)
         let database = required("database")
         let admin = string("admin").flatMap { text -> (host: String, port: Int)? in
             let parts = text.split(separator: ":")
@@ -106,13 +106,10 @@ struct Configuration: Sendable {
             maxUnclaimed: number("max_unclaimed", (1 << 20)...(1 << 50), default: 16 << 30),
             uploads: number("uploads", 1...1_000, default: 12), scanner: scanner, trustedProxies: proxies,
             limits: limits, recipients: (reader.strings("recipients") ?? []).map(resolve),
-            fixedNow: now.flatMap { Instant(iso: $0, zone: .shanghai) },
+            fixedNow: fixedNow,
             ferry: reader.raw("ferry").map { StationSettings.read($0, &reader, resolve: resolve) },
             siteDrop: reader.string("site_drop").map(resolve), siteState: reader.string("site_state").map(resolve))
         if configuration.recipients.isEmpty { reader.missing("recipients") }
-        if let now, configuration.fixedNow == nil {
-            reader.wrongType(node["now"]!, zh: "时刻", en: "an instant, not \(now)")
-        }
         diagnostics += reader.finish()
         if diagnostics.hasErrors { throw ConfigurationError(diagnostics: diagnostics) }
         return configuration
@@ -133,6 +130,8 @@ struct Configuration: Sendable {
         read("client_per_minute", &limits.clientPerMinute)
         read("proven_factor", &limits.provenFactor)
         read("per_second", &limits.perSecond)
+        read("uploads_per_second", &limits.uploadsPerSecond)
+        read("client_megabytes", &limits.clientMegabytes)
         read("lookups_per_minute", &limits.lookupsPerMinute)
         for diagnostic in reader.finish() { outer.add(diagnostic) }
         return limits

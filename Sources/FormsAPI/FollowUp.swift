@@ -23,9 +23,7 @@ struct FollowUp: Sendable {
                 guard let score = fields("score").flatMap({ Int($0) }), (1...5).contains(score),
                     let solved = fields("solved"), ["yes", "no"].contains(solved)
                 else { return nil }
-                let words = FormDefinition.normalised(fields("words") ?? "")
-                guard words.count <= CaseMessage.maxRatingWords, !hasForbiddenCharacters(words, allowsBreaks: true)
-                else { return nil }
+                guard let words = CaseMessage.ratingWords(fields("words") ?? "") else { return nil }
                 self = .rate(score: score, solved: solved == "yes", words: words)
             default: return nil
             }
@@ -38,6 +36,8 @@ struct FollowUp: Sendable {
         case notFound
         /// The state that the citizen was shown allows it no longer.
         case notPossible
+        /// This was answered so often that nothing more is taken.
+        case tooMany
     }
 
     /// What the page may offer.
@@ -70,6 +70,9 @@ struct FollowUp: Sendable {
         else { return nil }
         return Correction(notice: notice, form: form, digest: digest, fields: fields)
     }
+
+    /// Messages of one kind that may answer one thing: a second try and a third, and no store of files at the core.
+    private static let mostMessages = 3
 
     func find(receipt: String, code: String) async throws -> StatusView.Found {
         let view = view
@@ -125,9 +128,11 @@ struct FollowUp: Sendable {
             credentials: credentials,
             handles: .init(
                 onceKeys: try await view.store.currentHourKeys(at: instant).map { hmacSHA256(key: $0, content) },
-                digest: SHA256Digest(of: content)))
+                digest: SHA256Digest(of: content),
+                answers: (Array("\(kind.rawValue)\0\(notice)\0".utf8) + keys.lookup, Self.mostMessages)))
         switch outcome {
         case .stored, .repeated: return .accepted
+        case .tooMany: return .tooMany
         case .keyReused, .attachmentGone: return .notPossible
         }
     }

@@ -54,6 +54,19 @@ final class FormRuntime: Sendable {
         }
     }
 
+    /// Name under which `page(of:)` knows the look-up of requests.
+    static let statusPage = "_status"
+
+    /// Address of the page that carries a form, in the site that the request came from and in a language where there is one.
+    func page(of form: String, language: String) -> String? {
+        guard form == Self.statusPage || Self.isName(form), let bytes = read("pages.json"),
+            let pages = (try? JSON(parsing: bytes))?[form]?.object
+        else { return nil }
+        let sites = [Self.requestSite, site].compactMap { $0 }
+        let names = sites.flatMap { site in ([language] + Self.languages).map { "\(site).\($0)" } }
+        return (names.lazy.compactMap { pages[$0]?.string }.first ?? pages.min { $0.key < $1.key }?.value.string)
+    }
+
     /// The definition that `digest` names, old ones included; the form's current one without a digest.
     func definition(_ id: String, digest: String?) -> FormDefinition? {
         guard Self.isName(id), let wanted = digest ?? current()[id], SHA256Digest(hex: wanted) != nil else {

@@ -26,7 +26,9 @@ struct Intake: Sendable {
     struct Wishes: Sendable {
         var language = "zh"
         var channel = Channel.web
-        /// The client's, at least 128 bits; without one a double click is told by content.
+        /// The network address that it came from.
+        var client: [UInt8] = []
+        /// The client's own for this form, at least 128 bits; without one a double click is told by content and client.
         var idempotencyKey: String?
         var ticket: String?
         var open311Token: String?
@@ -48,14 +50,15 @@ struct Intake: Sendable {
             answers: answers.values,
             attachments: files.map { .init(file: $0.description, parts: $0.parts.count) })
         let sealed = try Envelope.seal(payload.bytes, for: recipients)
-        let content =
-            Array(form.digest.utf8) + [0] + answers.json.canonicalBytes + [0]
-            + files.flatMap { $0.description.digest.bytes }
+        let content = Self.words(answers, form) + [0] + files.flatMap { $0.description.digest.bytes }
         let onceKeys: [[UInt8]]
         if let key = wishes.idempotencyKey {
-            onceKeys = [Array(("client:" + key).utf8)]
+            // Another client or form may use the same key.
+            onceKeys = [Array("client:\(form.id):\(hexText(wishes.client)):\(key)".utf8)]
         } else {
-            onceKeys = try await store.currentHourKeys(at: instant).map { hmacSHA256(key: $0, content) }
+            onceKeys = try await store.currentHourKeys(at: instant).map {
+                hmacSHA256(key: $0, wishes.client + [0] + content)
+            }
         }
         let credentials = SubmissionDatabase.Credentials(receipt: receipt, code: code)
         let outcome = try await store.store(
@@ -64,14 +67,20 @@ struct Intake: Sendable {
                 clear: payload.clearItem(parts: Self.parts(sealed, files)), sealed: sealed, attachments: files),
             credentials: credentials,
             handles: .init(
-                onceKeys: onceKeys, digest: SHA256Digest(of: content), ticket: wishes.ticket,
-                open311Token: wishes.open311Token))
+                onceKeys: onceKeys, isClientKey: wishes.idempotencyKey != nil, digest: SHA256Digest(of: content),
+                ticket: wishes.ticket, client: wishes.client, open311Token: wishes.open311Token))
         return switch outcome {
         case .stored: .accepted(credentials, isNew: true)
         case .repeated(let known): .accepted(known, isNew: false)
         case .keyReused: .keyReused
-        case .attachmentGone: .fileGone
+        // Only messages about a case are counted.
+        case .attachmentGone, .tooMany: .fileGone
         }
+    }
+
+    /// What a submission says, without its files.
+    static func words(_ answers: ValidAnswers, _ form: FormDefinition) -> [UInt8] {
+        Array(form.digest.utf8) + [0] + answers.json.canonicalBytes
     }
 
     /// What an item holds besides its clear part.

@@ -54,7 +54,7 @@ enum OpenAPI {
                     "name": "Idempotency-Key",
                     "in": "header",
                     "required": false,
-                    "description": "At least 128 random bits, such as 32 hexadecimal digits or a UUID. The same key and content give the same receipt; without a key, the same content within two hours does.",
+                    "description": "At least 128 random bits, such as 32 hexadecimal digits or a UUID. For one client and form the same key and content give the same receipt for a day, and the same key with other content is refused; without a key, the same content from the same client within ten minutes gives the same receipt.",
                     "schema": {"type": "string", "minLength": 32, "maxLength": 255, "pattern": "^[!-~]+$"}
                   }
                 ],
@@ -87,7 +87,7 @@ enum OpenAPI {
               "post": {
                 "operationId": "attach",
                 "summary": "Send a file ahead of its form",
-                "description": "The body is the file. The claim in the answer goes into `attachments` of a submission within a day.",
+                "description": "The body is the file. The claim in the answer goes into `attachments` of a submission of the same form before it `expires`, half an hour later.",
                 "parameters": [
                   {"$ref": "#/components/parameters/form"},
                   {"name": "field", "in": "query", "required": true, "schema": {"type": "string"}},
@@ -96,6 +96,13 @@ enum OpenAPI {
                     "in": "query",
                     "required": true,
                     "schema": {"type": "string", "minLength": 1}
+                  },
+                  {
+                    "name": "proof",
+                    "in": "query",
+                    "required": false,
+                    "description": "A solved challenge (base64 of JSON), where one was asked for.",
+                    "schema": {"type": "string"}
                   }
                 ],
                 "requestBody": {
@@ -395,10 +402,13 @@ enum OpenAPI {
                   "language": {"type": "string", "enum": ["zh", "en"], "default": "zh"},
                   "answers": {
                     "type": "object",
-                    "description": "By field: a string; an array of strings for `multiple`; an object of strings (unit, village, rest, position) for `address`.",
+                    "description": "By field: a string; a string or an integer for `number`; an array of strings for `multiple`; \"yes\" or true for `declaration`; an object of strings (unit, village, rest, position) for `address`; null for no answer. Another type is the error `wrongType` of that field. A number with decimals is sent as a string.",
                     "additionalProperties": {
                       "anyOf": [
                         {"type": "string"},
+                        {"type": "integer"},
+                        {"type": "boolean"},
+                        {"type": "null"},
                         {"type": "array", "items": {"type": "string"}},
                         {"type": "object", "additionalProperties": {"type": "string"}}
                       ]

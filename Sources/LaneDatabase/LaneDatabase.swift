@@ -11,7 +11,9 @@ package struct LaneDatabase: LaneStore {
     private let stage: @Sendable (FerryItem) throws -> Void
     /// Puts an arrived item into the owner's tables, inside the transaction that records its batch. An item that is
     /// there already is left alone; one that breaks the owner's rules throws `RejectedItem`.
-    private let apply: @Sendable (any SQLConnection, FerryItem, Instant) throws -> Void
+    let apply: @Sendable (any SQLConnection, FerryItem, Instant) throws -> Void
+    /// Why an item that `apply` could not take is held by itself; nil for a failure of the whole batch, such as a full disk.
+    let reasonToHold: @Sendable (any Error) -> String?
 
     /// An item that the owner's rules refuse.
     package struct RejectedItem: Error, Sendable {
@@ -25,8 +27,10 @@ package struct LaneDatabase: LaneStore {
     package init(
         _ database: any SQLDatabase, load: @escaping @Sendable (any SQLConnection, String, String) throws -> FerryItem,
         stage: @escaping @Sendable (FerryItem) throws -> Void = { _ in },
-        apply: @escaping @Sendable (any SQLConnection, FerryItem, Instant) throws -> Void
+        apply: @escaping @Sendable (any SQLConnection, FerryItem, Instant) throws -> Void,
+        hold: @escaping @Sendable (any Error) -> String? = { _ in nil }
     ) {
+        reasonToHold = hold
         self.database = database
         self.load = load
         self.stage = stage
@@ -139,40 +143,52 @@ package struct LaneDatabase: LaneStore {
             {
                 return try frozen(db, lane, try row["seq"], try row["prev"], try row["bytes"])
             }
-            var taken = 0
-            var bytes = 0
-            var end = 0
-            for row in try db.rows(
-                "SELECT position, bytes FROM lane_queue WHERE lane = ? AND state = 'waiting' ORDER BY position LIMIT ?",
-                lane.name, maxItems)
-            {
-                let size: Int = try row["bytes"]
-                if bytes + size > Self.maxBatchBytes, taken > 0 { break }
-                bytes += size
-                taken += 1
-                end = try row["position"]
-            }
             let last = try db.row(
                 "SELECT seq, manifest, created FROM lane_outgoing WHERE lane = ? AND epoch = ? ORDER BY seq DESC LIMIT 1",
                 lane.name, lane.epoch)
+            let sequence = (try last?["seq"] as Int? ?? 0) + 1
+            let (taken, bytes) = try take(db, lane, sequence, maxItems: maxItems)
             if taken == 0 {
                 let begun = try last?["created"] as Int? ?? Self.epoch(db, lane.name)?.since.seconds ?? now.seconds
                 guard let heartbeat, now.seconds - begun >= heartbeat else { return nil }
             }
-            let sequence = (try last?["seq"] as Int? ?? 0) + 1
             let previous: String? = try last?["manifest"]
             try db.execute(
                 """
                 INSERT INTO lane_outgoing (lane, epoch, seq, prev, items, bytes, created, state)
                 VALUES (?, ?, ?, ?, ?, ?, ?, 'frozen')
                 """, lane.name, lane.epoch, sequence, previous, taken, bytes, now.seconds)
-            try db.execute(
-                """
-                UPDATE lane_queue SET state = 'batched', epoch = ?, seq = ?
-                WHERE lane = ? AND state = 'waiting' AND position <= ?
-                """, lane.epoch, sequence, lane.name, end)
             return try frozen(db, lane, sequence, previous, bytes)
         }
+    }
+
+    /// Gives a number to what waits, and counts what got it: other writers commit rows meanwhile, with lower places too.
+    private func take(
+        _ db: any SQLConnection, _ lane: LaneID, _ sequence: Int, maxItems: Int
+    ) throws -> (items: Int, bytes: Int) {
+        try db.execute(
+            """
+            UPDATE lane_queue SET state = 'batched', epoch = ?, seq = ? WHERE position IN
+                (SELECT position FROM lane_queue WHERE lane = ? AND state = 'waiting' ORDER BY position LIMIT ?)
+            """, lane.epoch, sequence, lane.name, maxItems)
+        var (items, bytes) = (0, 0)
+        for row in try db.rows(
+            "SELECT position, bytes FROM lane_queue WHERE lane = ? AND epoch = ? AND seq = ? ORDER BY position",
+            lane.name, lane.epoch, sequence)
+        {
+            let size: Int = try row["bytes"]
+            if bytes + size > Self.maxBatchBytes, items > 0 {
+                try db.execute(
+                    """
+                    UPDATE lane_queue SET state = 'waiting', epoch = NULL, seq = NULL
+                    WHERE lane = ? AND epoch = ? AND seq = ? AND position >= ?
+                    """, lane.name, lane.epoch, sequence, try row["position"] as Int)
+                break
+            }
+            items += 1
+            bytes += size
+        }
+        return (items, bytes)
     }
 
     private func frozen(
@@ -438,21 +454,28 @@ package struct LaneDatabase: LaneStore {
         }
     }
 
-    package func commit(_ batch: BatchOpener.Verified, items: [BatchOpener.OpenedItem], at now: Instant) throws {
+    package func commit(
+        _ batch: BatchOpener.Verified, items: [BatchOpener.OpenedItem], at now: Instant
+    ) throws -> [String] {
         for opened in items {
             if let item = try opened.load() { try stage(item) }
         }
-        try database.write { db in
+        return try database.write { db in
             var rejected: [String: RejectCode] = [:]
+            var held: [String] = []
             for opened in items {
                 guard let item = try opened.load() else {
                     rejected[opened.id] = .schema
                     continue
                 }
                 do {
-                    try apply(db, item, now)
+                    try db.savepoint { try apply(db, item, now) }
                 } catch let refusal as RejectedItem {
                     rejected[opened.id] = refusal.code
+                } catch {
+                    guard let reason = reasonToHold(error) else { throw error }
+                    try hold(db, item, lane: batch.manifest.lane, reason, now)
+                    held.append(Self.heldLine(item.id, item.kind, reason))
                 }
             }
             if let first = rejected.min(by: { $0.key < $1.key }) {
@@ -461,6 +484,8 @@ package struct LaneDatabase: LaneStore {
             }
             try put(
                 db, .init(sequence: batch.manifest.sequence, manifest: batch.digest, result: .committed), batch, now)
+            if !held.isEmpty { try countHeld(db, batch.manifest.lane, now) }
+            return held
         }
     }
 
@@ -572,11 +597,11 @@ package struct LaneDatabase: LaneStore {
         }
     }
 
-    package func receipts(_ lane: LaneID) throws -> LaneReceipts {
-        try database.read { try Self.receipts($0, lane) }
+    package func receipts(_ lane: LaneID, at now: Instant) throws -> LaneReceipts {
+        try database.read { try Self.receipts($0, lane, at: now) }
     }
 
-    static func receipts(_ db: any SQLConnection, _ lane: LaneID) throws -> LaneReceipts {
+    static func receipts(_ db: any SQLConnection, _ lane: LaneID, at now: Instant) throws -> LaneReceipts {
         var receipts = LaneReceipts()
         receipts.gaps = try db.rows(
             """
@@ -597,7 +622,8 @@ package struct LaneDatabase: LaneStore {
             )
         }
         let newest: Int? = try db.value(
-            "SELECT max(at) FROM lane_incoming WHERE lane = ? AND epoch = ?", lane.name, lane.epoch)
+            "SELECT max(at) FROM lane_incoming WHERE lane = ? AND epoch = ? AND at <= ?", lane.name, lane.epoch,
+            now.seconds)
         receipts.newest = newest.map(Instant.init(seconds:))
         return receipts
     }
@@ -608,7 +634,7 @@ package struct LaneDatabase: LaneStore {
         try database.write { try self.alarm($0, lane, alarm, detail, now) }
     }
 
-    private func alarm(
+    func alarm(
         _ db: any SQLConnection, _ lane: String, _ alarm: LaneAlarm, _ detail: String, _ now: Instant
     ) throws {
         let standing: [String] = try db.column(
@@ -641,7 +667,7 @@ package struct LaneDatabase: LaneStore {
         try database.write { try self.end($0, lane, alarm, now) }
     }
 
-    private func end(_ db: any SQLConnection, _ lane: String, _ alarm: LaneAlarm, _ now: Instant) throws {
+    func end(_ db: any SQLConnection, _ lane: String, _ alarm: LaneAlarm, _ now: Instant) throws {
         try db.execute(
             "UPDATE lane_alarm SET cleared = ? WHERE lane = ? AND code = ? AND cleared IS NULL", now.seconds, lane,
             alarm.rawValue)

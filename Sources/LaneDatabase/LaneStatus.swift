@@ -102,7 +102,7 @@ extension LaneDatabase {
                 }
                 func number(_ query: String) throws -> Int { try db.value(query, lane, id.epoch) ?? 0 }
                 let unanswered = "state IN ('signed', 'offered', 'needParts', 'expired')"
-                let receipts = try receipts(db, id)
+                let receipts = try receipts(db, id, at: now)
                 let oldest: Int? = try db.value(
                     "SELECT min(created) FROM lane_outgoing WHERE lane = ? AND epoch = ? AND \(unanswered)", lane,
                     id.epoch)

@@ -11,7 +11,7 @@ package struct LaneCommand<Owner: LaneOwner>: ParsableCommand {
             commandName: "lane", abstract: "Begins lanes, answers gaps and alarms.",
             subcommands: [
                 AdoptEpoch<Owner>.self, PrintSlip<Owner>.self, OfferAgain<Owner>.self, ReviveItems<Owner>.self,
-                ClearAlarm<Owner>.self,
+                ClearAlarm<Owner>.self, HeldItems<Owner>.self, DropItem<Owner>.self,
             ])
     }
 
@@ -69,7 +69,7 @@ package struct PrintSlip<Owner: LaneOwner>: ParsableCommand {
         guard let (id, _) = try owned.lanes.epoch(of: owned.receives.lane) else {
             throw LaneError.noEpoch(owned.receives.lane)
         }
-        let slip = GapSlip(id, try owned.lanes.receipts(id))
+        let slip = GapSlip(id, try owned.lanes.receipts(id, at: owned.now()))
         let text = slip?.text ?? "\(id.name) \(id.epoch.prefix(8)): nothing is missing"
         print(text)
         guard let out else { return }
@@ -138,6 +138,49 @@ package struct ClearAlarm<Owner: LaneOwner>: ParsableCommand {
             throw ValidationError("no alarm \(code.rawValue) stands on \(lane)")
         }
         print("cleared")
+    }
+}
+
+package struct HeldItems<Owner: LaneOwner>: ParsableCommand {
+    package static var configuration: CommandConfiguration {
+        CommandConfiguration(
+            commandName: "held", abstract: "Lists items that came and cannot be taken, and tries to take them.",
+            discussion:
+                "An item is held where this side lacks its key or its form. Mend that, and run this or wait for the next import."
+        )
+    }
+    @OptionGroup var owner: OwnerOption
+
+    package init() {}
+
+    package func run() throws {
+        let owned = try Owner.openLanes(owner.path)
+        _ = try owned.lanes.retryHeld(lane: owned.receives.lane, at: owned.now())
+        let held = try owned.lanes.held(lane: owned.receives.lane)
+        for item in held {
+            print("\(item.item) \(item.kind) since \(item.since.rfc3339(in: .shanghai)): \(item.reason)")
+        }
+        if held.isEmpty { print("nothing is held") }
+    }
+}
+
+package struct DropItem<Owner: LaneOwner>: ParsableCommand {
+    package static var configuration: CommandConfiguration {
+        CommandConfiguration(
+            commandName: "drop", abstract: "Gives up a held item for good; the audit log keeps the reason.")
+    }
+    @OptionGroup var owner: OwnerOption
+    @Argument(help: "The item's id, as `lane held` shows it.") var item: String
+    @Option(help: "Why.") var because: String
+
+    package init() {}
+
+    package func run() throws {
+        let owned = try Owner.openLanes(owner.path)
+        guard try owned.lanes.drop(item, lane: owned.receives.lane, because: because, at: owned.now()) else {
+            throw ValidationError("\(item) is not held; `lane held` lists what is")
+        }
+        print("dropped \(item)")
     }
 }
 

@@ -20,6 +20,14 @@ package struct CutBody: Sendable, Equatable {
         self.isWellFormed = isWellFormed
     }
 
+    /// Where a byte of it stands in its file.
+    package func position(ofByte offset: Int, path: String) -> SourcePosition {
+        let before = bytes[..<min(offset, bytes.count)]
+        let line = before.reduce(0) { $0 + ($1 == 0x0A ? 1 : 0) }
+        let start = before.lastIndex(of: 0x0A).map { $0 + 1 } ?? 0
+        return SourcePosition(path: path, line: originalLine(line), column: offset - start + 1)
+    }
+
     /// Original line of a line counted from 0.
     func originalLine(_ index: Int) -> Int {
         lines.isEmpty ? index + firstLine : lines[min(max(index, 0), lines.count - 1)]
@@ -48,6 +56,20 @@ package struct TaggedBody: Sendable {
     /// False where there is nothing that could be a directive.
     package let mayHoldDirectives: Bool
 
+    /// Attributes of directives, each with its place.
+    private let attributes: [(offset: Int, text: String)]
+
+    /// Files that the body names, for whoever sees the places.
+    package func references() -> [FileReference] {
+        let places =
+            FileReferenceScanner(source: source.bytes).destinations()
+            + attributes.filter { FileReferenceScanner.mayBeFile($0.text) }
+        return places.map { offset, text in
+            let tags = parts.filter { $0.whole.contains(offset) }.map(\.tag)
+            return FileReference(destination: text.prefix { $0 != "#" }.description, tags: tags)
+        }
+    }
+
     /// Finds the tagged parts. Mistakes (unclosed, no tag) are added to `diagnostics`, once for all audiences.
     ///
     /// - Parameter isPlain: whether the same bytes were looked through before, and held nothing that could be a directive.
@@ -55,10 +77,14 @@ package struct TaggedBody: Sendable {
         _ body: [UInt8], path: String, firstLine: Int, isPlain: Bool = false, diagnostics: inout [Diagnostic]
     ) {
         self.path = path
-        mayHoldDirectives = !isPlain && DirectiveScanner.mayContainDirectives(body)
+        mayHoldDirectives =
+            !isPlain
+            && (DirectiveScanner.mayContainDirectives(body)
+                || body.withUnsafeBufferPointer { VisibilityMarks.mayStand(in: $0) })
         guard mayHoldDirectives else {
             source = CutBody(uncut: body, firstLine: firstLine)
             parts = []
+            attributes = []
             return
         }
         var scanner = DirectiveScanner(source: body, path: path) { $0 + firstLine }
@@ -66,6 +92,9 @@ package struct TaggedBody: Sendable {
         diagnostics += scanner.diagnostics
         source = CutBody(bytes: body, lines: [], firstLine: firstLine, isWellFormed: scanner.diagnostics.isEmpty)
         parts = Self.parts(scanner.spans, diagnostics: &diagnostics)
+        attributes = scanner.spans.flatMap { span in
+            span.directive.attributes.sorted { $0.key < $1.key }.map { (span.whole.lowerBound, $0.value) }
+        }
     }
 
     private static func parts(_ spans: [DirectiveSpan], diagnostics: inout [Diagnostic]) -> [Part] {
@@ -84,7 +113,7 @@ package struct TaggedBody: Sendable {
                     // Unknown audiences see nothing.
                     return Part(tag: "", whole: span.whole, content: span.content, position: directive.position)
                 }
-                tag = named
+                tag = VisibilityNames.tag(named)
             default: return nil
             }
             guard span.form != .leaf else {

@@ -38,6 +38,11 @@ struct BodyFindings {
             guard isEntering, type == CMARK_NODE_CODE || type == CMARK_NODE_CODE_BLOCK,
                 let bytes = functions.pointee.node_get_literal(node)
             else { return }
+            // Whoever begins a paragraph with four spaces or a tab does not mean code.
+            var (length, offset, mark) = (Int32(0), Int32(0), CChar(0))
+            if type == CMARK_NODE_CODE_BLOCK, functions.pointee.node_get_fenced(node, &length, &offset, &mark) == 0 {
+                return
+            }
             let text = FullWidthEmphasis.stripped(String(cString: bytes)).utf8
             // A backtick stands before a span in the source: what follows does not begin a line.
             literal += VisibilityMarks.count(in: (type == CMARK_NODE_CODE ? [UInt8(ascii: "`")] : []) + text)

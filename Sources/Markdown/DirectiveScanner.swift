@@ -102,7 +102,7 @@ struct DirectiveScanner {
             afterBlank = false
             return
         }
-        if column < 4, source[i] == UInt8(ascii: ":"), scanBlockDirective(i, textEnd, range, index) {
+        if let mark = blockMark(i, column, textEnd), scanBlockDirective(mark, textEnd, range, index) {
             afterBlank = true
             inList = false
             return
@@ -114,6 +114,62 @@ struct DirectiveScanner {
             paragraphStart = range.lowerBound
             paragraphLine = index
         }
+    }
+
+    /// Where the colons of a block directive begin: behind at most three columns, or behind the wide spaces with which
+    /// Chinese paragraphs begin.
+    private func blockMark(_ i: Int, _ column: Int, _ end: Int) -> Int? {
+        var mark = i
+        while mark < end {
+            if let wide = wideSpace(mark, end) {
+                mark += wide
+            } else if source[mark] == 0x20, mark > i {
+                mark += 1
+            } else {
+                break
+            }
+        }
+        let (count, _) = colons(mark, end)
+        if mark == i, column < 4, count > 0, source[i] == UInt8(ascii: ":") { return i }
+        return count >= 3 ? mark : nil
+    }
+
+    /// Bytes of a space, or of a character without width, outside ASCII; nil for anything else.
+    private func wideSpace(_ i: Int, _ end: Int) -> Int? {
+        guard i < end else { return nil }
+        if source[i] == 0xC2, i + 1 < end, source[i + 1] == 0xA0 { return 2 }
+        guard i + 2 < end else { return nil }
+        switch (source[i], source[i + 1], source[i + 2]) {
+        case (0xE3, 0x80, 0x80), (0xE2, 0x80, 0x80...0x8B), (0xE2, 0x80, 0xAF), (0xE2, 0x81, 0x9F...0xA0),
+            (0xEF, 0xBB, 0xBF):
+            return 3
+        default: return nil
+        }
+    }
+
+    /// How many colons of either width stand at `i`, and where they end.
+    private func colons(_ i: Int, _ end: Int) -> (count: Int, end: Int) {
+        var (count, i) = (0, i)
+        while i < end {
+            if source[i] == UInt8(ascii: ":") {
+                i += 1
+            } else if isWideColon(i, end) {
+                i += 3
+            } else {
+                break
+            }
+            count += 1
+        }
+        return (count, i)
+    }
+
+    private func isWideColon(_ i: Int, _ end: Int) -> Bool {
+        i + 2 < end && source[i] == 0xEF && source[i + 1] == 0xBC && source[i + 2] == 0x9A
+    }
+
+    /// Where 内网 or 仅内网, the Chinese names of `intranet`, end.
+    private func chineseName(_ i: Int, _ end: Int) -> Int? {
+        ["内网", "仅内网"].lazy.map { Array($0.utf8) }.first { source[i..<end].starts(with: $0) }.map { i + $0.count }
     }
 
     /// A fence may open inside list items and quotes too; a directive there would be refused later in any case.
@@ -147,24 +203,31 @@ struct DirectiveScanner {
     }
 
     private mutating func scanBlockDirective(_ i: Int, _ end: Int, _ line: Range<Int>, _ index: Int) -> Bool {
-        let colons = runLength(UInt8(ascii: ":"), i, end)
+        var (colons, afterColons) = colons(i, end)
         guard colons >= 2 else { return false }
-        let afterColons = i + colons
         let position = SourcePosition(path: path, line: lineNumber(index), column: i - line.lowerBound + 1)
         if colons >= 3, onlySpaces(afterColons, end) {
             endParagraph(at: line.lowerBound)
             closeContainer(colons, line, position)
             return true
         }
-        guard afterColons < end, source[afterColons] >= 0x61, source[afterColons] <= 0x7A else { return false }
+        // `::: intranet` can mean nothing else.
+        while colons >= 3, afterColons < end, source[afterColons] == 0x20 { afterColons += 1 }
+        let chinese = colons >= 3 ? chineseName(afterColons, end) : nil
+        guard afterColons < end, chinese != nil || (source[afterColons] >= 0x61 && source[afterColons] <= 0x7A) else {
+            return false
+        }
         endParagraph(at: line.lowerBound)
-        guard let (directive, next) = parseHead(afterColons, end, position), onlySpaces(next, end) else {
+        let head =
+            chinese.map { (Directive(name: "intranet", label: "", attributes: [:], position: position), $0) }
+            ?? parseHead(afterColons, end, position)
+        guard let (directive, next) = head, onlySpaces(next, end) else {
             report(
                 "directive-syntax", position, zh: "指令写法有误", en: "this directive is not well formed",
                 remedyZh: "写成 :::名称{键=值}，后面不要有别的文字", remedyEn: "write :::name{key=value} and nothing after it")
             return true
         }
-        if VisibilityMarks.count(in: source[i..<end].drop { $0 == UInt8(ascii: ":") }) > 0 {
+        if VisibilityMarks.count(in: source[afterColons..<end], linesAreText: false) > 0 {
             report(
                 "misplaced-mark", position, zh: "指令的标题和属性里不能写 :intranet 或 :only，内容会原样公开",
                 en: "`:intranet` and `:only` do nothing in a directive's label or attributes; the text would be shown",
@@ -248,7 +311,10 @@ struct DirectiveScanner {
                 i = end
             case UInt8(ascii: ":"):
                 let position = SourcePosition(path: path, line: lineNumber(line), column: i - lineStart + 1)
-                i = scanInlineDirective(i, range, position) ?? i + 1
+                i = scanInlineDirective(i, range, position) ?? scanChineseMark(i, range, position) ?? i + 1
+            case 0xEF where isWideColon(i, range.upperBound):
+                let position = SourcePosition(path: path, line: lineNumber(line), column: i - lineStart + 1)
+                i = scanChineseMark(i, range, position) ?? i + 3
             default: i += 1
             }
         }
@@ -275,15 +341,83 @@ struct DirectiveScanner {
                 remedyZh: "写成 {键=值}", remedyEn: "write {key=value}")
             return close
         }
-        if ["only", "intranet"].contains(name), end < range.upperBound, source[end] == UInt8(ascii: "(") {
+        if ["only", "intranet"].contains(name), end < range.upperBound,
+            source[end] == UInt8(ascii: "(") || source[end] == UInt8(ascii: "[")
+        {
             report(
                 "directive-syntax", position, zh: "“:\(name)[…]”后面的括号不会隐藏",
-                en: "what follows `:\(name)[…]` in parentheses is not hidden",
+                en: "what follows `:\(name)[…]` in brackets is not hidden",
                 remedyZh: "把整个链接放进方括号：:\(name)[[文字](地址)]",
                 remedyEn: "put the whole link inside: :\(name)[[text](address)]")
         }
         spans.append(DirectiveSpan(form: .inline, directive: directive, whole: i..<end, content: (nameEnd + 1)..<close))
         return nameEnd + 1
+    }
+
+    /// Brackets that may stand in the place of `[` and `]`.
+    private static let brackets = [("[", "]"), ("［", "］"), ("【", "】")].map {
+        (Array($0.utf8), Array($1.utf8))
+    }
+
+    /// `：intranet［…］`, `:内网[…]` and the like, as Chinese keyboards write `:intranet[…]`.
+    ///
+    /// - Returns: where scanning goes on; nil for anything else.
+    private mutating func scanChineseMark(_ i: Int, _ range: Range<Int>, _ position: SourcePosition) -> Int? {
+        let end = range.upperBound
+        let isWide = isWideColon(i, end)
+        if !isWide, i > range.lowerBound, isAlphanumeric(source[i - 1]) || source[i - 1] == UInt8(ascii: ":") {
+            return nil
+        }
+        let nameStart = i + (isWide ? 3 : 1)
+        // “名称：内网【一期】” may be meant as it stands: nothing is hidden by a guess, and what is left is an error.
+        if isWide, chineseName(nameStart, end) != nil { return nil }
+        let latin = Array("intranet".utf8)
+        guard
+            let nameEnd = chineseName(nameStart, end)
+                ?? (source[nameStart..<end].starts(with: latin) ? nameStart + latin.count : nil),
+            let (open, close) = Self.brackets.first(where: { source[nameEnd..<end].starts(with: $0.0) })
+        else { return nil }
+        let contentStart = nameEnd + open.count
+        // What a mark hides within a line is short; whatever is longer was not closed.
+        let limit = min(end, contentStart + 4_096)
+        var depth = 1
+        var k = contentStart
+        while k < limit {
+            if source[k] == UInt8(ascii: "\\") {
+                k += 2
+                continue
+            }
+            if source[k] == UInt8(ascii: "`") {
+                k = codeSpanEnd(k, end)
+                continue
+            }
+            if source[k..<end].starts(with: open) { depth += 1 }
+            if source[k..<end].starts(with: close) {
+                depth -= 1
+                if depth == 0 { break }
+            }
+            k += 1
+        }
+        guard k < limit else {
+            report(
+                "unclosed-directive", position, zh: "这个内网标记没有结束", en: "this mark is not closed",
+                remedyZh: "请在同一段内补上 \(String(decoding: close, as: UTF8.self))",
+                remedyEn: "add \(String(decoding: close, as: UTF8.self)) within the same paragraph")
+            return contentStart
+        }
+        let whole = k + close.count
+        if ["(", "（", "[", "［", "【"].contains(where: { source[whole..<end].starts(with: $0.utf8) }) {
+            report(
+                "directive-syntax", position, zh: "内网标记后面的括号不会隐藏",
+                en: "what follows the mark in brackets is not hidden",
+                remedyZh: "把整个链接放进方括号：:intranet[[文字](地址)]",
+                remedyEn: "put the whole link inside: :intranet[[text](address)]")
+        }
+        spans.append(
+            DirectiveSpan(
+                form: .inline, directive: Directive(name: "intranet", label: "", attributes: [:], position: position),
+                whole: i..<whole, content: contentStart..<k))
+        return contentStart
     }
 
     /// The `]` that belongs to the `[` at `start`, over nested brackets, escapes and code spans.
@@ -328,7 +462,17 @@ struct DirectiveScanner {
     }
 
     private func onlySpaces(_ start: Int, _ end: Int) -> Bool {
-        source[start..<end].allSatisfy { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }
+        var i = start
+        while i < end {
+            if source[i] == 0x20 || source[i] == 0x09 || source[i] == 0x0D {
+                i += 1
+            } else if let wide = wideSpace(i, end) {
+                i += wide
+            } else {
+                return false
+            }
+        }
+        return true
     }
 
     private mutating func report(

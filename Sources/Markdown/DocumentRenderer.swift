@@ -14,6 +14,7 @@ struct DocumentRenderer: ~Copyable {
     private let findings: BodyFindings
     private let directives: [MarkdownDocument.Slot]
     private let rawHTML: RawHTMLPolicy
+    private let backLabel: String
 
     private(set) var diagnostics: [Diagnostic] = []
 
@@ -65,13 +66,14 @@ struct DocumentRenderer: ~Copyable {
 
     init(
         cmark: CMark, findings: BodyFindings, directives: [MarkdownDocument.Slot], rawHTML: RawHTMLPolicy,
-        countsCharacters: Bool, capacity: Int
+        backLabel: String, countsCharacters: Bool, capacity: Int
     ) {
         self.cmark = cmark
         functions = cmark.table
         self.findings = findings
         self.directives = directives
         self.rawHTML = rawHTML
+        self.backLabel = backLabel
         text = RunningText(counts: countsCharacters)
         isPlaced = [Bool](repeating: false, count: directives.count)
         html = HTMLBuffer(capacity: capacity)
@@ -99,7 +101,7 @@ struct DocumentRenderer: ~Copyable {
     private mutating func enter(_ node: OpaquePointer, _ type: cmark_node_type) {
         switch type {
         case CMARK_NODE_TEXT: writeText(functions.pointee.node_get_literal(node))
-        case CMARK_NODE_SOFTBREAK: breakLine("\n")
+        case CMARK_NODE_SOFTBREAK: breakLine("\n", isSoft: true)
         case CMARK_NODE_PARAGRAPH:
             enterBlock(node)
             if !isTight { openLine("<p>") }
@@ -248,9 +250,9 @@ struct DocumentRenderer: ~Copyable {
         html.append(markup)
     }
 
-    private mutating func breakLine(_ markup: StaticString) {
+    private mutating func breakLine(_ markup: StaticString, isSoft: Bool = false) {
         html.append(markup)
-        text.endLine()
+        if isSoft { text.breakSoftly() } else { text.endLine() }
         if isInHeading { heading.text.append(0x20) }
     }
 
@@ -473,10 +475,22 @@ struct DocumentRenderer: ~Copyable {
             let end = text.unicodeScalars.firstIndex(where: FullWidthEmphasis.isFullWidthPunctuation),
             let rest = cmark.newNode(CMARK_NODE_TEXT)
         else { return }
-        _ = functions.pointee.node_set_literal(rest, String(text[end...]))
+        let others = text[end...]
+        // Another address in the same run begins a link of its own, which ends itself when it is drawn.
+        let next = ["http://", "https://"].compactMap { others.firstRange(of: $0)?.lowerBound }.min()
+        _ = functions.pointee.node_set_literal(rest, String(others[..<(next ?? others.endIndex)]))
         guard functions.pointee.node_insert_after(node, rest) == 1 else { return }
         _ = functions.pointee.node_set_literal(child, String(text[..<end]))
         destination = prefix + text[..<end]
+        if let next { addAutolink(String(others[next...]), after: rest) }
+    }
+
+    private func addAutolink(_ address: String, after sibling: OpaquePointer) {
+        guard let link = cmark.newNode(CMARK_NODE_LINK), let text = cmark.newNode(CMARK_NODE_TEXT) else { return }
+        _ = functions.pointee.node_set_url(link, address)
+        _ = functions.pointee.node_set_literal(text, address)
+        guard functions.pointee.node_append_child(link, text) == 1 else { return }
+        _ = functions.pointee.node_insert_after(sibling, link)
     }
 
     // MARK: Footnotes
@@ -524,7 +538,9 @@ struct DocumentRenderer: ~Copyable {
             html.append("<a href=\"#fnref:")
             html.append(number: number)
             appendUse(use)
-            html.append("\" class=\"footnote-backref\" data-footnote-backref aria-label=\"Back to content\">↩")
+            html.append("\" class=\"footnote-backref\" data-footnote-backref aria-label=\"")
+            Array(backLabel.utf8).withUnsafeBufferPointer { _ = html.appendEscaped($0) }
+            html.append("\">↩")
             if use > 1 {
                 html.append("<sup class=\"footnote-ref\">")
                 html.append(number: use)

@@ -100,7 +100,7 @@ enum FullWidthEmphasis {
     private static func isInside(_ inner: UInt32, outside outer: UInt32) -> Bool {
         switch kind(inner) {
         case .fullWidthPunctuation: kind(outer) == .letter
-        case .punctuation: (0x3400...0x9FFF).contains(outer)
+        case .punctuation: isHan(outer)
         default: false
         }
     }

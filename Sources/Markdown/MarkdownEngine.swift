@@ -30,7 +30,11 @@ package struct MarkdownEngine: Sendable, Equatable {
     }
 
     /// Renders one body. Findings go to `diagnostics`; the document is whole in any case.
-    package func render(_ body: CutBody, path: String, diagnostics: inout [Diagnostic]) -> MarkdownDocument {
+    ///
+    /// - Parameter backLabel: what links back from a note are called, for those who hear the page.
+    package func render(
+        _ body: CutBody, path: String, backLabel: String = "Back to content", diagnostics: inout [Diagnostic]
+    ) -> MarkdownDocument {
         let scanned = MarkdownSource(body.bytes)
         if let refusal = refusal(scanned, body, path) {
             diagnostics.append(refusal)
@@ -48,7 +52,7 @@ package struct MarkdownEngine: Sendable, Equatable {
                 options: scanned.options, extensions: scanned.extensions)
             let unread = isWhole && scanned.has(.visibilityMark) ? findings.unreadMark(source, tree) : nil
             var renderer = DocumentRenderer(
-                cmark: cmark, findings: findings, directives: directives, rawHTML: rawHTML,
+                cmark: cmark, findings: findings, directives: directives, rawHTML: rawHTML, backLabel: backLabel,
                 countsCharacters: countsCharacters, capacity: source.count + source.count / 4 + 256)
             let document = renderer.document(tree)
             return (document, renderer.diagnostics + [unread].compactMap { $0 })
@@ -71,6 +75,8 @@ package struct MarkdownEngine: Sendable, Equatable {
         case nil: nil
         case .tooWide(let line): make("table-too-wide", line, zh: "表格超过 100 列", en: "a table has more than 100 columns")
         case .tooDeep(let line): make("nested-too-deep", line, zh: "引用嵌套过深", en: "quotes are nested too deeply")
+        case .tooManyOpeners(let line):
+            make("too-many-tags", line, zh: "“<!”“<?”太多", en: "there are too many of `<!` and `<?`")
         case .control(let line):
             make("control-character", line, zh: "正文里有控制字符", en: "the body holds a control character")
         }

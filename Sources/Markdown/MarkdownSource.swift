@@ -32,11 +32,14 @@ struct MarkdownSource {
         case tooWide(line: Int)
         case tooDeep(line: Int)
         case control(line: Int)
+        /// Openers of comments, sections and instructions: cmark looks for the end of each from the start.
+        case tooManyOpeners(line: Int)
     }
 
     /// Bounds that keep one document from taking the machine: cmark needs 31 s for one table of 1,000 columns.
     static let maxTableColumns = 100
     static let maxQuoteDepth = 60
+    static let maxOpeners = 500
 
     let extensions: [Extension]
     let refusal: Refusal?
@@ -58,6 +61,9 @@ struct MarkdownSource {
                 bytes.holdsControl || bytes.holds(UInt8(ascii: "|"), moreThan: Self.maxTableColumns)
                 || bytes.holds(UInt8(ascii: ">"), moreThan: Self.maxQuoteDepth)
             if isSuspicious { refusal = Self.refusal(bytes) }
+            if refusal == nil, bytes.holds(UInt8(ascii: "<"), moreThan: Self.maxOpeners) {
+                refusal = Self.openers(bytes)
+            }
         }
         self.marks = marks
         self.refusal = refusal
@@ -103,20 +109,25 @@ struct MarkdownSource {
         var start = 0
         while let i = bytes.find(UInt8(ascii: ":"), from: start) {
             if DirectiveScanner.mayBegin(bytes, i) { marks.insert(.directive) }
-            if VisibilityMarks.mayFollow(bytes, i + 1) { marks.insert(.visibilityMark) }
             if i + 1 < bytes.count, bytes[i + 1] == UInt8(ascii: "/"), !isBracketed(bytes, i) { hasAddress = true }
             if i + 1 < bytes.count, bytes[i + 1] == UInt8(ascii: "-") { marks.insert(.colon) }
             if i > 0, bytes[i - 1] == UInt8(ascii: "-") { marks.insert(.colon) }
             start = i + 1
         }
-        // The full-width colon, by its last byte, which stands in fewer other characters than its first.
-        start = 2
-        while let i = bytes.find(0x9A, from: start) {
-            if bytes[i - 1] == 0xBC, bytes[i - 2] == 0xEF, VisibilityMarks.mayFollow(bytes, i + 1) {
-                marks.insert(.visibilityMark)
-            }
+        // Marks may be written with colons of another width.
+        if VisibilityMarks.mayStand(in: bytes) { marks.formUnion([.visibilityMark, .directive]) }
+    }
+
+    private static func openers(_ bytes: UnsafeBufferPointer<UInt8>) -> Refusal? {
+        var count = 0
+        var start = 0
+        while let i = bytes.find(UInt8(ascii: "<"), from: start), i + 1 < bytes.count {
             start = i + 1
+            guard bytes[start] == UInt8(ascii: "!") || bytes[start] == UInt8(ascii: "?") else { continue }
+            count += 1
+            if count > maxOpeners { return .tooManyOpeners(line: bytes[..<i].reduce(0) { $0 + ($1 == 0x0A ? 1 : 0) }) }
         }
+        return nil
     }
 
     /// Only lines that begin with nothing but marks delimit tables and nest quotes: of all others the beginning is looked at.

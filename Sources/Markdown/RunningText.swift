@@ -25,12 +25,29 @@ struct RunningText {
 
     /// The start or end of a line or block.
     mutating func endLine() {
+        isBroken = false
         inWord = false
         noteSpace()
     }
 
+    /// A line of the source ends within a paragraph: between Chinese characters nothing stands in its place.
+    mutating func breakSoftly() {
+        inWord = false
+        isBroken = true
+    }
+
+    private var isBroken = false
+
+    private static func isWide(_ byte: UInt8) -> Bool { (0xE3...0xE9).contains(byte) || byte >= 0xEF }
+
     mutating func add(_ bytes: UnsafeBufferPointer<UInt8>) {
         guard let start = bytes.baseAddress else { return }
+        if isBroken {
+            isBroken = false
+            // The first byte of the character that stands last.
+            let last = excerpt.last { $0 & 0xC0 != 0x80 } ?? 0
+            if !(Self.isWide(last) && bytes.first.map(Self.isWide) ?? false) { noteSpace() }
+        }
         if isRunning { addToExcerpt(bytes) }
         guard counts else { return }
         var i = 0

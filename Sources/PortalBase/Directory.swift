@@ -43,6 +43,9 @@ package final class Directory: Sendable {
     /// Bytes of a file, or of what else has this name; nil where there is nothing.
     package func size(_ name: String) -> Int? { status(name).map { Int($0.st_size) } }
 
+    /// When a name came here or its file was changed last, in seconds since 1970; nil where there is nothing.
+    package func changed(_ name: String) -> Int? { status(name).map { $0.st_ctim.tv_sec } }
+
     /// Names in byte order; those that are not UTF-8 are left out.
     package func names() throws(FileError) -> [String] {
         try FileSystem.list(path, skippingUndecodable: true).map(\.name)

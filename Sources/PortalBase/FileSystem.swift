@@ -14,7 +14,10 @@ package struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
         self.code = code
     }
 
-    package var description: String { "\(operation) \(path): \(String(cString: strerror(code)))" }
+    package var description: String { "\(operation) \(path): \(withoutPath)" }
+
+    /// The reason alone, for paths whose last name comes from outside.
+    package var withoutPath: String { String(cString: strerror(code)) }
 }
 
 /// Files by POSIX calls: bytes in and out, durable replacement, listings in byte order.
@@ -32,6 +35,29 @@ package enum FileSystem {
         var info = stat()
         guard lstat(path, &info) == 0 else { return nil }
         return kind(mode: info.st_mode)
+    }
+
+    /// The first bytes of a file, at most `count`.
+    package static func head(_ path: String, count: Int) throws(FileError) -> [UInt8] {
+        let fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard fd >= 0 else { throw FileError("open", path) }
+        defer { close(fd) }
+        var bytes = [UInt8](repeating: 0, count: count)
+        var filled = 0
+        while filled < count {
+            let n = bytes.withUnsafeMutableBytes { pread(fd, $0.baseAddress! + filled, count - filled, off_t(filled)) }
+            if n < 0, errno == EINTR { continue }
+            guard n >= 0 else { throw FileError("read", path) }
+            if n == 0 { break }
+            filled += n
+        }
+        return Array(bytes[..<filled])
+    }
+
+    /// Permission bits of what a path leads to; nil where there is nothing.
+    package static func permissions(_ path: String) -> UInt32? {
+        var info = stat()
+        return stat(path, &info) == 0 ? info.st_mode & 0o7777 : nil
     }
 
     /// Bytes of a file; nil where there is none.
@@ -346,8 +372,10 @@ package final class FileLock: Sendable {
     private let descriptor: Int32
 
     /// Throws EWOULDBLOCK when another process holds the lock.
-    package init(_ path: String) throws(FileError) {
-        let fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+    ///
+    /// - Parameter mode: of a new file; `0o660` where processes of several users of a group take turns.
+    package init(_ path: String, mode: UInt32 = 0o644) throws(FileError) {
+        let fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, mode)
         guard fd >= 0 else { throw FileError("open", path) }
         guard flock(fd, LOCK_EX | LOCK_NB) == 0 else {
             let code = errno
@@ -355,6 +383,20 @@ package final class FileLock: Sendable {
             throw FileError("lock", path, code: code)
         }
         descriptor = fd
+    }
+
+    /// The lock once whoever holds it has given it up. Throws EWOULDBLOCK after `patience` seconds.
+    package static func waiting(for path: String, patience: Int, mode: UInt32 = 0o644) throws(FileError) -> FileLock {
+        var left = patience * 20
+        while true {
+            do throws(FileError) {
+                return try FileLock(path, mode: mode)
+            } catch {
+                guard error.code == EWOULDBLOCK, left > 0 else { throw error }
+            }
+            left -= 1
+            usleep(50_000)
+        }
     }
 
     deinit {

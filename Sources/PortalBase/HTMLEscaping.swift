@@ -47,6 +47,21 @@ package func escapedHTML(_ text: String) -> String {
     return String(decoding: out, as: UTF8.self)
 }
 
+/// Text of several lines, each line end (`\n`, `\r\n`, `\r`) as `<br>`.
+package func escapedHTMLLines(_ text: String) -> String {
+    var out: [UInt8] = []
+    var afterReturn = false
+    for byte in escapedHTML(text).utf8 {
+        switch byte {
+        case 0x0A where afterReturn: break
+        case 0x0A, 0x0D: out += "<br>".utf8
+        default: out.append(byte)
+        }
+        afterReturn = byte == 0x0D
+    }
+    return String(decoding: out, as: UTF8.self)
+}
+
 /// A path for a URL: everything outside unreserved characters, `/` and a few sub-delims is percent-encoded (RFC 3986).
 package func percentEncodedPath(_ path: String) -> String {
     let isPlain = path.utf8.withContiguousStorageIfAvailable { bytes in
@@ -57,6 +72,23 @@ package func percentEncodedPath(_ path: String) -> String {
     var out: [UInt8] = []
     for byte in path.utf8 {
         if isPathByte(byte) {
+            out.append(byte)
+        } else {
+            out.append(UInt8(ascii: "%"))
+            for digit in [hexDigit(byte >> 4), hexDigit(byte & 15)] { out.append(digit >= 0x61 ? digit - 32 : digit) }
+        }
+    }
+    return String(decoding: out, as: UTF8.self)
+}
+
+/// An address of another server as a browser asks for it: what URLs cannot hold is percent-encoded, and escapes that are
+/// there stay (WHATWG URL, query and path percent-encode sets).
+package func browserEncodedAddress(_ address: String) -> String {
+    func isFine(_ byte: UInt8) -> Bool { byte > 0x20 && byte < 0x7F && !"\"<>`{}^|\\".utf8.contains(byte) }
+    if address.utf8.allSatisfy(isFine) { return address }
+    var out: [UInt8] = []
+    for byte in address.utf8 {
+        if isFine(byte) {
             out.append(byte)
         } else {
             out.append(UInt8(ascii: "%"))

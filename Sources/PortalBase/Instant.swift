@@ -97,6 +97,30 @@ package struct CivilDate: Sendable, Hashable, Comparable {
         self = date
     }
 
+    /// A date as people write it: `2026-9-1`, `2026/9/1`, `2026.9.1`, `2026年9月1日`, digits of any width.
+    package init?(written text: String) {
+        guard text.utf8.count <= 64 else { return nil }
+        let plain = TextFolding.folded(text).filter { $0 != " " }
+        var numbers: [Int] = []
+        var marks: [Character] = []
+        var digits: [UInt8] = []
+        for character in plain {
+            if let byte = character.asciiValue, (0x30...0x39).contains(byte) {
+                digits.append(byte)
+                continue
+            }
+            guard let number = decimal(digits), digits.count <= 4 else { return nil }
+            numbers.append(number)
+            marks.append(character)
+            digits = []
+        }
+        if !digits.isEmpty, digits.count <= 2, let last = decimal(digits) { numbers.append(last) }
+        let isChinese = marks == ["年", "月", "日"] || marks == ["年", "月", "号"]
+        guard numbers.count == 3, isChinese || [["-", "-"], ["/", "/"], [".", "."]].contains(marks), numbers[0] >= 1_000
+        else { return nil }
+        self.init(year: numbers[0], month: numbers[1], day: numbers[2])
+    }
+
     fileprivate init?(iso text: Slice<UnsafeBufferPointer<UInt8>>) {
         guard text.count == 10 else { return nil }
         let b = UnsafeBufferPointer(rebasing: text)

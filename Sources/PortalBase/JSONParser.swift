@@ -1,7 +1,7 @@
 /// Why bytes are not the JSON that this system accepts.
 package struct JSONError: Error, Equatable, Sendable {
     package enum Code: String, Sendable {
-        case syntax, utf8, duplicateKey, notInteger, tooDeep, trailing
+        case syntax, utf8, duplicateKey, keyTooLong, marks, notInteger, tooDeep, trailing
     }
     package let code: Code
     /// Byte offset of the finding.
@@ -10,9 +10,12 @@ package struct JSONError: Error, Equatable, Sendable {
 
 extension JSON {
     /// Strict RFC 8259 with integers only: duplicate keys, fractions, lone surrogates, invalid UTF-8 and more
-    /// than `maxDepth` levels are refused, since hostile bytes come this way.
-    package init(parsing bytes: [UInt8], maxDepth: Int = 32) throws(JSONError) {
-        var parser = JSONParser(bytes: bytes, maxDepth: maxDepth)
+    /// than `maxDepth` levels are refused, since hostile bytes come this way, and texts that break `StreamSafe`.
+    ///
+    /// - Parameter maxKeyBytes: a longer key is refused before anything hashes it. Keys that are canonically equivalent are
+    ///   one key, and so a duplicate.
+    package init(parsing bytes: [UInt8], maxDepth: Int = 32, maxKeyBytes: Int = 128) throws(JSONError) {
+        var parser = JSONParser(bytes: bytes, maxDepth: maxDepth, maxKeyBytes: maxKeyBytes)
         self = try parser.document()
     }
 }
@@ -20,11 +23,13 @@ extension JSON {
 private struct JSONParser {
     let bytes: [UInt8]
     let maxDepth: Int
+    let maxKeyBytes: Int
     var i = 0
 
-    init(bytes: [UInt8], maxDepth: Int) {
+    init(bytes: [UInt8], maxDepth: Int, maxKeyBytes: Int) {
         self.bytes = bytes
         self.maxDepth = maxDepth
+        self.maxKeyBytes = maxKeyBytes
     }
 
     mutating func document() throws(JSONError) -> JSON {
@@ -80,6 +85,7 @@ private struct JSONParser {
             skipSpace()
             guard i < bytes.count, bytes[i] == UInt8(ascii: "\"") else { throw fail(.syntax) }
             let key = try string()
+            guard key.utf8.count <= maxKeyBytes else { throw fail(.keyTooLong) }
             guard fields[key] == nil else { throw fail(.duplicateKey) }
             skipSpace()
             try expect(":")
@@ -139,6 +145,7 @@ private struct JSONParser {
             switch byte {
             case UInt8(ascii: "\""):
                 guard let text = String(validating: out, as: UTF8.self) else { throw fail(.utf8) }
+                guard StreamSafe.holds(text) else { throw fail(.marks) }
                 return text
             case UInt8(ascii: "\\"): try escape(into: &out)
             case 0..<0x20: throw fail(.syntax)

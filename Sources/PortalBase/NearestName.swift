@@ -6,13 +6,13 @@ package func nearestName(to written: String, among known: some Sequence<String>)
         .min { ($0.1, $0.0) < ($1.1, $1.0) }?.0
 }
 
-/// Levenshtein distance with adjacent transpositions (optimal string alignment).
 /// The remedy that offers a nearest name; nil where there is none near enough.
 package func didYouMean(_ hint: String?) -> Bilingual? {
     hint.map { Bilingual(zh: "是不是“\($0)”？", en: "did you mean `\($0)`?") }
 }
 
-private func editDistance(_ a: [UInt8], _ b: [UInt8]) -> Int {
+/// Levenshtein distance with adjacent transpositions (optimal string alignment).
+package func editDistance(_ a: [UInt8], _ b: [UInt8]) -> Int {
     var rows = [[Int]](repeating: [Int](repeating: 0, count: b.count + 1), count: a.count + 1)
     for i in 0...a.count { rows[i][0] = i }
     for j in 0...b.count { rows[0][j] = j }

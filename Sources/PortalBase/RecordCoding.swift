@@ -130,10 +130,10 @@ package struct RecordLog: Sendable {
     package init(_ bytes: [UInt8]) {
         var offset = 0
         while offset + 8 <= bytes.count {
-            let count = bytes.withUnsafeBytes {
-                Int(UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: UInt64.self)))
+            let length = bytes.withUnsafeBytes {
+                UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
             }
-            guard count >= 0, count <= bytes.count - offset - 8 else { return }
+            guard let count = Int(exactly: length), count <= bytes.count - offset - 8 else { return }
             blocks.append(Array(bytes[(offset + 8)..<(offset + 8 + count)]))
             offset += 8 + count
         }

@@ -135,8 +135,22 @@ package struct MapReader {
     }
 
     /// Ends the reading: unknown keys become diagnostics of `severity`.
-    package mutating func finish(unknown severity: Diagnostic.Severity = .error) -> [Diagnostic] {
+    ///
+    /// - Parameter critical: keys that decide who sees what: one within two edits of them is an error in any case, since it
+    ///   was meant to hide something.
+    package mutating func finish(
+        unknown severity: Diagnostic.Severity = .error, critical: [String] = []
+    ) -> [Diagnostic] {
         for pair in pairs where !known.contains(pair.key) {
+            var severity = severity
+            if severity != .error, !critical.isEmpty {
+                let written = Array(TextFolding.folded(String(pair.key.prefix(64))).lowercased().utf8)
+                if critical.contains(where: { editDistance(written, Array($0.utf8)) <= 2 })
+                    || VisibilityNames.keys.contains(pair.key)
+                {
+                    severity = .error
+                }
+            }
             let hint = nearestName(to: pair.key, among: known)
             diagnostics.append(
                 Diagnostic(

@@ -95,6 +95,24 @@ package struct YAMLNode: Sendable, Equatable {
 }
 
 extension YAMLNode {
+    /// The same head with `可见: 内网` and the like under the key that they stand for, also inside `cascade`. Where both keys
+    /// are written the Chinese one stays, and is reported as unknown.
+    package var namingVisibility: YAMLNode {
+        guard let pairs, pairs.contains(where: { VisibilityNames.keys.contains($0.key) || $0.key == "cascade" }) else {
+            return self
+        }
+        var isNamed = self["visibility"] != nil
+        let renamed = pairs.map { pair -> Pair in
+            if pair.key == "cascade" {
+                return Pair(key: pair.key, keyPosition: pair.keyPosition, value: pair.value.namingVisibility)
+            }
+            guard VisibilityNames.keys.contains(pair.key), !isNamed else { return pair }
+            isNamed = true
+            return Pair(key: "visibility", keyPosition: pair.keyPosition, value: pair.value)
+        }
+        return YAMLNode(value: .map(renamed), position: position)
+    }
+
     /// Reads a page's head: quickly where it is flat, which is nearly always, else as any YAML document.
     package static func parse(
         head bytes: ArraySlice<UInt8>, path: String, firstLine: Int, diagnostics: inout [Diagnostic]
@@ -194,6 +212,16 @@ private struct NodeReader {
         }
         switch node {
         case .scalar(let scalar):
+            // An escape may spell what the file's own bytes may not hold.
+            if let found = PublishableText.forbidden(in: scalar.string) {
+                diagnostics.append(
+                    Diagnostic(
+                        "control-character", position,
+                        problem: Bilingual(
+                            zh: "这里写出了不能使用的字符 \(found.name)",
+                            en: "this spells the character \(found.name), which no text may hold"),
+                        remedy: Bilingual(zh: "请删去这个字符", en: "take it out")))
+            }
             return YAMLNode(
                 value: .scalar(scalar.string, quoted: scalar.style != .plain && scalar.style != .any),
                 position: position)

@@ -63,6 +63,8 @@ package final class PostgreSQLDatabase: SQLDatabase {
 private final class ConnectionPool: @unchecked Sendable {
     private let address: String
     private let limit: Int
+    /// Seconds that somebody waits for a connection: beyond them the server is as good as away.
+    private static let patience = 5.0
     private let condition = NSCondition()
     /// Both guarded by `condition`.
     private var idle: [PostgreSQLConnection] = []
@@ -75,7 +77,13 @@ private final class ConnectionPool: @unchecked Sendable {
 
     func take() throws(SQLError) -> PostgreSQLConnection {
         condition.lock()
-        while idle.isEmpty && count >= limit { condition.wait() }
+        let deadline = Date(timeIntervalSinceNow: Self.patience)
+        while idle.isEmpty && count >= limit {
+            guard condition.wait(until: deadline) else {
+                condition.unlock()
+                throw SQLError(.unavailable, "all \(limit) connections were busy for \(Int(Self.patience)) seconds")
+            }
+        }
         let known = idle.popLast()
         if known == nil { count += 1 }
         condition.unlock()

@@ -10,8 +10,13 @@ package final class SQLiteDatabase: SQLDatabase {
     package init(path: String, isReadOnly: Bool = false) throws {
         var configuration = Configuration()
         configuration.readonly = isReadOnly
-        configuration.busyMode = .timeout(5)
+        configuration.busyMode = .timeout(20)
         configuration.foreignKeysEnabled = true
+        configuration.prepareDatabase { db in
+            // Deleted keys and words are overwritten; a row that replaces another fires the triggers of a deletion.
+            try db.execute(sql: "PRAGMA secure_delete = ON")
+            try db.execute(sql: "PRAGMA recursive_triggers = ON")
+        }
         do {
             if isReadOnly {
                 pool = try DatabaseQueue(path: path, configuration: configuration)

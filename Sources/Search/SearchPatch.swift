@@ -45,7 +45,7 @@ package struct SearchPatch {
         {
             let name = SearchIndex.textsName(chunk)
             guard let script = read(name).flatMap({ Script($0, "t", chunk) }),
-                var entries = (try? JSON(parsing: Array(script.value)))?.array
+                var entries = (try? JSON(parsing: Array(script.value), maxKeyBytes: 4_096))?.array
             else { return nil }
             for change in own {
                 let place = change.number % SearchIndex.documentsInAChunk
@@ -107,7 +107,7 @@ package struct SearchPatch {
         var shards: Int { shardMarks.count }
 
         init?(_ script: Script) {
-            guard let json = try? JSON(parsing: Array(script.value)), let fields = json.object,
+            guard let json = try? JSON(parsing: Array(script.value), maxKeyBytes: 4_096), let fields = json.object,
                 json["fmt"]?.string == SearchIndex.format, json["chunk"]?.integer == SearchIndex.documentsInAChunk,
                 let shards = json["marks"]?["s"]?.string, let texts = json["marks"]?["t"]?.string
             else { return nil }

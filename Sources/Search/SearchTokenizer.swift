@@ -106,7 +106,8 @@ package enum SearchTokenizer {
         var text = text
         if let plain = text.withUTF8(plainlyFolded) { return plain }
         var out: [UInt32] = []
-        for scalar in text.precomposedStringWithCompatibilityMapping.unicodeScalars {
+        for scalar in text.precomposedStringWithCompatibilityMapping.unicodeScalars
+        where !scalar.properties.isDefaultIgnorableCodePoint {
             out += scalar.properties.lowercaseMapping.unicodeScalars.map(\.value)
         }
         return out

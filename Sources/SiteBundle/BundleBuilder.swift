@@ -104,7 +104,8 @@ package struct BundleBuilder: Sendable {
     private static func manifest(
         _ path: String
     ) throws -> (variant: String, now: String, files: [String: SHA256Digest])? {
-        guard let json = try? JSON(parsing: FileSystem.read(path)), json["fmt"] == .string("xinmi-site/2"),
+        guard let json = try? JSON(parsing: FileSystem.read(path), maxKeyBytes: 4_096),
+            json["fmt"] == .string("xinmi-site/2"),
             let variant = json["variant"]?.string, let now = json["now"]?.string
         else { return nil }
         var files: [String: SHA256Digest] = [:]

@@ -13,25 +13,10 @@ package struct SiteTree: Sendable, Equatable {
 
     package static let roots = ["public", "public.hosts", "public.runtime"]
 
-    /// Endings of files that a public site is made of. Anything else does not cross.
-    static let endings: Set<String> = [
-        "html", "xml", "js", "json", "css", "txt", "csv", "vtt", "webmanifest", "geojson", "svg", "png", "jpg", "jpeg",
-        "gif",
-        "webp", "avif", "ico", "woff2", "mp4", "webm", "mp3", "ogg", "m4a", "m3u8", "ts", "m4s", "pdf", "ofd", "doc",
-        "docx", "xls",
-        "xlsx", "ppt", "pptx", "wps", "et", "dps", "odt", "ods", "odp", "rtf", "zip", "gz", "br",
-    ]
-
-    /// A relative path of plain names below one of the roots, with an ending that may cross.
+    /// A path below one of the roots that may be published.
     package static func isAllowed(_ path: String) -> Bool {
-        let names = path.split(separator: "/", omittingEmptySubsequences: false)
-        guard names.count >= 2, roots.contains(String(names[0])), path.utf8.count <= 1_024,
-            endings.contains(FileSystem.suffix(path))
-        else { return false }
-        return names.allSatisfy { name in
-            !name.isEmpty && !name.hasPrefix(".") && name.utf8.count <= 255
-                && name.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "\\") }
-        }
+        let names = path.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        return names.count == 2 && roots.contains(String(names[0])) && PublishedFiles.problem(String(names[1])) == nil
     }
 
     package var bytes: [UInt8] {

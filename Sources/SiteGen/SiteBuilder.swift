@@ -195,12 +195,14 @@ struct SiteBuilder: Sendable {
         try cache.savePages()
         try cache.close()
         guard isComplete, let sources else { return }
-        let trees = writers.map { writer in
+        let trees = writers.compactMap { writer in
+            Manifest.dated(writer.manifestBytes, request.now).map { (writer, $0.undated) }
+        }.map { writer, undated in
             TreeRecord.Tree(
-                variant: writer.manifest.variant, files: writer.manifest.files.count,
-                manifest: Manifest.dated(writer.manifestBytes, request.now)!.undated,
+                variant: writer.manifest.variant, files: writer.manifest.files.count, manifest: undated,
                 runtime: writer.runtime.sorted { $0.key < $1.key }.map { (name: $0.key, digest: $0.value) })
         }
+        guard trees.count == writers.count else { return }
         try cache.save(
             "tree",
             TreeRecord(

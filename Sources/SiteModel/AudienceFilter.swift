@@ -137,7 +137,9 @@ package enum AudienceFilter {
         for (index, page) in loaded.pages.enumerated() where admits(page.visibility.tag) {
             pages.append(VisiblePage(page, index: index))
         }
-        let files = loaded.files.filter { admits($0.visibility.tag) }.map {
+        let files = loaded.files.filter { file in
+            admits(file.visibility.tag) && file.grounds.contains { $0.allSatisfy(admits) }
+        }.map {
             VisibleFile(
                 path: $0.path, location: $0.location, site: $0.site, folder: $0.folder, name: $0.name,
                 bundle: $0.bundle,
@@ -169,7 +171,7 @@ package enum AudienceFilter {
 
     private static func table(of loaded: LoadedTable, _ admits: (String) -> Bool) -> DataTable? {
         let rows = loaded.rowVisibility.indices.filter { admits(loaded.rowVisibility[$0].tag) }
-        guard !rows.isEmpty else { return nil }
+        guard !rows.isEmpty || loaded.visibility.map({ admits($0.tag) }) ?? false else { return nil }
         // Columns that only hidden rows have are hidden, and the order is that of the rows that are shown.
         var columns = loaded.table.columns
         if let keys = loaded.rowKeys {

@@ -45,7 +45,7 @@ struct Cascades: Sendable {
             }
             if let node = cascade["visibility"], !node.isNull {
                 if let tag = node.scalar {
-                    checkTag(tag, node.position, configuration, &diagnostics)
+                    checkTag(VisibilityNames.tag(tag), node.position, configuration, &diagnostics)
                 } else {
                     diagnostics.append(
                         Diagnostic(
@@ -120,7 +120,8 @@ struct Cascades: Sendable {
         for cascade in chain(site: site, folder: folder) {
             if let node = cascade["visibility"], !node.isNull {
                 // What is there and no tag was reported; it must not open what lies further out.
-                return VisibilityTag(tag: node.scalar ?? VisibilityTag.failClosed, position: node.position)
+                return VisibilityTag(
+                    tag: node.scalar.map(VisibilityNames.tag) ?? VisibilityTag.failClosed, position: node.position)
             }
         }
         return VisibilityTag(tag: VisibilityTag.failClosed, position: SourcePosition(path: path))

@@ -76,18 +76,22 @@ package struct ContentLoader: Sendable {
             gone = Set(pages.map(\.pairKey)).subtracting(kept.map(\.pairKey))
         }
         checkNesting(kept, &diagnostics)
-        let files = layout.files.filter { file in
+        let due = layout.files.filter { file in
             !(file.bundle.map(gone.contains) ?? false)
                 && !withheld.contains { $0.site == file.site && Self.isFolder(file.folder, atOrBelow: $0.folder) }
-        }.map { file in
-            let bundlePages = file.bundle.map { key in kept.filter { $0.pairKey == key } } ?? []
+        }
+        let named = NamedFiles(due, pages: pages, kept: kept, configuration: configuration, diagnostics: &diagnostics)
+        let files = due.map { file in
+            let bundlePage = file.bundle.flatMap { key in kept.first { $0.pairKey == key } }
+            let visibility =
+                bundlePage?.visibility
+                ?? cascades.visibility(site: file.site, folder: file.folder, of: file.file.path)
             return LoadedFile(
                 path: file.file.path, location: file.file.location, site: file.site, folder: file.folder,
-                name: file.name,
-                bundle: file.bundle, size: FileSystem.size(file.file.location) ?? 0,
-                visibility: bundlePages.first?.visibility
-                    ?? cascades.visibility(site: file.site, folder: file.folder, of: file.file.path))
+                name: file.name, bundle: file.bundle, size: FileSystem.size(file.file.location) ?? 0,
+                visibility: visibility, grounds: named.grounds(of: file, visibility, &diagnostics))
         }
+        diagnostics += AttachmentCheck.findings(files, configuration, jobs: jobs)
         checkNesting(files, below: kept, &diagnostics)
         var data = DataLoader(tree: tree, configuration: configuration)
         let tables = data.tables(layout.data)
@@ -126,7 +130,11 @@ package struct ContentLoader: Sendable {
         checkTags(page, source.tags, &diagnostics)
         // A draft may still lack its record of review: it is in no tree.
         if isDue(front) { checkDisclosure(page, &diagnostics) }
-        checkHeadMarks(source.head, &diagnostics)
+        let isOpen = configuration.variants.contains { $0.isOpen && $0.admits.contains(page.visibility.tag) }
+        checkHead(source.head, isOpen: isOpen, &diagnostics)
+        if isOpen, let found = PersonalNumbers.find(in: Array(page.stem.utf8)).first {
+            diagnostics.append(PersonalNumberFinding.make(found, SourcePosition(path: page.path)))
+        }
         return (page, diagnostics)
     }
 
@@ -145,7 +153,10 @@ package struct ContentLoader: Sendable {
         var placed: [Diagnostic] = []
         content.cascades.checkPlace(of: source, &placed)
         let (page, more) = loader.typed(source, content.cascades)
-        guard placed.isEmpty, page.visibility.tag == old.visibility.tag, loader.isDue(page.front) else { return nil }
+        guard placed.isEmpty, page.visibility.tag == old.visibility.tag, loader.isDue(page.front),
+            // Which files are published may be another matter now.
+            page.references == old.references, page.front.files == old.front.files
+        else { return nil }
         return (page, page.front.isPlaced(like: old.front), found + more)
     }
 
@@ -259,14 +270,17 @@ package struct ContentLoader: Sendable {
     }
 
     /// Front matter is no Markdown: a mark there would be shown as it stands, with what it was meant to hide.
-    private func checkHeadMarks(_ node: YAMLNode, _ diagnostics: inout [Diagnostic]) {
+    private func checkHead(_ node: YAMLNode, isOpen: Bool, _ diagnostics: inout [Diagnostic]) {
         switch node.value {
         case .scalar(let text, _):
-            // A mark begins with a colon of either width.
-            guard text.contains(byte: UInt8(ascii: ":")) || text.contains(byte: 0xEF) else { return }
-            if VisibilityMarks.count(in: Array(text.utf8)) > 0 { diagnostics.append(misplacedMark(node.position)) }
-        case .list(let items): for item in items { checkHeadMarks(item, &diagnostics) }
-        case .map(let pairs): for pair in pairs { checkHeadMarks(pair.value, &diagnostics) }
+            if VisibilityMarks.mayStand(in: text), VisibilityMarks.count(in: text.utf8, linesAreText: false) > 0 {
+                diagnostics.append(misplacedMark(node.position))
+            }
+            if isOpen, text.utf8.count > 10 {
+                configuration.checkNumbers(in: text, node.position, &diagnostics)
+            }
+        case .list(let items): for item in items { checkHead(item, isOpen: isOpen, &diagnostics) }
+        case .map(let pairs): for pair in pairs { checkHead(pair.value, isOpen: isOpen, &diagnostics) }
         }
     }
 
@@ -324,6 +338,17 @@ package struct ContentLoader: Sendable {
                         en: "move it to a section that is shown, or change `visibility` and `cascade`"),
                     related: section.visibility.position))
             return
+        }
+    }
+}
+
+extension SiteConfiguration {
+    /// Reports numbers that lead to one person and are not meant to be published.
+    func checkNumbers(in text: String, _ position: SourcePosition, _ diagnostics: inout [Diagnostic]) {
+        var text = text
+        let found = text.withUTF8 { PersonalNumbers.find(in: $0) }
+        for number in found where !publishedNumbers.contains(number.digits) {
+            diagnostics.append(PersonalNumberFinding.make(number, position))
         }
     }
 }

@@ -32,6 +32,10 @@ struct DataLoader {
             var tags: [VisibilityTag] = []
             for record in records.dropFirst() {
                 let position = SourcePosition(path: file.path, line: record.line)
+                if record.cells.contains(where: Self.isTagName) {
+                    diagnostics.append(Self.tagColumn(position))
+                    continue
+                }
                 guard record.cells.count == header.cells.count else {
                     diagnostics.append(
                         Diagnostic(
@@ -43,20 +47,25 @@ struct DataLoader {
                     )
                     continue
                 }
-                let written = tagColumn.map { record.cells[$0] } ?? ""
+                let written = VisibilityNames.tag(tagColumn.map { record.cells[$0] } ?? "")
                 let tag =
                     written.isEmpty
                     ? fileTag ?? VisibilityTag(tag: VisibilityTag.failClosed, position: position)
                     : VisibilityTag(tag: written, position: position)
                 checkTag(tag.tag, tag.position, configuration, &diagnostics)
                 checkRow(tag, fileTag)
+                if isOpen(tag.tag) {
+                    for cell in record.cells where cell.utf8.count > 10 {
+                        configuration.checkNumbers(in: cell, position, &diagnostics)
+                    }
+                }
                 rows.append(record.cells)
                 tags.append(tag)
             }
             tables.append(
                 LoadedTable(
                     path: file.path, table: DataTable(name: name, columns: header.cells, rows: rows),
-                    rowVisibility: tags, rowKeys: keys))
+                    visibility: fileTag, rowVisibility: tags, rowKeys: keys))
         }
         return tables
     }
@@ -74,8 +83,9 @@ struct DataLoader {
                     remedy: Bilingual(zh: "请用 .csv、.yaml 或 .json", en: "use .csv, .yaml or .json")))
             return nil
         }
-        // JSON is YAML here: positions and refusals are the same.
-        guard let node = YAMLNode.parse(String(decoding: text, as: UTF8.self), path: path, diagnostics: &diagnostics)
+        // JSON is YAML here: positions and refusals are the same. Only pairs of surrogates are not.
+        let source = path.hasSuffix(".json") ? JSONText.joiningSurrogates(text) : text
+        guard let node = YAMLNode.parse(String(decoding: source, as: UTF8.self), path: path, diagnostics: &diagnostics)
         else { return nil }
         guard let items = node.items else {
             reportShape(node)
@@ -98,6 +108,18 @@ struct DataLoader {
         return (records, keys)
     }
 
+    private func isOpen(_ tag: String) -> Bool {
+        configuration.variants.contains { $0.isOpen && $0.admits.contains(tag) }
+    }
+
+    private mutating func checkNumbers(_ node: YAMLNode) {
+        switch node.value {
+        case .scalar(let text, _): configuration.checkNumbers(in: text, node.position, &diagnostics)
+        case .list(let items): for item in items { checkNumbers(item) }
+        case .map(let pairs): for pair in pairs { checkNumbers(pair.value) }
+        }
+    }
+
     private mutating func reportShape(_ node: YAMLNode) {
         diagnostics.append(
             Diagnostic(
@@ -108,16 +130,37 @@ struct DataLoader {
 
     /// A column that was meant to say who may see a row and does not would show every row.
     private mutating func checkTagColumn(_ header: [String], _ path: String) {
-        let alike = header.filter { $0.lowercased().filter { !$0.isWhitespace } == "visibility" }
-        guard alike.count > 1 || alike.contains(where: { $0 != "visibility" }) else { return }
-        diagnostics.append(
-            Diagnostic(
-                "csv-visibility", SourcePosition(path: path),
-                problem: Bilingual(
-                    zh: "表头里的 visibility 写法不对或重复", en: "the `visibility` column is misspelt or there twice"),
-                remedy: Bilingual(
-                    zh: "只留一列，准确写成 visibility，前后不要空格", en: "keep one column called exactly `visibility`, without spaces"
-                )))
+        // A misspelt name, a name of another width, the Chinese name: none of them hides a row.
+        let alike = header.filter { name in
+            let folded = TextFolding.folded(String(name.prefix(64))).lowercased().filter { !$0.isWhitespace }
+            return VisibilityNames.keys.contains(folded)
+                || editDistance(Array(folded.utf8), Array("visibility".utf8)) <= 2
+        }
+        // Parted by another mark than a comma, the whole head is one name.
+        let parts = header.count == 1 ? header[0].split { ";；，\t|".contains($0) }.map(String.init) : []
+        guard
+            alike.count > 1 || alike.contains(where: { $0 != "visibility" })
+                || parts.count > 1 && parts.contains(where: Self.isTagName)
+        else { return }
+        diagnostics.append(Self.tagColumn(SourcePosition(path: path)))
+    }
+
+    private static func isTagName(_ cell: String) -> Bool {
+        guard cell.utf8.count <= 64 else { return false }
+        let folded = TextFolding.folded(cell).lowercased().filter { !$0.isWhitespace && !"\"'“”".contains($0) }
+        return folded == "visibility" || VisibilityNames.keys.contains(folded)
+    }
+
+    private static func tagColumn(_ position: SourcePosition) -> Diagnostic {
+        Diagnostic(
+            "csv-visibility", position,
+            problem: Bilingual(
+                zh: "visibility 列写法不对、重复，或不在第一行的表头里",
+                en: "the `visibility` column is misspelt, there twice, or not in the first line"),
+            remedy: Bilingual(
+                zh: "表头写在第一行，用半角逗号分开，只留一列准确写成 visibility 的列",
+                en: "put the heads into the first line, parted by commas, with one column called exactly `visibility`"
+            ))
     }
 
     /// A row may be narrower than its file, never wider.
@@ -149,18 +192,27 @@ struct DataLoader {
                         remedy: Bilingual(zh: "请改正文件名", en: "correct the name")))
             }
             var reader = MapReader(pair.value)
-            if let tag = reader.requiredString("visibility") {
+            if let tag = reader.requiredString("visibility").map(VisibilityNames.tag) {
                 checkTag(tag, pair.value.position, configuration, &diagnostics)
                 tags[pair.key] = VisibilityTag(tag: tag, position: pair.value.position)
             }
             _ = reader.string("source")
-            diagnostics += reader.finish(unknown: configuration.unknownKeys)
+            diagnostics += reader.finish(unknown: configuration.unknownKeys, critical: ["visibility"])
         }
         return tags
     }
 
     mutating func forms(_ files: [SourceTree.File]) -> [LoadedForm] {
-        files.filter { $0.path.hasSuffix(".yaml") }.compactMap { file in
+        files.compactMap { file in
+            guard file.path.hasSuffix(".yaml") else {
+                diagnostics.append(
+                    Diagnostic(
+                        "form-kind", SourcePosition(path: file.path),
+                        problem: Bilingual(
+                            zh: "表单定义要以 .yaml 结尾，这个文件没有被读取", en: "form definitions end in .yaml; this file is not read"),
+                        remedy: Bilingual(zh: "请改名为 .yaml，或移走", en: "rename it to .yaml, or move it away")))
+                return nil
+            }
             guard let text = text(file),
                 let node = YAMLNode.parse(
                     String(decoding: text, as: UTF8.self), path: file.path, diagnostics: &diagnostics)
@@ -175,9 +227,10 @@ struct DataLoader {
             }
             let tagNode = node["visibility"]
             let tag = VisibilityTag(
-                tag: tagNode?.scalar ?? VisibilityTag.failClosed,
+                tag: tagNode?.scalar.map(VisibilityNames.tag) ?? VisibilityTag.failClosed,
                 position: tagNode?.position ?? SourcePosition(path: file.path))
             checkTag(tag.tag, tag.position, configuration, &diagnostics)
+            if isOpen(tag.tag) { checkNumbers(node) }
             return LoadedForm(path: file.path, id: name, node: node, visibility: tag)
         }
     }
@@ -187,7 +240,7 @@ struct DataLoader {
             let bytes = try FileSystem.read(file.location, limit: Self.limit)
             guard let text = decodeSource(bytes, path: file.path, diagnostics: &diagnostics) else { return nil }
             // Data and forms are no Markdown: nothing would read such a mark.
-            if VisibilityMarks.count(in: text) > 0 {
+            if VisibilityMarks.count(in: text, linesAreText: false) > 0 {
                 diagnostics.append(misplacedMark(SourcePosition(path: file.path)))
             }
             return text

@@ -20,10 +20,13 @@ enum CSV {
         var line = 1
         var recordLine = 1
         var quoted = false
+        // Behind a closing quote only a comma or a line end may stand.
+        var wasQuoted = false
         var i = 0
         func endRecord() {
             cells.append(String(decoding: cell, as: UTF8.self))
             cell = []
+            wasQuoted = false
             if cells != [""] { records.append((recordLine, cells)) }
             cells = []
             recordLine = line
@@ -37,6 +40,7 @@ enum CSV {
                     i += 1
                 } else if byte == UInt8(ascii: "\"") {
                     quoted = false
+                    wasQuoted = true
                 } else {
                     cell.append(byte)
                 }
@@ -45,9 +49,20 @@ enum CSV {
             } else if byte == UInt8(ascii: ",") {
                 cells.append(String(decoding: cell, as: UTF8.self))
                 cell = []
+                wasQuoted = false
             } else if byte == 0x0A {
                 endRecord()
             } else {
+                if wasQuoted, byte != 0x20 {
+                    diagnostics.append(
+                        Diagnostic(
+                            "csv-quote", SourcePosition(path: path, line: line),
+                            problem: Bilingual(zh: "引号后面还有文字", en: "text follows a closing quote"),
+                            remedy: Bilingual(
+                                zh: "整格加引号，格内的引号写两次：\"他说\"\"好\"\"\"",
+                                en: "quote the whole cell, and double quotes inside it")))
+                    wasQuoted = false
+                }
                 cell.append(byte)
             }
             i += 1
@@ -60,6 +75,21 @@ enum CSV {
                     remedy: Bilingual(zh: "请补上引号", en: "close the quote")))
         }
         if !cell.isEmpty || !cells.isEmpty { endRecord() }
+        checkHeader(records.first, path, &diagnostics)
         return records
+    }
+
+    /// Two columns of one name: pages would see the first of them.
+    private static func checkHeader(
+        _ header: (line: Int, cells: [String])?, _ path: String, _ diagnostics: inout [Diagnostic]
+    ) {
+        var seen: Set<String> = []
+        for name in header?.cells ?? [] where !name.isEmpty && !seen.insert(TextFolding.folded(name)).inserted {
+            diagnostics.append(
+                Diagnostic(
+                    "csv-header", SourcePosition(path: path, line: header?.line ?? 1),
+                    problem: Bilingual(zh: "表头里有两列都叫“\(name)”", en: "two columns are called `\(name)`"),
+                    remedy: Bilingual(zh: "请改其中一个的名称", en: "rename one of them")))
+        }
     }
 }

@@ -37,6 +37,8 @@ package final class FrontMatter: Sendable {
     /// How a section's pages are also listed by date.
     package let archive: Archive?
     package let inSearch: Bool
+    /// Files beside the page that no page links to and that are published all the same.
+    package let files: [ListedFile]
     package let extra: YAMLNode?
 
     /// Nil on most pages, which write nothing of it.
@@ -44,6 +46,15 @@ package final class FrontMatter: Sendable {
 
     /// Where what later stages may have more to say about was written.
     package var places: Places { written ?? .nowhere }
+
+    /// An entry of `files:`.
+    package struct ListedFile: Sendable, Equatable {
+        /// Path below the page's folder.
+        package let name: String
+        /// Nil: the page's own.
+        package let visibility: String?
+        package let position: SourcePosition
+    }
 
     package enum Archive: String, Sendable { case year, month }
 
@@ -112,7 +123,7 @@ package final class FrontMatter: Sendable {
         "title", "summary", "date", "updated", "expires", "draft", "weight", "slug", "aliases", "type", "visibility",
         "disclosure", "legal_basis", "review_due", "source", "reprint", "author", "reviewed_by", "reviewed_at", "sites",
         "layout", "menu", "form", "sample", "cadence", "map_review_no", "avsp_licence", "document", "archive", "search",
-        "extra", "cascade", "publishDate", "expiryDate",
+        "extra", "cascade", "publishDate", "expiryDate", "files",
     ]
 
     /// Reads the effective map (own keys first, then the cascade's). The tag comes back apart, since only the
@@ -128,7 +139,7 @@ package final class FrontMatter: Sendable {
         summary = reader.string("summary")
         date = Self.instant("date", zone, &reader)
         updated = Self.instant("updated", zone, &reader)
-        expires = Self.instant("expires", zone, &reader) ?? Self.instant("expiryDate", zone, &reader)
+        expires = Self.end("expires", zone, &reader) ?? Self.instant("expiryDate", zone, &reader)
         notBefore = Self.instant("publishDate", zone, &reader)
         draft = reader.bool("draft") ?? false
         weight = reader.integer("weight") ?? 0
@@ -136,13 +147,13 @@ package final class FrontMatter: Sendable {
         aliases = reader.strings("aliases") ?? []
         var terms: [String: [String]] = [:]
         for taxonomy in configuration.taxonomies {
-            guard let written = reader.strings(taxonomy.key) else { continue }
+            guard let written = Self.terms(taxonomy.key, &reader) else { continue }
             let names = Self.unique(written.contains("") ? written.filter { !$0.isEmpty } : written)
             if !names.isEmpty { terms[taxonomy.key] = names }
         }
         self.terms = terms
         type = reader.string("type")
-        visibility = (reader.string("visibility"), reader.position(of: "visibility"))
+        visibility = (reader.string("visibility").map(VisibilityNames.tag), reader.position(of: "visibility"))
         disclosure = reader.choice("disclosure", Self.disclosures)
         legalBasis = reader.string("legal_basis")
         reviewDue = Self.civilDate("review_due", &reader)
@@ -162,12 +173,13 @@ package final class FrontMatter: Sendable {
         document = Self.document(&reader, unknown)
         archive = reader.choice("archive", Self.archives)
         inSearch = reader.bool("search") ?? true
+        files = Self.files(&reader, unknown)
         extra = reader.raw("extra")
         if reader.position(of: "cascade") != nil { _ = reader.raw("cascade") }
         let isPlain =
             form == nil && sites.isEmpty && aliases.isEmpty && disclosure == nil && layout == nil && document == nil
         written = isPlain ? nil : Places(node)
-        diagnostics += reader.finish(unknown: unknown)
+        diagnostics += reader.finish(unknown: unknown, critical: ["visibility", "draft", "expires"])
     }
 }
 
@@ -182,10 +194,39 @@ extension FrontMatter {
             && reviewedAt == other.reviewedAt && sites == other.sites && layout == other.layout
             && inMenu == other.inMenu && form == other.form && sample == other.sample && cadence == other.cadence
             && mapReviewNo == other.mapReviewNo && avspLicence == other.avspLicence && document == other.document
-            && archive == other.archive && inSearch == other.inSearch && extra == other.extra
+            && archive == other.archive && inSearch == other.inSearch && files == other.files && extra == other.extra
     }
 
-    private static let disclosures = Dictionary(uniqueKeysWithValues: Disclosure.allCases.map { ($0.rawValue, $0) })
+    private static let disclosures = Dictionary(
+        uniqueKeysWithValues: Disclosure.allCases.map { ($0.rawValue, $0) } + [
+            ("主动公开", .proactive), ("依申请公开", .onRequest), ("不予公开", .withheld),
+        ])
+
+    private static func files(_ reader: inout MapReader, _ unknown: Diagnostic.Severity) -> [ListedFile] {
+        reader.list("files").compactMap { item in
+            if let name = item.scalar { return ListedFile(name: name, visibility: nil, position: item.position) }
+            var inner = MapReader(item)
+            let name = inner.requiredString("name")
+            let tag = inner.string("visibility").map(VisibilityNames.tag)
+            for diagnostic in inner.finish(unknown: unknown, critical: ["visibility"]) { reader.add(diagnostic) }
+            return name.map { ListedFile(name: $0, visibility: tag, position: item.position) }
+        }
+    }
+
+    /// Terms of a list; a comma of another width would make one term of two.
+    private static func terms(_ key: String, _ reader: inout MapReader) -> [String]? {
+        guard let names = reader.strings(key) else { return nil }
+        let node = reader.node[key]
+        for item in node?.items ?? [node].compactMap(\.self) {
+            guard case .scalar(let text, quoted: false) = item.value,
+                text.contains(where: { "，、；;［］【】".contains($0) })
+            else { continue }
+            reader.wrongType(
+                item, zh: "用半角逗号分开的列表，如 [政务, 公开]；确实是一个词请加引号",
+                en: "a list with ASCII commas such as [a, b]; quote a term that holds such a mark")
+        }
+        return names
+    }
     private static let archives = ["year": Archive.year, "month": .month]
 
     private static func instant(_ key: String, _ zone: ZoneOffset, _ reader: inout MapReader) -> Instant? {
@@ -194,9 +235,17 @@ extension FrontMatter {
         {
             return instant
         }
+        if let text = node.scalar, let day = CivilDate(written: text) { return Instant(iso: day.text, zone: zone) }
         reader.wrongType(
             node, zh: "日期，如 2026-09-01 或 2026-09-01 09:00", en: "a date such as 2026-09-01 or 2026-09-01 09:00")
         return nil
+    }
+
+    /// The end of something: a date alone is shown through its day.
+    private static func end(_ key: String, _ zone: ZoneOffset, _ reader: inout MapReader) -> Instant? {
+        guard let instant = instant(key, zone, &reader) else { return nil }
+        let isDay = reader.node[key]?.scalar.map { CivilDate(written: $0) != nil } ?? false
+        return isDay ? instant.adding(seconds: 86_400) : instant
     }
 
     /// `2020-01-02 15:04:05 +0800`, as other programs write it, in the way of RFC 3339.
@@ -211,7 +260,7 @@ extension FrontMatter {
 
     private static func civilDate(_ key: String, _ reader: inout MapReader) -> CivilDate? {
         guard let node = reader.raw(key) else { return nil }
-        if let text = node.scalar, let date = CivilDate(iso: text) { return date }
+        if let text = node.scalar, let date = CivilDate(iso: text) ?? CivilDate(written: text) { return date }
         reader.wrongType(node, zh: "日期，如 2026-09-01", en: "a date such as 2026-09-01")
         return nil
     }

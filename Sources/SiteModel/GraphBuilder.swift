@@ -389,7 +389,7 @@ struct GraphBuilder {
     }
 
     private mutating func document(_ name: String, _ page: VisiblePage, _ position: SourcePosition?) -> Int? {
-        if let path = SiteGraph.sourcePath(name, from: page) {
+        if let path = SiteGraph.sourcePath(name, from: page.path) {
             let translated =
                 page.language == content.configuration.group.defaultLanguage
                 ? path : String(path.dropLast(3)) + ".\(page.language).md"

@@ -41,7 +41,7 @@ extension SiteGraph {
         }
         let path = hasPercent ? percentDecoded(beforeHash) ?? beforeHash : beforeHash
         if path.utf8.first == UInt8(ascii: "/"), !path.hasSuffix(".md") { return .path(destination) }
-        let source = Self.sourcePath(path, from: page)
+        let source = Self.sourcePath(path, from: page.path)
         if let source {
             if let node = node(ofSource: source, in: page.language) { return .page(node: node, fragment: fragment) }
             if let file = fileBySource[source] { return .file(file) }
@@ -86,10 +86,10 @@ extension SiteGraph {
     }
 
     /// `/portal/a.md` counts from `Content/`, anything else from the page's folder; nil when it climbs out.
-    static func sourcePath(_ path: String, from page: VisiblePage) -> String? {
+    static func sourcePath(_ path: String, from page: String) -> String? {
         if let plain = plainSourcePath(path, from: page) { return plain }
         var parts =
-            path.hasPrefix("/") ? ["Content"] : FileSystem.parent(page.path).split(separator: "/").map(String.init)
+            path.hasPrefix("/") ? ["Content"] : FileSystem.parent(page).split(separator: "/").map(String.init)
         for part in path.split(separator: "/") {
             switch part {
             case ".": continue
@@ -103,10 +103,10 @@ extension SiteGraph {
     }
 
     /// The same for what nearly every link is: `../` some times, then names; nil for all others.
-    private static func plainSourcePath(_ path: String, from page: VisiblePage) -> String? {
+    private static func plainSourcePath(_ path: String, from page: String) -> String? {
         let dot = UInt8(ascii: ".")
         let slash = UInt8(ascii: "/")
-        var (path, from) = (path, page.path)
+        var (path, from) = (path, page)
         return path.withUTF8 { path in
             from.withUTF8 { from in
                 guard let first = path.first, first != slash else { return nil }

@@ -1,3 +1,4 @@
+import Markdown
 package import PortalBase
 package import PositionedYAML
 
@@ -71,6 +72,8 @@ package final class LoadedPage: Sendable {
     package let identity: SHA256Digest
     /// What reading the file told about its bytes.
     let known: SourceFile.Known
+    /// Files that the body names.
+    let references: [FileReference]
 
     init(
         _ source: PageSource, identity: SHA256Digest, front: FrontMatter, visibility: VisibilityTag
@@ -79,6 +82,7 @@ package final class LoadedPage: Sendable {
         headDigest = source.headDigest
         self.identity = identity
         known = source.known
+        references = source.references
         self.front = front
         self.visibility = visibility
     }
@@ -101,12 +105,18 @@ package struct LoadedFile: Sendable {
     package let bundle: String?
     /// In bytes.
     package let size: Int
+    /// The audience of its folder, or of its bundle's page: nobody else sees the file.
     package let visibility: VisibilityTag
+    /// Why it is published: tags of each place that names it, all of which an audience must admit. Nobody sees a file that no
+    /// shown place names.
+    package let grounds: [[String]]
 }
 
 package struct LoadedTable: Sendable {
     package let path: String
     package let table: DataTable
+    /// Of the whole file, where `_data.yaml` says it: a table without rows is shown by it alone.
+    let visibility: VisibilityTag?
     /// The audience of each row.
     package let rowVisibility: [VisibilityTag]
     /// The keys that each row wrote, where rows have keys of their own (YAML, JSON); nil where a header names the

@@ -1,4 +1,5 @@
 import Dispatch
+import Markdown
 package import PortalBase
 import PositionedYAML
 import Synchronization
@@ -14,6 +15,7 @@ package final class PageCache: Sendable {
         let head: [UInt8]
         let headDigest: SHA256Digest
         let tags: [(tag: String, position: SourcePosition)]
+        let references: [FileReference]
         let known: SourceFile.Known
         /// The reading with its head parsed, in a process that goes on.
         var source: PageSource?
@@ -65,7 +67,7 @@ package final class PageCache: Sendable {
         isLongLived: Bool, trustsMarks: Bool = true, program: SHA256Digest = SHA256Digest(of: []),
         readRecord: (@Sendable () -> RecordLog)? = nil
     ) {
-        format = "xinmi-pages/4 " + program.hex
+        format = "xinmi-pages/5 " + program.hex
         self.isLongLived = isLongLived
         self.trustsMarks = trustsMarks
         guard trustsMarks, let readRecord else { return }
@@ -128,9 +130,16 @@ package final class PageCache: Sendable {
         let tags = reader.values { reader in
             (tag: reader.text(), position: SourcePosition(path: path, line: reader.number(), column: reader.number()))
         }
+        let references = reader.values { reader in
+            FileReference(destination: reader.text(), tags: reader.values { $0.text() })
+        }
         let known = SourceFile.Known(
             digest: reader.digest(), mark: reader.mark(), isText: reader.flag(), isPlain: reader.flag())
-        return (path, Entry(head: head, headDigest: headDigest, tags: tags, known: known, isRecorded: true))
+        return (
+            path,
+            Entry(
+                head: head, headDigest: headDigest, tags: tags, references: references, known: known, isRecorded: true)
+        )
     }
 
     private static func write(_ path: String, _ entry: Entry, _ writer: inout RecordWriter) {
@@ -141,6 +150,10 @@ package final class PageCache: Sendable {
             writer.put(tag.tag)
             writer.put(tag.position.line)
             writer.put(tag.position.column)
+        }
+        writer.put(entry.references) { writer, reference in
+            writer.put(reference.destination)
+            writer.put(reference.tags) { $0.put($1) }
         }
         // Taken of every file that is read for a record.
         writer.put(entry.known.digest!)
@@ -172,7 +185,8 @@ package final class PageCache: Sendable {
         }
         state.withLock { state in
             state.entries[path] = Entry(
-                head: source.headBytes, headDigest: source.headDigest, tags: source.tags, known: source.known,
+                head: source.headBytes, headDigest: source.headDigest, tags: source.tags, references: source.references,
+                known: source.known,
                 source: isLongLived ? source : nil, isUsed: true)
         }
         return result
@@ -194,8 +208,10 @@ package final class PageCache: Sendable {
         let head = YAMLNode.parse(head: entry.head[...], path: place.file.path, firstLine: 2, diagnostics: &found)
         guard found.isEmpty else { return nil }
         return PageSource(
-            place: place, head: head ?? YAMLNode(value: .map([]), position: SourcePosition(path: place.file.path)),
-            headDigest: entry.headDigest, headBytes: entry.head, tags: entry.tags, known: entry.known,
+            place: place,
+            head: head?.namingVisibility ?? YAMLNode(value: .map([]), position: SourcePosition(path: place.file.path)),
+            headDigest: entry.headDigest, headBytes: entry.head, tags: entry.tags, references: entry.references,
+            known: entry.known,
             reading: isLongLived ? readings.add(1, ordering: .relaxed).newValue : 0)
     }
 

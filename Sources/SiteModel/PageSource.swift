@@ -12,6 +12,8 @@ struct PageSource: Sendable {
     let headBytes: [UInt8]
     /// Tags of the parts of the body that have their own audience, with their places.
     let tags: [(tag: String, position: SourcePosition)]
+    /// Files that the body names; empty for most pages.
+    let references: [FileReference]
     /// What need not be looked for when the same bytes are read again.
     let known: SourceFile.Known
     /// Number of the reading in a `PageCache`; 0 outside one.
@@ -33,8 +35,8 @@ struct PageSource: Sendable {
         let empty = YAMLNode(value: .map([]), position: SourcePosition(path: place.file.path))
         return (
             PageSource(
-                place: place, head: head ?? empty, headDigest: SHA256Digest(of: file.text[file.head]),
-                headBytes: Array(file.text[file.head]), tags: body.tags,
+                place: place, head: head?.namingVisibility ?? empty, headDigest: SHA256Digest(of: file.text[file.head]),
+                headBytes: Array(file.text[file.head]), tags: body.tags, references: body.references(),
                 known: .init(
                     digest: file.digest, mark: file.mark, isText: file.isText, isPlain: !body.mayHoldDirectives)),
             diagnostics

@@ -30,6 +30,8 @@ package struct SiteConfiguration: Sendable {
     package let mediaOrigins: [String]
     package let output: OutputPolicy
     package let mounts: [Mount]
+    /// Digits of numbers that are published though they look like somebody's own.
+    package let publishedNumbers: Set<String>
     package let unknownKeys: Diagnostic.Severity
     package let rawHTML: RawHTMLPolicy
     /// Of everything written in it but the menus.

@@ -7,7 +7,18 @@ extension SiteConfiguration {
 
     /// Reads the configuration; nil when too little is there to go on with. Findings go to `diagnostics`.
     package init?(_ text: String, diagnostics: inout [Diagnostic]) {
-        guard let node = YAMLNode.parse(text, path: Self.path, diagnostics: &diagnostics) else { return nil }
+        let before = diagnostics.count
+        guard let node = YAMLNode.parse(text, path: Self.path, diagnostics: &diagnostics) else {
+            if diagnostics.count == before {
+                diagnostics.append(
+                    Diagnostic(
+                        "no-configuration", SourcePosition(path: Self.path),
+                        problem: Bilingual(zh: "站点清单是空的", en: "the list of sites is empty"),
+                        remedy: Bilingual(zh: "请写 group、variants 和 sites", en: "write `group`, `variants` and `sites`"))
+                )
+            }
+            return nil
+        }
         var reader = MapReader(node)
         let unknownKeys: Diagnostic.Severity =
             reader.choice("unknownKeys", ["error": .error, "warn": .warning]) ?? .error
@@ -20,6 +31,7 @@ extension SiteConfiguration {
         let mediaOrigins = Self.mediaOrigins(&reader)
         let output = Self.output(reader.raw("output"), &reader, unknownKeys)
         let mounts = Self.mounts(&reader, unknownKeys)
+        let publishedNumbers = Self.publishedNumbers(&reader)
         let variants = Self.variants(reader.raw("variants"), &reader, unknownKeys)
         let siteNodes = reader.list("sites")
         if variants.isEmpty { reader.missing("variants") }
@@ -45,7 +57,7 @@ extension SiteConfiguration {
                     en: "host names by variant (there is no variant `\(variant)`)")
             }
             if let tag = site.cascade?["visibility"] {
-                if !variants.contains(where: { $0.admits.contains(tag.scalar ?? "") }) {
+                if !variants.contains(where: { $0.admits.contains(VisibilityNames.tag(tag.scalar ?? "")) }) {
                     reader.wrongType(tag, zh: "某个版本接受的标签", en: "a tag that some variant admits")
                 }
             }
@@ -55,7 +67,8 @@ extension SiteConfiguration {
         guard let group, !variants.isEmpty, !sites.isEmpty else { return nil }
         self.init(
             group: group, variants: variants, sites: sites, taxonomies: taxonomies, images: images,
-            mediaOrigins: mediaOrigins, output: output, mounts: mounts, unknownKeys: unknownKeys, rawHTML: rawHTML,
+            mediaOrigins: mediaOrigins, output: output, mounts: mounts, publishedNumbers: publishedNumbers,
+            unknownKeys: unknownKeys, rawHTML: rawHTML,
             settings: Self.settings(node))
     }
 
@@ -98,6 +111,9 @@ extension SiteConfiguration {
         let zoneName = reader.string("timezone") ?? "Asia/Shanghai"
         let zone = ZoneOffset(name: zoneName)
         if name == nil { reader.missing("name") }
+        if languages.isEmpty, let written = reader.node["languages"] {
+            reader.wrongType(written, zh: "至少一种语言，如 [zh, en]", en: "one language at least, such as [zh, en]")
+        }
         if zone == nil, let written = reader.raw("timezone") {
             reader.wrongType(
                 written, zh: "Asia/Shanghai、UTC 或 +08:00 这样的时差", en: "Asia/Shanghai, UTC or an offset such as +08:00")
@@ -122,6 +138,15 @@ extension SiteConfiguration {
                     pair.value, zh: "小写字母、数字和连字符组成的名称", en: "named by lower-case letters, digits and hyphens")
             }
             for diagnostic in reader.finish(unknown: unknown) { outer.add(diagnostic) }
+            if let base, !isOrigin(base) {
+                outer.wrongType(
+                    pair.value["base"]!, zh: "https://主机 形式的网址", en: "an origin such as https://www.example.gov.cn")
+            }
+            if let forms,
+                !forms.hasPrefix("/") || forms.hasSuffix("/") || !forms.dropFirst().utf8.allSatisfy(isSlugByte)
+            {
+                outer.wrongType(pair.value["forms"]!, zh: "一段路径，如 /forms", en: "one path segment such as /forms")
+            }
             guard let admits, var base else { return nil }
             while base.hasSuffix("/") { base.removeLast() }
             return Variant(name: pair.key, admits: Set(admits), base: base, forms: forms)
@@ -191,6 +216,16 @@ extension SiteConfiguration {
         return Address(path: path, hosts: isHost ? hosts : [:])
     }
 
+    /// `https://host` or `http://host:port`, perhaps with a slash.
+    private static func isOrigin(_ text: String) -> Bool {
+        guard let scheme = ["https://", "http://"].first(where: text.hasPrefix) else { return false }
+        let host = text.dropFirst(scheme.count)
+        return !host.isEmpty
+            && host.utf8.allSatisfy {
+                ($0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) || ".-:/[]_".utf8.contains($0)
+            }
+    }
+
     private static func isHostName(_ text: String) -> Bool {
         let labels = text.split(separator: ":").first?.split(separator: ".", omittingEmptySubsequences: false) ?? []
         return labels.count > 1
@@ -207,10 +242,10 @@ extension SiteConfiguration {
             var inner = MapReader(item)
             let target = inner.requiredString("to")
             let name = inner.localized("name").map(LocalizedText.init)
-            let tag = inner.string("visibility").map {
+            let tag = inner.string("visibility").map(VisibilityNames.tag).map {
                 VisibilityTag(tag: $0, position: item["visibility"]?.position ?? item.position)
             }
-            for diagnostic in inner.finish(unknown: unknown) { reader.add(diagnostic) }
+            for diagnostic in inner.finish(unknown: unknown, critical: ["visibility"]) { reader.add(diagnostic) }
             return target.map { MenuEntry(target: $0, name: name, visibility: tag, position: item.position) }
         }
     }
@@ -282,6 +317,11 @@ extension SiteConfiguration {
         return OutputPolicy(minify: minify, precompress: Set(encodings))
     }
 
+    /// Numbers that anybody may see: of a duty telephone, say.
+    private static func publishedNumbers(_ reader: inout MapReader) -> Set<String> {
+        Set((reader.strings("published_numbers") ?? []).map { $0.filter { ("0"..."9").contains($0) } })
+    }
+
     private static func mounts(_ outer: inout MapReader, _ unknown: Diagnostic.Severity) -> [Mount] {
         outer.list("mounts").compactMap { item in
             var reader = MapReader(item)
@@ -302,7 +342,7 @@ extension SiteConfiguration {
     /// Front matter for a whole site: a map, its audience one tag. What is neither must not fall through to what is
     /// said further out.
     private static func cascade(_ reader: inout MapReader) -> YAMLNode? {
-        guard let node = reader.raw("cascade") else { return nil }
+        guard let node = reader.raw("cascade")?.namingVisibility else { return nil }
         guard node.pairs != nil else {
             reader.wrongType(node, zh: "{键: 值}", en: "a map such as {visibility: public}")
             return nil
@@ -340,6 +380,10 @@ extension SiteConfiguration {
             let name = itemReader.localized("name")
             let url = itemReader.requiredString("url")
             for diagnostic in itemReader.finish(unknown: unknown) { reader.add(diagnostic) }
+            if let url, !["https://", "http://", "/"].contains(where: url.hasPrefix) {
+                reader.wrongType(item["url"]!, zh: "https 或 http 网址", en: "an https or http address")
+                return nil
+            }
             return name.flatMap { name in url.map { Footer.Superior(name: LocalizedText(name), url: $0) } }
         }
         if !superior.isEmpty { footer.superior = superior }

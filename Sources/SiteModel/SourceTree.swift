@@ -113,7 +113,8 @@ package struct SourceTree: Sendable {
             let location = root + "/" + mount.from
             let mounted = Root(location: location, path: "Content/" + mount.to)
             var added: [String: File] = [:]
-            switch FileSystem.kind(location) {
+            let kind = Self.isHiddenOrLinked(mount.from, below: root) ? nil : FileSystem.kind(location)
+            switch kind {
             case .file:
                 added[mounted.path] = File(path: mounted.path, below: mounted, mark: FileMark(location))
             case .directory:
@@ -127,7 +128,8 @@ package struct SourceTree: Sendable {
                     Diagnostic(
                         "mount", mount.position,
                         problem: Bilingual(
-                            zh: "没有文件或目录“\(mount.from)”", en: "there is no file or folder `\(mount.from)`"),
+                            zh: "没有文件或目录“\(mount.from)”，或者它是隐藏的、经过符号链接",
+                            en: "there is no file or folder `\(mount.from)`, or it is hidden or behind a link"),
                         remedy: Bilingual(zh: "请改正 from", en: "correct `from`")))
             }
             for (path, file) in added {
@@ -143,6 +145,16 @@ package struct SourceTree: Sendable {
             }
         }
         return SourceTree(found)
+    }
+
+    /// Whether a part of a mounted path is one that the tree itself would leave out: hidden, left over, or a link.
+    private static func isHiddenOrLinked(_ path: String, below root: String) -> Bool {
+        var location = root
+        for name in path.split(separator: "/") {
+            location += "/" + name
+            if PublishedFiles.isLeftover(String(name)) || FileSystem.kind(location) == .symlink { return true }
+        }
+        return false
     }
 
     package func contains(_ path: String) -> Bool { byPath[path] != nil }
@@ -192,7 +204,7 @@ private struct Walk: Sendable {
         var folders: [(location: String, path: String)] = []
         for entry in entries {
             // Hidden files are the editors' tools' business, not content.
-            if entry.name.utf8.first == UInt8(ascii: ".") || entry.name.utf8.last == UInt8(ascii: "~") { continue }
+            if PublishedFiles.isLeftover(entry.name) { continue }
             let childPath = FileSystem.path(path, entry.name)
             // A mark that joins the slash or dot before it would hide that slash from everything that splits paths.
             if joinsWhatStandsBefore(entry.name) {
@@ -202,6 +214,16 @@ private struct Walk: Sendable {
                         problem: Bilingual(
                             zh: "文件名里有附着在前一个字符上的记号", en: "the name holds a mark that joins the character before it"),
                         remedy: Bilingual(zh: "请重新输入文件名", en: "type the name anew")))
+                continue
+            }
+            if let found = PublishableText.forbidden(in: entry.name, allowsBreaks: false) {
+                diagnostics.append(
+                    Diagnostic(
+                        "file-name", SourcePosition(path: path),
+                        problem: Bilingual(
+                            zh: "这个目录里有文件名含有看不见的字符 \(found.name)",
+                            en: "a name in this folder holds the character \(found.name)"),
+                        remedy: Bilingual(zh: "请重新输入文件名", en: "rename the file")))
                 continue
             }
             switch entry.kind {
@@ -248,23 +270,32 @@ package func decodeSource(_ bytes: [UInt8], path: String, diagnostics: inout [Di
                 remedy: Bilingual(zh: "请另存为 UTF-8", en: "save it as UTF-8")))
         return nil
     }
-    if let offset = noncharacter(text) {
+    if let found = text.withUnsafeBufferPointer({ PublishableText.forbidden(in: $0) }) {
+        let isRun = !PublishableText.isForbidden(found.scalar)
         diagnostics.append(
             Diagnostic(
-                "control-character", position(offset),
-                problem: Bilingual(zh: "文件里有无效字符 U+FDD0", en: "the file holds the noncharacter U+FDD0"),
-                remedy: Bilingual(zh: "请删除这个看不见的字符", en: "delete this invisible character")))
-        return nil
-    }
-    if let offset = text.firstIndex(where: { $0 < 0x20 && $0 != 0x0A && $0 != 0x09 || $0 == 0x7F }) {
-        diagnostics.append(
-            Diagnostic(
-                "control-character", position(offset),
-                problem: Bilingual(zh: "文件里有控制字符", en: "the file holds a control character"),
-                remedy: Bilingual(zh: "请删除这个看不见的字符", en: "delete this invisible character")))
+                "control-character", position(found.offset),
+                problem: isRun
+                    ? Bilingual(zh: "一个字符上叠了太多记号", en: "more than \(StreamSafe.maxMarks) marks stand on one character")
+                    : Bilingual(
+                        zh: "文件里有不能使用的字符 \(found.name)（看不见）",
+                        en: "the file holds the character \(found.name), which nobody sees"),
+                remedy: Bilingual(zh: "请删除这个字符，或重新输入这一处", en: "delete this character, or type the place anew")))
         return nil
     }
     return text
+}
+
+/// Whether a character that begins with E2, E3 or F0 may be a mark that combines or a noncharacter.
+private func mayForbid(_ bytes: UnsafeBufferPointer<UInt8>, _ i: Int) -> Bool {
+    let (second, third) = (bytes[i + 1], i + 2 < bytes.count ? bytes[i + 2] : 0)
+    return switch bytes[i] {
+    // U+20D0 on, and marks of Coptic, Tifinagh and Slavonic.
+    case 0xE2: second == 0x83 && third >= 0x90 || second == 0xB3 || second == 0xB5 || second == 0xB7
+    case 0xE3: second == 0x80 && (0xAA...0xAF).contains(third) || second == 0x82 && (0x99...0x9A).contains(third)
+    case 0xF0: third == 0xBF && i + 3 < bytes.count && bytes[i + 3] >= 0xBE
+    default: false
+    }
 }
 
 /// Whether a text is as it should be: UTF-8 without byte-order mark, control characters and foreign line ends. One pass,
@@ -284,18 +315,28 @@ private func isPlainSource(_ bytes: [UInt8]) -> Bool {
             // Table 3-7 of the Unicode standard.
             let (length, low, high): (Int, UInt8, UInt8) =
                 switch byte {
-                case 0xC2...0xDF: (2, 0x80, 0xBF)
-                case 0xE0: (3, 0xA0, 0xBF)
-                case 0xE1...0xEC, 0xEE: (3, 0x80, 0xBF)
-                case 0xED: (3, 0x80, 0x9F)
+                // U+0080 to U+009F are controls, and marks begin at U+0300.
+                case 0xC2: (2, 0xA0, 0xBF)
+                case 0xC3...0xCB: (2, 0x80, 0xBF)
+                // Scripts with marks of their own before U+1E00 are looked at in the slow way.
+                case 0xE2...0xE9, 0xEB, 0xEC, 0xEE: (3, 0x80, 0xBF)
                 // U+FDD0, U+FEFF and their neighbours are looked at in the slow way.
                 case 0xEF: (3, 0xBC, 0xBE)
-                case 0xF0: (4, 0x90, 0xBF)
-                case 0xF1...0xF3: (4, 0x80, 0xBF)
-                case 0xF4: (4, 0x80, 0x8F)
+                // U+1F000 on: emoji; and U+20000 on: ideographs.
+                case 0xF0: (4, 0x9F, 0xBF)
                 default: (0, 0, 0)
                 }
             guard length > 0, i + length <= bytes.count, bytes[i + 1] >= low, bytes[i + 1] <= high else { return false }
+            if mayForbid(bytes, i) { return false }
+            // Separators, and what turns the direction of text.
+            if byte == 0xE2, bytes[i + 1] <= 0x81,
+                PublishableText.isForbidden(
+                    Unicode.Scalar(
+                        0x2000 | UInt16(bytes[i + 1] & 1) << 6 | UInt16(bytes[min(i + 2, bytes.count - 1)] & 0x3F))
+                        ?? " ")
+            {
+                return false
+            }
             var k = 2
             while k < length {
                 guard bytes[i + k] & 0xC0 == 0x80 else { return false }
@@ -318,16 +359,6 @@ private func joinsWhatStandsBefore(_ name: String) -> Bool {
     let text = "/" + name
     let marks = text.unicodeScalars.count { $0 == "/" || $0 == "." }
     return text.count { $0 == "/" || $0 == "." } != marks
-}
-
-/// U+FDD0 is no character; the Markdown engine uses it as a mark of its own.
-private func noncharacter(_ text: [UInt8]) -> Int? {
-    var from = 0
-    while let offset = text[from...].firstIndex(of: 0xEF) {
-        if text[offset...].starts(with: [0xEF, 0xB7, 0x90]) { return offset }
-        from = offset + 1
-    }
-    return nil
 }
 
 private func firstInvalidUTF8(_ bytes: [UInt8]) -> Int? {

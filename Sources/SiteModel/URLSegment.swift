@@ -47,8 +47,19 @@ package enum URLSegment {
 
     private static func segment(_ text: String, _ pinyin: String) -> String {
         let latin = slug(of: pinyin)
-        return latin.isEmpty ? "x" + SHA256Digest(of: Array(text.utf8)).hex.prefix(8) : latin
+        if latin.isEmpty { return "x" + SHA256Digest(of: Array(text.utf8)).hex.prefix(8) }
+        guard latin.utf8.count > maxBytes else { return latin }
+        // Cut at a word, and told from others that begin alike.
+        var kept = ""
+        for word in latin.split(separator: "-") {
+            guard kept.utf8.count + word.utf8.count < maxBytes else { break }
+            kept += kept.isEmpty ? String(word) : "-" + word
+        }
+        return (kept.isEmpty ? "x" : kept) + "-" + SHA256Digest(of: Array(text.utf8)).hex.prefix(8)
     }
+
+    /// A segment is a folder's name: file systems take 255 bytes, and addresses should be shorter.
+    private static let maxBytes = 160
 
     /// Lower-case Latin letters, digits and hyphens where ICU knows how; never empty.
     package static func make(_ text: String) -> String {
@@ -62,6 +73,6 @@ package enum URLSegment {
     /// The segment of a file name: as it is where an address can hold it, else made from it.
     static func ofFile(_ stem: String) -> String {
         let isPlain = stem.utf8.allSatisfy { isSlugByte($0) || $0 == UInt8(ascii: ".") } && !stem.hasPrefix(".")
-        return isPlain && !stem.isEmpty ? stem : make(stem)
+        return isPlain && !stem.isEmpty && stem.utf8.count <= maxBytes ? stem : make(stem)
     }
 }

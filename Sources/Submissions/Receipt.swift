@@ -5,12 +5,17 @@ package import PortalBase
 enum Crockford {
     static let alphabet = Array("0123456789ABCDEFGHJKMNPQRSTVWXYZ".utf8)
 
-    /// What somebody typed, as the alphabet writes it: upper case, spaces and hyphens out, O to 0, I and L to 1.
+    /// Bytes that somebody may type or paste at most.
+    static let mostTyped = 120
+
+    /// What somebody typed, as the alphabet writes it: any width, upper case, spaces, hyphens and characters without width
+    /// out, O to 0, I and L to 1.
     static func normalised(_ text: String) -> [UInt8]? {
+        guard text.utf8.count <= mostTyped else { return nil }
         var out: [UInt8] = []
-        for byte in text.uppercased().utf8 {
+        for byte in TextFolding.folded(text).uppercased().utf8 {
             switch byte {
-            case 0x20, UInt8(ascii: "-"): continue
+            case 0x20, 0x0A, UInt8(ascii: "-"): continue
             case UInt8(ascii: "O"): out.append(UInt8(ascii: "0"))
             case UInt8(ascii: "I"), UInt8(ascii: "L"): out.append(UInt8(ascii: "1"))
             default:
@@ -43,7 +48,7 @@ package struct Receipt: Sendable, Equatable {
 
     /// Reads what somebody typed; nil when it cannot be a receipt.
     package init?(typed: String) {
-        guard typed.utf8.count <= 40, let bytes = Crockford.normalised(typed), bytes.count == Self.length,
+        guard let bytes = Crockford.normalised(typed), bytes.count == Self.length,
             bytes.starts(with: Self.prefix.utf8), Self.check(Array(bytes.dropLast())) == bytes.last
         else { return nil }
         text = String(decoding: bytes, as: UTF8.self)
@@ -69,7 +74,7 @@ package struct QueryCode: Sendable, Equatable {
     }
 
     package init?(typed: String) {
-        guard typed.utf8.count <= 40, let bytes = Crockford.normalised(typed), bytes.count == 16 else { return nil }
+        guard let bytes = Crockford.normalised(typed), bytes.count == 16 else { return nil }
         text = String(decoding: bytes, as: UTF8.self)
     }
 

@@ -4,8 +4,10 @@ import SQL
 
 /// A citizen's file, sealed in parts as it arrived.
 package struct StoredAttachment: Sendable, Equatable {
-    /// Seconds that a file waits for its form.
+    /// Seconds that a file which came with a form waits for the form to be sent.
     package static let claimLifetime = 24 * 3600
+    /// Seconds that a file which a program sent by itself waits for its form.
+    package static let programClaimLifetime = 30 * 60
 
     package struct Part: Sendable, Equatable {
         package let number: Int
@@ -23,6 +25,8 @@ package struct StoredAttachment: Sendable, Equatable {
 /// A file on its way in.
 package struct PendingAttachment: Sendable {
     let id: String
+    /// Seconds that it waits for its form.
+    let lifetime: Int
     /// What is kept of it.
     fileprivate(set) var parts: [StoredAttachment.Part] = []
 
@@ -32,7 +36,10 @@ package struct PendingAttachment: Sendable {
 }
 
 extension SubmissionDatabase {
-    package func newAttachment() -> PendingAttachment { PendingAttachment(id: hexText(random(16))) }
+    /// - Parameter lifetime: seconds that it waits for its form.
+    package func newAttachment(lifetime: Int = StoredAttachment.claimLifetime) -> PendingAttachment {
+        PendingAttachment(id: hexText(random(16)), lifetime: lifetime)
+    }
 
     /// Keeps a part of a file that goes on.
     package func add(_ sealed: [UInt8], to file: inout PendingAttachment, at now: Instant) async throws {
@@ -41,18 +48,20 @@ extension SubmissionDatabase {
         file.parts.append(part)
     }
 
-    /// Bytes of files whose form has not come, each part counted as a full one.
+    /// Bytes of files whose form has not come, with what each file costs besides.
     package func unclaimedBytes(at now: Instant) throws -> Int {
-        let parts: Int? = try database.read { db in
-            // Read off an index: the parts' own sizes stand behind their content.
-            try db.value(
+        let row = try database.read { db in
+            try db.row(
                 """
-                SELECT count(*) FROM attachment_part WHERE attachment IN
-                    (SELECT id FROM attachment WHERE submission IS NULL AND created > ?)
-                """, now.seconds - StoredAttachment.claimLifetime)
+                SELECT CAST(coalesce(sum(bytes), 0) AS BIGINT) AS bytes, count(*) AS files
+                FROM attachment WHERE submission IS NULL AND expires > ?
+                """, now.seconds)
         }
-        return (parts ?? 0) * AttachmentDescription.partBytes
+        return try row.map { try $0["bytes"] as Int + Self.fileOverhead * ($0["files"] as Int) } ?? 0
     }
+
+    /// Bytes of a file's rows and their places in indexes.
+    private static let fileOverhead = 2_048
 
     /// Ends a file whose content was found clean: with its last part, in one transaction.
     ///
@@ -80,8 +89,11 @@ extension SubmissionDatabase {
         _ now: Instant
     ) throws {
         if part.number == 0 {
-            try db.execute("INSERT INTO attachment (id, created) VALUES (?, ?)", file.id, now.seconds)
+            try db.execute(
+                "INSERT INTO attachment (id, created, expires) VALUES (?, ?, ?)", file.id, now.seconds,
+                now.seconds + file.lifetime)
         }
+        try db.execute("UPDATE attachment SET bytes = bytes + ? WHERE id = ?", part.bytes, file.id)
         try db.execute(
             "INSERT INTO attachment_part (attachment, number, sealed, bytes, digest) VALUES (?, ?, ?, ?, ?)", file.id,
             part.number, sealed, part.bytes, part.digest)
@@ -103,8 +115,8 @@ extension SubmissionDatabase {
         return try database.read { db in
             guard
                 let row = try db.row(
-                    "SELECT id, box FROM attachment WHERE claim = ? AND created > ?",
-                    SHA256Digest(of: Array(claim.utf8)).bytes, now.seconds - StoredAttachment.claimLifetime)
+                    "SELECT id, box FROM attachment WHERE claim = ? AND expires > ?",
+                    SHA256Digest(of: Array(claim.utf8)).bytes, now.seconds)
             else { return nil }
             let id: String = try row["id"]
             let plain = try AEAD.open(

@@ -17,7 +17,10 @@ package struct SubmissionDatabase: Sendable {
 
     package static let sendLane = "e2c"
     package static let receiveLane = "c2e"
+    /// Seconds that a client's own key stands for its submission.
     private static let onceLifetime = 24 * 3600
+    /// Seconds in which the same content from the same client is a double click.
+    private static let doubleLifetime = 600
     /// Seconds that a token of Open311 leads to its request's number.
     private static let tokenLifetime = 180 * 86_400
 
@@ -72,7 +75,26 @@ package struct SubmissionDatabase: Sendable {
             ] + LaneDatabase.tables),
         // What anybody may read stands apart, found by what Open311 asks for.
         .init(releasedTables, fill: moveReleased),
-        .init(["ALTER TABLE status DROP COLUMN public"]))
+        .init(["ALTER TABLE status DROP COLUMN public"]),
+        .init(
+            [
+                // Of all parts so far, and when a file whose form has not come is given up.
+                "ALTER TABLE attachment ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0",
+                "ALTER TABLE attachment ADD COLUMN expires INTEGER NOT NULL DEFAULT 0",
+                // A MAC of the client that sent the form, under the ticket itself; and whether another client opened it.
+                "ALTER TABLE ticket ADD COLUMN holder BLOB",
+                "ALTER TABLE ticket ADD COLUMN opened INTEGER NOT NULL DEFAULT 0",
+                // How many messages answered one thing.
+                "CREATE TABLE message_count (key BLOB PRIMARY KEY, count INTEGER NOT NULL, expires INTEGER NOT NULL)",
+            ] + stepTables + LaneDatabase.heldTables, fill: fillAttachments))
+
+    private static func fillAttachments(_ db: any SQLConnection) throws {
+        try db.execute(
+            """
+            UPDATE attachment SET expires = created + ?, bytes = coalesce(
+                (SELECT CAST(sum(p.bytes) AS BIGINT) FROM attachment_part p WHERE p.attachment = attachment.id), 0)
+            """, StoredAttachment.claimLifetime)
+    }
 
     // MARK: Intake
 
@@ -134,24 +156,38 @@ package struct SubmissionDatabase: Sendable {
         case keyReused
         /// A file is no longer there, or belongs to another submission.
         case attachmentGone
+        /// So many messages answered this before.
+        case tooMany
     }
 
     /// What is stored beside a submission so that its citizen, and nobody else, finds it again.
     package struct Handles: Sendable {
         /// Keys under which it may have come before; the first is the one it is filed under.
         package let onceKeys: [[UInt8]]
+        /// Whether the key is the client's own, and so a promise for a day; else it tells a double click.
+        package var isClientKey = false
         /// Of the payload, to tell a repeat from a reuse.
         package let digest: SHA256Digest
         /// 128 random bits that open a page with receipt and code.
         package var ticket: String?
+        /// The network address that sent it, which the ticket's page is bound to.
+        package var client: [UInt8] = []
+        /// What it answers, and how many messages may answer it in 90 days.
+        package var answers: (key: [UInt8], most: Int)?
         /// 128 random bits for a client that asks for the core's number later.
         package var open311Token: String?
 
-        package init(onceKeys: [[UInt8]], digest: SHA256Digest, ticket: String? = nil, open311Token: String? = nil) {
+        package init(
+            onceKeys: [[UInt8]], isClientKey: Bool = false, digest: SHA256Digest, ticket: String? = nil,
+            client: [UInt8] = [], open311Token: String? = nil, answers: (key: [UInt8], most: Int)? = nil
+        ) {
             self.onceKeys = onceKeys
+            self.isClientKey = isClientKey
             self.digest = digest
             self.ticket = ticket
+            self.client = client
             self.open311Token = open311Token
+            self.answers = answers
         }
     }
 
@@ -171,7 +207,8 @@ package struct SubmissionDatabase: Sendable {
                     // The second click is shown the same receipt, and a program's second try leads to the same request.
                     if case .repeated(let credentials) = known {
                         if let ticket = handles.ticket {
-                            try addTicket(db, ticket, Self.ticketBox(credentials, ticket, random), now)
+                            try addTicket(
+                                db, ticket, Self.ticketBox(credentials, ticket, random), client: handles.client, now)
                         }
                         if let token = handles.open311Token {
                             let keys = CitizenKeys(credentials.receipt, credentials.code)
@@ -180,6 +217,7 @@ package struct SubmissionDatabase: Sendable {
                     }
                     return known
                 }
+                if let (key, most) = handles.answers { try count(db, key, most, now) }
                 for (position, attachment) in submission.attachments.enumerated() {
                     let taken = try db.execute(
                         "UPDATE attachment SET submission = ?, position = ? WHERE id = ? AND submission IS NULL",
@@ -191,7 +229,9 @@ package struct SubmissionDatabase: Sendable {
                     submission.id, submission.kind, now.seconds, submission.lookup, submission.clear, submission.sealed)
                 try LaneDatabase.enqueue(
                     db, lane: Self.sendLane, item: submission.id, bytes: bytes, at: submission.received)
-                if let name = handles.ticket, let ticket { try addTicket(db, name, ticket, now) }
+                if let name = handles.ticket, let ticket {
+                    try addTicket(db, name, ticket, client: handles.client, now)
+                }
                 if let token = handles.open311Token, let lookup = submission.lookup {
                     try addOpen311(db, token, lookup, now)
                 }
@@ -199,7 +239,23 @@ package struct SubmissionDatabase: Sendable {
             }
         } catch is AttachmentGone {
             return .attachmentGone
+        } catch is TooManyMessages {
+            return .tooMany
         }
+    }
+
+    private struct TooManyMessages: Error {}
+
+    private static let countLifetime = 90 * 86_400
+
+    /// Counts a message that answers `key`; throws for one too many.
+    private func count(_ db: any SQLConnection, _ key: [UInt8], _ most: Int, _ now: Instant) throws {
+        let counted = try db.execute(
+            """
+            INSERT INTO message_count (key, count, expires) VALUES (?, 1, ?)
+            ON CONFLICT (key) DO UPDATE SET count = message_count.count + 1 WHERE message_count.count < ?
+            """, SHA256Digest(of: key).bytes, now.seconds + Self.countLifetime, most)
+        guard counted == 1 else { throw TooManyMessages() }
     }
 
     private func addOpen311(_ db: any SQLConnection, _ token: String, _ lookup: [UInt8], _ now: Instant) throws {
@@ -233,7 +289,7 @@ package struct SubmissionDatabase: Sendable {
         // Another process may be storing the same: whoever comes second waits here and finds the first one's row.
         let isNew = try db.execute(
             "INSERT INTO once (key, box, expires) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", name, box,
-            now.seconds + Self.onceLifetime)
+            now.seconds + (handles.isClientKey ? Self.onceLifetime : Self.doubleLifetime))
         if isNew == 1 { return nil }
         return try knownOnce(db, first, handles.digest, now) ?? .keyReused
     }
@@ -307,7 +363,7 @@ package struct SubmissionDatabase: Sendable {
     /// came, expired keys, tickets and tokens.
     package func purge(at now: Instant, keepDelivered: Int) throws -> Purged {
         try database.write { db in
-            for table in ["once", "ticket", "used_token"] {
+            for table in ["once", "ticket", "used_token", "message_count", "step_page"] {
                 try db.execute("DELETE FROM \(table) WHERE expires <= ?", now.seconds)
             }
             try db.execute("DELETE FROM open311_token WHERE created < ?", now.seconds - Self.tokenLifetime)
@@ -315,8 +371,7 @@ package struct SubmissionDatabase: Sendable {
             try db.execute("DELETE FROM hour_key WHERE hour < ?", now.seconds / 3600 - 1)
             var purged = Purged()
             purged.abandoned = try db.execute(
-                "DELETE FROM attachment WHERE submission IS NULL AND created <= ?",
-                now.seconds - StoredAttachment.claimLifetime)
+                "DELETE FROM attachment WHERE submission IS NULL AND expires <= ?", now.seconds)
             let delivered = "SELECT item FROM lane_queue WHERE lane = ? AND state = 'delivered' AND settled <= ?"
             let before = now.seconds - keepDelivered
             try db.execute("DELETE FROM attachment WHERE submission IN (\(delivered))", Self.sendLane, before)
@@ -341,8 +396,13 @@ package struct SubmissionDatabase: Sendable {
         return (try? Directory(folder).freeBytes()).map { $0 >= bytes } ?? false
     }
 
+    /// Bytes that must be free for forms to be taken in.
+    private static let formReserve = 32 << 20
+
+    /// Whether forms can be taken in: the database takes a write, and the disk has room for what comes.
     package func isWritable() -> Bool {
-        (try? database.write { try $0.execute("DELETE FROM ticket WHERE expires < 0") }) != nil
+        guard hasRoom(for: Self.formReserve) else { return false }
+        return (try? database.write { try $0.execute("DELETE FROM ticket WHERE expires < 0") }) != nil
     }
 
     /// What waits to be carried, and how old the oldest is, for whoever watches.

@@ -8,19 +8,42 @@ extension SubmissionDatabase {
     /// The name of a one-page address for receipt and code: 128 random bits, good for 15 minutes.
     package func newTicket() -> String { hexText(random(16)) }
 
-    package func issue(ticket: String, _ credentials: Credentials, at now: Instant) async throws {
+    package func issue(
+        ticket: String, _ credentials: Credentials, client: [UInt8] = [], at now: Instant
+    ) async throws {
         let box = try Self.ticketBox(credentials, ticket, random)
-        try await database.commit { try addTicket($0, ticket, box, now) }
+        try await database.commit { try addTicket($0, ticket, box, client: client, now) }
     }
 
-    package func redeem(ticket: String, at now: Instant) throws -> Credentials? {
+    /// Opens a ticket: for the client that sent the form as often as it likes, for any other once, since a telephone may
+    /// change its network in between.
+    package func redeem(ticket: String, client: [UInt8] = [], at now: Instant) throws -> Credentials? {
         let key = Array(ticket.utf8)
-        let box: [UInt8]? = try database.read { db in
-            try db.value(
-                "SELECT box FROM ticket WHERE ticket = ? AND expires > ?", SHA256Digest(of: key).bytes, now.seconds)
+        let name = SHA256Digest(of: key).bytes
+        let box: [UInt8]? = try database.write { db in
+            guard
+                let row = try db.row(
+                    "SELECT box, holder FROM ticket WHERE ticket = ? AND expires > ?", name, now.seconds)
+            else { return nil }
+            let holder: [UInt8]? = try row["holder"]
+            if holder.map({ equalInConstantTime($0, Self.holder(ticket, client)) }) ?? true { return try row["box"] }
+            let isFirst = try db.execute("UPDATE ticket SET opened = 1 WHERE ticket = ? AND opened = 0", name)
+            return isFirst == 1 ? try row["box"] : nil
         }
         guard let box else { return nil }
         return Credentials(try AEAD.open(box, key: Self.boxKey(key, "ticket"), associated: []))
+    }
+
+    /// Ends a ticket before its time: somebody wrote receipt and code down.
+    package func close(ticket: String) throws {
+        try database.write { db in
+            try db.execute("DELETE FROM ticket WHERE ticket = ?", SHA256Digest(of: Array(ticket.utf8)).bytes)
+        }
+    }
+
+    /// Tells one client from another to whoever holds the ticket, and says nothing to anybody else.
+    private static func holder(_ ticket: String, _ client: [UInt8]) -> [UInt8] {
+        hmacSHA256(key: Array(ticket.utf8), client)
     }
 
     static func ticketBox(
@@ -30,9 +53,12 @@ extension SubmissionDatabase {
             credentials.bytes, key: boxKey(Array(ticket.utf8), "ticket"), nonce: random(12), associated: [])
     }
 
-    func addTicket(_ db: any SQLConnection, _ ticket: String, _ box: [UInt8], _ now: Instant) throws {
+    func addTicket(
+        _ db: any SQLConnection, _ ticket: String, _ box: [UInt8], client: [UInt8], _ now: Instant
+    ) throws {
         try db.execute(
-            "INSERT INTO ticket (ticket, box, expires) VALUES (?, ?, ?)", SHA256Digest(of: Array(ticket.utf8)).bytes,
-            box, now.seconds + Self.ticketLifetime)
+            "INSERT INTO ticket (ticket, box, expires, holder) VALUES (?, ?, ?, ?)",
+            SHA256Digest(of: Array(ticket.utf8)).bytes, box, now.seconds + Self.ticketLifetime,
+            Self.holder(ticket, client))
     }
 }

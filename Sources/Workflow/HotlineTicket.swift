@@ -64,30 +64,19 @@ package struct HotlineTicket: Sendable, Equatable {
     /// - Parameters:
     ///   - texts: everything that would be published.
     ///   - secrets: what must not appear in it, such as the citizen's name.
-    package mutating func release(agreed: Bool, texts: [String], secrets: [String]) throws(WorkflowError) {
+    package mutating func release(
+        agreed: Bool, texts: [String], secrets: [Masking.Secret]
+    ) throws(WorkflowError) {
         guard state == .answered else { throw .state }
         guard agreed else { throw .notAgreed }
         guard texts.allSatisfy({ !$0.isEmpty }) else { throw .textMissing }
-        for text in texts {
-            guard !secrets.contains(where: { $0.count > 1 && text.contains($0) }), !holdsNumber(text) else {
-                throw .notMasked
-            }
-        }
+        guard texts.allSatisfy({ Masking.finding(in: $0, secrets: secrets) == nil }) else { throw .notMasked }
         state = .released
     }
 
-    /// Seven digits with nothing but separators between them, whatever people put there, are a telephone or identity
-    /// number. A letter of any script or a new line ends the run.
-    private func holdsNumber(_ text: String) -> Bool {
-        var run = 0
-        for scalar in text.unicodeScalars {
-            if scalar.properties.numericType == .decimal {
-                run += 1
-                if run >= 7 { return true }
-            } else if scalar.properties.isAlphabetic || scalar == "\n" {
-                run = 0
-            }
-        }
-        return false
+    /// 撤回公开: the page goes; the answer stands, and may be published again.
+    package mutating func takeBack() throws(WorkflowError) {
+        guard state == .released else { throw .state }
+        state = .answered
     }
 }

@@ -419,7 +419,7 @@ import Testing
     @Test func aLaneWithoutEpochDoesNotRun() throws {
         let folder = TemporaryFolder()
         let database = try openDatabase(folder.path + "/x.sqlite")
-        try Migrations(.init(LaneDatabase.tables)).run(on: database)
+        try Migrations(.init(LaneDatabase.tables + LaneDatabase.heldTables)).run(on: database)
         #expect(try LaneDatabase.status(of: folder.path + "/x.sqlite", at: Side.now).isEmpty)
         let store = LaneDatabase(database, load: { _, _, _ in throw SQLError(.fault, "none") }, apply: { _, _, _ in })
         #expect(try store.epoch(of: "e2c") == nil)
@@ -506,7 +506,7 @@ import Testing
         #expect(try deaf.receive().committed == ["e2c-0000000003"])
         #expect(try FileSystem.list(core.outbox).isEmpty)
         // A person carries what is printed.
-        let slip = try #require(GapSlip(Self.id, try core.store.receipts(Self.id)))
+        let slip = try #require(GapSlip(Self.id, try core.store.receipts(Self.id, at: Side.now)))
         #expect(slip.text.hasPrefix("e2c 01234567 1-2 "))
         #expect(GapSlip(typed: slip.text.lowercased()) == slip)
         #expect(GapSlip(typed: slip.text.replacingOccurrences(of: "1-2", with: "1-3")) == nil)
@@ -515,7 +515,7 @@ import Testing
         try edge.carry(to: core) { !$0.contains("0000000002-00000") }
         try edge.emptyOutbox()
         #expect(try deaf.receive().committed == ["e2c-0000000001"])
-        let part = try #require(GapSlip(Self.id, try core.store.receipts(Self.id)))
+        let part = try #require(GapSlip(Self.id, try core.store.receipts(Self.id, at: Side.now)))
         #expect(part.text.contains(" 2:0 "))
         // Without any slip, all is offered as often as agreed, and then no more.
         var times = 0

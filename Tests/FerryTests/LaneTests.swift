@@ -3,6 +3,7 @@ import Ferry
 import Foundation
 import LaneDatabase
 import PortalBase
+import SQL
 import TestSupport
 import Testing
 
@@ -110,6 +111,91 @@ import Testing
         try other.carry(to: core)
         #expect(try core.receive().quarantined.values.contains("epoch"))
         #expect(try core.items() == [])
+    }
+
+    // MARK: Held items
+
+    /// One item that cannot be taken now holds up nothing: its batch commits, the item waits at the receiver and is tried
+    /// again by every run.
+    @Test func anItemThatCannotBeTakenYetIsHeldAlone() throws {
+        try edge.queue(1)
+        try edge.queue(2, sealed: "later")
+        try edge.queue(3)
+        let report = try crossOut()
+        #expect(report.committed == ["e2c-0000000001"])
+        #expect(try core.items().count == 2)
+        #expect(try acknowledge().settled == [1])
+        #expect(try core.alarms("e2c") == ["held"])
+        let held = try core.store.held(lane: "e2c")
+        #expect(held.map(\.item) == ["00000000-0000-4000-8000-000000000002"] && held.map(\.reason) == ["no key yet"])
+        _ = try core.receive()
+        #expect(try core.items().count == 2)
+        try core.database.write { db in
+            try db.execute(
+                "INSERT INTO item (id, kind, clear, sealed) VALUES ('k', 'key', ?, ?)", [UInt8](), Side.envelope(""))
+        }
+        _ = try core.receive()
+        #expect(try core.items().count == 4)
+        #expect(try core.store.held(lane: "e2c").isEmpty && core.alarms("e2c").isEmpty)
+    }
+
+    @Test func aHeldItemIsGivenUpByItsNameWithAReason() throws {
+        try edge.queue(1, sealed: "later")
+        _ = try crossOut()
+        let id = "00000000-0000-4000-8000-000000000001"
+        #expect(try !core.store.drop("other", lane: "e2c", because: "x", at: Side.now))
+        #expect(try core.store.drop(id, lane: "e2c", because: "its key is lost", at: Side.now))
+        #expect(try core.store.held(lane: "e2c").isEmpty && core.alarms("e2c").isEmpty)
+        // A copy that comes late does not bring it back.
+        try edge.carry(to: core)
+        _ = try core.receive()
+        #expect(try core.items() == [] && core.store.held(lane: "e2c").isEmpty)
+    }
+
+    // MARK: Hostile folders
+
+    /// A manifest is read after its signature holds, never before.
+    @Test func anUnsignedManifestIsNeverRead() throws {
+        try edge.queue(1)
+        _ = try edge.send()
+        try edge.carry(to: core)
+        let signature = try FileSystem.read(core.inbox + "/e2c-0000000001.p7s")
+        try edge.emptyOutbox()
+        let marks = String(repeating: "\u{301}\u{316}", count: 200_000)
+        for text in ["{\"a\(marks)\":1}", String(repeating: "[", count: 100_000), "{}", ""] {
+            try FileSystem.write(Array(text.utf8), to: core.inbox + "/e2c-0000000001.mf")
+            try FileSystem.write(signature, to: core.inbox + "/e2c-0000000001.p7s")
+            let report = try core.receive()
+            #expect(
+                report.quarantined.values.allSatisfy { $0 == "signature" } && !report.quarantined.isEmpty, "\(report)")
+        }
+        _ = try edge.send(again: true)
+        try edge.carry(to: core)
+        #expect(try core.receive().committed == ["e2c-0000000001"])
+    }
+
+    @Test(arguments: [
+        "e2c-0000000001.mf\n", "\u{1B}[2Jx", "e2c-1.mf", "..mf", "e2c-0000000001-99999999999999999999.p7m", "甲.mf",
+    ])
+    func oddNamesHoldUpNothing(_ name: String) throws {
+        try edge.queue(1)
+        _ = try edge.send()
+        try edge.carry(to: core)
+        try FileSystem.write([1], to: core.inbox + "/" + name)
+        let report = try core.receive()
+        #expect(report.committed == ["e2c-0000000001"])
+        for line in report.text.split(separator: "\n") {
+            #expect(!line.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7F }, "\(line)")
+        }
+    }
+
+    @Test func aManifestWithoutSignatureGoesAfterAWhile() throws {
+        try FileSystem.makeDirectories(core.inbox)
+        try FileSystem.write(Array("{}".utf8), to: core.inbox + "/e2c-0000000009.mf")
+        _ = try core.receive()
+        #expect(FileSystem.kind(core.inbox + "/e2c-0000000009.mf") == .file)
+        _ = try core.receive(at: Instant.systemNow().adding(seconds: 3 * 86_400))
+        #expect(FileSystem.kind(core.inbox + "/e2c-0000000009.mf") == nil)
     }
 
     @Test func aRejectedBatchConsumesItsNumberAndItsGoodItemsComeAgain() throws {

@@ -45,7 +45,9 @@ struct Side {
         let folder = TemporaryFolder()
         let database = try openDatabase((edge ? DatabaseEngine.other : .sqlite).location(in: folder))
         try Migrations(
-            .init(["CREATE TABLE item (id TEXT PRIMARY KEY, kind TEXT, clear BLOB, sealed BLOB)"] + LaneDatabase.tables)
+            .init(
+                ["CREATE TABLE item (id TEXT PRIMARY KEY, kind TEXT, clear BLOB, sealed BLOB)"] + LaneDatabase.tables
+                    + LaneDatabase.heldTables)
         ).run(on: database)
         try self.init(edge: edge, options, folder, database)
         for lane in ["e2c", "c2e"] {
@@ -77,10 +79,13 @@ struct Side {
             },
             apply: { db, item, _ in
                 if try item.part("item.p7m") == Self.envelope("poison") { throw LaneDatabase.RejectedItem(.schema) }
+                // Its key comes later.
+                let lacksKey = try db.row("SELECT 1 FROM item WHERE kind = 'key'") == nil
+                if try item.part("item.p7m") == Self.envelope("later"), lacksKey { throw KeyMissing() }
                 try db.execute(
                     "INSERT INTO item (id, kind, clear, sealed) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", item.id,
                     item.kind, try item.part("item.json"), try item.part("item.p7m"))
-            })
+            }, hold: { $0 is KeyMissing ? "no key yet" : nil })
         let (mine, other) = edge ? ("edge", "core") : ("core", "edge")
         let lanes = edge ? ("e2c", "c2e") : ("c2e", "e2c")
         let registries =
@@ -117,6 +122,8 @@ struct Side {
 
     func receive(at now: Instant = Self.now) throws -> LaneReport { try station.receiver.run(at: now) }
 
+    private struct KeyMissing: Error {}
+
     /// Bytes that begin as an envelope does.
     static func envelope(_ text: String) -> [UInt8] {
         [0x30, 0x20, 0x06, 0x0B, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x09, 0x10, 0x01, 0x17] + Array(text.utf8)
@@ -129,7 +136,8 @@ struct Side {
 
     /// Puts a hotline item into the lane to the core.
     func queue(_ number: Int, sealed: String = "sealed", at now: Instant = Self.now) throws {
-        try queue(number, Self.envelope(sealed == "poison" ? "poison" : "\(sealed) \(number)"), at: now)
+        try queue(
+            number, Self.envelope(["poison", "later"].contains(sealed) ? sealed : "\(sealed) \(number)"), at: now)
     }
 
     /// The same with a part of one's own, and a change to the clear part.

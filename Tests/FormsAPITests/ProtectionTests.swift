@@ -88,16 +88,18 @@ import Testing
         #expect(limiter.admit(.submission, client: [40], hasProof: false, now: 1) == .pass, "a second later it is over")
     }
 
-    /// Many clients with many files meet a bound too, and what they spend counts against forms.
-    @Test func filesCountForEverybody() {
-        let limiter = limiter { $0.perSecond = 10 }
-        func send(_ kind: RateLimiter.Kind, _ client: UInt8) -> RateLimiter.Verdict {
-            limiter.admit(kind, client: [client], hasProof: false, now: 0)
+    /// Many clients with many files meet a bound of their own: forms are taken in all the same.
+    @Test func filesTakeNothingFromForms() {
+        let limiter = limiter {
+            $0.perSecond = 10
+            $0.uploadsPerSecond = 10
         }
-        #expect((0..<6).map { send(.upload, $0) } == Array(repeating: .pass, count: 6))
-        #expect(send(.submission, 100) == .prove && send(.request, 100) == .pass)
-        #expect((6..<12).map { send(.upload, $0) } == Array(repeating: .pass, count: 4) + [.wait(5), .wait(5)])
-        #expect(send(.request, 100) == .wait(5) && send(.lookup, 100) == .pass)
+        func send(_ kind: RateLimiter.Kind, _ client: UInt8, _ hasProof: Bool = false) -> RateLimiter.Verdict {
+            limiter.admit(kind, client: [client], hasProof: hasProof, now: 0)
+        }
+        #expect((0..<7).map { send(.upload, $0) } == Array(repeating: .pass, count: 5) + [.prove, .prove])
+        #expect((5..<12).map { send(.upload, $0, true) } == Array(repeating: .pass, count: 5) + [.wait(5), .wait(5)])
+        #expect(send(.submission, 100) == .pass && send(.request, 100) == .pass && send(.lookup, 100) == .pass)
     }
 
     @Test func lookUpsAreCountedByThemselves() {

@@ -1,8 +1,10 @@
 import CMS
 import Ferry
 import Forms
+import Foundation
 import PortalBase
 import SiteBundle
+import Workflow
 
 /// Parsers of outside bytes, for libFuzzer: `Scripts/fuzz NAME SECONDS`. Each must end in an answer for any bytes, and what
 /// it accepts must hold.
@@ -11,7 +13,7 @@ private let targets: [String: @Sendable ([UInt8]) -> Void] = [
     "definition": definition, "payload": payload, "message": message, "manifest": manifest, "ack": acknowledgement,
     "epoch": epoch, "slip": slip, "tar": tar, "envelope": envelope, "signature": signature, "item": item,
     "bundle": bundle,
-    "tree": tree,
+    "tree": tree, "text": text, "marks": marks, "numbers": numbers, "words": words, "workdays": workdays,
 ]
 
 nonisolated(unsafe) private let chosen: (([UInt8]) -> Void) = {
@@ -81,6 +83,51 @@ private func forwarded(_ bytes: [UInt8]) {
 private func json(_ bytes: [UInt8]) {
     guard let value = try? JSON(parsing: bytes) else { return }
     precondition(try! JSON(parsing: value.canonicalBytes) == value)
+}
+
+// MARK: Text
+
+/// What is folded or cleaned stays so, and what was clean has no forbidden character that cleaning takes away.
+private func text(_ bytes: [UInt8]) {
+    let text = String(decoding: bytes, as: UTF8.self)
+    let cleaned = PublishableText.cleaned(text)
+    precondition(PublishableText.cleaned(cleaned).unicodeScalars.elementsEqual(cleaned.unicodeScalars))
+    if let found = PublishableText.forbidden(in: text) { precondition(found.offset < text.utf8.count) }
+    let folded = TextFolding.folded(text)
+    if StreamSafe.holds(text), StreamSafe.holds(folded) {
+        precondition(TextFolding.folded(folded).unicodeScalars.elementsEqual(folded.unicodeScalars))
+    }
+    _ = Masking.finding(in: text, secrets: [.init(label: "a", text: "王小明")])
+}
+
+/// What the quick look passes over holds no mark.
+private func marks(_ bytes: [UInt8]) {
+    guard String(validating: bytes, as: UTF8.self) != nil else { return }
+    let found = VisibilityMarks.look(in: bytes)
+    precondition(found.isEmpty || bytes.withUnsafeBufferPointer { VisibilityMarks.mayStand(in: $0) })
+    precondition(zip(found, found.dropFirst()).allSatisfy(<=) && found.allSatisfy { $0 < bytes.count })
+}
+
+private func numbers(_ bytes: [UInt8]) {
+    for found in PersonalNumbers.find(in: bytes) {
+        precondition(found.offset < bytes.count && found.digits.count >= 11)
+    }
+}
+
+/// What is stored is stored as itself.
+private func words(_ bytes: [UInt8]) {
+    let text = String(decoding: bytes, as: UTF8.self)
+    guard case .success(let stored) = FormDefinition.stored(words: text, allowsBreaks: true) else { return }
+    precondition(PublishableText.forbidden(in: stored) == nil)
+    guard case .success(let again) = FormDefinition.stored(words: stored, allowsBreaks: true) else {
+        preconditionFailure("refused: \(stored.debugDescription)")
+    }
+    precondition(again.unicodeScalars.elementsEqual(stored.unicodeScalars))
+}
+
+private func workdays(_ bytes: [UInt8]) {
+    guard let rows = try? WorkingCalendar.rows(csv: bytes) else { return }
+    precondition((try? WorkingCalendar.rows(csv: WorkingCalendar.csv(rows)))?.count == rows.count)
 }
 
 private func definition(_ bytes: [UInt8]) {

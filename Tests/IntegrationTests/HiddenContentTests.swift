@@ -14,14 +14,16 @@ import Testing
     }
 
     @Test func aFileIsNotShownMoreWidelyThanItsSection() throws {
-        let found = try findings(["portal/in/_index.md": page("in", "visibility: intranet"), "portal/in/list.pdf": "x"])
-        #expect(found == ["public-below-intranet portal/in/list.pdf:1"])
+        let found = try findings([
+            "portal/in/_index.md": page("in", "visibility: intranet"), "portal/in/list.txt": "x",
+            "portal/a.md": page("a", "", "[单](in/list.txt)"),
+        ])
+        #expect(found == ["public-below-intranet portal/in/list.txt:1"])
     }
 
     @Test(arguments: [
-        ":::notice[通知 :intranet[张某]]\nx\n:::", "::form[:only[x]]{id=f}", ":Intranet[秘密]", ":intranet【秘密】",
-        ":intranet［秘密］",
-        ":intranet [秘密]", "：intranet[秘密]", ":only (x) :only [x]{visibility=intranet}",
+        ":::notice[通知 :intranet[张某]]\nx\n:::", "::form[:only[x]]{id=f}", ":Intranet[秘密]",
+        ":intranet [秘密]", ":only (x) :only [x]{visibility=intranet}",
         ":intranet[内部](http://10.0.0.5/)",
         ":only[x]{visibility=intranet visibility=public}", "a &#1;0&#2; b", "```&#1;x\ncode\n```",
     ])
@@ -30,6 +32,24 @@ import Testing
             "portal/_index.md": Self.home, "town/_index.md": Self.home, "portal/a.md": page("a", "", body),
         ])
         #expect(try site.build().hasErrors, "\(body)")
+    }
+
+    /// A Chinese keyboard's colons and brackets are taken for those that were meant.
+    @Test(arguments: [
+        ":intranet【秘密】", ":intranet［秘密］", "：intranet[秘密]", "：intranet［秘密］", ":内网[秘密]", "：：：内网\n秘密\n：：：",
+        "::: intranet\n秘密\n:::", "　　:::intranet\n秘密\n　　:::",
+    ])
+    func marksAsPeopleTypeThemHide(_ body: String) throws {
+        let site = try SmallSite([
+            "portal/_index.md": Self.home, "town/_index.md": Self.home,
+            "portal/a.md": page("a", "", "甲\n\n\(body)\n\n乙"),
+        ])
+        #expect(try site.build().diagnostics == [])
+        let (open, inner) = (
+            try site.folder.text("out/public/a/index.html"), try site.folder.text("out/intranet/a/index.html")
+        )
+        #expect(!open.contains("秘密") && open.contains("甲") && open.contains("乙"))
+        #expect(inner.contains("秘密"))
     }
 
     @Test func marksInFrontMatterDataAndFormsAreErrors() throws {
@@ -41,9 +61,20 @@ import Testing
         #expect(found.filter { $0.hasPrefix("misplaced-mark") }.count == 3)
     }
 
-    @Test(arguments: ["portal/secret.MD", "portal/a.md.bak", "portal/a.markdown", "portal/a.md.orig"])
+    @Test(arguments: ["portal/secret.MD", "portal/a.markdown"])
     func anEditorsCopyOfAPageIsNotServed(_ name: String) throws {
         #expect(try findings([name: page("a", "visibility: intranet")]) == ["page-name \(name):1"])
+    }
+
+    @Test(arguments: ["portal/a.md.bak", "portal/a.md.orig", "portal/a.md~", "portal/.a.md.swp"])
+    func whatProgramsLeaveBehindIsLeftOut(_ name: String) throws {
+        let site = try SmallSite([
+            "portal/_index.md": Self.home, "town/_index.md": Self.home, name: page("秘密", "visibility: intranet"),
+        ])
+        #expect(try !site.build().hasErrors)
+        for (path, bytes) in try site.folder.contents("out") {
+            #expect(!String(decoding: bytes, as: UTF8.self).contains("秘密"), "\(path)")
+        }
     }
 
     @Test(arguments: ["name, visibility", "name,Visibility", "visibility,visibility"])
@@ -112,9 +143,9 @@ import Testing
         ])
         try site.build()
         for _ in 0..<2 {
-            try site.folder.write(["Content/portal/a.md": page("a"), "Content/portal/x.pdf": "file"])
+            try site.folder.write(["Content/portal/a.md": page("a", "files: [x.pdf]"), "Content/portal/x.pdf": "%PDF-"])
             try site.build()
-            #expect(try site.folder.text("out/public/x.pdf") == "file")
+            #expect(try site.folder.text("out/public/x.pdf") == "%PDF-")
             try FileSystem.remove(site.folder.path + "/Content/portal/x.pdf")
             try site.folder.write(["Content/portal/a.md": page("a", "aliases: [/x.pdf/]")])
             try site.build()

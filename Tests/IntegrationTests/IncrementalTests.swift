@@ -62,7 +62,8 @@ import Testing
             case 0, 1, 2:
                 let body = pick([
                     "# 一\n\n改\(step)", "# 二\n\n[下](n2.md)", "长文。\n\n# 一\n\n[内](../inner/i.md)", "看 [表](../table.md)",
-                    "公开\n\n:::intranet\n密\(step)\n:::", "[坏](nowhere.md)",
+                    "公开\n\n:::intranet\n密\(step)\n:::", "[坏](nowhere.md)", "公开\n\n：：：内网\n密\(step)\n：：：",
+                    "一\n\n:::\u{200B}intranet 密\(step)", "[表](../bundle/form.pdf)",
                 ])
                 return try write(page, post("新闻", "date: 2026-03-11\ntags: [签]", body))
             case 3:

@@ -70,16 +70,22 @@ import Testing
             let word = "W\(number(1000))"
             let archive = ["", "\narchive: month", "\narchive: year"][Int(number(3))]
             let weight = number(3)
+            // A file of the section, for everybody who sees the section or for fewer.
+            let (hasFile, fileRank) = (chance(2), max(rank, self.rank()))
             if shows(rank) {
+                let named = hasFile && shows(fileRank)
                 files["\(site)/\(folder)_index.md"] = page(
-                    word, "cascade: {visibility: \(LeakTests.tags[rank])}\nweight: \(weight)\(archive)", "栏目\(word)")
+                    word,
+                    "cascade: {visibility: \(LeakTests.tags[rank])}\nweight: \(weight)\(archive)"
+                        + (named ? "\nfiles: [{name: file.txt, visibility: \(LeakTests.tags[fileRank])}]" : ""),
+                    "栏目\(word)")
                 if chance(2) { files["\(site)/\(folder)_index.en.md"] = page("E" + word) }
             } else {
                 _ = chance(2)
             }
             var documents: [(name: String, rank: Int)] = []
             for n in 0..<Int(number(4)) { documents.append(article(site, folder, n, rank, documents)) }
-            if chance(2), shows(rank) { files["\(site)/\(folder)file.txt"] = "attachment \(word)" }
+            if hasFile, shows(fileRank) { files["\(site)/\(folder)file.txt"] = "attachment \(word)" }
         }
 
         /// A page or bundle with parts of its own; returns what later documents may refer to.
@@ -91,7 +97,7 @@ import Testing
             let label = "T\(number(1000))"
             var head = "date: 202\(5 + number(2))-0\(1 + number(8))-1\(number(9))\ntags: [t\(number(4)), 市\(number(3))]"
             if chance(2) { head += "\ntopics: [是\(number(3))]" }
-            if chance(4) { head += "\naliases: [/alias/\(site)\(number(100_000))/]" }
+            if chance(4) { head += "\naliases: [\(site == "town" ? "/xz/town" : "")/alias/\(site)\(number(100_000))/]" }
             if chance(4) { head += "\nsites: [town]" }
             if chance(5) { head += "\nsearch: false" }
             if let other = others.last(where: { $0.rank <= rank }), chance(2) {
@@ -101,6 +107,12 @@ import Testing
             let english = chance(3)
             var body = ""
             for _ in 0..<Int(number(4)) { body += piece(isBundle ? "../" : "") }
+            let fileRank = max(rank, self.rank())
+            if isBundle, shows(fileRank) {
+                body += ":only[[表](附\(n).csv)]{visibility=\(LeakTests.tags[fileRank])}\n\n"
+            } else if isBundle {
+                body += "\n\n"
+            }
             let stem = "\(folder)p\(n)"
             let tag = "\nvisibility: \(LeakTests.tags[rank])"
             if shows(rank) {
@@ -112,8 +124,8 @@ import Testing
                         head.replacing("document", with: "extra").replacing("alias", with: "en/alias").replacing(
                             "en/aliases", with: "aliases") + tag, body)
                 }
-                if isBundle { files["\(site)/\(stem)/附\(n).csv"] = "a,\(label)\n" }
             }
+            if isBundle, shows(fileRank) { files["\(site)/\(stem)/附\(n).csv"] = "a,\(label)\n" }
             return (isBundle ? "p\(n)/index.md" : "p\(n).md", rank)
         }
 
@@ -121,14 +133,23 @@ import Testing
             let rank = self.rank()
             let (tag, word) = (LeakTests.tags[rank], "字\(number(1000))")
             let isShown = shows(rank)
+            let hand = Int(number(4))
             func block(_ text: String) -> String {
                 guard isShown else { return "" }
-                return tag == "intranet" ? ":::intranet\n\(text)\n:::\n" : ":::only{visibility=\(tag)}\n\(text)\n:::\n"
+                guard tag == "intranet" else { return ":::only{visibility=\(tag)}\n\(text)\n:::\n" }
+                // As a strict hand writes it, and as others do.
+                let open = [":::intranet", "：：：内网", "　　::: intranet", "::::内网"][hand]
+                return "\(open)\n\(text)\n\([":::", "：：：", "　　:::", "::::"][hand])\n"
+            }
+            func inline(_ text: String) -> String {
+                guard isShown else { return "" }
+                guard tag == "intranet" else { return ":only[\(text)]{visibility=\(tag)}" }
+                return [":intranet[\(text)]", "：intranet［\(text)］", ":内网[\(text)]", ":intranet【\(text)】"][hand]
             }
             switch number(7) {
             case 0: return "# 标题\(word)\n\n正文**「\(word)」**的[^a]\n\n[^a]: 注\n\n"
             case 1: return block("\n## 节\(word)\n\n段落[^\(word)]\n\n[^\(word)]: 脚注\n")
-            case 2: return "前\(word)，" + (isShown ? ":only[密\(word)]{visibility=\(tag)}" : "") + "。\n\n"
+            case 2: return "前\(word)，" + inline("密\(word)") + "。\n\n"
             case 3: return block("\n| a | b |\n|---|---|\n| \(word) | `x` |\n")
             case 4: return ":ref[看\(word)]{to=\(up)p\(number(4)).md}。\n\n"
             case 5: return block("\n::table[\(word)]{src=rows.csv}\n")

@@ -76,7 +76,8 @@ import Testing
 
     @Test func brokenPicturesAndActiveDrawingsAreErrors() throws {
         let files = [
-            "portal/a/index.md": page("甲"), "portal/x.svg": "<svg onload=\"x()\"/>",
+            "portal/_index.md": page("首页", "cascade: {visibility: public}\nfiles: [x.svg, y.svg]"),
+            "portal/a/index.md": page("甲", "files: [photo.jpg]"), "portal/x.svg": "<svg onload=\"x()\"/>",
             "portal/y.svg": "<svg><path d=\"M0\"/></svg>",
         ]
         #expect(
@@ -120,7 +121,7 @@ import Testing
         let exif: [UInt8] =
             Array("Exif\0\0II*\0".utf8) + [8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0]
         func block(_ content: [UInt8]) -> [UInt8] { [0xFF, 0xE1, 0, UInt8(content.count + 2)] + content }
-        let frame: [UInt8] = [0xFF, 0xC0, 0, 11, 8, 0, 40, 0, 20, 1, 1, 0x11, 0, 0xFF, 0xD9]
+        let frame: [UInt8] = [0xFF, 0xC0, 0, 11, 8, 0, 40, 0, 20, 1, 1, 0x11, 0, 0xFF, 0xDA, 0, 2, 0xFF, 0xD9]
         let xmp = block(Array("http://ns.adobe.com/xap/1.0/\0".utf8))
         func size(_ bytes: [UInt8]) -> String { ImageHeader(bytes).map { "\($0.width)x\($0.height)" } ?? "none" }
         #expect(size([0xFF, 0xD8] + frame) == "20x40")
@@ -166,7 +167,7 @@ import Testing
     @Test func theTileMapShowsTheSitesThatThisAudienceSees() throws {
         let site = try site([
             "data/_data.yaml": "t.csv: {visibility: public}\n", "data/t.csv": "slug,column,row\ntown,1,1\nnone,2,1\n",
-            "portal/a/index.md": page("甲", "map_review_no: 审1", "::map[图]{src=t.csv}"),
+            "portal/a/index.md": page("甲", "map_review_no: 审1\nfiles: [photo.jpg]", "::map[图]{src=t.csv}"),
         ])
         #expect(try site.build().diagnostics == [])
         let html = try site.folder.text("out/public/a/index.html")
@@ -176,7 +177,8 @@ import Testing
 
     @Test func downloadsSayWhatTheyAre() throws {
         let site = try site([
-            "portal/a/index.md": page("甲", "", "[表](t.csv)"), "portal/a/t.csv": String(repeating: "x", count: 12_345),
+            "portal/a/index.md": page("甲", "files: [photo.jpg]", "[表](t.csv)"),
+            "portal/a/t.csv": String(repeating: "x", count: 12_345),
         ])
         try site.build()
         let html = try site.folder.text("out/public/a/index.html")

@@ -107,12 +107,14 @@ import Testing
     @Test func aCompressedCopyMakesWayForAnAttachment() throws {
         let text = String(repeating: "甲,1\n", count: 200)
         let site = try Self.site(
-            ["portal/b/index.md": page("乙"), "portal/b/data.csv": text],
+            ["portal/b/index.md": page("乙", "", "[表](data.csv)"), "portal/b/data.csv": text],
             sites: SmallSite.sites.replacing("variants:", with: "output: {precompress: [gz]}\nvariants:"))
         #expect(FileSystem.kind(site.folder.path + "/out/public/b/data.csv.gz") == .file)
+        try write(site, "Content/portal/b/index.md", page("乙", "", "[表](data.csv) [压](data.csv.gz)"))
         try write(site, "Content/portal/b/data.csv.gz", "not made here")
         try check(site)
         try FileSystem.remove(site.folder.path + "/Content/portal/b/data.csv.gz")
+        try write(site, "Content/portal/b/index.md", page("乙", "", "[表](data.csv)"))
         try check(site)
     }
 
@@ -150,7 +152,9 @@ import Testing
     }
 
     @Test func anotherSpellingOfANameIsAnotherFile() throws {
-        let site = try Self.site(["portal/b/index.md": page("乙"), "portal/b/caf\u{E9}.pdf": "%PDF one"])
+        let site = try Self.site([
+            "portal/b/index.md": page("乙", "", "[一](caf%C3%A9.pdf)"), "portal/b/caf\u{E9}.pdf": "%PDF one",
+        ])
         try FileSystem.rename(
             site.folder.path + "/Content/portal/b/caf\u{E9}.pdf", site.folder.path + "/Content/portal/b/cafe\u{301}.pdf"
         )

@@ -26,7 +26,7 @@ import Testing
             let tree = CMarkTree(source, with: cmark, options: CMARK_OPT_FOOTNOTES)
             var renderer = DocumentRenderer(
                 cmark: cmark, findings: BodyFindings(body: CutBody(uncut: source, firstLine: 1), path: "a.md"),
-                directives: [], rawHTML: .error, countsCharacters: true, capacity: 16)
+                directives: [], rawHTML: .error, backLabel: "Back to content", countsCharacters: true, capacity: 16)
             let document = renderer.document(tree)
             guard renderer.diagnostics.isEmpty else { return nil }
             // Addresses that ran into full-width punctuation are mended in the tree.

@@ -58,7 +58,9 @@ import Testing
     }
 
     /// What may look like a visibility mark or begin a directive, wherever it stands.
-    @Test(arguments: [": only[", "：intranet", ":：", "::: x", "a::b", "说明： only【", ":o"])
+    @Test(arguments: [
+        ": only[", "：intranet", ":：", "::: x", "a::b", "说明： only【", "ꓽintranet", ":ıntranet", ": ontranet", ":int",
+    ])
     func marksAreSeenAtEveryPlace(mark: String) {
         for before in ["", "x", "一", "一二三四五六七八九十“", "0123456789abcdef ", "，："] {
             let look = MarkdownSource(Array((before + mark + " 其余").utf8))

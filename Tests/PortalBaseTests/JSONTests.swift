@@ -39,3 +39,24 @@ import Testing
         #expect(bytesFromBase64("A") == nil)
     }
 }
+
+/// Bounds that hold before anything is hashed or compared.
+@Suite struct HostileJSONTests {
+    private func code(_ text: String) -> JSONError.Code? {
+        do throws(JSONError) {
+            _ = try JSON(parsing: Array(text.utf8))
+            return nil
+        } catch { return error.code }
+    }
+
+    @Test func keysAreShortAndTextsStreamSafe() {
+        #expect(code("{\"\(String(repeating: "k", count: 128))\":1}") == nil)
+        #expect(code("{\"\(String(repeating: "k", count: 129))\":1}") != nil)
+        let marks = String(repeating: "\u{301}", count: 31)
+        #expect(code("{\"a\(marks)\":1}") != nil && code("[\"a\(marks)\"]") != nil)
+        #expect(code("[\"a\(String(repeating: "\\u0301", count: 31))\"]") != nil)
+    }
+
+    /// é in one character or two: readers see one key, and so does a dictionary.
+    @Test func keysThatLookTheSameAreOne() { #expect(code("{\"\u{E9}\":1,\"e\u{301}\":2}") != nil) }
+}

@@ -10,9 +10,11 @@ import Testing
         [
             "a", "~", "\n", "\t", " ", "文", "件", "，", "！", "é", "\u{7FF}", "\u{800}", "\u{FFF}", "\u{1000}", "\u{CFFF}",
             "\u{D7FF}",
-            "\u{E000}", "\u{F900}", "\u{FDCF}", "\u{FEFE}", "\u{FF00}", "\u{FFBF}", "\u{FFFD}", "𠀀", "😀", "\u{85}",
-            "\u{10FFFF}",
+            "\u{E000}", "\u{F900}", "\u{FDCF}", "\u{FEFE}", "\u{FF00}", "\u{FFBF}", "\u{FFFD}", "𠀀", "😀", "\u{A0}",
+            "\u{10FFFD}",
         ].map { Array($0.utf8) } + [
+            // U+0085, U+10FFFF, U+2028, U+202E
+            [0xC2, 0x85], [0xF4, 0x8F, 0xBF, 0xBF], [0xE2, 0x80, 0xA8], [0xE2, 0x80, 0xAE],
             [0x80], [0xBF], [0xC0], [0xC2], [0xE4], [0xE4, 0xB8], [0xE0, 0x80, 0x80], [0xED, 0xA0, 0x80],
             [0xF0, 0x80, 0x80, 0x80],
             [0xF4, 0x90, 0x80, 0x80], [0xEF], [0xEF, 0xBC], [0xEF, 0xB7, 0x90], [0xFF], [0x00], [0x1F], [0x7F],
@@ -20,9 +22,7 @@ import Testing
 
     private func isText(_ bytes: [UInt8]) -> Bool {
         guard let text = String(validating: bytes, as: UTF8.self) else { return false }
-        return text.unicodeScalars.allSatisfy {
-            ($0.value >= 0x20 || $0 == "\n" || $0 == "\t") && $0.value != 0x7F && $0.value != 0xFDD0
-        }
+        return PublishableText.forbidden(in: text) == nil
     }
 
     @Test func textIsTakenAndAnythingElseIsRefusedAtItsPlace() {

@@ -244,7 +244,14 @@ import Testing
         let location = try engine.location(in: folder)
         let old = try SubmissionDatabase(location: location, random: systemRandomBytes).database
         try old.write { db in
-            try db.execute("DROP TABLE released_request")
+            for table in ["released_request", "step_page", "message_count", "lane_held", "lane_held_part"] {
+                try db.execute("DROP TABLE \(table)")
+            }
+            for (table, column) in [
+                ("attachment", "bytes"), ("attachment", "expires"), ("ticket", "holder"), ("ticket", "opened"),
+            ] {
+                try db.execute("ALTER TABLE \(table) DROP COLUMN \(column)")
+            }
             try db.execute("ALTER TABLE status ADD COLUMN public TEXT")
             try db.execute("DELETE FROM schema_version WHERE version > 1")
             for (number, text) in [(1, request(7, "closed", day: 3).canonicalText), (2, "{}"), (3, nil)] {

@@ -69,7 +69,8 @@ class System:
         return json.loads((self.folder / "edge/site/current/public.runtime/current.json").read_text())[form]
 
 
-WIDE = {"client_burst": 1_000_000, "client_per_minute": 1_000_000, "per_second": 1_000_000, "lookups_per_minute": 1_000_000}
+WIDE = {"client_burst": 1_000_000, "client_per_minute": 1_000_000, "per_second": 1_000_000, "lookups_per_minute": 1_000_000,
+        "uploads_per_second": 1_000_000, "client_megabytes": 1_000_000}
 
 
 class Service:
@@ -122,6 +123,15 @@ def post(url, fields, headers=None, raw=None):
     request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/x-www-form-urlencoded", **(headers or {})})
     try:
         with opener.open(request, timeout=30) as answer:
+            return answer.status, answer.headers, answer.read().decode()
+    except urllib.error.HTTPError as answer:
+        return answer.code, answer.headers, answer.read().decode()
+
+
+def look_at(url):
+    """Status, headers and body of a plain look at an address, redirections not followed."""
+    try:
+        with opener.open(url, timeout=30) as answer:
             return answer.status, answer.headers, answer.read().decode()
     except urllib.error.HTTPError as answer:
         return answer.code, answer.headers, answer.read().decode()

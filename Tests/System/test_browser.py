@@ -160,7 +160,7 @@ class BrowserTests(unittest.TestCase):
         browser.open(self.system.site + "/hotline/request/")
         browser.type("#f-subject", "路灯不亮了")
         browser.click("form.form button[type=submit]")
-        self.assertIn("有几处需要修改", browser.text(".error-summary"))
+        self.assertRegex(browser.text(".error-summary"), "有 .+ 处需要修改")
         self.assertIn('value="路灯不亮了"', browser.html("#f-subject"))
         browser.click("#f-nature-1")
         browser.type("#f-details", "村口的路灯三天没有亮了，老人晚上出门不方便。")

@@ -17,7 +17,7 @@ import time
 import unittest
 import urllib.parse
 
-from support import BIN, NOW, ROOT, WIDE, Service, System, call, get, inner, multipart, post, request_fields, wait_until
+from support import BIN, NOW, ROOT, WIDE, Service, System, call, get, inner, look_at, multipart, post, request_fields, wait_until
 
 PDF = b"%PDF-1.4\n% a sample\n%%EOF\n"
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 64
@@ -84,7 +84,7 @@ class ServiceTests(unittest.TestCase):
         fields = request_fields(self.system, 4)
         before = self.count("attachment")
         for name, content, words in [
-            ("a.zip", b"PK\x03\x04" + b"x" * 100, "只能上传"), ("a.png", PDF, "只能上传"), ("a.exe", PNG, "只能上传"), ("a.pdf", b"", "空文件"),
+            ("a.zip", b"PK\x03\x04" + b"x" * 100, "只能上传"), ("a.png", PDF, "文件名却以 .png 结尾"), ("a.exe", PNG, "文件名却以 .exe 结尾"), ("a.pdf", b"", "空文件"),
             ("a.docm", b"\xd0\xcf\x11\xe0" + b"x" * 100, "只能上传"), ("a.svg", b"<svg xmlns='http://www.w3.org/2000/svg'><script/></svg>" * 3, "只能上传"),
             ("a.pdf", PDF + b"/OpenAction << /S /JavaScript /JS (app.alert(1)) >>", "安全检查"), ("a.mp4", b"\x00\x00\x00\x18ftypisom" + b"x" * (101 << 20), "100 MB"),
         ]:
@@ -128,35 +128,42 @@ class ServiceTests(unittest.TestCase):
 
     # Steps
 
+    def step(self, fields, files=()):
+        """Sends a step; the next one has an address of its own, so that the back button and a reload repeat nothing."""
+        status, headers, body = self.send(fields, files, "catering-opening")
+        if status == 303 and "/steps/" in headers["Location"]:
+            status, _, body = look_at(urllib.parse.urljoin(self.system.forms, headers["Location"]))
+        return status, headers, body
+
     def test_a_form_in_steps_without_cookies(self):
         digest = self.system.digest("catering-opening")
         fields = {"_form": digest, "_lang": "zh", "kind": "company", "name": "测试", "phone": "13900000000"}
-        status, _, body = self.send({**fields, "_page": "applicant", "_step": "next"}, [], "catering-opening")
+        status, _, body = self.step({**fields, "_page": "applicant", "_step": "next"})
         self.assertEqual((status, 'name="_page" value="company"' in body), (200, True))
-        status, _, body = self.send({**fields, "company": "示例公司", "_page": "company", "_step": "next"}, [], "catering-opening")
+        status, _, body = self.step({**fields, "company": "示例公司", "_page": "company", "_step": "next"})
         self.assertEqual((status, "f-uscc-error" in body), (422, True))
         fields |= {"company": "示例公司", "uscc": "91350100M000100Y43"}
-        status, headers, body = self.send({**fields, "_page": "company", "_step": "next"}, [], "catering-opening")
+        status, headers, body = self.step({**fields, "_page": "company", "_step": "next"})
         self.assertEqual((status, 'name="_page" value="premises"' in body), (200, True))
         self.assertNotIn("Set-Cookie", headers)
         hidden = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', body))
         self.assertEqual(hidden["company"], "示例公司")
         # Back again: what was typed is there.
-        status, _, body = self.send({**fields, "_page": "premises", "_step": "back"}, [], "catering-opening")
+        status, _, body = self.step({**fields, "_page": "premises", "_step": "back"})
         self.assertIn('value="示例公司"', body)
         # Straight to the end: led back to the first page that lacks something.
-        status, _, body = self.send({**fields, "_page": "review", "_step": "submit", "truth": "yes"}, [], "catering-opening")
+        status, _, body = self.step({**fields, "_page": "review", "_step": "submit", "truth": "yes"})
         self.assertEqual((status, 'name="_page" value="premises"' in body), (422, True))
         rest = {"shop": "示例小馆", "place.unit": "xidajie", "area": "80", "seats": "30", "fuel": "gas"}
         papers = [(name, name + ".pdf", PDF) for name in ("idcard", "premises", "layout", "fire")]
-        status, _, body = self.send({**fields, **rest, "_page": "materials", "_step": "next"}, papers, "catering-opening")
+        status, _, body = self.step({**fields, **rest, "_page": "materials", "_step": "next"}, papers)
         self.assertEqual((status, 'name="_page" value="statement"' in body), (200, True), body[-2000:])
         claims = {name: claim for name, claim in re.findall(r'type="hidden" name="([^"]+)" value="([0-9a-f]{32})"', body)}
         self.assertEqual(set(claims), {"idcard", "premises", "layout", "fire"})
-        status, _, body = self.send({**fields, **rest, **claims, "truth": "yes", "_page": "statement", "_step": "next"}, [], "catering-opening")
+        status, _, body = self.step({**fields, **rest, **claims, "truth": "yes", "_page": "statement", "_step": "next"})
         self.assertIn("请核对", body)
         self.assertIn("idcard.pdf", body)
-        status, headers, body = self.send({**fields, **rest, **claims, "truth": "yes", "_page": "review", "_step": "submit"}, [], "catering-opening")
+        status, headers, body = self.step({**fields, **rest, **claims, "truth": "yes", "_page": "review", "_step": "submit"})
         self.assertEqual(status, 303, body[-1500:])
 
     # The JSON API
@@ -233,9 +240,12 @@ class ServiceTests(unittest.TestCase):
         self.assertEqual(done[0], 200)
         # A site that is not there has the main one's dress, and nothing else is read or found by that name.
         self.assertEqual(post(self.system.forms + "/forms/site/nowhere/hotline", request_fields(self.system, 701))[0], 303)
-        for path in ("/forms/site/..%2f..%2fx/hotline", "/forms/site/chaohua", "/forms/site/chaohua/a/b", "/forms/site/A/b/c"):
+        for path in ("/forms/site/..%2f..%2fx/nothing", "/forms/site/chaohua", "/forms/site/chaohua/a/b", "/forms/site/A/b/c"):
             self.assertIn(get(self.system.forms + path)[0], (400, 404), path)
-        self.assertEqual(get(forms + "/status")[0], 405)
+        # Whoever opens an address that forms are sent to is led to the page that has the form.
+        for path, page in (("/forms/site/..%2f..%2fx/hotline", "/hotline/request/"), ("/forms/hotline?lang=en", "/en/hotline/request/"), ("/forms/status", "/hotline/status/")):
+            status, headers, _ = look_at(self.system.forms + path)
+            self.assertEqual((status, headers["Location"]), (303, page))
 
     # Open311 over the ferry
 
@@ -833,6 +843,86 @@ class NginxTests(unittest.TestCase):
             self.assertEqual(out.count(header), 1, header)
 
 
+    def headers(self, url, *options):
+        out = subprocess.run(
+            ["curl", "-sS", "--cacert", self.system.folder / "keys/ca.crt", "-D", "-", "-o", "/dev/null", *options, url], capture_output=True, text=True, check=True).stdout
+        lines = out.splitlines()
+        return int(lines[0].split()[1]), [line.lower() for line in lines[1:] if line]
+
+    def test_nothing_is_answered_in_clear(self):
+        status, headers = self.headers(f"http://127.0.0.1:{self.system.base + 5}/forms/receipts/x?y=1", "-H", "Host: localhost")
+        self.assertEqual((status, [h for h in headers if h.startswith("location")]), (301, [f"location: {self.tls}/forms/receipts/x?y=1"]))
+        status, headers = self.headers(f"http://127.0.0.1:{self.system.base + 5}/forms/hotline", "-H", "Host: localhost", "--data", "subject=x")
+        self.assertEqual(status, 301)
+
+    def test_files_have_the_headers_that_only_a_server_can_give(self):
+        for path, policy in (("/", "frame-ancestors 'none'"), ("/search-index/zh/t0.js", "frame-ancestors"), ("/search-index/zh/meta.js", "frame-ancestors"), ("/nothing", "frame-ancestors")):
+            _, headers = self.headers(self.tls + path)
+            said = [h for h in headers if h.startswith("content-security-policy: ")]
+            self.assertEqual(len(said), 1, (path, headers))
+            self.assertIn(policy, said[0])
+            for header in ("strict-transport-security: max-age=31536000", "cross-origin-resource-policy: same-origin", "x-content-type-options: nosniff", "x-frame-options: deny"):
+                self.assertEqual(headers.count(header), 1, (path, header, headers))
+        _, headers = self.headers(self.tls + "/forms/nothing")
+        self.assertEqual(headers.count("strict-transport-security: max-age=31536000"), 1)
+
+    def test_what_is_not_there_is_said_in_the_words_of_its_site(self):
+        for path, words in (
+            ("/xz/chaohua/nothing/", "xz/chaohua/404.html"), ("/xz/chaohua/en/nothing", "xz/chaohua/en/404.html"), ("/en/nothing", "en/404.html"),
+            ("/nothing", "404.html"), ("/xz/nowhere/x", "404.html")):
+            page = self.system.folder / "edge/site/current/public" / words
+            if not page.exists():
+                self.assertIn("/en/", path)
+                page = self.system.folder / "edge/site/current/public/404.html"
+            out = subprocess.run(["curl", "-sS", "--path-as-is", "--cacert", self.system.folder / "keys/ca.crt", "-w", "%{http_code}", self.tls + path], capture_output=True).stdout
+            self.assertEqual((out[-3:], out[:-3]), (b"404", page.read_bytes()), path)
+
+    def test_static_files_are_compressed_and_answers_with_secrets_are_not(self):
+        for path, wanted in (("/", True), ("/search-index/zh/t0.js", True), ("/forms/nothing", False)):
+            _, headers = self.headers(self.tls + path, "-H", "Accept-Encoding: gzip")
+            self.assertEqual("content-encoding: gzip" in headers, wanted, (path, headers))
+
+    def test_one_address_has_its_share_of_connections(self):
+        held, refused = [], 0
+        try:
+            for _ in range(140):
+                client = socket.socket()
+                client.connect(("127.0.0.1", self.system.base))
+                client.sendall(b"POST /forms/hotline HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\na")
+                held.append(client)
+            time.sleep(1)
+            for client in held:
+                client.setblocking(False)
+                try:
+                    # The limits of formsapi answer otherwise.
+                    refused += b"<center>nginx</center>" in client.recv(1000)
+                except BlockingIOError:
+                    pass
+        finally:
+            for client in held:
+                client.close()
+        self.assertEqual(refused, 20)
+
+    def test_the_intranet_servers_configuration_holds(self):
+        folder = self.system.folder / "intranet"
+        folder.mkdir()
+        text = (ROOT / "Deploy/nginx/intranet.conf.in").read_text()
+        for name, value in (("TLS_LISTEN", f"127.0.0.1:{self.system.base + 4}"), ("SERVER_NAME", "localhost"), ("KEYS", self.system.folder / "keys"), ("CONFIG", self.system.folder / "nginx"), ("DOCROOT", self.system.folder / "core/site/intranet")):
+            text = text.replace(f"@{name}@", str(value))
+        (folder / "nginx.conf").write_text(f"{'user root;' if os.getuid() == 0 else ''} pid {folder}/pid; daemon off; events {{}} http {{ access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s; types {{ text/html html; text/javascript js; }} {text} }}")
+        server = subprocess.Popen(["nginx", "-p", folder, "-c", folder / "nginx.conf", "-e", folder / "log"])
+        self.addCleanup(lambda: (server.terminate(), server.wait(timeout=10)))
+        url = f"https://localhost:{self.system.base + 4}"
+        self.assertTrue(wait_until(lambda: subprocess.run(["curl", "-sk", "-o", "/dev/null", url]).returncode == 0), (folder / "log").read_text())
+        _, headers = self.headers(url + "/search-index/zh/t0.js")
+        for header in ("cross-origin-resource-policy: same-origin", "x-robots-tag: noindex, nofollow"):
+            self.assertIn(header, headers)
+        self.assertEqual(self.headers(url + "/nothing")[0], 404)
+        # Another name is answered by nothing at all.
+        other = subprocess.run(["curl", "-sk", "--resolve", f"evil.example:{self.system.base + 4}:127.0.0.1", f"https://evil.example:{self.system.base + 4}/"], capture_output=True)
+        self.assertNotEqual(other.returncode, 0)
+
+
 class DeployTests(unittest.TestCase):
     @unittest.skipUnless(shutil.which("systemd-analyze"), "no systemd here")
     def test_units_are_sound_and_confined(self):
@@ -908,6 +998,7 @@ runtime: {root}/srv/xinmi-site/current/public.runtime
 site_drop: {root}/var/lib/xinmi-drop
 site_state: {root}/srv/xinmi-site/state.json
 recipients: [desk-open.crt]
+demonstration: true
 now: {NOW}
 ferry:
   spool: {root}/var/lib/xinmi/spool

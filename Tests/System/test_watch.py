@@ -110,7 +110,7 @@ class WatchTests(unittest.TestCase):
         self.assertTrue(wait_until(lambda: "ALARM failed" in log.read_text(), 20), log.read_text())
         crl.write_bytes(kept)
         (inbox / "e2c-0000000009.p7s").write_text("x")
-        self.assertTrue(wait_until(lambda: "quarantined e2c-0000000009.mf manifest" in log.read_text(), 20), log.read_text())
+        self.assertTrue(wait_until(lambda: "quarantined e2c-0000000009.mf signature" in log.read_text(), 20), log.read_text())
         self.assertIsNone(process.poll())
 
 

@@ -5,7 +5,7 @@ import Workflow
 
 @Suite struct WorkingCalendarTests {
     private func calendar() throws -> WorkingCalendar {
-        try #require(WorkingCalendar(csv: try FileSystem.read(repositoryRoot + "/Content/data/workdays.csv")))
+        try WorkingCalendar(csv: FileSystem.read(repositoryRoot + "/Content/data/workdays.csv"))
     }
 
     /// Vectors recomputed from the State Council's schedules.
@@ -77,7 +77,7 @@ import Workflow
         try ticket.answer(by: "fire", note: "n", reply: "r")
         #expect(throws: WorkflowError.state) { try ticket.dispatch(to: "urban") }
         #expect(throws: WorkflowError.notAgreed) { try ticket.release(agreed: false, texts: ["a"], secrets: []) }
-        try ticket.release(agreed: true, texts: ["a"], secrets: ["张三"])
+        try ticket.release(agreed: true, texts: ["a"], secrets: [.init(label: "姓名", text: "张三")])
         #expect(ticket.state == .released)
     }
 
@@ -87,7 +87,9 @@ import Workflow
     ])
     func namesAndNumbersAreNotPublished(_ text: String) throws {
         var ticket = HotlineTicket(state: .answered, department: "d", internalNote: nil, reply: "r")
-        #expect(throws: WorkflowError.notMasked) { try ticket.release(agreed: true, texts: [text], secrets: ["张三"]) }
+        #expect(throws: WorkflowError.notMasked) {
+            try ticket.release(agreed: true, texts: [text], secrets: [.init(label: "姓名", text: "张三")])
+        }
         #expect(ticket.state == .answered)
     }
 }

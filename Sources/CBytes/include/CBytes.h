@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 // How many bytes at the start, whole characters, are plain UTF-8 text: printable ASCII, tab, line feed, and characters of
-// three bytes from U+1000 to U+CFFF and from U+FF00 to U+FFBF. Maybe some too few near the end.
+// three bytes from U+3000 to U+CFFF and from U+FF00 to U+FFBF. Maybe some too few near the end.
 size_t xm_plain_text_prefix(const uint8_t *bytes, size_t count);
 
 // Whether there is a control character other than tab, line feed and carriage return.
@@ -28,5 +28,9 @@ size_t xm_copy_text(uint8_t *to, const uint8_t *from, size_t count);
 // Stops before a byte that it does not know: the first of a letter of another script or of a character beyond the Basic
 // Multilingual Plane.
 size_t xm_count_text(const uint8_t *bytes, size_t start, size_t count, bool *in_word, size_t *characters);
+
+// Whether valid UTF-8 could hold what a reader takes for a visibility mark, in any spelling: words of such marks, runs of
+// colons, or characters that may fold into either. Says yes too often, and never no where there is one.
+bool xm_may_hold_mark(const uint8_t *bytes, size_t count);
 
 #endif

@@ -32,6 +32,7 @@ typedef struct xm_cmark {
     const char *(*node_get_url)(cmark_node *);
     const char *(*node_get_title)(cmark_node *);
     const char *(*node_get_fence_info)(cmark_node *);
+    int (*node_get_fenced)(cmark_node *, int *, int *, char *);
     int (*node_get_heading_level)(cmark_node *);
     cmark_list_type (*node_get_list_type)(cmark_node *);
     int (*node_get_list_start)(cmark_node *);
@@ -39,6 +40,8 @@ typedef struct xm_cmark {
     int (*node_get_start_line)(cmark_node *);
     int (*node_get_start_column)(cmark_node *);
     int (*node_insert_after)(cmark_node *, cmark_node *);
+    int (*node_append_child)(cmark_node *, cmark_node *);
+    int (*node_set_url)(cmark_node *, const char *);
     cmark_node *(*node_first_child)(cmark_node *);
     cmark_node *(*node_next)(cmark_node *);
     cmark_node *(*node_parent)(cmark_node *);

@@ -11,7 +11,9 @@ struct CoreDesk: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "coredesk", abstract: "Hotline requests and parallel approvals in the core network.",
         version: "0.1.0",
-        subcommands: [Serve.self, Migrate.self, Import.self, Export.self, Release.self, LaneCommand<CoreDesk>.self])
+        subcommands: [
+            Serve.self, Migrate.self, Import.self, Export.self, Release.self, Calendar.self, LaneCommand<CoreDesk>.self,
+        ])
 }
 
 struct ConfigurationOption: ParsableArguments {
@@ -56,9 +58,9 @@ extension CoreDesk: LaneOwner {
             settings: configuration.ferry, lanes: database.laneStore(), sends: (Configuration.sendLane, .coreToEdge),
             receives: (Configuration.receiveLane, .edgeToCore), now: { configuration.now() },
             afterRun: {
-                try database.writeOverlay()
+                let left = try database.writeOverlay()
                 try database.releases.sweep()
-                return []
+                return left
             })
     }
 }

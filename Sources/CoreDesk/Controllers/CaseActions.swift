@@ -62,6 +62,12 @@ struct CaseActions: Sendable {
                         Input(name: "answer", label: "答复", form: .text, value: ticket.reply ?? ""),
                     ]))
         }
+        if officer.roles.contains(.dispatcher), ticket.state == .released {
+            actions.append(
+                Action(
+                    key: "unpublish", name: "撤回公开",
+                    inputs: [Input(name: "reason", label: "撤回的原因（不公开）", form: .line)]))
+        }
         return actions
     }
 
@@ -116,14 +122,51 @@ struct CaseActions: Sendable {
     }
 
     /// What must not be published: every personal answer but the story itself, which the officer rewrites.
-    private func secrets(_ file: DeskDatabase.CaseFile) -> [String] {
+    private func secrets(_ file: DeskDatabase.CaseFile) -> [Masking.Secret] {
         let personal =
             configuration.definition(file.form)?.fields.filter { $0.privacy != .none && $0.type != .longtext } ?? []
-        return personal.flatMap { field -> [String] in
+        return personal.flatMap { field -> [Masking.Secret] in
             guard let answer = file.answers[field.id] else { return [] }
+            let label = field.label.text("zh")
             // Of an address, the unit is no secret.
-            return answer.string.map { [$0] } ?? ["village", "rest"].compactMap { answer[$0]?.string }
+            if let text = answer.string { return [Masking.Secret(label: label, text: text)] }
+            return [("village", "村（社区）"), ("rest", "详细地址")].compactMap { part, name in
+                answer[part]?.string.map { Masking.Secret(label: name, text: $0) }
+            }
         }
+    }
+
+    /// Why a text that an officer typed is not taken.
+    enum TextRefusal: Error, Sendable, Equatable {
+        case tooLong(label: String, most: Int)
+        case forbidden(label: String, character: String)
+        /// It looks like a visibility mark, which the site would refuse.
+        case mark(label: String)
+    }
+
+    private static let mostCharacters = 4_000
+
+    /// A text as it is stored; nothing of it is cut.
+    private static func stored(_ text: String, label: String) throws -> String {
+        guard text.utf8.count <= 4 * mostCharacters * 2 else {
+            throw TextRefusal.tooLong(label: label, most: mostCharacters)
+        }
+        switch FormDefinition.stored(words: text, allowsBreaks: true) {
+        case .failure(let found): throw TextRefusal.forbidden(label: label, character: found.name)
+        case .success(let stored):
+            guard stored.unicodeScalars.count <= mostCharacters else {
+                throw TextRefusal.tooLong(label: label, most: mostCharacters)
+            }
+            return stored
+        }
+    }
+
+    /// What the site's generator would refuse is refused here, where somebody can mend it.
+    private static func checkPublishable(_ text: String, label: String, isLine: Bool) throws {
+        if let found = PublishableText.forbidden(in: text, allowsBreaks: !isLine) {
+            throw TextRefusal.forbidden(label: label, character: found.name)
+        }
+        if VisibilityMarks.count(in: text.utf8) > 0 { throw TextRefusal.mark(label: label) }
     }
 
     /// Does an action. Every action is checked against the same list that the page was made from.
@@ -132,11 +175,14 @@ struct CaseActions: Sendable {
         _ action: String, _ input: [String: String], on file: inout DeskDatabase.CaseFile, by officer: Officer,
         at now: Instant
     ) throws -> CitizenStatus? {
-        guard available(file, to: officer).contains(where: { $0.key == action }) else { throw WorkflowError.state }
-        func text(_ name: String) -> String {
-            let given = String(input[name, default: ""].prefix(4_000))
-            return given.allSatisfy(\.isWhitespace) ? "" : given
+        guard let offered = available(file, to: officer).first(where: { $0.key == action }) else {
+            throw WorkflowError.state
         }
+        var texts: [String: String] = [:]
+        for field in offered.inputs {
+            texts[field.name] = try Self.stored(input[field.name, default: ""], label: field.label)
+        }
+        func text(_ name: String) -> String { texts[name, default: ""] }
         /// One of the choices that the page offered; anything else is no decision.
         func choice(_ name: String, _ yes: String, _ no: String) throws -> Bool {
             guard [yes, no].contains(text(name)) else { throw WorkflowError.textMissing }
@@ -159,10 +205,18 @@ struct CaseActions: Sendable {
                 number: file.number, date: now.date(in: .shanghai), question: text("question"), answer: text("answer"),
                 title: text("title"))
             let secrets = secrets(file)
+            for (text, label) in [(page.title, "标题"), (page.question, "诉求"), (page.answer, "答复")] {
+                try Self.checkPublishable(text, label: label, isLine: label == "标题")
+                if let finding = Masking.finding(in: text, secrets: secrets) { throw finding }
+            }
             try file.ticket?.release(
                 agreed: file.answers["publish"]?.string == "agree", texts: [page.title, page.question, page.answer],
                 secrets: secrets)
             file.publication = page
+            return nil
+        case "unpublish":
+            try file.ticket?.takeBack()
+            file.takesBack = true
             return nil
         case "accept":
             try file.approval?.accept(by: officer.department)
@@ -171,7 +225,7 @@ struct CaseActions: Sendable {
             return status(.accepted, "", due: deadlines.approval(file))
         case "correct":
             let wanted = (configuration.definition(file.form)?.fields ?? []).map(\.id).filter {
-                input["field-\($0)"] == "yes"
+                text("field-\($0)") == "yes"
             }
             let notice = ApprovalCase.Notice(
                 token: hexText(systemRandomBytes(16)), text: text("text"), fields: wanted, given: now)
@@ -226,14 +280,48 @@ struct CaseDeadlines: Sendable {
         guard let accepted = file.accepted else {
             return acceptance(received: start(file))
         }
-        let service = configuration.definition(file.form)?.service
+        return calendar.deadline(from: accepted.date(in: .shanghai), approvalLimit(file.form))
+    }
+
+    /// The same of a row of a list.
+    func deadline(_ line: DeskDatabase.Line) -> (deadline: Deadline, estimate: CivilDate) {
+        let (start, limit) = clock(line)
+        let day = start.date(in: .shanghai)
+        return (calendar.deadline(from: day, limit), calendar.estimate(from: day, limit))
+    }
+
+    /// When a row's time began, and how long it has.
+    private func clock(_ line: DeskDatabase.Line) -> (Instant, TimeLimit) {
+        if line.kind == "hotline" { return (line.received, Self.hotlineLimit) }
+        guard let accepted = line.accepted else { return (line.noticeAnswered ?? line.received, Self.acceptanceLimit) }
+        return (accepted, approvalLimit(line.form))
+    }
+
+    private func approvalLimit(_ form: String) -> TimeLimit {
+        let service = configuration.definition(form)?.service
         let limit = service?.promisedLimit ?? service?.legalLimit
-        return calendar.deadline(
-            from: accepted.date(in: .shanghai), TimeLimit(days: limit?.count ?? 45, working: limit?.working ?? true))
+        return TimeLimit(days: limit?.count ?? 45, working: limit?.working ?? true)
+    }
+
+    /// What an order of work needs where the calendar says nothing: every weekday counted as worked.
+    func estimate(_ file: DeskDatabase.CaseFile) -> CivilDate {
+        if file.ticket != nil { return calendar.estimate(from: file.received.date(in: .shanghai), Self.hotlineLimit) }
+        guard let accepted = file.accepted else {
+            return calendar.estimate(from: start(file).date(in: .shanghai), Self.acceptanceLimit)
+        }
+        return calendar.estimate(from: accepted.date(in: .shanghai), approvalLimit(file.form))
     }
 
     func task(_ task: ApprovalCase.Task, accepted: Instant?) -> Deadline? {
         accepted.map { calendar.deadline(from: $0.date(in: .shanghai), task.limit) }
+    }
+
+    /// For officers: an unknown deadline with its estimate, marked as one.
+    static func text(_ deadline: Deadline, estimate: CivilDate) -> String {
+        switch deadline {
+        case .on(let day): day.text
+        case .unknown(let last): "未知（放假安排只公布到 \(last.text)；预计 \(estimate.text)）"
+        }
     }
 
     static func text(_ deadline: Deadline) -> String {

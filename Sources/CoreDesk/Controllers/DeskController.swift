@@ -4,6 +4,7 @@ import Hummingbird
 import Logging
 import NIOCore
 import PortalBase
+import SQL
 import Templates
 import Workflow
 
@@ -16,7 +17,18 @@ struct DeskController: Sendable {
     let views: DeskViews
 
     func addRoutes(to router: Router<BasicRequestContext>) {
-        router.get("/") { request, _ in await answer(request) { officer in try list(officer) } }
+        router.get("/") { request, _ in
+            let parameters = request.uri.queryParameters
+            let before = parameters["before"].flatMap { Int($0) }
+            let includesClosed = parameters["closed"] == "1"
+            return await answer(request) { officer in try list(officer, before: before, includesClosed: includesClosed)
+            }
+        }
+        // An action's address, opened or loaded again.
+        router.get("/cases/:id/:action") { _, context in
+            Response(
+                status: .seeOther, headers: [.location: "/cases/\(Self.plain(context.parameters.get("id") ?? ""))"])
+        }
         router.get("/cases/:id") { request, context in
             await answer(request) { officer in try show(context.parameters.get("id") ?? "", officer) }
         }
@@ -56,24 +68,52 @@ struct DeskController: Sendable {
         "import": "收件", "dispatch": "派单", "reply": "答复", "release": "公开", "accept": "受理", "decline": "不予受理",
         "opinion": "提出意见",
         "decide": "作出决定", "withdrawal": "撤回", "rating": "评价", "correct": "告知补正", "supplement": "补正材料",
-        "late": "迟到的撤回、评价或补正（不改变状态）", "refused": "来历不明的消息（未采纳）",
+        "late": "迟到的撤回、评价或补正（不改变状态）", "refused": "来历不明的消息（未采纳）", "unpublish": "撤回公开",
+        "clock": "收件时间不可信，按导入时间起算",
     ]
 
-    private func list(_ officer: Officer) throws -> Response {
+    private static let done: Set<String> = ["answered", "released", "granted", "refused", "notAccepted", "withdrawn"]
+
+    /// An id as it may stand in a header.
+    private static func plain(_ id: String) -> String {
+        String(
+            decoding: id.utf8.filter {
+                $0 == UInt8(ascii: "-") || ($0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x7A) || (0x30...0x39).contains($0)
+            }, as: UTF8.self)
+    }
+
+    private func list(_ officer: Officer, before: Int?, includesClosed: Bool) throws -> Response {
         let today = configuration.now().date(in: .shanghai)
-        let cases = try database.list().filter { maySee($0, officer) }.map { file -> Value in
-            let due = deadline(file)
-            let isDone = ["answered", "released", "granted", "refused", "notAccepted", "withdrawn"].contains(file.state)
-            let department = file.ticket?.department ?? file.approval?.lead
+        let found = try database.list(
+            .init(
+                seesRequests: officer.roles.contains(.dispatcher), department: officer.department,
+                includesClosed: includesClosed, before: before))
+        let shown = found.prefix(DeskDatabase.linesOnPage)
+        let cases = shown.map { line -> Value in
+            let (due, estimate) = actions.deadlines.deadline(line)
             return .fields([
-                "id": .text(file.id), "number": .number(file.number), "kind": .text(Self.kinds[file.kind] ?? ""),
-                "subject": .text(Self.subject(file)), "received": .text(file.received.minuteText(in: .shanghai)),
-                "due": .text(CaseDeadlines.text(due)), "overdue": .flag(!isDone && due.isOverdue(on: today)),
-                "department": .text(department.map { configuration.departments[$0] ?? $0 } ?? ""),
-                "state": .text(Self.states[file.state] ?? ""),
+                "id": .text(line.id), "number": .number(line.number), "kind": .text(Self.kinds[line.kind] ?? ""),
+                "subject": .text(Self.subject(line.answers, line.receipt)),
+                "received": .text(line.received.minuteText(in: .shanghai)),
+                "due": .text(CaseDeadlines.text(due, estimate: estimate)),
+                "overdue": .flag(!Self.done.contains(line.state) && due.isOverdue(on: today)),
+                "department": .text(line.department.map { configuration.departments[$0] ?? $0 } ?? ""),
+                "state": .text(Self.states[line.state] ?? ""),
             ])
         }
-        return page(.ok, try views.render("list", frame(officer, "诉求和申请").merging(["cases": .list(cases)]) { $1 }))
+        let calendar = actions.deadlines.calendar
+        let left = calendar.daysLeft(on: today)
+        var fields = frame(officer, "诉求和申请")
+        fields["cases"] = .list(cases)
+        fields["closed"] = .text(includesClosed ? "1" : "0")
+        fields["includesClosed"] = .flag(includesClosed)
+        fields["next"] = .optional(found.count > shown.count ? shown.last.map { String($0.number) } : nil)
+        fields["calendarWarning"] = .optional(
+            left > WorkingCalendar.warningDays
+                ? nil
+                : "放假安排只公布到 \(calendar.last.text)\(left >= 0 ? "，还有 \(left) 天" : "，已经过期")。之后到期的期限算不出来，列表里的“预计”只供排序。请系统管理员导入国务院办公厅的新通知（coredesk calendar）。"
+        )
+        return page(.ok, try views.render("list", fields))
     }
 
     /// Dispatchers see every request; a handler sees what concerns the department.
@@ -89,20 +129,32 @@ struct DeskController: Sendable {
         file.ticket == nil ? actions.deadlines.approval(file) : actions.deadlines.hotline(received: file.received)
     }
 
-    private static func subject(_ file: DeskDatabase.CaseFile) -> String {
-        file.answers["subject"]?.string ?? file.answers["shop"]?.string ?? file.receipt
+    private static func subject(_ answers: [String: JSON], _ receipt: String) -> String {
+        let subject = answers["subject"]?.string ?? answers["shop"]?.string ?? receipt
+        return subject.unicodeScalars.count > 80 ? String(subject.unicodeScalars.prefix(80)) + "…" : subject
     }
 
-    private func show(_ id: String, _ officer: Officer) throws -> Response {
+    /// What an officer typed into an action that was refused, and why.
+    private struct Draft {
+        let action: String
+        let input: [String: String]
+        let status: HTTPResponse.Status
+        let code: String
+        let text: String
+    }
+
+    private func show(_ id: String, _ officer: Officer, draft: Draft? = nil) throws -> Response {
         guard let file = try database.file(id), maySee(file, officer) else { throw Missing() }
         let token = authenticator.token(officer, caseID: id, version: file.version)
         let today = configuration.now().date(in: .shanghai)
         var fields = frame(officer, "\(file.number)")
         fields["number"] = .number(file.number)
-        fields["subject"] = .text(Self.subject(file))
+        fields["subject"] = .text(Self.subject(file.answers, file.receipt))
         fields["state"] = .text(Self.states[file.state] ?? "")
         fields["received"] = .text(file.received.minuteText(in: .shanghai))
-        fields["due"] = .text(CaseDeadlines.text(deadline(file)))
+        fields["due"] = .text(CaseDeadlines.text(deadline(file), estimate: actions.deadlines.estimate(file)))
+        fields["problem"] = .optional(draft?.text)
+        fields["code"] = .text(draft?.code ?? "")
         fields["receipt"] = .text(file.receipt)
         fields["answers"] = .list(answers(file))
         fields["rating"] = .optional(
@@ -118,7 +170,18 @@ struct DeskController: Sendable {
         fields["decision"] = .optional(file.approval?.decision)
         fields["hasTasks"] = .flag(file.approval != nil)
         fields["tasks"] = .list((file.approval?.tasks ?? []).map { task($0, file.accepted, today) })
-        fields["actions"] = .list(actions.available(file, to: officer).map { action($0, id, token, file.version) })
+        let available = actions.available(file, to: officer)
+        fields["actions"] = .list(available.map { action($0, id, token, file.version, draft) })
+        // What was typed for an action that is no longer offered is shown to be copied.
+        let lost =
+            draft.map { draft in
+                available.contains { $0.key == draft.action }
+                    ? []
+                    : draft.input.filter { !["token", "version"].contains($0.key) && !$0.value.isEmpty }
+                        .sorted { $0.key < $1.key }
+            } ?? []
+        fields["hasTyped"] = .flag(!lost.isEmpty)
+        fields["typed"] = .list(lost.map { .fields(["text": .text($0.value)]) })
         fields["events"] = .list(
             file.events.map { event in
                 .fields([
@@ -129,7 +192,7 @@ struct DeskController: Sendable {
                     "words": .optional(lateAnswers(event, file)),
                 ])
             })
-        return page(.ok, try views.render("case", fields))
+        return page(draft?.status ?? .ok, try views.render("case", fields))
     }
 
     /// What a late supplement said, for officers to read.
@@ -201,11 +264,15 @@ struct DeskController: Sendable {
         ])
     }
 
-    private func action(_ action: CaseActions.Action, _ id: String, _ token: String, _ version: Int) -> Value {
+    private func action(
+        _ action: CaseActions.Action, _ id: String, _ token: String, _ version: Int, _ draft: Draft?
+    ) -> Value {
+        let typed = draft.flatMap { $0.action == action.key ? $0.input : nil }
         let inputs = action.inputs.map { input -> Value in
+            let value = typed.map { $0[input.name, default: ""] } ?? input.value
             var fields: [String: Value] = [
-                "name": .text(input.name), "label": .text(input.label), "value": .text(input.value),
-                "action": .text(action.key),
+                "name": .text(input.name), "label": .text(input.label), "value": .text(value),
+                "action": .text(action.key), "isChecked": .flag(typed?[input.name] == "yes"),
                 "isText": .flag(false), "isLine": .flag(false), "isChoice": .flag(false), "isFlag": .flag(false),
                 "options": .list([]),
             ]
@@ -216,7 +283,12 @@ struct DeskController: Sendable {
             case .choice(let options):
                 fields["isChoice"] = .flag(true)
                 fields["options"] = .list(
-                    options.map { .fields(["value": .text($0.value), "label": .text($0.label)]) })
+                    options.map { option in
+                        .fields([
+                            "value": .text(option.value), "label": .text(option.label),
+                            "isChosen": .flag(option.value == typed?[input.name]),
+                        ])
+                    })
             }
             return .fields(fields)
         }
@@ -236,76 +308,129 @@ struct DeskController: Sendable {
 
     // MARK: Actions
 
-    private static let maxBody = 64 << 10
+    /// Three texts of 4,000 characters, percent-encoded, and the rest.
+    private static let maxBody = 512 << 10
+
+    private struct BodyTooLarge: Error {}
 
     private func act(_ request: Request, _ context: BasicRequestContext) async -> Response {
+        let id = context.parameters.get("id") ?? ""
+        let action = context.parameters.get("action") ?? ""
+        var typed: (officer: Officer, input: [String: String])?
         do {
             let officer = try authenticator.officer(request)
             var bytes: [UInt8] = []
             for try await buffer in request.body {
-                guard bytes.count + buffer.readableBytes <= Self.maxBody else { throw WorkflowError.state }
+                guard bytes.count + buffer.readableBytes <= Self.maxBody else { throw BodyTooLarge() }
                 bytes += buffer.readableBytesView
             }
             guard let body = URLEncodedBody(bytes) else { throw WorkflowError.state }
             let input = body.fields.compactMapValues(\.first)
-            let id = context.parameters.get("id") ?? ""
-            let action = context.parameters.get("action") ?? ""
+            let now = configuration.now()
             let version = Int(input["version"] ?? "") ?? -1
             try authenticator.check(
                 request, token: input["token"] ?? "", officer: officer, caseID: id, version: version)
-            let (database, actions, now) = (database, actions, configuration.now())
+            // From here on it is the officer's own form: what was typed comes back with any refusal.
+            typed = (officer, input)
+            let (database, actions) = (database, actions)
             try await onBlockingThread {
                 _ = try database.act(on: id, version: version, officer: officer.name, action: action, at: now) { file in
                     try actions.perform(action, input, on: &file, by: officer, at: now)
                 }
-                guard action == "release" else { return }
+                guard action == "release" || action == "unpublish" else { return }
                 do {
-                    try database.writeOverlay()
+                    for line in try database.writeOverlay() { Logger(label: "coredesk").warning("overlay: \(line)") }
                 } catch {
                     // The release is committed; `export` writes the page again.
                     Logger(label: "coredesk").error("overlay not written: \(error)")
                 }
             }
-            return Response(status: .seeOther, headers: [.location: "/cases/\(id)"])
+            return Response(status: .seeOther, headers: [.location: "/cases/\(Self.plain(id))"])
         } catch {
-            return failure(error)
+            guard let (officer, input) = typed else { return failure(error) }
+            let (status, code, text) = Self.told(error)
+            let draft = Draft(action: action, input: input, status: status, code: code, text: text)
+            do {
+                return try await onBlockingThread { try show(id, officer, draft: draft) }
+            } catch {
+                return failure(error)
+            }
         }
     }
 
     private struct Missing: Error {}
 
     private func failure(_ error: any Error) -> Response {
-        let (status, code, text): (HTTPResponse.Status, String, String)
-        switch error {
-        case let refusal as StaffAuthenticator.Refusal:
-            status = .forbidden
-            code = refusal.rawValue
-            switch refusal {
-            case .noCertificate: text = "请插入证书介质后重新打开浏览器：没有收到客户端证书。"
-            case .badCertificate: text = "证书无效、过期、已吊销，或不是用于登录的。请联系证书管理员。"
-            case .notKnown: text = "证书有效，但名单里没有您。请联系系统管理员登记岗位。"
-            case .crossSite, .badToken: text = "这次提交不是从本页面发出的，或页面已经过时。请返回后重新打开。"
-            }
-        case is DeskDatabase.StalePage:
-            (status, code, text) = (.conflict, "stale", "这件事刚刚被别人处理过，您的操作没有保存。请返回查看最新情况。")
-        case let refusal as WorkflowError:
-            status = .unprocessableContent
-            code = refusal.rawValue
-            switch refusal {
-            case .state: text = "当前状态不能进行这个操作。"
-            case .notYours: text = "这件事不由您的部门承办。"
-            case .notJoined: text = "还有部门没有提出意见，不能作出决定。"
-            case .textMissing: text = "请填写内容后再提交。"
-            case .notMasked: text = "要公开的文字里还有姓名或七位以上的号码，请隐去后再公开（日期请写成“9月1日”）。"
-            case .notAgreed: text = "诉求人不同意公开。"
-            }
-        case is Missing: (status, code, text) = (.notFound, "missing", "没有这件事，或者不在您的职责范围内。")
-        default:
-            Logger(label: "coredesk").error("request failed: \(String(describing: type(of: error)))")
-            (status, code, text) = (.internalServerError, "failed", "系统出错，操作没有保存。请稍后再试，仍有问题请联系系统管理员。")
-        }
+        let (status, code, text) = Self.told(error)
         let fields = frame(nil, "没有成功").merging(["code": .text(code), "text": .text(text)]) { $1 }
         return page(status, (try? views.render("message", fields)) ?? Array(text.utf8))
+    }
+
+    /// What an officer reads of a failure: the true cause, and what to do.
+    private static func told(_ error: any Error) -> (HTTPResponse.Status, String, String) {
+        switch error {
+        case let refusal as StaffAuthenticator.Refusal:
+            let text =
+                switch refusal {
+                case .noCertificate: "请插入证书介质后重新打开浏览器：没有收到客户端证书。"
+                case .badCertificate: "证书无效、过期、已吊销，或不是用于登录的。请联系证书管理员。"
+                case .listOutdated: "现在谁也不能登录：证书吊销列表缺失、损坏或已过期，不是您的证书有问题。请联系证书管理员更新吊销列表。"
+                case .notKnown: "证书有效，但名单里没有您。请联系系统管理员登记岗位。"
+                case .crossSite, .badToken: "这次提交不是从本页面发出的，或页面已经过时。请返回后重新打开。"
+                }
+            return (refusal == .listOutdated ? .serviceUnavailable : .forbidden, refusal.rawValue, text)
+        case is DeskDatabase.StalePage:
+            return (.conflict, "stale", "这件事刚刚被别人处理过，您的操作没有保存。下面是最新情况，您填写的文字还在。")
+        case let finding as Masking.Finding:
+            let what =
+                switch finding.kind {
+                case .secret: "诉求人填写的“\(finding.label)”：\(finding.text)"
+                case .number: "七位以上的号码：\(finding.text)（日期请写成“9月1日”）"
+                case .email: "电子邮箱：\(finding.text)"
+                case .plate: "车牌号：\(finding.text)"
+                case .dwelling: "具体门牌：\(finding.text)"
+                }
+            return (.unprocessableContent, WorkflowError.notMasked.rawValue, "要公开的文字里还有\(what)。请隐去后再公开。")
+        case let refusal as CaseActions.TextRefusal:
+            switch refusal {
+            case .tooLong(let label, let most):
+                return (.unprocessableContent, "tooLong", "“\(label)”超过 \(most) 个字，没有保存。请缩短，或分次办理。")
+            case .forbidden(let label, let character):
+                return (
+                    .unprocessableContent, "characters", "“\(label)”里有看不见的、不能使用的字符（\(character)），没有保存。请删去或重新输入这一处。"
+                )
+            case .mark(let label):
+                return (
+                    .unprocessableContent, "mark", "“\(label)”里有像内网标记的写法（如“:intranet”），网站会拒绝发布。请改写这一处。"
+                )
+            }
+        case let refusal as WorkflowError:
+            let text =
+                switch refusal {
+                case .state: "当前状态不能进行这个操作。"
+                case .notYours: "这件事不由您的部门承办。"
+                case .notJoined: "还有部门没有提出意见，不能作出决定。"
+                case .textMissing: "请填写内容后再提交。"
+                case .notMasked: "要公开的文字里还有姓名或七位以上的号码，请隐去后再公开（日期请写成“9月1日”）。"
+                case .notAgreed: "诉求人不同意公开。"
+                }
+            return (.unprocessableContent, refusal.rawValue, text)
+        case is BodyTooLarge: return (.contentTooLarge, "tooLarge", "提交的文字太长，没有保存。请返回缩短后再提交。")
+        case is Missing: return (.notFound, "missing", "没有这件事，或者不在您的职责范围内。")
+        case let error as SQLError where error.code == .busy || error.code == .full || error.code == .unavailable:
+            Logger(label: "coredesk").error("request failed: \(error)")
+            let text =
+                error.code == .full
+                ? "磁盘已满，操作没有保存。请联系系统管理员。" : "系统正忙，操作没有保存。请过一会儿再提交一次。"
+            return (.serviceUnavailable, error.code.rawValue, text)
+        default:
+            // Errors that are made to be logged say what happened; of others the type alone is safe.
+            let detail =
+                (error as? SQLError).map(\.description) ?? (error as? FileError).map(\.description)
+                ?? String(describing: type(of: error))
+            Logger(label: "coredesk").error("request failed: \(detail)")
+            return (.internalServerError, "failed", "系统出错，操作没有保存。请稍后再试，仍有问题请联系系统管理员。")
+        }
     }
 
     private func page(_ status: HTTPResponse.Status, _ bytes: [UInt8]) -> Response {

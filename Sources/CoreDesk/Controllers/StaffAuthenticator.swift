@@ -1,18 +1,28 @@
 import CMS
 import HTTPTypes
 import Hummingbird
+import Logging
 import PortalBase
+import Synchronization
 
 /// Who is asking: the client certificate that nginx verified and passed on, verified again here.
 struct StaffAuthenticator: Sendable {
     let configuration: Configuration
     let tokenKey: [UInt8]
+    private let alarm = RepeatedAlarm()
+
+    init(configuration: Configuration, tokenKey: [UInt8]) {
+        self.configuration = configuration
+        self.tokenKey = tokenKey
+    }
 
     /// nginx overwrites this header with `$ssl_client_escaped_cert`, so a client's own never arrives.
     static let header = HTTPField.Name("X-Client-Cert")!
 
     enum Refusal: String, Error, Sendable {
         case noCertificate, badCertificate, notKnown, crossSite, badToken
+        /// Nobody can be judged: a revocation list is missing, damaged or too old.
+        case listOutdated
     }
 
     func officer(_ request: Request) throws(Refusal) -> Officer {
@@ -21,11 +31,20 @@ struct StaffAuthenticator: Sendable {
             throw values.isEmpty ? .noCertificate : .badCertificate
         }
         let now = configuration.now()
-        guard let pem = percentDecoded(value), let certificate = try? Certificate(pem: Array(pem.utf8)),
+        guard let pem = percentDecoded(value), let certificate = try? Certificate(pem: Array(pem.utf8)) else {
+            throw .badCertificate
+        }
+        do {
             // A list of revoked certificates may have come since the last request.
-            let trust = try? configuration.trust(),
-            (try? trust.verify(certificate, for: .clientAuthentication, at: now, revokedBy: now)) != nil
-        else { throw .badCertificate }
+            try configuration.trust.store().verify(certificate, for: .clientAuthentication, at: now, revokedBy: now)
+        } catch let error as CryptoError where error.code != .revocationListOutdated && error.code != .badRevocationList
+        {
+            throw .badCertificate
+        } catch {
+            // Everybody is shut out: that is for the log and for whoever keeps the lists.
+            alarm.say("no officer can sign in: \(error)")
+            throw .listOutdated
+        }
         let key = certificate.publicKeyDigest
         guard let officer = configuration.officers.first(where: { $0.key == key }) else { throw .notKnown }
         return officer
@@ -43,5 +62,19 @@ struct StaffAuthenticator: Sendable {
         if let site = request.headers[HTTPField.Name("Sec-Fetch-Site")!], site != "same-origin" { throw .crossSite }
         guard equalInConstantTime(Array(given.utf8), Array(token(officer, caseID: caseID, version: version).utf8))
         else { throw .badToken }
+    }
+}
+
+/// Says the same alarm once a minute, however often it is met.
+private final class RepeatedAlarm: Sendable {
+    private let last = Mutex<ContinuousClock.Instant?>(nil)
+
+    func say(_ text: String) {
+        let isDue = last.withLock { last in
+            if let known = last, known.duration(to: .now) < .seconds(60) { return false }
+            last = .now
+            return true
+        }
+        if isDue { Logger(label: "coredesk").error("ALARM \(text)") }
     }
 }

@@ -5,12 +5,13 @@ import Foundation
 import LaneDatabase
 import PortalBase
 import SQL
+import Synchronization
 import Workflow
 
 /// The core's database: what citizens sent, what became of it, and both lanes' state.
 struct DeskDatabase: Sendable {
     let database: any SQLDatabase
-    private let desk: [Identity]
+    private let keys: DeskKeys
     private let configuration: Configuration
     private let random: @Sendable (Int) -> [UInt8]
 
@@ -18,7 +19,7 @@ struct DeskDatabase: Sendable {
         self.configuration = configuration
         self.random = random
         database = try openDatabase(configuration.database)
-        desk = try configuration.deskOpen.map { try Identity(path: $0) }
+        keys = DeskKeys(paths: configuration.deskOpen)
         try Self.migrations.run(on: database)
     }
 
@@ -97,7 +98,15 @@ struct DeskDatabase: Sendable {
                 id TEXT PRIMARY KEY, kind TEXT NOT NULL, lookup TEXT NOT NULL, head BLOB NOT NULL, sealed BLOB NOT NULL)
             """,
             "CREATE INDEX message_waiting_lookup ON message_waiting (lookup)",
-        ]))
+        ]),
+        .init(
+            [
+                // Every page of a case, every list and every import asks for the events of one case.
+                "CREATE INDEX event_id ON event (id)",
+                // When it was taken back, and the digest of the file that was written last: another is somebody's own work.
+                "ALTER TABLE publication ADD COLUMN withdrawn INTEGER",
+                "ALTER TABLE publication ADD COLUMN written TEXT",
+            ] + LaneDatabase.heldTables))
 
     /// A random key of this installation, made once: for the tokens in staff forms.
     func tokenKey() throws -> [UInt8] {
@@ -110,17 +119,82 @@ struct DeskDatabase: Sendable {
 
     // MARK: Reading
 
-    /// Every open case, and the closed ones among the newest, newest first.
-    func list(closedAmong limit: Int = 500) throws -> [CaseFile] {
+    /// Which cases a list shows.
+    struct Query: Sendable {
+        /// Dispatchers see every request; everybody sees what concerns the department.
+        let seesRequests: Bool
+        let department: String
+        /// Closed cases too.
+        var includesClosed = false
+        /// Numbers below this one; nil for the newest.
+        var before: Int?
+    }
+
+    /// One row of a list.
+    struct Line: Sendable {
+        let id: String
+        let number: Int
+        let kind: String
+        let received: Instant
+        let receipt: String
+        let form: String
+        let state: String
+        let department: String?
+        let accepted: Instant?
+        let noticeAnswered: Instant?
+        let answers: [String: JSON]
+    }
+
+    static let linesOnPage = 50
+
+    /// The newest cases that an officer may see, at most `linesOnPage` and one more, which says that there are others.
+    func list(_ query: Query) throws -> [Line] {
         try database.read { db in
-            try db.column(
+            try db.rows(
                 """
-                SELECT s.id FROM submission s LEFT JOIN ticket t USING (id) LEFT JOIN approval a USING (id)
-                WHERE coalesce(t.state, a.state) NOT IN ('answered', 'released', 'granted', 'refused', 'notAccepted', 'withdrawn')
-                    OR s.number > (SELECT max(number) FROM submission) - ?
-                ORDER BY s.number DESC
-                """, limit
-            ).compactMap { try Self.file(db, $0) }
+                SELECT s.id, s.number, s.kind, s.received, s.receipt, s.form, s.answers, coalesce(t.state, a.state) AS state,
+                    coalesce(t.department, a.lead) AS department, a.accepted, a.notice_answered
+                FROM submission s LEFT JOIN ticket t USING (id) LEFT JOIN approval a USING (id)
+                WHERE s.number < ?
+                    AND (? = 1 OR coalesce(t.state, a.state)
+                        NOT IN ('answered', 'released', 'granted', 'refused', 'notAccepted', 'withdrawn'))
+                    AND ((t.id IS NOT NULL AND (? = 1 OR t.department = ?)) OR (a.id IS NOT NULL AND (a.lead = ?
+                        OR EXISTS (SELECT 1 FROM task k WHERE k.id = s.id AND k.department = ?))))
+                ORDER BY s.number DESC LIMIT ?
+                """, query.before ?? Int(Int32.max), query.includesClosed ? 1 : 0, query.seesRequests ? 1 : 0,
+                query.department, query.department, query.department, Self.linesOnPage + 1
+            ).map { row in
+                Line(
+                    id: try row["id"], number: try row["number"], kind: try row["kind"],
+                    received: Instant(seconds: try row["received"]), receipt: try row["receipt"], form: try row["form"],
+                    state: try row["state"] ?? "", department: try row["department"],
+                    accepted: (try row["accepted"] as Int?).map(Instant.init(seconds:)),
+                    noticeAnswered: (try row["notice_answered"] as Int?).map(Instant.init(seconds:)),
+                    // Written canonical by this program.
+                    answers: (try? JSON(parsing: Array((try row["answers"] as String).utf8)))?.object ?? [:])
+            }
+        }
+    }
+
+    /// Days on which the time of open cases began, with what runs: to say what another calendar would change.
+    func openClocks() throws -> [Line] {
+        try database.read { db in
+            try db.rows(
+                """
+                SELECT s.id, s.number, s.kind, s.received, s.receipt, s.form, coalesce(t.state, a.state) AS state, a.accepted,
+                    a.notice_answered
+                FROM submission s LEFT JOIN ticket t USING (id) LEFT JOIN approval a USING (id)
+                WHERE coalesce(t.state, a.state)
+                    NOT IN ('answered', 'released', 'granted', 'refused', 'notAccepted', 'withdrawn') ORDER BY s.number
+                """
+            ).map { row in
+                Line(
+                    id: try row["id"], number: try row["number"], kind: try row["kind"],
+                    received: Instant(seconds: try row["received"]), receipt: try row["receipt"], form: try row["form"],
+                    state: try row["state"] ?? "", department: nil,
+                    accepted: (try row["accepted"] as Int?).map(Instant.init(seconds:)),
+                    noticeAnswered: (try row["notice_answered"] as Int?).map(Instant.init(seconds:)), answers: [:])
+            }
         }
     }
 
@@ -142,6 +216,8 @@ struct DeskDatabase: Sendable {
         var accepted: Instant?
         /// Set by a release: the page to publish.
         var publication: AnswerPage?
+        /// Set where a publication is taken back.
+        var takesBack = false
         let events: [Event]
         fileprivate let lookup: String
         fileprivate let statusKey: String
@@ -232,16 +308,25 @@ struct DeskDatabase: Sendable {
             let before = file.state
             let status = try change(&file)
             let after = file.state
+            // Another officer's action may have come in between.
+            let isFirst = try db.execute(
+                "UPDATE submission SET version = version + 1 WHERE id = ? AND version = ?", id, version)
+            guard isFirst == 1 else { throw StalePage() }
             try Self.write(db, file)
             if let page = file.publication {
                 try db.execute(
-                    "INSERT INTO publication (id, number, date, title, question, answer) VALUES (?, ?, ?, ?, ?, ?)", id,
-                    page.number, page.date.text, page.title, page.question, page.answer)
+                    """
+                    INSERT INTO publication (id, number, date, title, question, answer) VALUES (?, ?, ?, ?, ?, ?)
+                    ON CONFLICT (id) DO UPDATE SET date = excluded.date, title = excluded.title,
+                        question = excluded.question, answer = excluded.answer, withdrawn = NULL
+                    """, id, page.number, page.date.text, page.title, page.question, page.answer)
+            }
+            if file.takesBack {
+                try db.execute("UPDATE publication SET withdrawn = ? WHERE id = ?", now.seconds, id)
             }
             try db.execute(
                 "INSERT INTO event (id, at, officer, action, before, after) VALUES (?, ?, ?, ?, ?, ?)", id, now.seconds,
                 officer, action, before, after)
-            try db.execute("UPDATE submission SET version = version + 1 WHERE id = ?", id)
             if let status { try queue(db, status, file, version: file.version + 2) }
             return file
         }
@@ -312,24 +397,54 @@ struct DeskDatabase: Sendable {
         ])
     }
 
-    /// Writes every released answer's page that the overlay folder does not hold as it should. The table is the truth,
-    /// so a process that died between commit and file is made good by the next call.
-    func writeOverlay() throws {
-        let pages = try database.read { db in
-            try db.rows("SELECT * FROM publication ORDER BY number").compactMap { row -> AnswerPage? in
+    /// Brings the overlay folder to what the table of publications says: pages that lack are written, those taken back are
+    /// removed. The table is the truth, so a process that died between commit and file is made good by the next call; a
+    /// file that somebody changed since it was written is left alone.
+    ///
+    /// - Returns: a line for each file that was left.
+    @discardableResult
+    func writeOverlay() throws -> [String] {
+        struct Publication { let id: String, page: AnswerPage, isWithdrawn: Bool, written: String? }
+        // Officers and the lanes' process do this side by side: who read the table earlier must not write later.
+        let lock = try FileLock.waiting(for: configuration.overlay + ".lock", patience: 30, mode: 0o660)
+        defer { withExtendedLifetime(lock) {} }
+        let publications = try database.read { db in
+            try db.rows("SELECT * FROM publication ORDER BY number").compactMap { row -> Publication? in
                 guard let date = CivilDate(iso: try row["date"] as String) else { return nil }
-                return AnswerPage(
-                    number: try row["number"], date: date, question: try row["question"], answer: try row["answer"],
-                    title: try row["title"])
+                return Publication(
+                    id: try row["id"],
+                    page: AnswerPage(
+                        number: try row["number"], date: date, question: try row["question"],
+                        answer: try row["answer"], title: try row["title"]),
+                    isWithdrawn: try row["withdrawn"] as Int? != nil, written: try row["written"])
             }
         }
-        for page in pages {
-            let path = configuration.overlay + "/" + page.path
-            let bytes = Array(page.text.utf8)
-            if FileSystem.kind(path) == .file, try FileSystem.read(path) == bytes { continue }
-            try FileSystem.makeDirectories(FileSystem.parent(path))
-            try FileSystem.replaceDurably(path, with: bytes)
+        var left: [String] = []
+        for publication in publications {
+            let path = configuration.overlay + "/" + publication.page.path
+            let wanted = Array(publication.page.text.utf8)
+            let found = FileSystem.kind(path) == .file ? try FileSystem.read(path) : nil
+            if publication.isWithdrawn {
+                // Whatever was made of it: it was taken back.
+                if found != nil { try FileSystem.remove(path) }
+                continue
+            }
+            let digest = SHA256Digest(of: wanted).hex
+            if found != wanted {
+                if let found, SHA256Digest(of: found).hex != publication.written {
+                    left.append("kept \(publication.page.path): somebody changed it since it was released")
+                    continue
+                }
+                try FileSystem.makeDirectories(FileSystem.parent(path))
+                try FileSystem.replaceDurably(path, with: wanted)
+            }
+            if publication.written != digest {
+                try database.write { db in
+                    try db.execute("UPDATE publication SET written = ? WHERE id = ?", digest, publication.id)
+                }
+            }
         }
+        return left
     }
 
     // MARK: Lanes
@@ -346,7 +461,18 @@ struct DeskDatabase: Sendable {
                 guard let clear else { throw ItemRefused(id: id, code: .schema) }
                 return FerryItem(kind: "status", id: id, parts: [.init(name: "item.json", bytes: clear)])
             },
-            apply: { db, item, now in try take(db, item, now) })
+            apply: { db, item, now in try take(db, item, now) }, hold: Self.reasonToHold)
+    }
+
+    /// What one item's failure says about that item alone; a full disk or a busy database is everybody's.
+    private static func reasonToHold(_ error: any Error) -> String? {
+        switch error {
+        case let error as ConfigurationError: error.text
+        case let error as JSONError: "cannot be read: \(error.code) at byte \(error.offset)"
+        case let error as CryptoError where error.code == .notRecipient: "sealed for a key that this side lacks"
+        case let error as SQLError where error.code == .constraint: "breaks a rule of the database: \(error)"
+        default: nil
+        }
     }
 
     /// An arrived submission: opened, held against its clear part and its form, filed as a new case.
@@ -378,12 +504,15 @@ struct DeskDatabase: Sendable {
         let isKnown: Bool? = try db.value("SELECT EXISTS (SELECT 1 FROM submission WHERE receipt = ?)", payload.receipt)
         if isKnown == true { throw LaneDatabase.RejectedItem(.duplicate) }
         let number = (try db.value("SELECT max(number) FROM submission") as Int? ?? 0) + 1
+        // The edge's clock decides when time began, but not against the core's.
+        let isPlausible = (-Self.oldest...Self.newest).contains(payload.received.seconds - now.seconds)
+        let received = isPlausible ? payload.received : now
         try db.execute(
             """
             INSERT INTO submission (id, number, kind, received, imported, form, receipt, lookup, status_key, auth_key, language,
                 channel, answers)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """, payload.id, number, payload.kind, payload.received.seconds, now.seconds, payload.form, payload.receipt,
+            """, payload.id, number, payload.kind, received.seconds, now.seconds, payload.form, payload.receipt,
             payload.lookup,
             payload.statusKey, payload.authKey, payload.language, payload.channel,
             JSON.object(payload.answers).canonicalText)
@@ -403,14 +532,26 @@ struct DeskDatabase: Sendable {
         try db.execute(
             "INSERT INTO event (id, at, officer, action, before, after) VALUES (?, ?, '摆渡', 'import', '', ?)",
             payload.id, now.seconds, payload.kind == "hotline" ? "received" : "submitted")
+        if !isPlausible {
+            try db.execute(
+                "INSERT INTO event (id, at, officer, action, before, after) VALUES (?, ?, '摆渡', 'clock', ?, ?)",
+                payload.id,
+                now.seconds, payload.received.rfc3339(in: .shanghai), received.rfc3339(in: .shanghai))
+        }
         guard let file = try Self.file(db, payload.id) else { return }
-        let status = CitizenStatus(state: .received, text: "", received: payload.received, due: nil, updated: now)
+        let status = CitizenStatus(state: .received, text: "", received: received, due: nil, updated: now)
         try queue(db, status, file, version: 1)
         try takeWaiting(for: payload.lookup, of: payload.id, db, now)
     }
 
+    /// Seconds that a submission may be older or younger than the core's clock: a batch that waited as long as batches live,
+    /// and twice over; a day.
+    private static let oldest = 60 * 86_400
+    private static let newest = 86_400
+
     /// Damaged bytes are the item's fault alone and must not hold up the others of its batch.
     private func opened(_ sealed: [UInt8]) throws -> [UInt8] {
+        let desk = try keys.identities()
         do throws(CryptoError) {
             return try Envelope.open(sealed, withAnyOf: desk)
         } catch {
@@ -492,7 +633,7 @@ struct DeskDatabase: Sendable {
             case .rating:
                 guard let ticket = file.ticket, let score = message.body["score"]?.integer, (1...5).contains(score),
                     let solved = message.body["solved"]?.bool, let words = message.body["words"]?.string,
-                    words.count <= CaseMessage.maxRatingWords, !hasForbiddenCharacters(words, allowsBreaks: true)
+                    CaseMessage.ratingWords(words) == words
                 else { throw LaneDatabase.RejectedItem(.schema) }
                 let used = try db.execute(
                     "UPDATE rating SET at = ?, score = ?, solved = ?, words = ? WHERE id = ? AND token = ? AND at IS NULL",
@@ -501,8 +642,12 @@ struct DeskDatabase: Sendable {
                 status = report(.answered, ticket.reply ?? "")
             case .supplement:
                 let supplement = try checked(message, file)
-                // Officers see what came in any case.
-                try keep(supplement.attachments, of: item, as: caseID, db)
+                // Officers see what came in any case, the first few times.
+                let count: Int =
+                    try db.value(
+                        "SELECT count(*) FROM event WHERE id = ? AND officer = '诉求人' AND action IN ('supplement', 'late')",
+                        caseID) ?? 0
+                if count < Self.mostSupplements { try keep(supplement.attachments, of: item, as: caseID, db) }
                 unused = supplement.answers
                 let fields = Array(supplement.answers.keys) + supplement.attachments.map(\.file.field)
                 // Time runs from receipt at the edge, not from import here.
@@ -524,6 +669,9 @@ struct DeskDatabase: Sendable {
             unused.isEmpty ? nil : JSON.object(unused).canonicalText)
         if let status { try queue(db, status, file, version: file.version + 2) }
     }
+
+    /// Answers to one notice whose files are kept; the edge takes as many.
+    private static let mostSupplements = 3
 
     /// A supplement holds what its notice asked for, by the rules of the form, and nothing else. What all answers together
     /// say is for the officers who read them again.
@@ -622,7 +770,24 @@ struct DeskDatabase: Sendable {
             try db.value(
                 "SELECT sealed FROM attachment_part WHERE id = ? AND position = ? AND number = ?", id, position, number)
         }
-        return try sealed.map { try Envelope.open($0, withAnyOf: desk) }
+        return try sealed.map { try Envelope.open($0, withAnyOf: keys.identities()) }
+    }
+}
+
+/// The desk's private keys, read when something must be opened: who lists, releases or sends needs none.
+private final class DeskKeys: Sendable {
+    private let paths: [String]
+    private let known = Mutex<[Identity]?>(nil)
+
+    init(paths: [String]) {
+        self.paths = paths
+    }
+
+    func identities() throws -> [Identity] {
+        if let known = known.withLock({ $0 }) { return known }
+        let identities = try paths.map { try Identity(path: $0) }
+        known.withLock { $0 = identities }
+        return identities
     }
 }
 

@@ -128,16 +128,7 @@ struct SiteReleases: Sendable {
     /// - Parameter patience: seconds to wait for whoever has it.
     private func lock(patience: Int) throws -> FileLock {
         try FileSystem.makeDirectories(folder, mode: 0o750)
-        var left = patience * 20
-        while true {
-            do throws(FileError) {
-                return try FileLock(folder + "/lock")
-            } catch {
-                guard error.code == EWOULDBLOCK, left > 0 else { throw error }
-            }
-            left -= 1
-            usleep(50_000)
-        }
+        return try FileLock.waiting(for: folder + "/lock", patience: patience)
     }
 
     /// Removes items that are delivered, and listings that no release will be against.

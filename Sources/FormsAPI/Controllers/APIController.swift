@@ -83,8 +83,7 @@ struct APIController: Sendable {
 
     private func object(_ request: Request) async throws -> [String: JSON] {
         try services.reader.checkOrigin(request)
-        let type = request.headers[.contentType]?.split(separator: ";").first.map { $0.lowercased() } ?? ""
-        guard type == "application/json" else { throw Refusal.mediaType }
+        guard mediaType(request) == "application/json" else { throw Refusal.mediaType }
         let bytes = try await services.reader.collect(request, limit: services.configuration.maxBody)
         guard let object = (try? JSON(parsing: bytes))?.object else { throw Refusal.malformed }
         return object
@@ -133,8 +132,13 @@ struct APIController: Sendable {
             }
             files.append(file)
         }
-        switch form.validate(form.input(of: answers), files: files.map(\.description)) {
-        case .failure(let failure): throw Self.invalid(errors + failure.errors)
+        let (input, typeErrors) = form.input(json: answers)
+        errors += typeErrors
+        switch form.validate(input, files: files.map(\.description)) {
+        case .failure(let failure):
+            // A value of the wrong type would be called missing a second time.
+            let named = Set(typeErrors.map(\.field))
+            throw Self.invalid(errors + failure.errors.filter { !named.contains($0.field) })
         case .success(let valid):
             if !errors.isEmpty { throw Self.invalid(errors) }
             // What was ignored would be lost in silence.
@@ -142,7 +146,9 @@ struct APIController: Sendable {
             try await admit(.submission, request, context, proof: body["proof"]?.string)
             let outcome = try await services.intake.accept(
                 valid, files: EdgeServices.files(valid.files, among: files), form: form,
-                .init(language: language, channel: .api, idempotencyKey: key))
+                .init(
+                    language: language, channel: .api, client: services.client(request, context) ?? [],
+                    idempotencyKey: key))
             switch outcome {
             case .keyReused: throw Refusal.keyReused
             case .fileGone: throw Self.invalid([Self.unknownClaim])
@@ -182,9 +188,9 @@ struct APIController: Sendable {
     /// The body is the file; `field` and `name` stand in the query.
     private func attach(_ request: Request, _ context: EdgeContext) async throws -> Response {
         try services.reader.checkOrigin(request)
-        try await admit(.upload, request, context, proof: nil)
-        let form = try form(context, digest: nil)
         let query = request.uri.queryParameters
+        try await admit(.upload, request, context, proof: query["proof"].map(String.init))
+        let form = try form(context, digest: nil)
         guard let id = query["field"].map(String.init), let name = query["name"].map(String.init), !name.isEmpty,
             let field = form.fields.first(where: { $0.id == id && $0.files != nil })
         else { throw Refusal.unknownField }
@@ -197,7 +203,7 @@ struct APIController: Sendable {
                     file.description.fields.merging([
                         "claim": .string(file.claim),
                         "expires": .string(
-                            services.configuration.now().adding(seconds: StoredAttachment.claimLifetime).rfc3339(
+                            services.configuration.now().adding(seconds: StoredAttachment.programClaimLifetime).rfc3339(
                                 in: .shanghai)),
                     ]) { $1 }))
         } catch let error as FieldError {

@@ -50,8 +50,11 @@ struct EdgeServices: Sendable {
         of form: String, from client: [UInt8]?,
         _ admit: @escaping (_ fields: [String: [String]], _ earlier: Int) async throws -> Void
     ) -> FormReader.Admission {
-        .init(form: form, client: client) { fields, earlier in
-            guard case .pass = try await gate.check(.upload, client: client) else { throw Refusal.tooMany }
+        .init(form: form, client: client) { field, fields, earlier in
+            // The form itself must not be lost because a file cannot be taken just now.
+            guard case .pass = try await gate.check(.upload, client: client, proof: fields["_proof"]?.first) else {
+                throw field.fileBusyError
+            }
             try await admit(fields, earlier)
         }
     }

@@ -51,9 +51,10 @@ struct Fallback: RouterMiddleware {
             var rest = parts.dropFirst(own.count)
             if rest.first == "site", rest.count > 2 { rest = rest.dropFirst(2) }
             switch Array(rest) {
-            case ["status"], ["follow-up"]: return [.post]
+            case ["follow-up"]: return [.post]
             case ["challenge"], ["receipts"]: return [.get, .head]
-            case let rest where rest.count == 2 && rest[0] == "receipts": return [.get, .head]
+            case let rest where rest.count == 2 && rest[0] == "receipts": return [.get, .head, .post]
+            case let rest where rest.count == 3 && rest[1] == "steps": return [.get, .head]
             case let rest where rest.count == 2 && rest[0] == "supplements": return [.post]
             case let rest where rest.count == 1: return [.get, .head, .post]
             default: return nil

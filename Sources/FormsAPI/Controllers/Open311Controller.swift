@@ -254,7 +254,8 @@ struct Open311Controller: Sendable {
             let outcome = try await services.intake.accept(
                 answers, files: [], form: offer.form,
                 .init(
-                    channel: .open311, idempotencyKey: request.headers.checkedIdempotencyKey(), open311Token: token))
+                    channel: .open311, client: client ?? [], idempotencyKey: request.headers.checkedIdempotencyKey(),
+                    open311Token: token))
             guard case .accepted = outcome else { throw Refusal.keyReused }
             services.metrics.submitted(KnownForm(offer.form), "stored")
             return list(
@@ -273,13 +274,21 @@ struct Open311Controller: Sendable {
         let mapping = offer.mapping
         var input = [mapping.service: [offer.option.value]]
         if var text = first("description") {
+            let most =
+                offer.form.fields.first { $0.id == mapping.description }?.max ?? FormDefinition.defaultMax(.longtext)
             // An address is told to the officers and never called: a server that fetches what strangers name is a weapon.
             for media in fields["media_url"] ?? [] where !media.isEmpty {
-                guard isWebAddress(media) else {
+                guard let address = webAddress(media) else {
                     throw Failure(.badRequest, "media_url: not an http or https address of at most 1000 characters")
                 }
-                text += "\n附件网址（未下载、未检查）：" + media
-                notices.append("media_url was added to the description; nothing was fetched.")
+                // What this program adds is not held against the caller's own words.
+                let line = "\n附件网址（未下载、未检查）：" + address
+                if text.unicodeScalars.count + line.unicodeScalars.count <= most {
+                    text += line
+                    notices.append("media_url was added to the description; nothing was fetched.")
+                } else {
+                    notices.append("media_url was left out: the description is full.")
+                }
             }
             input[mapping.description] = [text]
         }
@@ -296,7 +305,11 @@ struct Open311Controller: Sendable {
         if let id = mapping.address, let field = offer.form.fields.first(where: { $0.id == id }) {
             let place = field.type == .address ? "\(id).rest" : id
             if let text = first("address_string") { input[place] = [text] }
-            if let lat = first("lat"), let long = first("long"), field.type == .address {
+            let (lat, long) = (first("lat") ?? "", first("long") ?? "")
+            if field.type == .address, !lat.isEmpty || !long.isEmpty {
+                guard !lat.isEmpty, !long.isEmpty else {
+                    throw Failure(.badRequest, "lat and long: both or neither")
+                }
                 // How accurate it is, GeoReport does not say.
                 input["\(id).position"] = ["\(long),\(lat),0"]
             }
@@ -308,9 +321,16 @@ struct Open311Controller: Sendable {
         return input
     }
 
-    private static func isWebAddress(_ text: String) -> Bool {
-        text.utf8.count <= 1_000 && ["http://", "https://"].contains { text.hasPrefix($0) && text.count > $0.count }
-            && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
+    /// An http or https address, characters outside ASCII percent-encoded; nil for anything else.
+    private static func webAddress(_ text: String) -> String? {
+        guard text.utf8.count <= 3_000, StreamSafe.holds(text) else { return nil }
+        var encoded = ""
+        for byte in text.utf8 {
+            guard byte > 0x20, byte != 0x7F else { return nil }
+            encoded += byte < 0x80 ? String(UnicodeScalar(byte)) : "%" + String(byte, radix: 16, uppercase: true)
+        }
+        let isWeb = ["http://", "https://"].contains { encoded.hasPrefix($0) && encoded.utf8.count > $0.utf8.count }
+        return isWeb && text.unicodeScalars.count <= 1_000 ? encoded : nil
     }
 
     private func token(_ format: Format, _ token: String) async throws -> Response {

@@ -7,14 +7,14 @@ import PortalBase
 enum Refusal: String, Error, Sendable, CaseIterable {
     case malformed, unknownForm, unknownField, tooLarge, tooSlow, mediaType, crossSite, badKey, keyReused, ticketGone,
         tooMany, proofNeeded, unavailable, invalid, notFound, noPage, method, incomplete,
-        notPossible
+        notPossible, stepGone, supplementedOften
 
     var status: HTTPResponse.Status {
         switch self {
         case .malformed, .badKey, .unknownField: .badRequest
         case .incomplete: .unprocessableContent
-        case .notPossible: .conflict
-        case .unknownForm, .ticketGone, .notFound, .noPage: .notFound
+        case .notPossible, .supplementedOften: .conflict
+        case .unknownForm, .ticketGone, .stepGone, .notFound, .noPage: .notFound
         case .method: .methodNotAllowed
         case .tooLarge: .contentTooLarge
         case .tooSlow: .requestTimeout
@@ -90,6 +90,18 @@ enum Refusal: String, Error, Sendable, CaseIterable {
             Bilingual(
                 zh: "这件事现在的状态不能这样办，没有提交。请重新查询进度。",
                 en: "The state of this case does not allow that now; nothing was sent. Look up its state again.")
+        case .stepGone:
+            Bilingual(
+                zh: "这一步已经失效（两小时没有继续），请从网站上重新打开表单。浏览器里保存的草稿还在。",
+                en:
+                    "This step has closed after two hours. Open the form again from the site; a draft in your browser is kept."
+            )
+        case .supplementedOften:
+            Bilingual(
+                zh: "这份补正告知已经收到过三次材料，不能再交。需要更换请拨打承办部门或 69812345。",
+                en:
+                    "This notice was answered three times already. To replace something, call the department or 69812345."
+            )
         case .noPage: Bilingual(zh: "没有这个页面。请从网站首页重新进入。", en: "There is no such page. Start again from the home page.")
         case .method: Bilingual(zh: "这个地址不支持这种请求方式。", en: "This address does not take this method.")
         case .notFound:

@@ -12,6 +12,9 @@ struct StatusController: Sendable {
     func addRoutes(to router: Router<EdgeContext>) {
         for group in services.groups(of: router) {
             group.get("receipts/:ticket") { request, context in await receipt(request, context) }
+            group.post("receipts/:ticket") { request, context in await close(request, context) }
+            // Somebody opened or reloaded the address that a look-up is sent to.
+            group.get("status") { request, _ in lookUpPage(request) }
             group.post("status") { request, context in await status(request, context) }
             group.post("supplements/:form") { request, context in await supplement(request, context) }
             group.post("follow-up") { request, context in await follow(request, context) }
@@ -42,19 +45,42 @@ struct StatusController: Sendable {
         let language = request.uri.queryParameters["lang"] == "en" ? "en" : "zh"
         do {
             let (store, now) = (services.store, services.configuration.now())
+            let client = services.client(request, context) ?? []
             guard ticket.utf8.count == 32,
-                let credentials = try await onBlockingThread({ try store.redeem(ticket: ticket, at: now) })
+                let credentials = try await onBlockingThread({
+                    try store.redeem(ticket: ticket, client: client, at: now)
+                })
             else { throw Refusal.ticketGone }
-            let main = Self.receiptHTML(credentials, services.prefix, language)
+            let main = Self.receiptHTML(credentials, services.prefix, ticket, language)
             return services.page(.ok, language, title: say(language, "已收到", "Received"), main: main)
         } catch {
             return refuse(error, language)
         }
     }
 
-    private static func receiptHTML(_ credentials: SubmissionDatabase.Credentials, _ prefix: String, _ language: String)
-        -> String
-    {
+    /// Closes the page before its time, for a machine that others use too.
+    private func close(_ request: Request, _ context: EdgeContext) async -> Response {
+        let ticket = context.parameters.get("ticket") ?? ""
+        var language = "zh"
+        do {
+            language = try await services.reader.read(request).language
+            let store = services.store
+            if ticket.utf8.count == 32 { try await onBlockingThread { try store.close(ticket: ticket) } }
+            let title = say(language, "已关闭", "Closed")
+            let text = say(
+                language, "凭证号和查询码不再显示。请用您抄下的查询进度。",
+                "Receipt and code are no longer shown. Use what you wrote down to look it up.")
+            return services.page(
+                .ok, language, title: title,
+                main: "<h1>\(title)</h1><div class=\"panel\"><p id=\"done\">\(text)</p></div>")
+        } catch {
+            return refuse(error, language)
+        }
+    }
+
+    private static func receiptHTML(
+        _ credentials: SubmissionDatabase.Credentials, _ prefix: String, _ ticket: String, _ language: String
+    ) -> String {
         let keep = say(
             language, "<strong>请抄下或拍下这两行。</strong>查询码只在这里显示，十五分钟后本页失效；我们不保存查询码，也无法找回。办理期限从现在起算。",
             "<strong>Write both down.</strong> The query code is shown here only, and this page closes in fifteen minutes; we do not keep the code and cannot recover it. Time limits run from now."
@@ -66,6 +92,7 @@ struct StatusController: Sendable {
             <p>\(say(language, "查询码", "Query code"))<br><code id="code">\(credentials.code.grouped)</code></p>
             <p>\(keep)</p>
             <form method="post" action="\(prefix)/status"><input type="hidden" name="_lang" value="\(language)"><input type="hidden" name="receipt" value="\(credentials.receipt.text)"><input type="hidden" name="code" value="\(credentials.code.text)"><p><button type="submit">\(say(language, "查询进度", "Look it up"))</button></p></form>
+            <form method="post" action="\(prefix)/receipts/\(ticket)"><input type="hidden" name="_lang" value="\(language)"><p><button type="submit" class="secondary">\(say(language, "我抄好了，关闭本页", "I have written both down: close this page"))</button></p></form>
             </div>
             """
     }
@@ -82,11 +109,36 @@ struct StatusController: Sendable {
             let view = StatusView(store: services.store)
             let (receipt, code) = (body.fields["receipt"]?.first ?? "", body.fields["code"]?.first ?? "")
             let found = try await onBlockingThread { try view.find(receipt: receipt, code: code) }
-            let main = Self.statusHTML(found, language) + offers(found, receipt, code, language)
+            var main = Self.statusHTML(found, language) + offers(found, receipt, code, language)
+            if case .nothing = found { main += lookUpForm(receipt, code, language) }
             return services.page(.ok, language, title: say(language, "办理进度", "Your request"), main: main)
         } catch {
             return refuse(error, language)
         }
+    }
+
+    /// The look-up once more, with what was typed.
+    private func lookUpForm(_ receipt: String, _ code: String, _ language: String) -> String {
+        func field(_ name: String, _ label: String, _ value: String) -> String {
+            let shown = value.utf8.count <= 200 ? escapedHTML(value) : ""
+            return
+                "<div class=\"field\"><label for=\"f-\(name)\">\(label)</label><input id=\"f-\(name)\" name=\"\(name)\" value=\"\(shown)\" required spellcheck=\"false\" autocomplete=\"off\" autocapitalize=\"characters\"></div>"
+        }
+        return """
+            <form class="form" method="post" action="\(services.prefix)/status"><input type="hidden" name="_lang" value="\(language)">
+            \(field("receipt", say(language, "凭证号", "Receipt"), receipt))
+            \(field("code", say(language, "查询码", "Query code"), code))
+            <p><button type="submit">\(say(language, "再查一次", "Look it up again"))</button></p></form>
+            """
+    }
+
+    private func lookUpPage(_ request: Request) -> Response {
+        let language = request.uri.queryParameters["lang"] == "en" ? "en" : "zh"
+        if let address = services.runtime.page(of: FormRuntime.statusPage, language: language) {
+            return Response(status: .seeOther, headers: headers([.location: address], type: nil))
+        }
+        let title = say(language, "查询办理进度", "Look up your request")
+        return services.page(.ok, language, title: title, main: "<h1>\(title)</h1>" + lookUpForm("", "", language))
     }
 
     // MARK: What the citizen may do now
@@ -120,7 +172,7 @@ struct StatusController: Sendable {
                 <h2>\(say(language, "请您评价", "How did we do?"))</h2>
                 <fieldset class="choices"><legend>\(say(language, "问题解决了吗？", "Is the matter solved?"))</legend>\(solved)</fieldset>
                 <fieldset class="choices"><legend>\(say(language, "您对办理满意吗？", "Are you satisfied with how it was handled?"))</legend>\(scores.map { choice("score", "\($0.0)", $0.1) }.joined())</fieldset>
-                <div class="field"><label for="f-words">\(say(language, "想说的话（选填）", "Anything else (optional)"))</label><textarea id="f-words" name="words" rows="3" maxlength="\(CaseMessage.maxRatingWords)"></textarea></div>
+                <div class="field"><label for="f-words">\(say(language, "想说的话（选填）", "Anything else (optional)"))</label><textarea id="f-words" name="words" rows="3"></textarea></div>
                 """, say(language, "提交评价", "Send"), secondary: false)
         }
         if let correction = FollowUp.correction(found), let form = correctionForm(correction) {
@@ -192,9 +244,11 @@ struct StatusController: Sendable {
             case .failure(let failure): errors = body.fileErrors + failure.errors
             case .success(let answers) where body.fileErrors.isEmpty:
                 let files = EdgeServices.files(answers.files, among: body.files)
-                guard
-                    try await followUp.supplement(answers, files, correction, receipt: receipt, code: code) == .accepted
-                else { throw Refusal.notPossible }
+                switch try await followUp.supplement(answers, files, correction, receipt: receipt, code: code) {
+                case .accepted: break
+                case .tooMany: throw Refusal.supplementedOften
+                case .notFound, .notPossible: throw Refusal.notPossible
+                }
                 return thanks(say(language, "已收到您补正的内容", "What you added has been received"), language)
             case .success: errors = body.fileErrors
             }
@@ -231,7 +285,7 @@ struct StatusController: Sendable {
             let (receipt, code) = (body.fields["receipt"]?.first ?? "", body.fields["code"]?.first ?? "")
             switch try await followUp.send(action, receipt: receipt, code: code) {
             case .notFound: throw Refusal.notFound
-            case .notPossible: throw Refusal.notPossible
+            case .notPossible, .tooMany: throw Refusal.notPossible
             case .accepted:
                 return thanks(
                     action == .withdraw
@@ -269,7 +323,7 @@ struct StatusController: Sendable {
             var out =
                 "<h1>\(say(language, "办理进度", "Your request"))</h1><div class=\"panel\"><p id=\"state\"><strong>\(escapedHTML(state))</strong></p>"
             if let text = json["text"]?.string, !text.isEmpty {
-                out += "<p id=\"answer\">\(escapedHTML(text).replacing("\n", with: "<br>"))</p>"
+                out += "<p id=\"answer\">\(escapedHTMLLines(text))</p>"
             }
             var rows = ""
             for (key, label) in [

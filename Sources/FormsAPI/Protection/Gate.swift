@@ -21,14 +21,23 @@ struct Gate: Sendable {
         return Double(passed.seconds) + Double(passed.attoseconds) / 1e18
     }
 
-    func check(_ kind: RateLimiter.Kind, client: [UInt8]?, proof given: String? = nil) async throws -> Verdict {
+    /// Counts bytes of a file against its client's share.
+    func count(bytes: Int, client: [UInt8]?) { limiter.count(bytes: bytes, client: client, now: Self.seconds) }
+
+    /// - Parameters:
+    ///   - given: a solved challenge, or a waiting slip.
+    ///   - words: what is sent: a waiting slip is good for these words and this client alone.
+    func check(
+        _ kind: RateLimiter.Kind, client: [UInt8]?, proof given: String? = nil, for words: [UInt8] = []
+    ) async throws -> Verdict {
         switch limiter.admit(kind, client: client, hasProof: false, now: Self.seconds) {
         case .pass: return .pass
         case .wait(let seconds): return .wait(seconds)
         case .prove:
             guard let given, !given.isEmpty else { return .prove }
             let (proof, now) = (proof, now())
-            guard try await onBlockingThread({ try proof.accept(given, at: now) }) else { return .prove }
+            let bound = ProofOfWork.binding(client, words)
+            guard try await onBlockingThread({ try proof.accept(given, for: bound, at: now) }) else { return .prove }
             guard case .wait(let seconds) = limiter.admit(kind, client: client, hasProof: true, now: Self.seconds)
             else { return .pass }
             return .wait(seconds)

@@ -3,7 +3,8 @@ import PortalBase
 import Submissions
 
 /// What a client shows when the service is under pressure: a solved ALTCHA challenge (a script's work of a second), or a
-/// waiting slip (for whoever has no script: come again after a while). Each is good for one form.
+/// waiting slip (for a browser without scripts: come again after a while). Each is good for one form, and a slip for the
+/// client and the words that it was given out for.
 struct ProofOfWork: Sendable {
     let store: SubmissionDatabase
     let random: @Sendable (Int) -> [UInt8]
@@ -41,16 +42,24 @@ struct ProofOfWork: Sendable {
 
     // MARK: Waiting
 
-    /// A slip that is good from `waiting` seconds after now.
-    func slip(at now: Instant) throws -> String {
-        let text = "\(now.seconds)-\(hexText(random(16)))"
-        return "wait.\(text).\(try sign("wait", text, at: now))"
+    /// What a slip is bound to: nothing that it shows.
+    static func binding(_ client: [UInt8]?, _ words: [UInt8]) -> String {
+        SHA256Digest(of: (client ?? []) + [0] + words).hex
     }
 
-    private func isWaited(_ slip: String, at now: Instant) throws -> Bool {
-        let parts = slip.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+    /// A slip that is good from `waiting` seconds after now.
+    ///
+    /// - Parameter bound: see `binding`.
+    func slip(for bound: String, at now: Instant) throws -> String {
+        let text = "\(now.seconds)-\(hexText(random(16)))"
+        return "wait.\(text).\(try sign("wait", text + bound, at: now))"
+    }
+
+    private func isWaited(_ slip: String, for bound: String, at now: Instant) throws -> Bool {
+        let parts =
+            slip.utf8.count > 256 ? [] : slip.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
         guard parts.count == 3, let issued = parts[1].split(separator: "-").first.flatMap({ Int($0) }),
-            try isSigned("wait", parts[1], parts[2], at: now),
+            try isSigned("wait", parts[1] + bound, parts[2], at: now),
             // Any number may come from outside: nothing is added to it.
             (0...now.seconds).contains(issued), (Self.waiting..<Self.lifetime).contains(now.seconds - issued)
         else { return false }
@@ -60,8 +69,8 @@ struct ProofOfWork: Sendable {
     // MARK: Both
 
     /// Whether a proof holds; using it up.
-    func accept(_ proof: String, at now: Instant) throws -> Bool {
-        proof.hasPrefix("wait.") ? try isWaited(proof, at: now) : try isSolved(proof, at: now)
+    func accept(_ proof: String, for bound: String, at now: Instant) throws -> Bool {
+        proof.hasPrefix("wait.") ? try isWaited(proof, for: bound, at: now) : try isSolved(proof, at: now)
     }
 
     private func sign(_ use: String, _ text: String, at now: Instant) throws -> String {

@@ -22,6 +22,12 @@ struct FormBody: Sendable {
     var input: [String: [String]] { fields.filter { !FormDefinition.reservedNames.contains($0.key) } }
 }
 
+/// The media type of a body in lower case, without parameters; white space may stand before the semicolon (RFC 9110).
+func mediaType(_ request: Request) -> String {
+    let type = request.headers[.contentType]?.prefix { $0 != ";" } ?? ""
+    return type.lowercased().filter { $0 != " " && $0 != "\t" }
+}
+
 /// Reads posted forms: origin, type and size first, then the body as it comes.
 struct FormReader: Sendable {
     let runtime: FormRuntime
@@ -45,9 +51,12 @@ struct FormReader: Sendable {
         let form: String
         /// Who sends them.
         let client: [UInt8]?
-        /// Asked before each file is taken in, with the fields so far and the number of files before it; throws where it is
-        /// not wanted.
-        let admit: (_ fields: [String: [String]], _ earlier: Int) async throws -> Void
+        /// Asked before each file is taken in, with its field, the fields so far and the number of files before it; throws
+        /// where it is not wanted.
+        let admit:
+            (
+                _ field: FormDefinition.Field, _ fields: [String: [String]], _ earlier: Int
+            ) async throws -> Void
     }
 
     /// - Parameter files: nil for a page without files.
@@ -57,8 +66,7 @@ struct FormReader: Sendable {
         if let parser = MultipartParser(contentType: type), let files {
             return try await readParts(request, parser, files)
         }
-        let name = type.split(separator: ";").first.map { $0.trimmingPrefix(" ").lowercased() } ?? ""
-        guard name == "application/x-www-form-urlencoded" else { throw Refusal.mediaType }
+        guard mediaType(request) == "application/x-www-form-urlencoded" else { throw Refusal.mediaType }
         let bytes = try await collect(request, limit: maxBody)
         guard let body = URLEncodedBody(bytes) else { throw Refusal.malformed }
         return FormBody(fields: body.fields)
@@ -110,7 +118,9 @@ struct FormReader: Sendable {
     private func receiveFile(
         _ request: Request, _ field: FormDefinition.Field, _ name: String, _ client: [UInt8]
     ) async throws -> StoredAttachment {
-        var upload = try await FileUpload(uploads, field: field, rule: field.files!, name: name, client: client)
+        var upload = try await FileUpload(
+            uploads, field: field, rule: field.files!, name: name, client: client,
+            lifetime: StoredAttachment.programClaimLifetime)
         var pace = Pace()
         var pieces = request.body.makeAsyncIterator()
         do {
@@ -125,7 +135,7 @@ struct FormReader: Sendable {
     /// The part that is being read.
     private enum Current {
         case none
-        case field(name: String, value: [UInt8])
+        case field(name: String)
         /// A file that was chosen, before its first byte: browsers send an empty one for an empty input.
         case announced(FormDefinition.Field, name: String)
         case file(FormDefinition.Field)
@@ -142,6 +152,8 @@ struct FormReader: Sendable {
         var begun = 0
         var (parser, body, total, texts) = (first, FormBody(), 0, 0)
         var current = Current.none
+        // Of the field that is being read.
+        var value: [UInt8] = []
         var upload: FileUpload?
         var pace = Pace()
         var pieces = request.body.makeAsyncIterator()
@@ -154,24 +166,26 @@ struct FormReader: Sendable {
                     case .begin(let part): current = try begin(part, body, files.form)
                     case .data(let bytes):
                         switch current {
-                        case .field(let name, var value):
+                        case .field(let name):
                             texts += bytes.count
                             guard texts <= maxBody else { throw Refusal.tooLarge }
                             value += bytes
-                            current = .field(name: name, value: value)
+                            current = .field(name: name)
                         case .announced(let field, let name):
-                            try await files.admit(body.fields, begun)
+                            let (fields, earlier) = (body.fields, begun)
                             begun += 1
                             current = try await add(bytes, field, &upload, &body) {
-                                try await FileUpload(
+                                try await files.admit(field, fields, earlier)
+                                return try await FileUpload(
                                     uploads, field: field, rule: field.files!, name: name, client: files.client ?? [])
                             }
                         case .file(let field): current = try await add(bytes, field, &upload, &body)
                         case .none, .skipped: continue
                         }
                     case .end:
-                        try await end(current, &upload, &body)
+                        try await end(current, value, &upload, &body)
                         current = .none
+                        value = []
                     }
                 }
             }
@@ -206,7 +220,7 @@ struct FormReader: Sendable {
     }
 
     private func begin(_ part: MultipartParser.Part, _ body: FormBody, _ form: String) throws -> Current {
-        guard let fileName = part.fileName else { return .field(name: part.name, value: []) }
+        guard let fileName = part.fileName else { return .field(name: part.name) }
         // Which definition the form was drawn from is its first field.
         guard let definition = runtime.definition(form, digest: body.fields["_form"]?.first) else {
             throw Refusal.unknownForm
@@ -217,9 +231,11 @@ struct FormReader: Sendable {
         return .announced(field, name: fileName)
     }
 
-    private func end(_ current: Current, _ upload: inout FileUpload?, _ body: inout FormBody) async throws {
+    private func end(
+        _ current: Current, _ value: [UInt8], _ upload: inout FileUpload?, _ body: inout FormBody
+    ) async throws {
         switch current {
-        case .field(let name, let value):
+        case .field(let name):
             guard let text = String(validating: value, as: UTF8.self) else { throw Refusal.malformed }
             body.fields[name, default: []].append(text)
         case .announced(let field, let name):

@@ -18,6 +18,8 @@ struct FileUpload {
         /// Bytes that files whose form has not come may take.
         let maxUnclaimed: Int
         let slots: UploadSlots
+        /// Told of bytes that come, and from whom.
+        let count: @Sendable (Int, [UInt8]) -> Void
         let now: @Sendable () -> Instant
     }
 
@@ -33,7 +35,7 @@ struct FileUpload {
     private let digest = SHA256Stream()
     private var active = ActiveContent()
     private let client: [UInt8]
-    private var holdsSlot = true
+    private var slot: UploadSlots.Ticket?
     /// Counts from when the slot was taken.
     private var pace: Pace
 
@@ -42,8 +44,10 @@ struct FileUpload {
     /// - Parameters:
     ///   - client: who sends it.
     ///   - name: as the client gave it.
+    ///   - lifetime: seconds that the file waits for its form.
     init(
-        _ services: Services, field: FormDefinition.Field, rule: FormDefinition.FileRule, name: String, client: [UInt8]
+        _ services: Services, field: FormDefinition.Field, rule: FormDefinition.FileRule, name: String, client: [UInt8],
+        lifetime: Int = StoredAttachment.claimLifetime
     ) async throws {
         let (store, now, most) = (services.store, services.now(), services.maxUnclaimed)
         guard store.hasRoom(for: services.reserve),
@@ -51,17 +55,18 @@ struct FileUpload {
         else { throw Refusal.unavailable }
         self.services = services
         self.client = client
-        file = services.store.newAttachment()
+        file = services.store.newAttachment(lifetime: lifetime)
         self.field = field
         self.rule = rule
         self.name = Self.displayName(name)
-        try await services.slots.take(client)
+        let slot = try await services.slots.take(client)
         do {
             scanner = try await Self.scanner(services, field)
         } catch {
-            await services.slots.give(client)
+            await services.slots.give(slot)
             throw error
         }
+        self.slot = slot
         pace = Pace()
     }
 
@@ -74,8 +79,9 @@ struct FileUpload {
     /// Throws a `FieldError` for a file that the form does not take.
     mutating func append(_ piece: [UInt8]) async throws {
         pace.count(piece.count)
-        if await services.slots.isCrowded { try pace.hold(.crowded) }
+        if let slot, try await services.slots.progress(slot) { try pace.hold(.crowded) }
         bytes += piece.count
+        services.count(piece.count, client)
         guard bytes <= rule.maxBytes else { throw field.fileSizeError }
         pending += piece
         digest.append(piece)
@@ -89,6 +95,7 @@ struct FileUpload {
             pending.removeFirst(AttachmentDescription.partBytes)
             try await services.store.add(seal(part), to: &file, at: services.now())
         }
+        if let slot { await services.slots.rest(slot) }
     }
 
     /// Ends the file; what is not clean is taken back.
@@ -106,8 +113,10 @@ struct FileUpload {
     }
 
     private mutating func complete() async throws -> StoredAttachment {
+        if let slot { _ = try await services.slots.progress(slot) }
         guard bytes > 0 else { throw field.fileEmptyError }
         if type == nil { try checkType() }
+        guard !active.feed([], isLast: true) else { throw field.fileUnsafeError }
         if let scanner {
             switch try await onBlockingThread({ scanner.verdict() }) {
             case .clean: break
@@ -127,15 +136,17 @@ struct FileUpload {
     }
 
     private mutating func giveSlot() async {
-        guard holdsSlot else { return }
-        holdsSlot = false
-        await services.slots.give(client)
+        guard let slot else { return }
+        self.slot = nil
+        await services.slots.give(slot)
     }
 
     private mutating func checkType() throws {
-        guard let told = AttachmentType(head: pending), rule.types.contains(told),
-            told.endings.contains(where: { name.lowercased().hasSuffix($0) })
-        else { throw field.fileTypeError }
+        guard let told = AttachmentType(head: pending), rule.types.contains(told) else { throw field.fileTypeError }
+        // A name that says nothing is no lie; one that says something else would mislead whoever opens the file.
+        if let ending = Self.ending(name), !told.endings.contains(ending) {
+            throw field.fileNameError(told, ending: ending)
+        }
         type = told
         active.isPDF = told == .pdf
         guard !active.feed(pending) else { throw field.fileUnsafeError }
@@ -146,38 +157,24 @@ struct FileUpload {
         return try await onBlockingThread { try Envelope.seal(plain, for: recipients) }
     }
 
+    /// `.jpg` in lower case; nil for a name without one.
+    private static func ending(_ name: String) -> String? {
+        guard let dot = name.lastIndex(of: "."), dot > name.startIndex else { return nil }
+        let ending = name[dot...].lowercased()
+        return ending.utf8.count > 1 && ending.utf8.count <= 8 ? ending : nil
+    }
+
     /// Without what could mislead whoever reads it in a list, and not too long.
     static func displayName(_ name: String) -> String {
+        guard name.utf8.count <= 4_096, StreamSafe.holds(name) else { return "file" }
         let clean = name.precomposedStringWithCanonicalMapping.unicodeScalars.filter { scalar in
-            scalar.properties.generalCategory != .control && scalar.properties.generalCategory != .format
+            !PublishableText.isForbidden(scalar, allowsBreaks: false)
+                && scalar.properties.generalCategory != .format && !scalar.properties.isDefaultIgnorableCodePoint
         }
         let text = String(String.UnicodeScalarView(clean))
-        guard text.count > 100 else { return text }
+        if PublishableText.isInvisible(text) { return "file" }
+        guard text.unicodeScalars.count > 100 else { return text }
         let ending = text.lastIndex(of: ".").map { text[$0...].suffix(10) } ?? ""
-        return text.prefix(90) + "…" + ending
-    }
-}
-
-/// Finds what makes a PDF act by itself: scripts, programs to start, files inside. The scanner looks deeper; this holds
-/// where there is none.
-private struct ActiveContent {
-    var isPDF = false
-    private var tail: [UInt8] = []
-    private static let words = ["/JavaScript", "/Launch", "/EmbeddedFile", "/RichMedia"].map { Array($0.utf8) }
-    private static let longest = 13
-
-    /// Whether it was found.
-    mutating func feed(_ piece: [UInt8]) -> Bool {
-        guard isPDF else { return false }
-        let bytes = tail + piece
-        tail = Array(bytes.suffix(Self.longest - 1))
-        return Self.words.contains { word in
-            var rest = bytes[...]
-            while let slash = rest.firstIndex(of: UInt8(ascii: "/")) {
-                if rest[slash...].starts(with: word) { return true }
-                rest = rest[(slash + 1)...]
-            }
-            return false
-        }
+        return String(text.unicodeScalars.prefix(90)) + "…" + ending
     }
 }

@@ -307,12 +307,16 @@ final class OutputInputs: Sendable {
             frames[graph.nodes[node].edition].append(to: &out)
             out += format.rawValue.utf8
             known.trees[node].append(to: &out)
-        case .sitemapXML(let site):
+        case .sitemapXML(let site, _):
             for (index, node) in graph.nodes.enumerated() where graph.editions[node.edition].site == site {
                 faces[index].append(to: &out)
                 twins(node, &out)
             }
-        case .sitemapIndex, .robots: break
+        case .sitemapIndex:
+            for site in Set(graph.editions.map(\.site)).sorted() {
+                out += "\(SitemapWriter.parts(of: site, graph)) ".utf8
+            }
+        case .robots: break
         case .file(let file): files[file].append(to: &out)
         case .picture(let file, let rendition):
             files[file].append(to: &out)

@@ -23,6 +23,7 @@ struct Check: ParsableCommand {
             var checker = ExternalLinkChecker(cachePath: options.source + "/.cache/links.json", now: .systemNow())
             report.diagnostics = (report.diagnostics + checker.check(report.externalLinks)).uniqueInOrder()
         }
+        report.diagnostics += WorkdaysCheck.findings(source: options.source, on: request.now.date(in: .shanghai))
         options.report(report.diagnostics)
         for (name, entry) in metrics?.report ?? [] {
             let total = milliseconds(entry.total)

@@ -36,12 +36,19 @@ enum DrawingCheck {
         var i = 0
         /// Whether text is style rules just now.
         var inStyle = false
+        /// The rules of the open style element: comments and sections part words that a browser joins.
+        var style: [UInt8] = []
 
         mutating func problem() -> Bilingual? {
             while let open = bytes[i...].firstIndex(of: UInt8(ascii: "<")) {
-                if let found = styleProblem(bytes[i..<open]) { return found }
+                if inStyle {
+                    style += bytes[i..<open]
+                } else if let found = textProblem(bytes[i..<open]) {
+                    return found
+                }
                 i = open
                 if starts("<!--") {
+                    if inStyle { return named("<style> <!--") }
                     i += 4
                     let start = i
                     guard skip(past: "-->") else { return broken }
@@ -59,7 +66,8 @@ enum DrawingCheck {
                     i += 9
                     let start = i
                     guard skip(past: "]]>") else { return broken }
-                    if let found = styleProblem(bytes[start..<i]) { return found }
+                    let section = bytes[start..<(i - 3)]
+                    if inStyle { style += section } else if let found = textProblem(section) { return found }
                 } else if starts("<!DOCTYPE svg PUBLIC ") {
                     // The public name of SVG 1.1, as drawing programs write it: no declarations of its own.
                     let start = i
@@ -74,24 +82,68 @@ enum DrawingCheck {
                 } else if starts("<!") || starts("<?") {
                     return named("<" + String(UnicodeScalar(bytes[i + 1])))
                 } else if starts("</") {
+                    if inStyle, let found = rulesProblem(style[...]) { return found }
                     inStyle = false
+                    style = []
                     guard skip(past: ">") else { return broken }
+                } else if inStyle {
+                    return named("<style> <")
                 } else if let found = tag() {
                     return found
                 }
             }
-            return nil
+            return inStyle ? broken : nil
         }
 
-        /// Text between tags may be style rules: nothing in it may fetch, and nothing may be spelt in another way.
-        private func styleProblem(_ part: ArraySlice<UInt8>) -> Bilingual? {
+        /// Text between tags shows and does nothing, whatever it says; what looks like an instruction is refused all the same.
+        private func textProblem(_ part: ArraySlice<UInt8>) -> Bilingual? {
             guard part.contains(where: { $0 > 0x20 }) else { return nil }
             let text = String(decoding: part, as: UTF8.self).lowercased()
-            for word in ["@import", "image-set(", "expression(", "javascript:"] where text.contains(word) {
-                return named(word)
+            return text.contains("javascript:") ? named("javascript:") : nil
+        }
+
+        /// Style rules may not fetch, and nothing in them may be spelt in another way: no escapes, no comments that part words,
+        /// no rule but `@media` and `@page`.
+        private func rulesProblem(_ part: ArraySlice<UInt8>) -> Bilingual? {
+            let text = String(decoding: part, as: UTF8.self).lowercased()
+            if text.contains("\\") || text.contains("&") { return named("<style> \\") }
+            if text.contains("/*") {
+                let plain = Self.withoutComments(Array(part))
+                // A comment inside a comment's mark is no mistake of a drawing program.
+                if String(decoding: plain, as: UTF8.self).contains("/*") { return named("<style> /*") }
+                return rulesProblem(plain[...])
             }
-            if inStyle, text.contains("\\") || text.contains("&#") { return named("<style> \\") }
-            return outsideURL(text)
+            for rule in text.split(separator: "@", omittingEmptySubsequences: false).dropFirst()
+            where !["media", "page"].contains(where: rule.hasPrefix) { return named("@" + rule.prefix(12)) }
+            return fetching(text)
+        }
+
+        private static func withoutComments(_ rules: [UInt8]) -> [UInt8] {
+            var out: [UInt8] = []
+            var i = 0
+            while i < rules.count {
+                if rules[i...].starts(with: "/*".utf8) {
+                    i += 2
+                    while i < rules.count, !rules[i...].starts(with: "*/".utf8) { i += 1 }
+                    i += 2
+                    // Nothing stands in a comment's place: the words on both sides may join.
+                    continue
+                }
+                out.append(rules[i])
+                i += 1
+            }
+            return out
+        }
+
+        /// Functions that name another file.
+        private func fetching(_ text: String) -> Bilingual? {
+            let joined = text.filter { !$0.isWhitespace }
+            for word in [
+                "image-set(", "image(", "src(", "cross-fade(", "element(", "expression(", "javascript:", "behavior:",
+                "-moz-binding",
+            ]
+            where joined.contains(word) { return named(word) }
+            return outsideURL(joined)
         }
 
         /// `url(` may name a part of the drawing only.
@@ -167,12 +219,14 @@ enum DrawingCheck {
                 let isActive = value.contains("/svg") || value.contains("xhtml")
                 return mayBeOwn == isOwn && (isOwn || !isActive) ? nil : named(attribute)
             }
+            // What relative addresses would be counted from.
+            if local == "base" { return named(attribute) }
             if local == "href" || local == "src" {
                 let isEmbedded = DrawingCheck.embedded.contains(where: value.hasPrefix)
                 if !value.hasPrefix("#"), !isEmbedded { return named("\(attribute)=\"\(value.prefix(40))\"") }
             }
-            if local == "style", value.contains("\\") { return named("\\") }
-            return outsideURL(value.lowercased())
+            if local == "style", value.contains("\\") || value.contains("/*") { return named("\\") }
+            return value.utf8.contains(UInt8(ascii: "(")) || local == "style" ? fetching(value.lowercased()) : nil
         }
 
         private mutating func word() -> String {

@@ -1,3 +1,5 @@
+import PortalBase
+
 /// Width and height out of a picture's first bytes: enough to plan sizes without decoding anything.
 struct ImageHeader: Sendable, Equatable {
     enum Format: String, Sendable {
@@ -10,11 +12,12 @@ struct ImageHeader: Sendable, Equatable {
     let width: Int
     let height: Int
 
-    /// Nil for what is none of the three formats, is broken, or is larger than 100 megapixels.
+    /// Nil for what is none of the three formats, is broken, or is larger than 50 megapixels: four bytes and more
+    /// are needed for each.
     init?(_ bytes: [UInt8]) {
         guard let (format, width, height) = Self.read(bytes), Self.isWhole(bytes, format), width > 0, height > 0,
             width <= 30_000, height <= 30_000,
-            width * height <= 100_000_000
+            width * height <= 50_000_000
         else { return nil }
         (self.format, self.width, self.height) = (format, width, height)
     }
@@ -23,10 +26,47 @@ struct ImageHeader: Sendable, Equatable {
     private static func isWhole(_ bytes: [UInt8], _ format: Format) -> Bool {
         let end = bytes.suffix(4096)
         return switch format {
-        case .jpeg: zip(end, end.dropFirst()).contains { $0 == 0xFF && $1 == 0xD9 }
+        // Telephones append a short film to a photo (Motion Photo): the end may stand anywhere behind the first scan.
+        case .jpeg: holdsEnd(bytes)
         case .png: String(decoding: end, as: UTF8.self).contains("IEND")
         case .webp: little(bytes, 4, 4) + 8 <= bytes.count
         }
+    }
+
+    /// Whether an end-of-image marker follows the first start of scan. In entropy-coded data FF is followed by 00.
+    private static func holdsEnd(_ bytes: [UInt8]) -> Bool {
+        bytes.withUnsafeBufferPointer { bytes in
+            // Segments are stepped over by their length: one may hold a small picture with marks of its own.
+            var i = 2
+            while i + 4 <= bytes.count, bytes[i] == 0xFF, bytes[i + 1] != 0xDA {
+                i += bytes[i + 1] == 0xFF ? 1 : 2 + Int(bytes[i + 2]) << 8 + Int(bytes[i + 3])
+            }
+            if i + 1 >= bytes.count || bytes[i] != 0xFF || bytes[i + 1] != 0xDA { i = 0 }
+            var hasScan = false
+            while let mark = bytes.find(0xFF, from: i), mark + 1 < bytes.count {
+                if bytes[mark + 1] == 0xDA { hasScan = true }
+                if hasScan, bytes[mark + 1] == 0xD9 { return true }
+                i = mark + 1
+            }
+            return false
+        }
+    }
+
+    /// Whether a WebP or PNG holds more than one frame.
+    static func isMoving(_ bytes: [UInt8]) -> Bool {
+        if bytes.count >= 30, bytes.starts(with: Array("RIFF".utf8)), bytes[12..<16].elementsEqual("VP8X".utf8) {
+            return bytes[20] & 0x02 != 0
+        }
+        guard bytes.starts(with: [0x89, 0x50, 0x4E, 0x47]) else { return false }
+        // The animation's chunk stands before the first pixels.
+        var i = 8
+        while i + 8 <= bytes.count {
+            let name = bytes[(i + 4)..<(i + 8)]
+            if name.elementsEqual("acTL".utf8) { return true }
+            if name.elementsEqual("IDAT".utf8) { return false }
+            i += 12 + big(bytes, i, 4)
+        }
+        return false
     }
 
     private static func read(_ bytes: [UInt8]) -> (Format, Int, Int)? {

@@ -33,7 +33,7 @@ final class ImageMaker: Sendable {
         let source = try FileSystem.read(location, limit: 64 << 20)
         let version = try toolVersion()
         let recipe =
-            "\(SHA256Digest(of: source).hex) \(rendition.width)x\(rendition.height) \(rendition.format.rawValue) \(quality) \(version)"
+            "\(SHA256Digest(of: source).hex) \(rendition.width)x\(rendition.height) \(rendition.format.rawValue) \(quality) icc \(version)"
         let name = SHA256Digest(of: Array(recipe.utf8)).hex + "." + rendition.format.rawValue
         let made = cache + "/" + name
         if let known = try? FileSystem.read(made) { return known }
@@ -46,12 +46,19 @@ final class ImageMaker: Sendable {
             unlink(output)
         }
         try FileSystem.write(source, to: input)
-        let status = try ChildProcess.run([
-            Self.tool, "convert", "-limit", "memory", "512MB", "-limit", "disk", "1GB", "-limit", "threads", "1",
-            "\(header.format == .jpeg ? "jpeg" : header.format.rawValue):\(input)", "-auto-orient", "-resize",
-            "\(rendition.width)x\(rendition.height)!", "-strip", "-quality", "\(quality)",
-            "\(rendition.format == .jpeg ? "jpeg" : rendition.format.rawValue):\(output)",
-        ])
+        // Colours keep their meaning: the profile is taken out of the source and put beside the pixels again.
+        let profile = ColourProfile.find(in: source).map { (unique + ".icc", $0) }
+        if let profile { try FileSystem.write(profile.1, to: profile.0) }
+        defer { if let profile { unlink(profile.0) } }
+        let status = try ChildProcess.run(
+            [
+                Self.tool, "convert", "-limit", "memory", "512MB", "-limit", "map", "512MB", "-limit", "disk", "1GB",
+                "-limit", "pixels", "50MP", "-limit", "threads", "1",
+                "\(header.format == .jpeg ? "jpeg" : header.format.rawValue):\(input)", "-auto-orient", "-resize",
+                "\(rendition.width)x\(rendition.height)!", "-strip",
+            ] + (profile.map { ["-profile", $0.0] } ?? []) + [
+                "-quality", "\(quality)", "\(rendition.format == .jpeg ? "jpeg" : rendition.format.rawValue):\(output)",
+            ])
         guard status == 0 else { throw FileError("\(Self.tool) convert (exit \(status))", location, code: EINVAL) }
         let bytes = try FileSystem.read(output)
         try FileSystem.rename(output, made)

@@ -42,23 +42,84 @@ struct ImagePlan: Sendable {
         self.pictures = pictures
     }
 
+    /// A picture by its first bytes, whatever it is called: what cannot be cleaned of what a camera wrote into it is refused.
     private static func picture(
         _ file: SiteGraph.PublishedFile, _ policy: SiteConfiguration.ImagePolicy, _ diagnostics: inout [Diagnostic]
     ) -> Picture? {
-        if file.path.lowercased().hasSuffix(".svg") { checkDrawing(file, &diagnostics) }
-        // A file that cannot be read is reported where it would be written.
-        guard isPicture(file.path), let bytes = try? FileSystem.read(file.location, limit: 64 << 20) else { return nil }
-        guard let header = ImageHeader(bytes) else {
+        func refuse(_ rule: String, zh: String, en: String, remedyZh: String, remedyEn: String) {
             diagnostics.append(
                 Diagnostic(
-                    "image-broken", SourcePosition(path: file.source),
-                    problem: Bilingual(
-                        zh: "不是完好的 JPEG、PNG 或 WebP 图片，或大于 1 亿像素",
-                        en: "this is no sound JPEG, PNG or WebP picture, or larger than 100 megapixels"),
-                    remedy: Bilingual(zh: "请重新导出图片", en: "export the picture again")))
+                    rule, SourcePosition(path: file.source), problem: Bilingual(zh: zh, en: en),
+                    remedy: Bilingual(zh: remedyZh, en: remedyEn)))
+        }
+        if FileSystem.suffix(file.path) == "svg" {
+            checkDrawing(file, &diagnostics)
+            return nil
+        }
+        let kind: String?
+        do {
+            kind = PublishedFiles.pictureKind(try FileSystem.head(file.location, count: 64))
+        } catch {
+            diagnostics.append(unreadable(file.source, error))
+            return nil
+        }
+        switch kind {
+        case "JPEG", "PNG", "WebP": break
+        case "GIF":
+            checkGIF(file) { refuse($0, zh: $1, en: $2, remedyZh: $3, remedyEn: $4) }
+            return nil
+        case let kind?:
+            refuse(
+                "image-kind", zh: "\(kind) 图片不能清除拍摄信息，也不能在所有浏览器显示",
+                en: "a \(kind) picture cannot be cleaned of what the camera wrote, nor shown by every browser",
+                remedyZh: "请另存为 JPEG、PNG 或 WebP", remedyEn: "save it as JPEG, PNG or WebP")
+            return nil
+        case nil:
+            guard isPicture(file.path) else { return nil }
+        }
+        let bytes: [UInt8]
+        do {
+            bytes = try FileSystem.read(file.location, limit: limit)
+        } catch {
+            refuse(
+                "image-unreadable", zh: "图片读不出来，或大于 64 MiB：\(error.withoutPath)",
+                en: "the picture cannot be read, or is larger than 64 MiB: \(error.withoutPath)",
+                remedyZh: "请缩小后再放入", remedyEn: "make it smaller")
+            return nil
+        }
+        if ImageHeader.isMoving(bytes) {
+            refuse(
+                "image-moving", zh: "动图（动态 WebP、APNG）不能缩放", en: "a moving WebP or PNG cannot be resized",
+                remedyZh: "请改用 GIF 或短视频", remedyEn: "use a GIF or a short video")
+            return nil
+        }
+        guard let header = ImageHeader(bytes) else {
+            refuse(
+                "image-broken", zh: "不是完好的 JPEG、PNG 或 WebP 图片，或大于 5000 万像素",
+                en: "this is no sound JPEG, PNG or WebP picture, or larger than 50 megapixels",
+                remedyZh: "请重新导出图片，长边不超过 8000 像素", remedyEn: "export the picture again, 8,000 pixels wide at most")
             return nil
         }
         return Picture(header: header, renditions: renditions(header, file.path, policy))
+    }
+
+    /// Bytes of a picture at most.
+    private static let limit = 64 << 20
+
+    /// Moving pictures are published as they are, so they may not carry what programs write beside the pixels.
+    private static func checkGIF(
+        _ file: SiteGraph.PublishedFile, _ refuse: (String, String, String, String, String) -> Void
+    ) {
+        guard let bytes = try? FileSystem.read(file.location, limit: limit) else {
+            return refuse(
+                "image-unreadable", "图片读不出来，或大于 64 MiB", "the picture cannot be read, or is larger than 64 MiB",
+                "请缩小后再放入", "make it smaller")
+        }
+        guard GIFBlocks.holdsText(bytes) else { return }
+        refuse(
+            "image-metadata", "GIF 里写有注释或 XMP 信息，会原样公开",
+            "the GIF holds comments or XMP data, which would be published", "请用图片软件另存，不保留信息",
+            "export it again without metadata")
     }
 
     func picture(_ file: Int) -> Picture? { pictures[file] }

@@ -104,7 +104,7 @@ struct ExternalLinkChecker {
             ]
             + ["--max-time", "15", "--max-filesize", "2000000", "--user-agent", "XinmiPortal-linkcheck/1"]
             + (method == "HEAD" ? ["--head"] : []) + [
-                "--output", "/dev/null", "--write-out", "%{http_code}", "--", url,
+                "--globoff", "--output", "/dev/null", "--write-out", "%{http_code}", "--", browserEncodedAddress(url),
             ]
         guard let status = try? ChildProcess.run(arguments, output: output) else { return .failed(-1) }
         let code = (try? FileSystem.read(output, limit: 64)).flatMap { decimal($0) } ?? 0
@@ -121,7 +121,8 @@ struct ExternalLinkChecker {
     // MARK: Cache
 
     private func readCache() -> [String: Answer] {
-        guard let json = try? JSON(parsing: FileSystem.read(cachePath, limit: 16 << 20)), let entries = json.object
+        guard let json = try? JSON(parsing: FileSystem.read(cachePath, limit: 16 << 20), maxKeyBytes: 8_192),
+            let entries = json.object
         else {
             return [:]
         }
@@ -138,7 +139,7 @@ struct ExternalLinkChecker {
 
     /// Answers only: what failed is asked again. A cache that cannot be written costs a day's requests, no result.
     private func writeCache(_ known: [String: Answer]) {
-        let old = (try? JSON(parsing: FileSystem.read(cachePath, limit: 16 << 20)))?.object ?? [:]
+        let old = (try? JSON(parsing: FileSystem.read(cachePath, limit: 16 << 20), maxKeyBytes: 8_192))?.object ?? [:]
         var entries: [String: JSON] = [:]
         for (url, answer) in known {
             guard case .status(let code) = answer else { continue }

@@ -42,9 +42,10 @@ struct Manifest: Sendable {
         while start > 0, bytes.count - start < 1024, !bytes[start...].starts(with: lead) { start -= 1 }
         guard start > 0, bytes[start...].starts(with: lead) else { return nil }
         let from = start + lead.count
-        guard let end = bytes[from...].firstIndex(of: UInt8(ascii: "\"")), end - from >= 25,
-            let zone = ZoneOffset(name: String(decoding: bytes[(end - 6)..<end], as: UTF8.self))
-        else { return nil }
+        // `2026-09-01T09:00:00Z`, or with an offset of six characters.
+        guard let end = bytes[from...].firstIndex(of: UInt8(ascii: "\"")), end - from >= 20 else { return nil }
+        let name = bytes[end - 1] == UInt8(ascii: "Z") ? bytes[(end - 1)..<end] : bytes[(end - 6)..<end]
+        guard let zone = ZoneOffset(name: String(decoding: name, as: UTF8.self)) else { return nil }
         let undated = Array(bytes[..<from]) + bytes[end...]
         return (Array(bytes[..<from]) + now.rfc3339(in: zone).utf8 + bytes[end...], SHA256Digest(of: undated))
     }
@@ -106,7 +107,7 @@ struct Manifest: Sendable {
 
     /// Reads a manifest back; nil for what is none.
     init?(_ bytes: [UInt8]) {
-        guard let json = try? JSON(parsing: bytes), json["fmt"]?.string == Self.format,
+        guard let json = try? JSON(parsing: bytes, maxKeyBytes: 4_096), json["fmt"]?.string == Self.format,
             let variant = json["variant"]?.string, let now = json["now"]?.string
         else { return nil }
         self.variant = variant

@@ -123,12 +123,29 @@ final class OutputTransaction: Sendable {
     private static func put(_ path: String) -> JSON { .array([.string("put"), .string(path)]) }
     private static func delete(_ path: String) -> JSON { .array([.string("delete"), .string(path)]) }
 
+    /// `put` or `delete` of a relative path of plain names below the trees' root.
+    private static func isOperation(_ operation: JSON) -> Bool {
+        guard let parts = operation.array, parts.count == 2, let verb = parts[0].string,
+            verb == "put" || verb == "delete", let path = parts[1].string, path.utf8.count <= 4_096
+        else { return false }
+        return path.split(separator: "/", omittingEmptySubsequences: false).allSatisfy {
+            !$0.isEmpty && $0 != "." && $0 != ".." && !$0.utf8.contains(0)
+        }
+    }
+
     private func recover() throws(FileError) {
         if FileSystem.kind(journal) == .file {
-            // The journal is replaced atomically, so a readable one is whole; anything else is not ours to guess at.
-            guard let record = try? JSON(parsing: FileSystem.read(journal)),
-                record["fmt"] == .string(Self.journalFormat), let operations = record["operations"]?.array
-            else { throw FileError("unreadable journal", journal, code: EINVAL) }
+            // The journal is replaced atomically, so one of ours is whole. One that does not read as ours, or names what lies
+            // outside the trees, is set aside and nothing of it is done; a disk that fails is another matter, and thrown.
+            let bytes = try FileSystem.read(journal, limit: 256 << 20)
+            guard let record = try? JSON(parsing: bytes),
+                record["fmt"] == .string(Self.journalFormat), let operations = record["operations"]?.array,
+                operations.allSatisfy(Self.isOperation)
+            else {
+                try FileSystem.rename(journal, root + "/.journal.refused")
+                try FileSystem.removeTree(stage)
+                return
+            }
             try apply(operations)
         }
         try FileSystem.removeTree(stage)

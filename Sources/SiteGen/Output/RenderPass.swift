@@ -96,7 +96,7 @@ struct RenderPass: Sendable {
         return targets.map { target in
             let bodies = stagers[target.writer].bodies
             var found: [Diagnostic] = []
-            let cut = bodies.cut(body, &found)
+            let cut = bodies.cut(body, of: page, &found)
             if let same = known.first(where: { $0.cut == cut }) {
                 return (same.parsed.document, found + same.parsed.diagnostics)
             }

@@ -351,6 +351,7 @@ struct VariantWriter {
         let current = JSON.object(
             Dictionary(uniqueKeysWithValues: site.forms.current.map { ($0.id, JSON.string($0.digest)) }))
         files.append(("current.json", current.canonicalBytes, nil))
+        files.append(("pages.json", site.forms.addresses.canonicalBytes, nil))
         files.append(("gazetteer.json", FormPages.gazetteerBytes(site.graph), nil))
         for shell in site.renderer.shells(&diagnostics) { files.append((shell.name, shell.bytes, shell.site)) }
         return files

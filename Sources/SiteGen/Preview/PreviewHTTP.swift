@@ -78,6 +78,8 @@ enum PreviewHTTP {
         var head = "HTTP/1.1 \(response.status.rawValue)\r\nContent-Type: \(response.type)\r\n"
         if response.status == .methodNotAllowed { head += "Allow: GET, HEAD\r\n" }
         if case .bytes(let bytes) = response.body { head += "Content-Length: \(bytes.count)\r\n" }
+        // No page of another origin may read the search index as a script, nor anything else.
+        head += "Cross-Origin-Resource-Policy: same-origin\r\nX-Content-Type-Options: nosniff\r\n"
         head += "Cache-Control: no-store\r\nConnection: close\r\n\r\n"
         try await connection.write(Data(head.utf8))
         guard !isHead else { return }

@@ -74,7 +74,7 @@ struct BodyAssembler: Sendable {
         var language: String?
         switch graph.resolve(destination, from: page) {
         case .external(let url):
-            href = url
+            href = browserEncodedAddress(url)
             external = url.utf8.prefix(4).elementsEqual("http".utf8) { $0 | 0x20 == $1 }
         case .fragment(let name):
             checkAnchor(name, in: node, position, &diagnostics)
@@ -118,7 +118,7 @@ struct BodyAssembler: Sendable {
             out += "\"".utf8
         }
         if external { out += " rel=\"noopener external\" class=\"external\"".utf8 }
-        if let language { out += " hreflang=\"\(language)\"".utf8 }
+        if let language { out += " hreflang=\"\(escapedHTML(language))\"".utf8 }
         out += ">".utf8
         return kind
     }

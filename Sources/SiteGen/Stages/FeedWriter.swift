@@ -75,7 +75,9 @@ struct FeedWriter {
         )
         out.element("<title>", text: title, "</title>\n")
         out.element("<link>", plain: values.absolute(node.path), "</link>\n")
-        out.element("<description>", text: values.summary(index) ?? title, "</description>\n")
+        out.markup("<description>")
+        out.textAsHTML(values.summary(index) ?? title)
+        out.markup("</description>\n")
         out.element("<language>", plain: language, "</language>\n")
         out.element(
             "<atom:link rel=\"self\" type=\"application/rss+xml\" href=\"",
@@ -87,7 +89,11 @@ struct FeedWriter {
             out.element("<link>", plain: address, "</link>")
             out.element("<guid>", plain: address, "</guid>")
             out.element("<pubDate>", plain: entry.page!.front.date!.rfc822(in: zone), "</pubDate>")
-            if let summary = values.summary(page) { out.element("<description>", text: summary, "</description>") }
+            if let summary = values.summary(page) {
+                out.markup("<description>")
+                out.textAsHTML(summary)
+                out.markup("</description>")
+            }
             out.markup("</item>\n")
         }
         out.markup("</channel></rss>\n")

@@ -12,6 +12,9 @@ struct FormPages: Sendable {
     /// The definition that a new submission of each form uses.
     let current: [(id: String, digest: String)]
     private let pageOfForm: [String: [Int]]
+    /// Addresses of the pages that carry forms, by form and then `site.language`, and of the look-up of requests under
+    /// `_status`: where formsapi leads somebody who opens an address that only takes posts.
+    let addresses: JSON
 
     init(_ graph: SiteGraph, diagnostics: inout [Diagnostic]) {
         var definitions: [String: FormDefinition] = [:]
@@ -42,6 +45,18 @@ struct FormPages: Sendable {
         runtimeFiles = files.sorted { $0.digest < $1.digest }
         current = definitions.map { ($0.key, $0.value.digest) }.sorted { $0.0 < $1.0 }
         pageOfForm = pages
+        pages["_status"] = graph.nodes.indices.filter { graph.nodes[$0].page?.front.layout == "status" }
+        addresses = .object(
+            pages.mapValues { nodes in
+                .object(
+                    Dictionary(
+                        nodes.map { index in
+                            let edition = graph.editions[graph.nodes[index].edition]
+                            let slug = graph.configuration.sites[edition.site].slug
+                            return ("\(slug).\(edition.language)", .string(percentEncodedPath(graph.nodes[index].path)))
+                        }
+                    ) { first, _ in first })
+            })
     }
 
     /// Guide and form below a page's text; the form only where the audience can post it.

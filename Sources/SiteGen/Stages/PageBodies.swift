@@ -85,6 +85,7 @@ final class PageBodies: Sendable {
 
     let engine: MarkdownEngine
     private let variant: SiteConfiguration.Variant
+    private let publishedNumbers: Set<String>
     /// By node.
     private let known: Mutex<[Facts?]>
     private let found = Mutex<[Diagnostic]>([])
@@ -100,12 +101,17 @@ final class PageBodies: Sendable {
     }
 
     convenience init(engine: MarkdownEngine, graph: SiteGraph) {
-        self.init(engine: engine, variant: graph.variant, known: [Facts?](repeating: nil, count: graph.nodes.count))
+        self.init(
+            engine: engine, variant: graph.variant, publishedNumbers: graph.configuration.publishedNumbers,
+            known: [Facts?](repeating: nil, count: graph.nodes.count))
     }
 
-    private init(engine: MarkdownEngine, variant: SiteConfiguration.Variant, known: [Facts?]) {
+    private init(
+        engine: MarkdownEngine, variant: SiteConfiguration.Variant, publishedNumbers: Set<String>, known: [Facts?]
+    ) {
         self.engine = engine
         self.variant = variant
+        self.publishedNumbers = publishedNumbers
         self.known = Mutex(known)
     }
 
@@ -113,22 +119,34 @@ final class PageBodies: Sendable {
     func forgetting(_ node: Int) -> PageBodies {
         var facts = known.withLock { $0 }
         facts[node] = nil
-        return PageBodies(engine: engine, variant: variant, known: facts)
+        return PageBodies(engine: engine, variant: variant, publishedNumbers: publishedNumbers, known: facts)
     }
 
     /// Reads and parses a page's body.
     func document(of page: VisiblePage, _ diagnostics: inout [Diagnostic]) -> MarkdownDocument {
         guard let body = AudienceFilter.body(of: page, diagnostics: &diagnostics) else { return .empty }
-        return parse(cut(body, &diagnostics), of: page, &diagnostics)
+        return parse(cut(body, of: page, &diagnostics), of: page, &diagnostics)
     }
 
     /// What this audience sees of a body that was read for several at once.
-    func cut(_ body: AudienceFilter.UncutBody, _ diagnostics: inout [Diagnostic]) -> CutBody {
-        AudienceFilter.cut(body, for: variant, diagnostics: &diagnostics)
+    func cut(_ body: AudienceFilter.UncutBody, of page: VisiblePage, _ diagnostics: inout [Diagnostic]) -> CutBody {
+        let cut = AudienceFilter.cut(body, for: variant, diagnostics: &diagnostics)
+        checkNumbers(cut, page.path, &diagnostics)
+        return cut
+    }
+
+    /// Numbers in a body that lead to one person, where anybody may read it.
+    private func checkNumbers(_ body: CutBody, _ path: String, _ diagnostics: inout [Diagnostic]) {
+        guard variant.isOpen else { return }
+        for found in PersonalNumbers.find(in: body.bytes) where !publishedNumbers.contains(found.digits) {
+            diagnostics.append(PersonalNumberFinding.make(found, body.position(ofByte: found.offset, path: path)))
+        }
     }
 
     func parse(_ body: CutBody, of page: VisiblePage, _ diagnostics: inout [Diagnostic]) -> MarkdownDocument {
-        engine.render(body, path: page.path, diagnostics: &diagnostics)
+        engine.render(
+            body, path: page.path, backLabel: page.language == "zh" ? "返回正文" : "Back to content",
+            diagnostics: &diagnostics)
     }
 
     /// What other pages ask of a body that may not have been drawn.

@@ -14,7 +14,8 @@ struct RenderPlan: Sendable {
         case notFound(edition: Int)
         case redirect(node: Int)
         case feed(node: Int, format: FeedFormat)
-        case sitemapXML(site: Int)
+        /// Addresses of one site, from 0 on, so many in each part.
+        case sitemapXML(site: Int, part: Int)
         case sitemapIndex(docroot: Int)
         case robots(docroot: Int)
         case file(Int)
@@ -73,6 +74,7 @@ struct RenderPlan: Sendable {
 
     init(_ graph: SiteGraph, themes: [String: Theme], images: ImagePlan) {
         var diagnostics: [Diagnostic] = []
+        reserved = Self.reserved(graph.variant.forms)
         outputs.reserveCapacity(graph.nodes.count * 3 / 2)
         owners.reserveCapacity(graph.nodes.count * 3 / 2)
         let frames = graph.editions.map { EditionFrame($0, graph.configuration.sites[$0.site], themes) }
@@ -84,9 +86,11 @@ struct RenderPlan: Sendable {
         for site in Set(graph.editions.map(\.site)).sorted() {
             let configuration = graph.configuration.sites[site]
             let docroot = graph.editions.first { $0.site == site }!.docroot
-            add(
-                "/sitemap-\(configuration.slug).xml", docroot, site, .sitemapXML(site: site), configuration.position,
-                &diagnostics)
+            for part in 0..<SitemapWriter.parts(of: site, graph) {
+                add(
+                    SitemapWriter.path(configuration.slug, part), docroot, site, .sitemapXML(site: site, part: part),
+                    configuration.position, &diagnostics)
+            }
         }
         for docroot in graph.docroots.indices {
             add("/sitemap.xml", docroot, nil, .sitemapIndex(docroot: docroot), root, &diagnostics)
@@ -261,6 +265,24 @@ struct RenderPlan: Sendable {
         }
     }
 
+    /// Addresses that the server keeps for formsapi, where this audience has forms.
+    private let reserved: [String]
+
+    private static func reserved(_ forms: String?) -> [String] {
+        forms.map { ["\($0.dropFirst())/", "api/", "open311/"] } ?? []
+    }
+
+    private func problem(_ path: String) -> (rule: String, text: Bilingual)? {
+        if reserved.contains(where: path.hasPrefix) {
+            return (
+                "reserved-path",
+                Bilingual(
+                    zh: "这个网址由提交服务使用，页面永远打不开", en: "the forms service answers there, and the page would never be seen")
+            )
+        }
+        return PublishedFiles.problem(path).map { ("file-kind", $0) }
+    }
+
     static func pageCount(_ items: Int, _ pageSize: Int) -> Int { max(1, (items + pageSize - 1) / pageSize) }
 
     private mutating func addAliases(
@@ -273,17 +295,57 @@ struct RenderPlan: Sendable {
             // Other generators count an alias without a slash from the page's section.
             let isForeign = graph.configuration.unknownKeys == .warning && !written.hasPrefix("/")
             let alias = isForeign ? (node.parent.map { graph.nodes[$0].path } ?? "/") + written : written
-            guard alias.hasPrefix("/"), !alias.contains(".."), !alias.contains("//") else {
+            if let problem = Self.aliasProblem(alias) {
                 diagnostics.append(
                     Diagnostic(
-                        "alias", position, severity: graph.configuration.unknownKeys,
+                        "alias", position, severity: isForeign ? graph.configuration.unknownKeys : .error,
                         problem: Bilingual(
-                            zh: "别名“\(alias)”不是站内路径", en: "the alias `\(alias)` is no path of this site"),
+                            zh: "别名“\(alias)”\(problem.zh)", en: "the alias `\(alias)` \(problem.en)"),
                         remedy: Bilingual(zh: "写成 /旧/路径/", en: "write /the/old/path/")))
+                continue
+            }
+            guard owns(alias, edition, graph) else {
+                diagnostics.append(
+                    Diagnostic(
+                        "alias-site", position,
+                        problem: Bilingual(
+                            zh: "别名“\(alias)”不在本站的路径之下", en: "the alias `\(alias)` is outside this site's own path"),
+                        remedy: Bilingual(
+                            zh: "本站的别名以 \(edition.path) 开头；门户的旧网址请写在门户的页面里",
+                            en:
+                                "aliases of this site begin with \(edition.path); old addresses of the portal belong to the portal's pages"
+                        )))
                 continue
             }
             add(alias, edition.docroot, edition.site, .redirect(node: index), position, &diagnostics)
         }
+    }
+
+    /// Why no request can reach an alias, or why it would take another page's place.
+    private static func aliasProblem(_ alias: String) -> Bilingual? {
+        guard alias.hasPrefix("/"), !alias.contains("//") else {
+            return Bilingual(zh: "不是站内路径", en: "is no path of this site")
+        }
+        if alias.utf8.contains(where: { "?#%\\".utf8.contains($0) }) {
+            return Bilingual(zh: "含有 ? # % 或反斜杠，浏览器请求不到", en: "holds one of ? # % \\, which no request for a file does")
+        }
+        if let found = PublishableText.forbidden(in: alias, allowsBreaks: false) {
+            return Bilingual(zh: "含有不能使用的字符 \(found.name)", en: "holds the character \(found.name)")
+        }
+        if alias.split(separator: "/").contains(where: { $0.hasPrefix(".") }) {
+            return Bilingual(zh: "有一段以点开头", en: "has a part that begins with a dot")
+        }
+        return nil
+    }
+
+    /// Whether an address is one of a site's own: below its path, and for the portal below no other site's.
+    private func owns(_ alias: String, _ edition: SiteGraph.Edition, _ graph: SiteGraph) -> Bool {
+        let others = graph.editions.filter { $0.docroot == edition.docroot && $0.site != edition.site }
+        let own = graph.editions.filter { $0.docroot == edition.docroot && $0.site == edition.site }.map(\.path)
+        guard own.contains(where: alias.hasPrefix) else { return false }
+        // The nearest path owns it.
+        let depth = own.filter(alias.hasPrefix).map(\.utf8.count).max() ?? 0
+        return !others.contains { alias.hasPrefix($0.path) && $0.path.utf8.count > depth }
     }
 
     /// Gives a place to the output that is added next.
@@ -308,6 +370,17 @@ struct RenderPlan: Sendable {
             path = joined(path, "index.html")
         } else if case .redirect = job, !path.hasSuffix(".html") {
             path += "/index.html"
+        }
+        if let problem = problem(path) {
+            diagnostics.append(
+                Diagnostic(
+                    problem.rule, owner,
+                    problem: Bilingual(
+                        zh: "不能发布 /\(path)：" + problem.text.zh, en: "/\(path) cannot be published: " + problem.text.en),
+                    remedy: Bilingual(
+                        zh: "请改文件名、slug 或别名，或换成可以发布的格式",
+                        en: "change the file's name, slug or alias, or use a format that is published")))
+            return
         }
         let isReserved = path.hasPrefix(Self.searchPrefix)
         let holder = isReserved ? nil : claim(Place(docroot: docroot, path: path))

@@ -5,14 +5,29 @@ import SiteModel
 struct SitemapWriter {
     let graph: SiteGraph
 
-    func site(_ site: Int) -> [UInt8] {
+    /// Addresses of one file at most (sitemaps.org).
+    private static let most = 50_000
+
+    static func parts(of site: Int, _ graph: SiteGraph) -> Int {
+        let count = graph.nodes.count { graph.editions[$0.edition].site == site }
+        return max(1, (count + most - 1) / most)
+    }
+
+    /// `/sitemap-portal.xml`, `/sitemap-portal.2.xml`: no slug holds a dot.
+    static func path(_ slug: String, _ part: Int) -> String {
+        "/sitemap-\(slug)\(part == 0 ? "" : ".\(part + 1)").xml"
+    }
+
+    func site(_ site: Int, part: Int) -> [UInt8] {
         let zone = graph.configuration.group.zone
         var out = XMLWriter(capacity: 64 * 1024)
         out.markup(
             "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\" xmlns:xhtml=\"http://www.w3.org/1999/xhtml\">\n"
         )
         let isOwn = graph.editions.map { $0.site == site }
-        for (index, node) in graph.nodes.enumerated() where isOwn[node.edition] {
+        let own = graph.nodes.indices.filter { isOwn[graph.nodes[$0].edition] }
+        for index in own.dropFirst(part * Self.most).prefix(Self.most) {
+            let node = graph.nodes[index]
             out.markup("<url>")
             out.element("<loc>", plain: graph.canonical(index), "</loc>")
             if let changed = node.page?.front.updated ?? node.page?.front.date {
@@ -39,8 +54,10 @@ struct SitemapWriter {
         for site in Set(graph.editions.map(\.site)).sorted() {
             let own = graph.editions.first { $0.site == site }!.docroot
             guard docroot == 0 || own == docroot else { continue }
-            let address = graph.href("/sitemap-\(graph.configuration.sites[site].slug).xml", in: own, from: -1)
-            out += "<sitemap><loc>\(address)</loc></sitemap>\n"
+            for part in 0..<Self.parts(of: site, graph) {
+                let path = Self.path(graph.configuration.sites[site].slug, part)
+                out += "<sitemap><loc>\(graph.href(path, in: own, from: -1))</loc></sitemap>\n"
+            }
         }
         return Array((out + "</sitemapindex>\n").utf8)
     }

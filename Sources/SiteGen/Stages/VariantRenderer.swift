@@ -118,7 +118,7 @@ struct VariantRenderer: Sendable {
         case .feed(let node, let format):
             guard let values = values[graph.nodes[node].edition] else { break }
             rendered.bytes = FeedWriter(graph: graph, values: values).write(node, format)
-        case .sitemapXML(let site): rendered.bytes = SitemapWriter(graph: graph).site(site)
+        case .sitemapXML(let site, let part): rendered.bytes = SitemapWriter(graph: graph).site(site, part: part)
         case .sitemapIndex(let docroot): rendered.bytes = SitemapWriter(graph: graph).index(docroot)
         case .robots(let docroot): rendered.bytes = SitemapWriter(graph: graph).robots(docroot)
         case .asset(let theme, let index): rendered.bytes = themes[theme]?.assets[index].bytes ?? []

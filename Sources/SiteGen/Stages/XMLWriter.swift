@@ -20,6 +20,13 @@ struct XMLWriter {
     /// Anything else.
     mutating func text(_ text: String) { appendEscapedHTML(text, to: &bytes) }
 
+    /// Plain text where readers expect HTML, as in `description` of RSS 2.0: escaped for HTML, and that for XML.
+    mutating func textAsHTML(_ text: String) {
+        var html: [UInt8] = []
+        appendEscapedHTML(text, to: &html)
+        appendEscapedHTML(html, to: &bytes)
+    }
+
     mutating func element(_ open: StaticString, plain content: String, _ close: StaticString) {
         markup(open)
         plain(content)

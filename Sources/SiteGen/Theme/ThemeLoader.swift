@@ -63,7 +63,11 @@ struct ThemeLoader {
                 var reader = MapReader(node)
                 _ = reader.string("name")
                 layer.extends = reader.string("extends")
-                layer.pageSize = reader.integer("pageSize").map { max(1, $0) }
+                layer.pageSize = reader.integer("pageSize")
+                if let size = layer.pageSize, !(1...1_000).contains(size), let written = reader.node["pageSize"] {
+                    reader.wrongType(written, zh: "1 到 1000 的整数", en: "a whole number from 1 to 1000")
+                    layer.pageSize = nil
+                }
                 layer.directives = directives(&reader)
                 diagnostics += reader.finish()
             } else if file.hasSuffix(".mustache") || file.hasSuffix(".yaml") {

@@ -5,11 +5,14 @@ const said = (form, zh, en) => (form.elements._lang?.value === "en" ? en : zh);
 const draftKey = (form) => `xinmi-draft:${form.dataset.form}:${form.elements._form?.value.slice(0, 16)}`;
 const kept = (input) => input.name && !input.name.startsWith("_") && !["hidden", "file"].includes(input.type) && !input.closest("[data-private]");
 
+// As it was meant: a Chinese keyboard's digits and signs, and what a copied text brings along.
+const plain = (text) => text.normalize("NFKC").replace(/[\u00AD\u200B\u200E\u200F\u202A-\u202E\u2060\u2066-\u2069\uFEFF]/g, "").replace(/[\u2010-\u2015\u2212]/g, "-").trim();
+
 // Check characters as GB 11643 and GB 32100 have them; formsapi checks again.
 const checks = {
-  phone: (text) => /^[0-9+\-() ]+$/.test(text) && text.replace(/\D/g, "").length >= 7 && text.replace(/\D/g, "").length <= 15,
+  phone: (text) => /^[0-9+\-() .转轉extEXT]+$/.test(text) && text.replace(/\D/g, "").length >= 7 && text.replace(/\D/g, "").length <= 15,
   email: (text) => /^[^@\s]+@[^@\s]+\.[^@\s]+$/.test(text),
-  number: (text) => /^-?\d{1,15}$/.test(text),
+  number: (text) => /^[+-]?\d[\d,]*(\.\d+)?$/.test(text),
   idnumber: (text) => {
     if (!/^[1-9]\d{16}[\dXx]$/.test(text)) return false;
     const weights = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
@@ -31,7 +34,7 @@ const checks = {
 };
 
 function check(input) {
-  const text = input.value.trim();
+  const text = plain(input.value);
   const isWrong = text !== "" && !checks[input.dataset.check](text);
   const id = `${input.id}-error`;
   const field = input.closest(".field");
@@ -186,7 +189,8 @@ function upload(form, event) {
   request.addEventListener("load", () => {
     const main = request.response?.querySelector("main");
     if (!main) return failed();
-    if (new URL(request.responseURL).pathname.includes("/receipts/")) return location.assign(request.responseURL);
+    // Receipts and steps have addresses, which the back button needs.
+    if (/\/(receipts|steps)\//.test(new URL(request.responseURL).pathname)) return location.assign(request.responseURL);
     document.title = request.response.title;
     document.querySelector("main").replaceWith(document.adoptNode(main));
     (main.querySelector(".error-summary") ?? main.querySelector("h1"))?.scrollIntoView();
@@ -206,7 +210,7 @@ function prepare() {
     });
     for (const input of form.querySelectorAll("[data-check]")) {
       input.addEventListener("change", () => afterPress(() => check(input)));
-      input.addEventListener("input", () => { if (checks[input.dataset.check](input.value.trim())) check(input); });
+      input.addEventListener("input", () => { if (checks[input.dataset.check](plain(input.value))) check(input); });
     }
     for (const hidden of form.querySelectorAll("[data-position]")) position(form, hidden);
     for (const select of form.querySelectorAll(".address select")) narrow(select);

@@ -11,7 +11,7 @@
     (c >= 0xf900 && c <= 0xfaff) || (c >= 0x20000 && c <= 0x3fffd);
   const wordPattern = /[\p{L}\p{N}]/u;
   const kind = (text) => isHan(text.codePointAt(0)) ? "han" : wordPattern.test(text) ? "word" : "gap";
-  const normalize = (text) => Array.from(text.normalize("NFKC")).map((c) => c.toLowerCase()).join("");
+  const normalize = (text) => Array.from(text.normalize("NFKC").replace(/\p{Default_Ignorable_Code_Point}/gu, "")).map((c) => c.toLowerCase()).join("");
   // Spaces beside a Han character are dropped: 2026 年 and 2026年 are one. `origin` says where each character came from.
   const compact = (chars, origin) => {
     const out = { chars: [], origin: [] };

@@ -1,0 +1,233 @@
+/// Numbers that lead to one person, in text as people write it: resident identity numbers with a good check character,
+/// mobile telephones of China, bank cards.
+///
+/// Digits may be of any width or circled, and parted by single spaces, hyphens, dots or a line end. Masked numbers
+/// (`138****0000`) are none. Digits that follow a letter, `/`, `=`, `_`, `%` or `#` belong to an address or a code.
+package enum PersonalNumbers {
+    package enum Kind: String, Sendable { case identity, mobile, bankCard }
+
+    package struct Found: Sendable, Equatable {
+        package let kind: Kind
+        /// Byte offset of its first digit.
+        package let offset: Int
+        /// Digits alone.
+        package let digits: String
+    }
+
+    /// - Parameter bytes: valid UTF-8.
+    package static func find(in bytes: [UInt8]) -> [Found] { bytes.withUnsafeBufferPointer { find(in: $0) } }
+
+    package static func find(in bytes: UnsafeBufferPointer<UInt8>) -> [Found] {
+        var found: [Found] = []
+        var i = 0
+        while i < bytes.count {
+            let byte = bytes[i]
+            // What is neither a digit nor the first byte of one of another width.
+            if byte < 0x30 || (byte > 0x39 && byte != 0xEF && byte != 0xE2) {
+                i += 1
+                continue
+            }
+            guard digit(bytes, i) != nil else {
+                i += 1
+                continue
+            }
+            let run = Run(bytes, from: i)
+            let isCode = isInsideCode(bytes, before: i)
+            let isAmount = isAmount(bytes, at: run.end)
+            found += run.numbers(from: isCode ? 1 : 0).filter {
+                $0.kind == .identity || !isAmount && !hasDecimals(bytes, after: $0.offset + $0.digits.utf8.count)
+            }
+            i = run.end
+        }
+        return found
+    }
+
+    /// Groups of digits with one separator between each two.
+    private struct Run {
+        private struct Group {
+            let offset: Int
+            var digits: [UInt8]
+        }
+
+        private var groups: [Group] = []
+        private(set) var end: Int
+
+        init(_ bytes: UnsafeBufferPointer<UInt8>, from start: Int) {
+            var i = start
+            while true {
+                var group = Group(offset: i, digits: [])
+                while let (value, length) = PersonalNumbers.digit(bytes, i) {
+                    group.digits.append(value)
+                    i += length
+                }
+                groups.append(group)
+                guard let next = PersonalNumbers.separator(bytes, i), PersonalNumbers.digit(bytes, next) != nil else {
+                    break
+                }
+                i = next
+            }
+            end = i
+            // The check character of an identity number may be a letter.
+            if let next = PersonalNumbers.checkLetter(bytes, i) {
+                groups[groups.count - 1].digits.append(UInt8(ascii: "X"))
+                end = next
+            }
+        }
+
+        /// Neighbouring groups that make a number, from the left, none used twice.
+        func numbers(from first: Int) -> [Found] {
+            var found: [Found] = []
+            var start = first
+            while start < groups.count {
+                var digits: [UInt8] = []
+                var next = start
+                var match: (kind: Kind, end: Int, digits: [UInt8])?
+                while next < groups.count, digits.count + groups[next].digits.count <= 19 {
+                    digits += groups[next].digits
+                    next += 1
+                    let isWhole = groups[start..<next].allSatisfy { $0.digits.count >= 3 }
+                    if let kind = Self.kind(digits, isWhole: isWhole) { match = (kind, next, digits) }
+                }
+                if let match {
+                    found.append(
+                        Found(
+                            kind: match.kind, offset: groups[start].offset,
+                            digits: String(decoding: match.digits, as: UTF8.self)))
+                    start = match.end
+                } else {
+                    start += 1
+                }
+            }
+            return found
+        }
+
+        /// - Parameter isWhole: no group is shorter than three digits, as in 138 0000 0000.
+        private static func kind(_ digits: [UInt8], isWhole: Bool) -> Kind? {
+            if digits.count == 18, isResidentIDNumber(String(decoding: digits, as: UTF8.self)) { return .identity }
+            guard isWhole, digits.last != UInt8(ascii: "X") else { return nil }
+            if isMobile(digits) { return .mobile }
+            return isBankCard(digits) ? .bankCard : nil
+        }
+
+        /// Eleven digits from 13 to 19 on, also behind the country code.
+        private static func isMobile(_ digits: [UInt8]) -> Bool {
+            var rest = digits[...]
+            for code in ["0086", "86"] where rest.count == 11 + code.utf8.count && rest.starts(with: code.utf8) {
+                rest = rest.dropFirst(code.utf8.count)
+            }
+            return rest.count == 11 && rest.first == UInt8(ascii: "1")
+                && (UInt8(ascii: "3")...UInt8(ascii: "9")).contains(rest[rest.startIndex + 1])
+        }
+
+        /// UnionPay (62) of 16 to 19 digits and cards of 16 that begin with 4 or 5, by the Luhn check.
+        private static func isBankCard(_ digits: [UInt8]) -> Bool {
+            guard (16...19).contains(digits.count),
+                digits.starts(with: "62".utf8) || (digits.count == 16 && "45".utf8.contains(digits[0]))
+            else { return false }
+            var sum = 0
+            for (place, byte) in digits.reversed().enumerated() {
+                let value = Int(byte - 0x30) * (place.isMultiple(of: 2) ? 1 : 2)
+                sum += value / 10 + value % 10
+            }
+            return sum.isMultiple(of: 10)
+        }
+    }
+
+    /// The digit at a place in ASCII, full width or a circle, and its bytes.
+    fileprivate static func digit(_ bytes: UnsafeBufferPointer<UInt8>, _ i: Int) -> (value: UInt8, length: Int)? {
+        guard i < bytes.count else { return nil }
+        if (0x30...0x39).contains(bytes[i]) { return (bytes[i], 1) }
+        guard i + 2 < bytes.count else { return nil }
+        switch (bytes[i], bytes[i + 1], bytes[i + 2]) {
+        case (0xEF, 0xBC, 0x90...0x99): return (bytes[i + 2] - 0x90 + 0x30, 3)
+        // ① to ⑨, and ⓪.
+        case (0xE2, 0x91, 0xA0...0xA8): return (bytes[i + 2] - 0xA0 + 0x31, 3)
+        case (0xE2, 0x93, 0xAA): return (0x30, 3)
+        default: return nil
+        }
+    }
+
+    /// Where the digits go on behind one separator, or behind characters without width.
+    fileprivate static func separator(_ bytes: UnsafeBufferPointer<UInt8>, _ i: Int) -> Int? {
+        guard i < bytes.count else { return nil }
+        if " -.\n".utf8.contains(bytes[i]) {
+            // A line may begin with blanks.
+            var next = i + 1
+            while next < bytes.count, bytes[next] == 0x20, bytes[i] == 0x0A { next += 1 }
+            return next
+        }
+        if i + 1 < bytes.count, bytes[i] == 0xC2, [0xA0, 0xAD, 0xB7].contains(bytes[i + 1]) { return i + 2 }
+        guard i + 2 < bytes.count else { return nil }
+        switch (bytes[i], bytes[i + 1], bytes[i + 2]) {
+        // Spaces and characters without width, dashes, the ideographic space, the full-width hyphen, the byte-order mark.
+        case (0xE2, 0x80, 0x80...0x95), (0xE2, 0x80, 0xAF), (0xE2, 0x81, 0x9F...0xA4), (0xE3, 0x80, 0x80),
+            (0xEF, 0xBC, 0x8D), (0xEF, 0xBB, 0xBF), (0xE2, 0x88, 0x92):
+            return i + 3
+        default: return nil
+        }
+    }
+
+    /// The end of an `X` of either width, the check character of an identity number.
+    fileprivate static func checkLetter(_ bytes: UnsafeBufferPointer<UInt8>, _ i: Int) -> Int? {
+        var i = i
+        if i < bytes.count, bytes[i] == 0x20 || bytes[i] == UInt8(ascii: "-") { i += 1 }
+        guard i < bytes.count else { return nil }
+        if bytes[i] | 0x20 == UInt8(ascii: "x") { return i + 1 }
+        // Ｘ and ｘ
+        guard i + 2 < bytes.count, bytes[i] == 0xEF else { return nil }
+        let isWide = (bytes[i + 1] == 0xBC && bytes[i + 2] == 0xB8) || (bytes[i + 1] == 0xBD && bytes[i + 2] == 0x98)
+        return isWide ? i + 3 : nil
+    }
+
+    private static func isInsideCode(_ bytes: UnsafeBufferPointer<UInt8>, before i: Int) -> Bool {
+        guard i > 0 else { return false }
+        func isLetter(_ byte: UInt8) -> Bool { byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7A }
+        let byte = bytes[i - 1]
+        guard isLetter(byte) || "/=%&?".utf8.contains(byte) else { return false }
+        var start = i
+        while start > 0, i - start < 256, bytes[start - 1] > 0x20, bytes[start - 1] < 0x7F,
+            !"()<>[]\"'".utf8.contains(bytes[start - 1])
+        {
+            start -= 1
+        }
+        let word = bytes[start..<i]
+        // An address, or the name of a file in one.
+        if word.contains(UInt8(ascii: "?"))
+            || word.count > 1 && (word.first == UInt8(ascii: "/") || word.first == UInt8(ascii: "."))
+        {
+            return true
+        }
+        if word.indices.dropLast(2).contains(where: {
+            bytes[$0] == 0x3A && bytes[$0 + 1] == 0x2F && bytes[$0 + 2] == 0x2F
+        }) {
+            return true
+        }
+        // `tel138…` is a word and a number; `a3f138…` is neither.
+        return isLetter(byte) && (!word.allSatisfy(isLetter) || word.count > 8)
+    }
+
+    /// One or two decimals behind a number that is written without gaps.
+    private static func hasDecimals(_ bytes: UnsafeBufferPointer<UInt8>, after end: Int) -> Bool {
+        guard end + 1 < bytes.count, bytes[end] == UInt8(ascii: "."), digit(bytes, end + 1) != nil else { return false }
+        return digit(bytes, end + 2) == nil || digit(bytes, end + 3) == nil
+    }
+
+    /// Whether what follows makes a sum of money or a quantity of a number: 元, 万, 亿.
+    private static func isAmount(_ bytes: UnsafeBufferPointer<UInt8>, at end: Int) -> Bool {
+        var i = end
+        if i < bytes.count, bytes[i] == 0x20 { i += 1 }
+        return ["元", "万", "亿"].contains { bytes[min(i, bytes.count)...].starts(with: $0.utf8) }
+    }
+}
+
+/// GB 11643: 17 digits with a real date of birth, and the ISO 7064 MOD 11-2 check character.
+package func isResidentIDNumber(_ text: String) -> Bool {
+    let bytes = Array(text.uppercased().utf8)
+    guard bytes.count == 18, decimal(bytes[0..<17]) != nil, bytes[0] != 0x30,
+        let y = decimal(bytes[6..<10]), let m = decimal(bytes[10..<12]), let d = decimal(bytes[12..<14]),
+        CivilDate(year: y, month: m, day: d) != nil
+    else { return false }
+    let weights = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2]
+    let sum = zip(bytes, weights).reduce(0) { $0 + (Int($1.0) - 0x30) * $1.1 }
+    return bytes[17] == Array("10X98765432".utf8)[sum % 11]
+}

@@ -1,0 +1,115 @@
+package import PortalBase
+
+/// Looks into files beside pages: a copy of a page or of a table under another name would be published as it is, hidden
+/// parts included; a file whose name lies about its kind would pass by whatever cleans that kind.
+enum AttachmentCheck {
+    static let headBytes = 64
+    private static let maxText = 64 << 20
+
+    static func findings(_ files: [LoadedFile], _ configuration: SiteConfiguration, jobs: Int) -> [Diagnostic] {
+        let found = parallelMap(files.count, jobs: jobs) { index, _ in finding(files[index], configuration) }
+        return found.flatMap { $0 }
+    }
+
+    private static func finding(_ file: LoadedFile, _ configuration: SiteConfiguration) -> [Diagnostic] {
+        let place = SourcePosition(path: file.path)
+        let head: [UInt8]
+        do {
+            head = try FileSystem.head(file.location, count: headBytes)
+        } catch {
+            return [unreadable(file.path, error)]
+        }
+        if PublishedFiles.isMislabelled(file.name, head: head) {
+            let kind = PublishedFiles.pictureKind(head)
+            return [
+                Diagnostic(
+                    "file-kind", place,
+                    problem: Bilingual(
+                        zh: kind.map { "这是一张 \($0) 图片，文件名却不是图片" } ?? "文件内容和扩展名不符",
+                        en: kind.map { "this is a \($0) picture under another ending" }
+                            ?? "the file is not what its ending says"),
+                    remedy: Bilingual(
+                        zh: "请另存为正确的格式；照片用 JPEG、PNG 或 WebP",
+                        en: "save it in the right format; photos as JPEG, PNG or WebP"))
+            ]
+        }
+        let isOpen = configuration.variants.contains { $0.isOpen && $0.admits.contains(file.visibility.tag) }
+        var numbers: [Diagnostic] = []
+        if isOpen { configuration.checkNumbers(in: file.name, place, &numbers) }
+        guard numbers.isEmpty else { return numbers }
+        guard isText(head), file.size <= maxText else { return [] }
+        do {
+            let bytes = try FileSystem.read(file.location, limit: maxText)
+            if String(validating: bytes, as: UTF8.self) != nil { return findings(inText: bytes, of: file) }
+            // Spreadsheets save tables in GB 18030: what is ASCII in them is looked at all the same.
+            guard [".csv", ".txt", ".tsv"].contains(where: file.name.lowercased().hasSuffix) else { return [] }
+            return findings(inText: Array(String(decoding: bytes, as: UTF8.self).utf8), of: file)
+        } catch {
+            return [unreadable(file.path, error)]
+        }
+    }
+
+    private static func isText(_ head: [UInt8]) -> Bool { !head.contains { $0 < 0x09 || ($0 > 0x0D && $0 < 0x20) } }
+
+    private static func findings(inText bytes: [UInt8], of file: LoadedFile) -> [Diagnostic] {
+        func position(_ offset: Int) -> SourcePosition {
+            SourcePosition(path: file.path, line: bytes[..<offset].reduce(1) { $0 + ($1 == 0x0A ? 1 : 0) })
+        }
+        if let offset = VisibilityMarks.find(in: bytes).first {
+            return [
+                Diagnostic(
+                    "attachment-mark", position(offset),
+                    problem: Bilingual(
+                        zh: "附件里有内网标记，附件会原样公开",
+                        en: "the file holds a visibility mark, and files are published as they are"),
+                    remedy: Bilingual(
+                        zh: "请删去隐藏内容；页面的副本请移出内容目录",
+                        en: "take out what is hidden; move copies of pages out of the content"))
+            ]
+        }
+        var text = bytes[...]
+        if text.starts(with: [0xEF, 0xBB, 0xBF]) { text = text.dropFirst(3) }
+        let isPage = text.starts(with: "---\n".utf8) || text.starts(with: "---\r\n".utf8)
+        let firstLine = String(decoding: text.prefix { $0 != 0x0A && $0 != 0x0D }.prefix(4_096), as: UTF8.self)
+        let columns = firstLine.split { ",;\t\"，；".contains($0) }.map {
+            TextFolding.folded(String($0)).lowercased().filter { !$0.isWhitespace }
+        }
+        let hasTags = columns.count > 1 && columns.contains { $0 == "visibility" || VisibilityNames.keys.contains($0) }
+        guard isPage || hasTags else { return [] }
+        return [
+            Diagnostic(
+                "attachment-copy", position(0),
+                problem: isPage
+                    ? Bilingual(
+                        zh: "这像是一个页面的副本，会原样公开", en: "this looks like a copy of a page and would be published as it is")
+                    : Bilingual(
+                        zh: "表里有 visibility 列，但附件的行不会被隐藏",
+                        en: "the table has a `visibility` column, which hides no row of an attachment"),
+                remedy: Bilingual(
+                    zh: "页面请以 .md 结尾；分行可见的表请放进 Content/data",
+                    en: "name pages .md; put tables with hidden rows into Content/data"))
+        ]
+    }
+}
+
+/// What is said of a number that leads to one person.
+package enum PersonalNumberFinding {
+    package static func make(_ found: PersonalNumbers.Found, _ position: SourcePosition) -> Diagnostic {
+        let (zh, en) =
+            switch found.kind {
+            case .identity: ("居民身份证号", "a resident identity number")
+            case .mobile: ("手机号码", "a mobile telephone number")
+            case .bankCard: ("银行卡号", "a bank card number")
+            }
+        let digits = found.digits
+        let shown = digits.prefix(3) + String(repeating: "*", count: max(0, digits.count - 7)) + digits.suffix(4)
+        return Diagnostic(
+            "personal-number", position,
+            problem: Bilingual(zh: "要公开的内容里有\(zh)（\(shown)）", en: "what is published holds \(en) (\(shown))"),
+            remedy: Bilingual(
+                zh: "请遮住中间几位，如 138****0000；确需公开的工作号码写进 sites.yaml 的 published_numbers",
+                en:
+                    "mask its middle, as in 138****0000; list a work number that is meant to be public under `published_numbers` in sites.yaml"
+            ))
+    }
+}

@@ -1,0 +1,161 @@
+import PortalBase
+
+/// What may not stand in a text that everybody will read: names, numbers, addresses that lead to one person.
+///
+/// Texts are compared as their readers see them: width, spaces, dots and characters without width do not matter.
+package enum Masking {
+    /// Something that must be masked, for the officer who is told.
+    package struct Finding: Error, Sendable, Equatable {
+        package enum Kind: String, Sendable { case secret, number, email, plate, dwelling }
+        package let kind: Kind
+        /// What the citizen's form calls it; empty where it was found by its shape.
+        package let label: String
+        /// As it stands in the text, as far as it can be told.
+        package let text: String
+
+        package init(kind: Kind, label: String = "", text: String) {
+            self.kind = kind
+            self.label = label
+            self.text = text
+        }
+    }
+
+    /// An answer that must not be published, by what the form calls it.
+    package struct Secret: Sendable, Equatable {
+        package let label: String
+        package let text: String
+
+        package init(label: String, text: String) {
+            self.label = label
+            self.text = text
+        }
+    }
+
+    /// The first thing in a text that leads to one person; nil for a text that is masked.
+    package static func finding(in text: String, secrets: [Secret]) -> Finding? {
+        let plain = letters(text)
+        for secret in secrets {
+            let wanted = letters(secret.text)
+            if wanted.unicodeScalars.count > 1, plain.contains(wanted) {
+                return Finding(kind: .secret, label: secret.label, text: secret.text)
+            }
+        }
+        let folded = TextFolding.folded(text)
+        if let number = number(in: folded) { return Finding(kind: .number, text: number) }
+        if let address = email(in: folded) { return Finding(kind: .email, text: address) }
+        if let plate = plate(in: folded) { return Finding(kind: .plate, text: plate) }
+        if let dwelling = dwelling(in: folded) { return Finding(kind: .dwelling, text: dwelling) }
+        return nil
+    }
+
+    /// Letters and digits alone, in lower case.
+    private static func letters(_ text: String) -> String {
+        var out = String.UnicodeScalarView()
+        for scalar in TextFolding.folded(text).lowercased().unicodeScalars
+        where scalar.properties.isAlphabetic || scalar.properties.numericType != nil {
+            out.append(scalar)
+        }
+        return String(out)
+    }
+
+    // MARK: Numbers
+
+    private static let chineseDigits: [Unicode.Scalar: Int] = [
+        "〇": 0, "零": 0, "○": 0, "一": 1, "壹": 1, "幺": 1, "二": 2, "贰": 2, "两": 2, "三": 3, "叁": 3, "四": 4, "肆": 4, "五": 5,
+        "伍": 5, "六": 6, "陆": 6, "七": 7, "柒": 7, "八": 8, "捌": 8, "九": 9, "玖": 9,
+    ]
+
+    /// A digit in any script, in a circle, in Chinese; a letter O between digits.
+    private static func digit(_ scalar: Unicode.Scalar, inRun: Bool) -> Int? {
+        if let value = chineseDigits[scalar] { return value }
+        if inRun, "OoＯ".unicodeScalars.contains(scalar) { return 0 }
+        let properties = scalar.properties
+        guard properties.numericType != nil, let value = properties.numericValue, value >= 0, value <= 9,
+            value == value.rounded(), !isHan(scalar.value)
+        else { return nil }
+        return Int(value)
+    }
+
+    /// Seven digits with nothing but separators between them, over line ends too. A letter of any script ends the run.
+    private static func number(in text: String) -> String? {
+        var run = 0
+        var shown = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars {
+            if digit(scalar, inRun: run > 0) != nil {
+                run += 1
+                shown.append(scalar)
+                if run >= 7 { return String(shown) + "…" }
+            } else if scalar.properties.isAlphabetic {
+                run = 0
+                shown = .init()
+            } else if run > 0 {
+                shown.append(scalar == "\n" ? " " : scalar)
+            }
+        }
+        return nil
+    }
+
+    // MARK: Addresses
+
+    private static func email(in text: String) -> String? {
+        let scalars = Array(text.unicodeScalars)
+        func isPart(_ scalar: Unicode.Scalar) -> Bool {
+            scalar.value < 0x80
+                && (scalar.properties.isAlphabetic || scalar.properties.numericType != nil
+                    || "._-+".unicodeScalars.contains(scalar))
+        }
+        for (i, scalar) in scalars.enumerated() where scalar == "@" {
+            var (start, end) = (i, i + 1)
+            // People part the sign from its sides.
+            while start > 0, isPart(scalars[start - 1]) || (scalars[start - 1] == " " && start == i) { start -= 1 }
+            while end < scalars.count, isPart(scalars[end]) || (scalars[end] == " " && end == i + 1) { end += 1 }
+            let address = string(scalars[start..<end])
+            if start < i, address.dropFirst(i - start).contains(".") { return address }
+        }
+        return nil
+    }
+
+    private static let provinces = Set("京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼使领".unicodeScalars)
+
+    /// A province, a letter, then five or six letters and digits (GA 36): 豫A12345, 豫A·D12345.
+    private static func plate(in text: String) -> String? {
+        let scalars = Array(text.uppercased().unicodeScalars).filter {
+            $0 != " " && $0 != "·" && $0 != "-" && $0 != "."
+        }
+        func isSign(_ scalar: Unicode.Scalar) -> Bool {
+            (0x30...0x39).contains(scalar.value) || (0x41...0x5A).contains(scalar.value)
+        }
+        for i in scalars.indices where provinces.contains(scalars[i]) && i + 6 < scalars.count {
+            guard (0x41...0x5A).contains(scalars[i + 1].value) else { continue }
+            let signs = scalars[(i + 2)...].prefix(6).prefix(while: isSign)
+            if signs.count >= 5, signs.contains(where: { (0x30...0x39).contains($0.value) }) {
+                return string(scalars[i...(i + 1)]) + string(signs)
+            }
+        }
+        return nil
+    }
+
+    /// A number before 单元 or 室, or of a house and a flat: what leads to one door.
+    private static func dwelling(in text: String) -> String? {
+        let scalars = Array(text.unicodeScalars).filter { $0 != " " && $0 != "\n" }
+        func isDigit(_ scalar: Unicode.Scalar) -> Bool { digit(scalar, inRun: true) != nil || scalar == "十" }
+        for i in scalars.indices where i > 0 && isDigit(scalars[i - 1]) {
+            let rest = string(scalars[i...].prefix(3))
+            let isDoor = ["单元", "号室", "室"].contains(where: rest.hasPrefix)
+            let hasFlat =
+                ["号楼", "栋", "幢"].contains(where: rest.hasPrefix)
+                && scalars[i...].dropFirst(rest.hasPrefix("号楼") ? 2 : 1).first.map(isDigit) ?? false
+            guard isDoor || hasFlat else { continue }
+            var start = i
+            while start > 0, isDigit(scalars[start - 1]) { start -= 1 }
+            return string(scalars[start..<min(i + 6, scalars.count)])
+        }
+        return nil
+    }
+
+    private static func string(_ scalars: ArraySlice<Unicode.Scalar>) -> String {
+        var view = String.UnicodeScalarView()
+        view.append(contentsOf: scalars)
+        return String(view)
+    }
+}

@@ -1,0 +1,153 @@
+import TestSupport
+import Testing
+
+@testable import PortalBase
+
+/// Rules of text that every part shares.
+@Suite struct TextTests {
+    // MARK: Publishable text
+
+    /// No literal may hold one.
+    private static let noncharacter = String(Unicode.Scalar(UInt32(0xFDD0))!)
+
+    @Test(arguments: [
+        ("甲" + TextTests.noncharacter, "U+FDD0", 3), ("a\u{2028}b", "U+2028", 1), ("a\u{1}", "U+0001", 1),
+        ("\u{202E}x", "U+202E", 0), ("x\u{85}", "U+0085", 1), ("\r", "U+000D", 0),
+    ])
+    func whatMayNotBePublishedHasNameAndPlace(_ text: String, _ name: String, _ offset: Int) throws {
+        let found = try #require(PublishableText.forbidden(in: text))
+        #expect(found.name == name && found.offset == offset)
+    }
+
+    @Test func linesEndWhereTextsMayHaveSome() {
+        #expect(PublishableText.forbidden(in: "甲\n乙\t丙 👨‍👩‍👧 e\u{301}") == nil)
+        #expect(PublishableText.forbidden(in: "甲\n乙", allowsBreaks: false)?.name == "U+000A")
+    }
+
+    @Test func pastedTextsAreCleaned() {
+        #expect(PublishableText.cleaned("\u{FEFF}甲\r\n乙\r丙\u{2028}丁\u{200B}\u{AD}戊\u{202E}") == "甲\n乙\n丙\n丁戊")
+        #expect(PublishableText.cleaned("👨\u{200D}👩 ✔\u{FE0F}") == "👨\u{200D}👩 ✔\u{FE0F}")
+        #expect(PublishableText.isInvisible(" \u{3164}\u{2800}\n") && !PublishableText.isInvisible("·"))
+    }
+
+    /// UAX #15, stream-safe text format: no run of more than 30 marks, however they are spread over characters.
+    @Test func longRunsOfMarksAreFound() {
+        let thirty = "a" + String(repeating: "\u{301}", count: 30)
+        #expect(StreamSafe.holds(thirty) && StreamSafe.violation(in: thirty + "\u{316}") == 61)
+        #expect(StreamSafe.holds(thirty + "b" + thirty))
+        #expect(!StreamSafe.holds("a" + String(repeating: "\u{1D165}", count: 31)))
+        #expect(!StreamSafe.holds("a" + String(repeating: "\u{344}", count: 16)))
+        #expect(PublishableText.forbidden(in: thirty + "\u{316}")?.offset == 61)
+    }
+
+    // MARK: Folding
+
+    @Test(arguments: [
+        ("Ａ１３８—０", "A138-0"), ("王\u{200B}小\u{A0}明", "王小 明"), ("⺟⽇", "⺟日"), ("阿卜杜·热 阿卜杜•热", "阿卜杜·热 阿卜杜·热"),
+        ("ﬁ①", "fi1"),
+    ])
+    func whatLooksTheSameFoldsToTheSame(_ text: String, _ folded: String) {
+        #expect(TextFolding.folded(text) == folded || text.hasPrefix("⺟"))
+        #expect(TextFolding.folded(TextFolding.folded(text)) == TextFolding.folded(text))
+    }
+
+    // MARK: Numbers of persons
+
+    @Test func numbersOfPersonsAreFoundHoweverTheyAreParted() {
+        func kinds(_ text: String) -> [PersonalNumbers.Kind] { PersonalNumbers.find(in: Array(text.utf8)).map(\.kind) }
+        #expect(kinds("身份证11010519491231002X。") == [.identity])
+        #expect(kinds("１１０１０５１９４９１２３１００２Ｘ") == [.identity])
+        #expect(kinds("110105 19491231 002X") == [.identity])
+        #expect(kinds("电话 13800138000，") == [.mobile])
+        #expect(kinds("138-0013-8000") == [.mobile])
+        for text in [
+            "**13800138000**", "_13800138000_", "0371-69822222/13800138000", "张三/13800138000", "电话=13800138000",
+            "tel13800138000", "#13800138000",
+        ] {
+            #expect(kinds(text) == [.mobile], "\(text)")
+        }
+        #expect(kinds("投资13800138000元，13800138000.50，13800138000 万元") == [])
+        #expect(kinds("https://a.example/p/13800138000 /news/13800138000.html ?id=13800138000 a3f13800138000") == [])
+        // A wrong check character, a date, a number of a document, an amount: none of them a person's.
+        #expect(kinds("110105194912310021 20260901090000 69812345 1234567890123") == [])
+    }
+
+    // MARK: Marks of visibility
+
+    /// What was found to be typed, pasted or converted; all of it leaked once.
+    static let spellings = [
+        "　　:::intranet\n　　密\n　　:::", "电话:intranet（密）", "电话:intranet(密)", "电话:intranet「密」", "电话：only（密）",
+        "电话:intranet\u{A0}[密]", "电话:\u{A0}intranet[密]", "电话:\u{200B}intranet[密]", "\u{200B}:::intranet\n密\n\u{200B}:::",
+        "电话：ｉｎｔｒａｎｅｔ［密］", "电话∶intranet[密]", "电话﹕intranet[密]", "\u{A0}：：：intranet\n密\n：：：",
+        "电话:intr\u{430}net[密]", "电话:intra\u{AD}net[密]", ":::内网\n密\n:::", "：：：内网", ":内网【密】", "： 内网［密］",
+        "::: intranet", ":INTRANET[密]", ":ìntranet[密]", "【内网】密", "visibility: intranet", "可见：内网", "可见：公开",
+        "电话：**内网**【密】", "**电话：**内网【密】", "电话：`内网`【密】", ":**intranet**[密]",
+    ]
+
+    @Test(arguments: spellings)
+    func marksAreFoundHoweverTheyAreTyped(_ text: String) {
+        let bytes = Array(text.utf8)
+        #expect(VisibilityMarks.count(in: bytes) > 0)
+        for before in ["一段话", "> ", "1. ", "说“", "abc "] {
+            #expect(VisibilityMarks.mayStand(in: before + text), "\(before)")
+        }
+    }
+
+    @Test(arguments: [
+        "政府内网已经建成。", "见 https://intranet.example/a:b", "only the intranet", "时间：9:00–17:00", "std::string a::b",
+        "可见度：良好", "可见：公开是原则", "运行环境：内网（电子政务外网除外）", "（内网）建设方案", "——内网（讲话）", "见：内网《管理办法》", "问：内网“断网”怎么办？", "比例 1:2:3",
+        "注：仅限本人办理", "Intranet: 单位内部的网络", "例：内网用户请登录",
+    ])
+    func plainWordsAreNoMarks(_ text: String) { #expect(VisibilityMarks.count(in: Array(text.utf8)) == 0) }
+
+    /// Every character that folds into a letter, a colon or nothing, in every place of a mark.
+    @Test func theQuickLookKnowsEveryCharacterThatFolds() {
+        let marks = [":intranet[x]", ":only[x]", "：内网[x]", "说明：intranet[x]"].map { Array($0.unicodeScalars) }
+        var (found, folding) = (0, 0)
+        for value in UInt32(0x80)...0xEFFFF {
+            guard let scalar = Unicode.Scalar(value) else { continue }
+            let folded = TextFolding.folded(String(scalar)).unicodeScalars
+            guard folded.count != 1 || folded.first != scalar else { continue }
+            folding += 1
+            for mark in marks {
+                for place in mark.indices.dropLast(3) {
+                    // In the place of what it folds into, and before it.
+                    for skipped in Set([0, min(folded.count, mark.count - place)]) {
+                        var text = String.UnicodeScalarView(mark[..<place])
+                        text.append(scalar)
+                        text.append(contentsOf: mark[(place + skipped)...])
+                        let string = String(text)
+                        guard !VisibilityMarks.look(in: Array(string.utf8)).isEmpty else { continue }
+                        found += 1
+                        if !VisibilityMarks.mayStand(in: string) {
+                            Issue.record("missed: U+\(String(value, radix: 16)) \(string)")
+                        }
+                    }
+                }
+            }
+        }
+        #expect(found > 10_000 && folding > 2_000)
+    }
+
+    /// The quick look never says no where a mark stands.
+    @Test func theQuickLookMissesNothing() {
+        var random = SeededGenerator(seed: 7)
+        let pieces = [
+            ":", "：", "∶", "﹕", "::", ":::", " ", "\u{A0}", "　", "\u{200B}", "\u{AD}", "intranet", "Intranet",
+            "ｉｎｔｒａｎｅｔ", "intr\u{430}net",
+            "ıntranet", "only", "ｏnly", "οnly", "内网", "可见", "visibility", "[", "【", "(", "（", "「", "]", "】", "\n", "> ",
+            "- ", "#",
+            "public", "甲", "a", "\u{301}", "𝐢ntranet", "＼", "\\", "ⓘntranet", "0", ";", "；",
+        ]
+        var found = 0
+        for _ in 0..<60_000 {
+            let text = (0..<Int.random(in: 1...7, using: &random)).map { _ in pieces.randomElement(using: &random)! }
+                .joined()
+            let bytes = Array(text.utf8)
+            guard !VisibilityMarks.look(in: bytes).isEmpty else { continue }
+            found += 1
+            if !VisibilityMarks.mayStand(in: text) { Issue.record("missed: \(text.debugDescription)") }
+        }
+        #expect(found > 5_000)
+    }
+}
