@@ -92,7 +92,9 @@ import Testing
         private mutating func article(
             _ site: String, _ folder: String, _ n: Int, _ outer: Int, _ others: [(name: String, rank: Int)]
         ) -> (name: String, rank: Int) {
-            let rank = max(outer, self.rank())
+            // A draft is nobody's, and so are its files.
+            let isDraft = chance(7)
+            let rank = isDraft ? 99 : max(outer, self.rank())
             let isBundle = chance(3)
             let label = "T\(number(1000))"
             var head = "date: 202\(5 + number(2))-0\(1 + number(8))-1\(number(9))\ntags: [t\(number(4)), 市\(number(3))]"
@@ -108,13 +110,18 @@ import Testing
             var body = ""
             for _ in 0..<Int(number(4)) { body += piece(isBundle ? "../" : "") }
             let fileRank = max(rank, self.rank())
+            let (file, bytes) =
+                chance(2)
+                ? ("附\(n).csv", "a,\(label)\n")
+                : ("图\(n).svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"><title>\(label)</title></svg>")
             if isBundle, shows(fileRank) {
-                body += ":only[[表](附\(n).csv)]{visibility=\(LeakTests.tags[fileRank])}\n\n"
+                let mark = file.hasSuffix("svg") ? "![图](\(file))" : "[表](\(file))"
+                body += ":only[\(mark)]{visibility=\(isDraft ? "public" : LeakTests.tags[fileRank])}\n\n"
             } else if isBundle {
                 body += "\n\n"
             }
             let stem = "\(folder)p\(n)"
-            let tag = "\nvisibility: \(LeakTests.tags[rank])"
+            let tag = isDraft ? "\ndraft: true\nvisibility: public" : "\nvisibility: \(LeakTests.tags[rank])"
             if shows(rank) {
                 let base = "\(site)/" + (isBundle ? stem + "/index" : stem)
                 files[base + ".md"] = page(label, head + tag, body)
@@ -125,7 +132,7 @@ import Testing
                             "en/aliases", with: "aliases") + tag, body)
                 }
             }
-            if isBundle, shows(fileRank) { files["\(site)/\(stem)/附\(n).csv"] = "a,\(label)\n" }
+            if isBundle, shows(fileRank) { files["\(site)/\(stem)/\(file)"] = bytes }
             return (isBundle ? "p\(n)/index.md" : "p\(n).md", rank)
         }
 
