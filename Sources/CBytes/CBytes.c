@@ -217,10 +217,12 @@ bool xm_may_hold_mark(const uint8_t *bytes, size_t count) {
             }
             break;
         case 'i': case 'I':
-            // The word with a letter wrong, which a bracket may follow.
-            if (starts(bytes + i, left, "intra") || starts(bytes + i, left, "intrn") || starts(bytes + i, left, "intar") ||
-                starts(bytes + i, left, "inran") || starts(bytes + i, left, "itran"))
-                return true;
+            // The word with a letter wrong: seven to nine letters, and what may be a bracket.
+            {
+                size_t end = i;
+                while (end < count && end < i + 10 && (bytes[end] | 0x20) >= 'a' && (bytes[end] | 0x20) <= 'z') end++;
+                if (end >= i + 7 && end <= i + 9 && end < count && (bytes[end] >= 0x80 || strchr("[({<\"'", bytes[end]))) return true;
+            }
             if (starts(bytes + i, left, "in") || starts(bytes + i, left, "it") || starts(bytes + i, left, "nt")) {
                 size_t k = i;
                 while (k > 0 && (bytes[k - 1] == ' ' || bytes[k - 1] == '\t')) k--;

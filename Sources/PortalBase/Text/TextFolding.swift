@@ -8,9 +8,13 @@ package enum TextFolding {
     /// - Parameter text: keeps `StreamSafe`, or is returned as it is.
     package static func folded(_ text: String) -> String {
         if isPlain(text) { return text }
-        guard StreamSafe.holds(text) else { return text }
+        // What has no width goes first: it would part a letter from its accent.
+        var bare = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars where !isUnseen(scalar) { bare.append(scalar) }
+        let seen = String(bare)
+        guard StreamSafe.holds(seen) else { return text }
         var out = String.UnicodeScalarView()
-        for scalar in text.precomposedStringWithCompatibilityMapping.unicodeScalars {
+        for scalar in seen.precomposedStringWithCompatibilityMapping.unicodeScalars {
             if let folded = folded(scalar) { out.append(folded) }
         }
         return String(out)
@@ -25,10 +29,15 @@ package enum TextFolding {
         case 0x2E80...0x2EFF: return radicals[scalar] ?? scalar
         default: break
         }
+        if isUnseen(scalar) { return nil }
         let properties = scalar.properties
-        if properties.isDefaultIgnorableCodePoint || properties.generalCategory == .format { return nil }
         if properties.isWhitespace { return scalar == "\n" ? scalar : " " }
         return scalar
+    }
+
+    private static func isUnseen(_ scalar: Unicode.Scalar) -> Bool {
+        guard scalar.value > 0x7F else { return false }
+        return scalar.properties.isDefaultIgnorableCodePoint || scalar.properties.generalCategory == .format
     }
 
     private static func isPlain(_ text: String) -> Bool {
