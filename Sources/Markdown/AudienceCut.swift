@@ -59,7 +59,7 @@ package struct TaggedBody: Sendable {
     /// Attributes of directives, each with its place.
     private let attributes: [(offset: Int, text: String)]
 
-    /// Files that the body names, for whoever sees the places.
+    /// Files that the body names, each with the tags of the parts in which its name stands.
     package func references() -> [FileReference] {
         let places =
             FileReferenceScanner(source: source.bytes).destinations()

@@ -38,7 +38,7 @@ struct BodyFindings {
             guard isEntering, type == CMARK_NODE_CODE || type == CMARK_NODE_CODE_BLOCK,
                 let bytes = functions.pointee.node_get_literal(node)
             else { return }
-            // Whoever begins a paragraph with four spaces or a tab does not mean code.
+            // Four spaces or a tab before a paragraph are a habit of editors: an indented block may hold no mark.
             var (length, offset, mark) = (Int32(0), Int32(0), CChar(0))
             if type == CMARK_NODE_CODE_BLOCK, functions.pointee.node_get_fenced(node, &length, &offset, &mark) == 0 {
                 return

@@ -361,7 +361,7 @@ struct DirectiveScanner {
 
     /// `：intranet［…］`, `:内网[…]` and the like, as Chinese keyboards write `:intranet[…]`.
     ///
-    /// - Returns: where scanning goes on; nil for anything else.
+    /// - Returns: the offset where scanning goes on; nil where no such mark stands at `i`.
     private mutating func scanChineseMark(_ i: Int, _ range: Range<Int>, _ position: SourcePosition) -> Int? {
         let end = range.upperBound
         let isWide = isWideColon(i, end)
@@ -369,7 +369,7 @@ struct DirectiveScanner {
             return nil
         }
         let nameStart = i + (isWide ? 3 : 1)
-        // “名称：内网【一期】” may be meant as it stands: nothing is hidden by a guess, and what is left is an error.
+        // “名称：内网【一期】” may be plain text or a mark: the scanner leaves it alone, and `BodyFindings` reports it.
         if isWide, chineseName(nameStart, end) != nil { return nil }
         let latin = Array("intranet".utf8)
         guard

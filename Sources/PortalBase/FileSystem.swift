@@ -385,7 +385,7 @@ package final class FileLock: Sendable {
         descriptor = fd
     }
 
-    /// The lock once whoever holds it has given it up. Throws EWOULDBLOCK after `patience` seconds.
+    /// Waits until another process gives up the lock. Throws EWOULDBLOCK after `patience` seconds.
     package static func waiting(for path: String, patience: Int, mode: UInt32 = 0o644) throws(FileError) -> FileLock {
         var left = patience * 20
         while true {

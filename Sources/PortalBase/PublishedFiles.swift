@@ -66,7 +66,9 @@ package enum PublishedFiles {
         return !head.starts(with: own.head)
     }
 
-    /// A picture by its first bytes, whatever it is called; nil for what is none. At least 12 bytes tell.
+    /// The kind of picture that a file's first bytes show; nil where they show none.
+    ///
+    /// - Parameter head: 12 bytes at least, else some kinds are not told.
     package static func pictureKind(_ head: [UInt8]) -> String? {
         func has(_ text: String, at place: Int) -> Bool {
             head.count >= place + text.utf8.count && head[place...].starts(with: text.utf8)

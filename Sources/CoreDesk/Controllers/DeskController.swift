@@ -72,8 +72,6 @@ struct DeskController: Sendable {
         "clock": "收件时间不可信，按导入时间起算",
     ]
 
-    private static let done: Set<String> = ["answered", "released", "granted", "refused", "notAccepted", "withdrawn"]
-
     /// An id as it may stand in a header.
     private static func plain(_ id: String) -> String {
         String(
@@ -96,7 +94,7 @@ struct DeskController: Sendable {
                 "subject": .text(Self.subject(line.answers, line.receipt)),
                 "received": .text(line.received.minuteText(in: .shanghai)),
                 "due": .text(CaseDeadlines.text(due, estimate: estimate)),
-                "overdue": .flag(!Self.done.contains(line.state) && due.isOverdue(on: today)),
+                "overdue": .flag(!DeskDatabase.closedStates.contains(line.state) && due.isOverdue(on: today)),
                 "department": .text(line.department.map { configuration.departments[$0] ?? $0 } ?? ""),
                 "state": .text(Self.states[line.state] ?? ""),
             ])

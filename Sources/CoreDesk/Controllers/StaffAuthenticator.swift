@@ -41,7 +41,7 @@ struct StaffAuthenticator: Sendable {
         {
             throw .badCertificate
         } catch {
-            // Everybody is shut out: that is for the log and for whoever keeps the lists.
+            // The revocation lists cannot be used, so that no officer gets in: the operator reads it in the log.
             alarm.say("no officer can sign in: \(error)")
             throw .listOutdated
         }

@@ -143,7 +143,35 @@ struct DeskDatabase: Sendable {
         let accepted: Instant?
         let noticeAnswered: Instant?
         let answers: [String: JSON]
+
+        /// - Parameter row: of a query that begins with `selection`.
+        fileprivate init(_ row: SQLRow) throws {
+            id = try row["id"]
+            number = try row["number"]
+            kind = try row["kind"]
+            received = Instant(seconds: try row["received"])
+            receipt = try row["receipt"]
+            form = try row["form"]
+            state = try row["state"] ?? ""
+            department = try row["department"]
+            accepted = (try row["accepted"] as Int?).map(Instant.init(seconds:))
+            noticeAnswered = (try row["notice_answered"] as Int?).map(Instant.init(seconds:))
+            // Written canonical by this program.
+            answers = (try? JSON(parsing: Array((try row["answers"] as String).utf8)))?.object ?? [:]
+        }
+
+        fileprivate static let selection = """
+            SELECT s.id, s.number, s.kind, s.received, s.receipt, s.form, s.answers, coalesce(t.state, a.state) AS state,
+                coalesce(t.department, a.lead) AS department, a.accepted, a.notice_answered
+            FROM submission s LEFT JOIN ticket t USING (id) LEFT JOIN approval a USING (id)
+            """
     }
+
+    /// States in which nothing is left to do, of tickets and of approvals.
+    static let closedStates = ["answered", "released", "granted", "refused", "notAccepted", "withdrawn"]
+
+    private static let isOpen =
+        "coalesce(t.state, a.state) NOT IN (\(closedStates.map { "'\($0)'" }.joined(separator: ", ")))"
 
     static let linesOnPage = 50
 
@@ -152,49 +180,21 @@ struct DeskDatabase: Sendable {
         try database.read { db in
             try db.rows(
                 """
-                SELECT s.id, s.number, s.kind, s.received, s.receipt, s.form, s.answers, coalesce(t.state, a.state) AS state,
-                    coalesce(t.department, a.lead) AS department, a.accepted, a.notice_answered
-                FROM submission s LEFT JOIN ticket t USING (id) LEFT JOIN approval a USING (id)
-                WHERE s.number < ?
-                    AND (? = 1 OR coalesce(t.state, a.state)
-                        NOT IN ('answered', 'released', 'granted', 'refused', 'notAccepted', 'withdrawn'))
+                \(Line.selection)
+                WHERE s.number < ? AND (? = 1 OR \(Self.isOpen))
                     AND ((t.id IS NOT NULL AND (? = 1 OR t.department = ?)) OR (a.id IS NOT NULL AND (a.lead = ?
                         OR EXISTS (SELECT 1 FROM task k WHERE k.id = s.id AND k.department = ?))))
                 ORDER BY s.number DESC LIMIT ?
                 """, query.before ?? Int(Int32.max), query.includesClosed ? 1 : 0, query.seesRequests ? 1 : 0,
                 query.department, query.department, query.department, Self.linesOnPage + 1
-            ).map { row in
-                Line(
-                    id: try row["id"], number: try row["number"], kind: try row["kind"],
-                    received: Instant(seconds: try row["received"]), receipt: try row["receipt"], form: try row["form"],
-                    state: try row["state"] ?? "", department: try row["department"],
-                    accepted: (try row["accepted"] as Int?).map(Instant.init(seconds:)),
-                    noticeAnswered: (try row["notice_answered"] as Int?).map(Instant.init(seconds:)),
-                    // Written canonical by this program.
-                    answers: (try? JSON(parsing: Array((try row["answers"] as String).utf8)))?.object ?? [:])
-            }
+            ).map { row in try Line(row) }
         }
     }
 
     /// Days on which the time of open cases began, with what runs: to say what another calendar would change.
     func openClocks() throws -> [Line] {
         try database.read { db in
-            try db.rows(
-                """
-                SELECT s.id, s.number, s.kind, s.received, s.receipt, s.form, coalesce(t.state, a.state) AS state, a.accepted,
-                    a.notice_answered
-                FROM submission s LEFT JOIN ticket t USING (id) LEFT JOIN approval a USING (id)
-                WHERE coalesce(t.state, a.state)
-                    NOT IN ('answered', 'released', 'granted', 'refused', 'notAccepted', 'withdrawn') ORDER BY s.number
-                """
-            ).map { row in
-                Line(
-                    id: try row["id"], number: try row["number"], kind: try row["kind"],
-                    received: Instant(seconds: try row["received"]), receipt: try row["receipt"], form: try row["form"],
-                    state: try row["state"] ?? "", department: nil,
-                    accepted: (try row["accepted"] as Int?).map(Instant.init(seconds:)),
-                    noticeAnswered: (try row["notice_answered"] as Int?).map(Instant.init(seconds:)), answers: [:])
-            }
+            try db.rows("\(Line.selection) WHERE \(Self.isOpen) ORDER BY s.number").map { row in try Line(row) }
         }
     }
 

@@ -143,7 +143,7 @@ struct FileUpload {
 
     private mutating func checkType() throws {
         guard let told = AttachmentType(head: pending), rule.types.contains(told) else { throw field.fileTypeError }
-        // A name that says nothing is no lie; one that says something else would mislead whoever opens the file.
+        // A name without an ending passes; an ending of another type would make an officer's program open the file as that type.
         if let ending = Self.ending(name), !told.endings.contains(ending) {
             throw field.fileNameError(told, ending: ending)
         }

@@ -42,7 +42,7 @@ struct ImagePlan: Sendable {
         self.pictures = pictures
     }
 
-    /// A picture by its first bytes, whatever it is called: what cannot be cleaned of what a camera wrote into it is refused.
+    /// Judges a picture by its first bytes, never by its name: what cannot be cleaned of what a camera wrote into it is refused.
     private static func picture(
         _ file: SiteGraph.PublishedFile, _ policy: SiteConfiguration.ImagePolicy, _ diagnostics: inout [Diagnostic]
     ) -> Picture? {
