@@ -163,7 +163,10 @@ let package = Package(
             name: "TestSupport", dependencies: ["PortalBase", "CMS"], path: "Tests/TestSupport", swiftSettings: strict),
         // Entry points for libFuzzer; Scripts/fuzz links them.
         .target(
-            name: "FuzzTargets", dependencies: ["PortalBase", "CMS", "Ferry", "Forms", "SiteBundle", "Workflow"],
+            name: "FuzzTargets",
+            dependencies: [
+                "PortalBase", "PositionedYAML", "SiteModel", "CMS", "Ferry", "Forms", "SiteBundle", "Workflow",
+            ],
             path: "Tests/Fuzz", exclude: ["seeds"],
             swiftSettings: strict),
         .testTarget(

@@ -182,10 +182,13 @@ bool xm_may_hold_mark(const uint8_t *bytes, size_t count) {
         if (byte >= 0x80) {
             if (byte < 0xC0) continue;
             if (byte >= 0xE4 && byte <= 0xE9) {
-                // 内网, 可见
+                // 内网 and 内部 in either script, 可见
                 if (byte == 0xE5 && left >= 6) {
                     const uint8_t *b = bytes + i;
-                    if (b[1] == 0x86 && b[2] == 0x85 && b[3] == 0xE7 && b[4] == 0xBD && b[5] == 0x91) return true;
+                    if ((b[1] == 0x86 && b[2] == 0x85) || (b[1] == 0x85 && b[2] == 0xA7)) {
+                        if (b[3] == 0xE7 && ((b[4] == 0xBD && b[5] == 0x91) || (b[4] == 0xB6 && b[5] == 0xB2))) return true;
+                        if (b[3] == 0xE9 && b[4] == 0x83 && b[5] == 0xA8) return true;
+                    }
                     if (b[1] == 0x8F && b[2] == 0xAF && b[3] == 0xE8 && b[4] == 0xA7 && b[5] == 0x81) return true;
                 }
                 i += 2;

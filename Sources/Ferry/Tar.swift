@@ -4,22 +4,22 @@ package enum TarError: Error, Sendable {
 }
 
 /// Writes ustar (POSIX.1-1988): regular files only, fixed owner and time, so that equal input gives equal bytes.
-struct TarWriter {
+package struct TarWriter {
     /// Receives the archive piece by piece.
     private let sink: ([UInt8]) throws -> Void
 
-    init(sink: @escaping ([UInt8]) throws -> Void) {
+    package init(sink: @escaping ([UInt8]) throws -> Void) {
         self.sink = sink
     }
 
-    func add(_ name: String, _ bytes: [UInt8]) throws {
+    package func add(_ name: String, _ bytes: [UInt8]) throws {
         guard name.utf8.count <= 100 else { throw TarError.name }
         try sink(Self.header(name, size: bytes.count))
         try sink(bytes)
         try sink([UInt8](repeating: 0, count: (512 - bytes.count % 512) % 512))
     }
 
-    func finish() throws { try sink([UInt8](repeating: 0, count: 1024)) }
+    package func finish() throws { try sink([UInt8](repeating: 0, count: 1024)) }
 
     private static func header(_ name: String, size: Int) -> [UInt8] {
         var block = [UInt8](repeating: 0, count: 512)

@@ -52,9 +52,11 @@ package struct FormHTML: Sendable {
     ///
     /// - Parameters:
     ///   - proof: what a client must add before the form is taken (HTML), where the service is under pressure.
+    ///   - fileProof: the same for its files: it stands before them, since bodies are read as they come.
     ///   - carrying: reserved names and values that travel with the form.
     package func form(
-        _ filled: Filled = Filled(), proof: String = "", carrying: [(name: String, value: String)] = []
+        _ filled: Filled = Filled(), proof: String = "", fileProof: String = "",
+        carrying: [(name: String, value: String)] = []
     ) -> String {
         let byField = Dictionary(filled.errors.map { ($0.field, $0.message.text(language)) }) { first, _ in first }
         let hasFiles = definition.fields.contains { $0.type == .attachment }
@@ -69,6 +71,7 @@ package struct FormHTML: Sendable {
         // A field that people do not see and programs fill in.
         out +=
             "<div class=\"hp\" aria-hidden=\"true\"><label for=\"f-_hp\">\(say("请勿填写", "Leave this empty"))</label><input id=\"f-_hp\" name=\"_hp\" tabindex=\"-1\" autocomplete=\"off\"></div>\n"
+        out += fileProof
         out += definition.steps ? step(filled, byField, proof) : whole(filled, byField, proof)
         return out + "</form>\n"
     }

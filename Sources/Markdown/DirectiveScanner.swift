@@ -272,7 +272,7 @@ struct DirectiveScanner {
         let name = String(decoding: source[start..<i], as: UTF8.self)
         var label = ""
         if i < end, source[i] == UInt8(ascii: "[") {
-            guard let close = matchingBracket(i, end) else { return nil }
+            guard let close = matchingBracket(i + 1, end, Self.brackets[0]) else { return nil }
             label = String(decoding: source[(i + 1)..<close], as: UTF8.self)
             i = close + 1
         }
@@ -295,8 +295,24 @@ struct DirectiveScanner {
         var i = range.lowerBound
         var line = paragraphLine
         var lineStart = range.lowerBound
+        // Brackets that are open, those of directives too, and the last mark that hides something.
+        var depth = 0
+        var mark: SourcePosition?
         while i < range.upperBound {
             switch source[i] {
+            case UInt8(ascii: "["):
+                depth += 1
+                i += 1
+            case UInt8(ascii: "]"):
+                if depth == 0, let position = mark {
+                    report(
+                        "mark-ends-early", position, zh: "隐藏的内容在第一个 ] 就结束了，后面的会公开",
+                        en: "the hidden text ends at its first ], and what follows is shown",
+                        remedyZh: "内容里的 ] 请写成 \\]", remedyEn: "write a ] inside it as \\]")
+                    mark = nil
+                }
+                depth = max(0, depth - 1)
+                i += 1
             case 0x0A:
                 line += 1
                 lineStart = i + 1
@@ -311,7 +327,12 @@ struct DirectiveScanner {
                 i = end
             case UInt8(ascii: ":"):
                 let position = SourcePosition(path: path, line: lineNumber(line), column: i - lineStart + 1)
+                let known = spans.count
                 i = scanInlineDirective(i, range, position) ?? scanChineseMark(i, range, position) ?? i + 1
+                if spans.count > known {
+                    if source[i - 1] == UInt8(ascii: "[") { depth += 1 }
+                    if ["intranet", "only"].contains(spans[known].directive.name) { mark = position }
+                }
             case 0xEF where isWideColon(i, range.upperBound):
                 let position = SourcePosition(path: path, line: lineNumber(line), column: i - lineStart + 1)
                 i = scanChineseMark(i, range, position) ?? i + 3
@@ -328,7 +349,7 @@ struct DirectiveScanner {
         while nameEnd < range.upperBound, isNameByte(source[nameEnd]) { nameEnd += 1 }
         guard nameEnd < range.upperBound, source[nameEnd] == UInt8(ascii: "[") else { return nil }
         let name = String(decoding: source[(i + 1)..<nameEnd], as: UTF8.self)
-        guard let close = matchingBracket(nameEnd, range.upperBound) else {
+        guard let close = matchingBracket(nameEnd + 1, range.upperBound, Self.brackets[0]) else {
             report(
                 "unclosed-directive", position, zh: "“:\(name)[”没有结束", en: "`:\(name)[` is not closed",
                 remedyZh: "请在同一段内补上 ]", remedyEn: "add ] within the same paragraph")
@@ -378,27 +399,7 @@ struct DirectiveScanner {
             let (open, close) = Self.brackets.first(where: { source[nameEnd..<end].starts(with: $0.0) })
         else { return nil }
         let contentStart = nameEnd + open.count
-        // What a mark hides within a line is short; whatever is longer was not closed.
-        let limit = min(end, contentStart + 4_096)
-        var depth = 1
-        var k = contentStart
-        while k < limit {
-            if source[k] == UInt8(ascii: "\\") {
-                k += 2
-                continue
-            }
-            if source[k] == UInt8(ascii: "`") {
-                k = codeSpanEnd(k, end)
-                continue
-            }
-            if source[k..<end].starts(with: open) { depth += 1 }
-            if source[k..<end].starts(with: close) {
-                depth -= 1
-                if depth == 0 { break }
-            }
-            k += 1
-        }
-        guard k < limit else {
+        guard let k = matchingBracket(contentStart, end, (open, close)) else {
             report(
                 "unclosed-directive", position, zh: "这个内网标记没有结束", en: "this mark is not closed",
                 remedyZh: "请在同一段内补上 \(String(decoding: close, as: UTF8.self))",
@@ -420,21 +421,27 @@ struct DirectiveScanner {
         return contentStart
     }
 
-    /// The `]` that belongs to the `[` at `start`, over nested brackets, escapes and code spans.
-    private func matchingBracket(_ start: Int, _ end: Int) -> Int? {
-        var depth = 0
+    /// Bytes that an inline directive or a code span may reach; whatever is longer was not closed.
+    private static let reach = 16_384
+
+    /// Where the closing bracket stands that ends what begins at `start`, over nested brackets, escapes and code spans.
+    private func matchingBracket(_ start: Int, _ end: Int, _ pair: (open: [UInt8], close: [UInt8])) -> Int? {
+        let limit = min(end, start + Self.reach)
+        var depth = 1
         var i = start
-        while i < end {
+        while i < limit {
             switch source[i] {
-            case UInt8(ascii: "\\"): i += 1
-            case UInt8(ascii: "`"): i = codeSpanEnd(i, end) - 1
-            case UInt8(ascii: "["): depth += 1
-            case UInt8(ascii: "]"):
+            case UInt8(ascii: "\\"): i += 2
+            case UInt8(ascii: "`"): i = codeSpanEnd(i, end)
+            case pair.open[0] where source[i..<end].starts(with: pair.open):
+                depth += 1
+                i += pair.open.count
+            case pair.close[0] where source[i..<end].starts(with: pair.close):
                 depth -= 1
                 if depth == 0 { return i }
-            default: break
+                i += pair.close.count
+            default: i += 1
             }
-            i += 1
         }
         return nil
     }
@@ -443,7 +450,8 @@ struct DirectiveScanner {
     private func codeSpanEnd(_ start: Int, _ end: Int) -> Int {
         let count = runLength(UInt8(ascii: "`"), start, end)
         var i = start + count
-        while i < end {
+        let limit = min(end, i + Self.reach)
+        while i < limit {
             guard source[i] == UInt8(ascii: "`") else {
                 i += 1
                 continue

@@ -71,10 +71,8 @@ enum AttachmentCheck {
         if text.starts(with: [0xEF, 0xBB, 0xBF]) { text = text.dropFirst(3) }
         let isPage = text.starts(with: "---\n".utf8) || text.starts(with: "---\r\n".utf8)
         let firstLine = String(decoding: text.prefix { $0 != 0x0A && $0 != 0x0D }.prefix(4_096), as: UTF8.self)
-        let columns = firstLine.split { ",;\t\"，；".contains($0) }.map {
-            TextFolding.folded(String($0)).lowercased().filter { !$0.isWhitespace }
-        }
-        let hasTags = columns.count > 1 && columns.contains { $0 == "visibility" || VisibilityNames.keys.contains($0) }
+        let columns = firstLine.split { ",;\t\"，；|".contains($0) }.map(String.init)
+        let hasTags = columns.count > 1 && columns.contains(where: VisibilityNames.isMeant)
         guard isPage || hasTags else { return [] }
         return [
             Diagnostic(

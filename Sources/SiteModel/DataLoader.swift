@@ -131,16 +131,12 @@ struct DataLoader {
     /// A column that was meant to say who may see a row and does not would show every row.
     private mutating func checkTagColumn(_ header: [String], _ path: String) {
         // A misspelt name, a name of another width, the Chinese name: none of them hides a row.
-        let alike = header.filter { name in
-            let folded = TextFolding.folded(String(name.prefix(64))).lowercased().filter { !$0.isWhitespace }
-            return VisibilityNames.keys.contains(folded)
-                || editDistance(Array(folded.utf8), Array("visibility".utf8)) <= 2
-        }
+        let alike = header.filter(VisibilityNames.isMeant)
         // Parted by another mark than a comma, the whole head is one name.
         let parts = header.count == 1 ? header[0].split { ";；，\t|".contains($0) }.map(String.init) : []
         guard
             alike.count > 1 || alike.contains(where: { $0 != "visibility" })
-                || parts.count > 1 && parts.contains(where: Self.isTagName)
+                || parts.count > 1 && parts.contains(where: VisibilityNames.isMeant)
         else { return }
         diagnostics.append(Self.tagColumn(SourcePosition(path: path)))
     }

@@ -1,4 +1,4 @@
-import PortalBase
+package import PortalBase
 
 /// Rows of `Content/data/*.csv`: named columns of text.
 package struct DataTable: Sendable, Equatable {
@@ -11,9 +11,10 @@ package struct DataTable: Sendable, Equatable {
 }
 
 /// Comma-separated values by RFC 4180, with positions.
-enum CSV {
-    static func parse(_ text: [UInt8], path: String, diagnostics: inout [Diagnostic]) -> [(line: Int, cells: [String])]
-    {
+package enum CSV {
+    package static func parse(_ text: [UInt8], path: String, diagnostics: inout [Diagnostic]) -> [(
+        line: Int, cells: [String]
+    )] {
         var records: [(line: Int, cells: [String])] = []
         var cells: [String] = []
         var cell: [UInt8] = []

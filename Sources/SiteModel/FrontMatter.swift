@@ -175,11 +175,19 @@ package final class FrontMatter: Sendable {
         inSearch = reader.bool("search") ?? true
         files = Self.files(&reader, unknown)
         extra = reader.raw("extra")
+        for pair in extra?.pairs ?? [] where VisibilityNames.isMeant(by: pair.key) {
+            reader.add(
+                Diagnostic(
+                    "unknown-key", pair.keyPosition,
+                    problem: Bilingual(
+                        zh: "写在 extra 里的“\(pair.key)”不会隐藏页面", en: "`\(pair.key)` inside `extra` hides nothing"),
+                    remedy: Bilingual(zh: "请移到最外层", en: "move it out of `extra`")))
+        }
         if reader.position(of: "cascade") != nil { _ = reader.raw("cascade") }
         let isPlain =
             form == nil && sites.isEmpty && aliases.isEmpty && disclosure == nil && layout == nil && document == nil
         written = isPlain ? nil : Places(node)
-        diagnostics += reader.finish(unknown: unknown, critical: ["visibility", "draft", "expires"])
+        diagnostics += reader.finish(unknown: unknown, critical: Self.critical)
     }
 }
 
@@ -201,6 +209,9 @@ extension FrontMatter {
         uniqueKeysWithValues: Disclosure.allCases.map { ($0.rawValue, $0) } + [
             ("主动公开", .proactive), ("依申请公开", .onRequest), ("不予公开", .withheld),
         ])
+
+    /// Keys that decide who sees a page and until when.
+    private static let critical = ["visibility", "draft", "expires"]
 
     private static func files(_ reader: inout MapReader, _ unknown: Diagnostic.Severity) -> [ListedFile] {
         reader.list("files").compactMap { item in
@@ -291,7 +302,7 @@ extension FrontMatter {
         guard let node = reader.raw("document") else { return nil }
         var inner = MapReader(node)
         let document = Document(&inner)
-        for diagnostic in inner.finish(unknown: unknown) { reader.add(diagnostic) }
+        for diagnostic in inner.finish(unknown: unknown, critical: critical) { reader.add(diagnostic) }
         return document
     }
 

@@ -1,5 +1,6 @@
 import HTTPTypes
 import PortalBase
+import Submissions
 import TestSupport
 import Testing
 
@@ -128,5 +129,36 @@ import Testing
     @Test func longNamesKeepTheirEnding() {
         let name = FileUpload.displayName(String(repeating: "长", count: 300) + ".pdf")
         #expect(name.hasSuffix("….pdf") && name.count <= 101)
+    }
+}
+
+@Suite struct GateTests {
+    /// Solves a challenge as a client's script does.
+    private func solve(_ challenge: JSON) throws -> String {
+        let salt = try #require(challenge["salt"]?.string)
+        let number = try #require(
+            (0...100_000).first { challenge["challenge"]?.string == SHA256Digest(of: Array("\(salt)\($0)".utf8)).hex })
+        var fields: [String: JSON] = ["number": .integer(number)]
+        for key in ["algorithm", "challenge", "salt", "signature"] { fields[key] = challenge[key] }
+        return base64(JSON.object(fields).canonicalBytes)
+    }
+
+    @Test func oneProofPaysForAFormAndItsFiles() async throws {
+        let folder = TemporaryFolder()
+        let store = try SubmissionDatabase(location: folder.path + "/forms.sqlite", random: systemRandomBytes)
+        var settings = RateLimiter.Settings()
+        settings.clientBurst = 1
+        settings.provenFactor = 10
+        let now = Instant(seconds: 1_800_000_000)
+        let proof = ProofOfWork(store: store, random: systemRandomBytes)
+        let gate = Gate(limiter: RateLimiter(settings), proof: proof, now: { now })
+        #expect(try await gate.check(.submission, client: [1]) == .pass)
+        #expect(try await gate.check(.submission, client: [1]) == .prove)
+        let solved = try solve(proof.challenge(at: now))
+        let payment = Gate.Payment()
+        for kind in [RateLimiter.Kind.submission, .upload, .submission] {
+            #expect(try await gate.check(kind, client: [1], proof: solved, payment: payment) == .pass)
+        }
+        #expect(try await gate.check(.submission, client: [1], proof: solved) == .prove, "another request pays anew")
     }
 }

@@ -3,7 +3,9 @@ import Ferry
 import Forms
 import Foundation
 import PortalBase
+import PositionedYAML
 import SiteBundle
+import SiteModel
 import Workflow
 
 /// Parsers of outside bytes, for libFuzzer: `Scripts/fuzz NAME SECONDS`. Each must end in an answer for any bytes, and what
@@ -14,6 +16,7 @@ private let targets: [String: @Sendable ([UInt8]) -> Void] = [
     "epoch": epoch, "slip": slip, "tar": tar, "envelope": envelope, "signature": signature, "item": item,
     "bundle": bundle,
     "tree": tree, "text": text, "marks": marks, "numbers": numbers, "words": words, "workdays": workdays,
+    "head": head, "csv": csv, "drawing": drawing,
 ]
 
 nonisolated(unsafe) private let chosen: (([UInt8]) -> Void) = {
@@ -128,6 +131,35 @@ private func words(_ bytes: [UInt8]) {
 private func workdays(_ bytes: [UInt8]) {
     guard let rows = try? WorkingCalendar.rows(csv: bytes) else { return }
     precondition((try? WorkingCalendar.rows(csv: WorkingCalendar.csv(rows)))?.count == rows.count)
+}
+
+/// The quick reader of heads reads what the reader of the whole language reads, or leaves it to that one.
+private func head(_ bytes: [UInt8]) {
+    guard String(validating: bytes, as: UTF8.self) != nil else { return }
+    var (quick, whole): ([Diagnostic], [Diagnostic]) = ([], [])
+    let first = YAMLNode.parse(head: bytes[...], path: "a.md", firstLine: 2, diagnostics: &quick)
+    let second = YAMLNode.parse(
+        String(decoding: bytes, as: UTF8.self), path: "a.md", firstLine: 2, diagnostics: &whole)
+    precondition(first == second && quick == whole)
+}
+
+/// What is read without a finding and written with every cell in quotes reads the same.
+private func csv(_ bytes: [UInt8]) {
+    var found: [Diagnostic] = []
+    let records = CSV.parse(bytes, path: "a.csv", diagnostics: &found)
+    guard found.isEmpty else { return }
+    let written = records.map { record in
+        record.cells.map { "\"\($0.replacing("\"", with: "\"\""))\"" }.joined(separator: ",") + "\r\n"
+    }
+    let again = CSV.parse(Array(written.joined().utf8), path: "a.csv", diagnostics: &found)
+    precondition(found.isEmpty && again.map(\.cells) == records.map(\.cells))
+}
+
+/// Whatever passes as a drawing declares no entity and no type.
+private func drawing(_ bytes: [UInt8]) {
+    guard DrawingCheck.problem(bytes) == nil else { return }
+    let text = String(decoding: bytes, as: UTF8.self)
+    precondition(!text.contains("<!DOCTYPE") && !text.contains("<!ENTITY"))
 }
 
 private func definition(_ bytes: [UInt8]) {

@@ -30,10 +30,13 @@ import Testing
         private var random: SeededGenerator
         private let admitted: Int
         private let deletes: Bool
+        private let hasPhotos: Bool
         private(set) var files: [String: String] = [:]
 
-        init(seed: UInt64, admitted: Int, deletes: Bool) {
+        /// - Parameter hasPhotos: whether some files are photographs, which cost a run of the picture tool each.
+        init(seed: UInt64, admitted: Int, deletes: Bool, hasPhotos: Bool = false) {
             random = SeededGenerator(seed: seed)
+            self.hasPhotos = hasPhotos
             self.admitted = admitted
             self.deletes = deletes
             var menu: [String] = []
@@ -110,12 +113,14 @@ import Testing
             var body = ""
             for _ in 0..<Int(number(4)) { body += piece(isBundle ? "../" : "") }
             let fileRank = max(rank, self.rank())
-            let (file, bytes) =
-                chance(2)
-                ? ("附\(n).csv", "a,\(label)\n")
-                : ("图\(n).svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"><title>\(label)</title></svg>")
+            let kinds = [
+                ("附\(n).csv", "a,\(label)\n"),
+                ("图\(n).svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"><title>\(label)</title></svg>"),
+                ("照\(n).jpg", label),
+            ]
+            let (file, bytes) = kinds[Int(number(hasPhotos ? 3 : 2))]
             if isBundle, shows(fileRank) {
-                let mark = file.hasSuffix("svg") ? "![图](\(file))" : "[表](\(file))"
+                let mark = file.hasSuffix("csv") ? "[表](\(file))" : "![图](\(file))"
                 body += ":only[\(mark)]{visibility=\(isDraft ? "public" : LeakTests.tags[fileRank])}\n\n"
             } else if isBundle {
                 body += "\n\n"
@@ -182,6 +187,19 @@ import Testing
         }
     }
 
+    /// A file of a model: a name that ends in `.jpg` means a photograph whose camera wrote the text beside the pixels.
+    private static func bytes(_ name: String, _ text: String) -> [UInt8] {
+        guard name.hasSuffix(".jpg") else { return Array(text.utf8) }
+        let written = Array(("camera " + text).utf8)
+        return photo[..<2] + [0xFF, 0xFE, 0, UInt8(written.count + 2)] + written + photo[2...]
+    }
+
+    /// A grey JPEG of 4 × 3 pixels.
+    private static let photo =
+        bytesFromBase64(
+            "/9j/4AAQSkZJRgABAQEASABIAAD/2wBDABALDA4MChAODQ4SERATGCgaGBYWGDEjJR0oOjM9PDkzODdASFxOQERXRTc4UG1RV19iZ2hnPk1xeXBkeFxlZ2P/wAALCAADAAQBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAAAf/EABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAIAQEAAD8AH//Z"
+        ) ?? []
+
     /// Digests of everything that a variant is made of.
     private func digests(_ files: [String: String], _ variant: String) throws -> [String: String] {
         let site = try SmallSite(files.filter { $0.key != "sites.yaml" }, sites: files["sites.yaml"]!)
@@ -212,28 +230,73 @@ import Testing
         #expect(hidSomething > 90)
     }
 
-    /// The same through the disk, with what an earlier build of the whole tree left behind.
+    /// The same through the disk, with records and files of an earlier build in which everything was public.
     @Test func nothingStaysBehindWhenThingsAreHidden() throws {
-        for seed in 5_000..<5_012 as Range<UInt64> {
-            let whole = Model(seed: seed, admitted: 3, deletes: false).files
-            let pruned = Model(seed: seed, admitted: 1, deletes: true).files
-            let site = try SmallSite(pruned.filter { $0.key != "sites.yaml" }, sites: pruned["sites.yaml"]!)
-            try site.build(variants: ["public"], output: "clean")
-            for (name, text) in whole { try site.folder.write("Content/" + name, Array(text.utf8)) }
-            // First everything public, then the tags as they are: what was shown must go.
-            let open = whole.mapValues {
-                $0.replacing("visibility: intranet", with: "visibility: public").replacing(
-                    "visibility: leaders", with: "visibility: public")
+        for seed in 5_000..<5_012 as Range<UInt64> { try expectNothingStays(seed) }
+    }
+
+    /// The same with what the city ships: its themes, small files, compressed copies.
+    @Test func theShippedThemesShowNoMore() throws {
+        for seed in 6_000..<6_006 as Range<UInt64> { try expectNothingStays(seed, hasShippedThemes: true) }
+    }
+
+    /// The same where one site is published and the others stay as they were.
+    @Test func oneSiteAloneShowsNoMore() throws {
+        for seed in 7_000..<7_006 as Range<UInt64> { try expectNothingStays(seed, site: "town") }
+    }
+
+    /// A site of a model's files, with the small theme or with the themes that the city ships.
+    private func write(_ files: [String: String], hasShippedThemes: Bool) throws -> SmallSite {
+        var sites = files["sites.yaml"] ?? ""
+        if hasShippedThemes {
+            sites =
+                sites.replacing("en: Portal}, theme: plain", with: "en: Portal}, theme: xinmi")
+                .replacing("theme: plain", with: "theme: jianjie")
+                + "output: {minify: true, precompress: [gz, br]}\n"
+        }
+        let site = try SmallSite([:], sites: sites)
+        if hasShippedThemes {
+            let folder = repositoryRoot + "/Themes/"
+            for name in try FileSystem.filesBelow(folder) {
+                try site.folder.write("Themes/" + name, FileSystem.read(folder + name))
             }
-            for (name, text) in open { try site.folder.write("Content/" + name, Array(text.utf8)) }
-            try site.build(variants: ["public"])
-            for (name, text) in whole { try site.folder.write("Content/" + name, Array(text.utf8)) }
-            try site.build(variants: ["public"])
-            for tree in ["public", "public.hosts"] {
-                let (left, right) = (try site.folder.contents("out/" + tree), try site.folder.contents("clean/" + tree))
-                let different = Set(left.keys).union(right.keys).filter { left[$0] != right[$0] }.sorted()
-                #expect(different == [], "seed \(seed), \(tree)")
-            }
+        }
+        try write(files, to: site)
+        return site
+    }
+
+    private func write(_ files: [String: String], to site: SmallSite) throws {
+        for (name, text) in files where name != "sites.yaml" {
+            try site.folder.write("Content/" + name, Self.bytes(name, text))
+        }
+    }
+
+    /// - Parameter site: the one that the last build publishes; nil for all.
+    private func expectNothingStays(_ seed: UInt64, hasShippedThemes: Bool = false, site slug: String? = nil) throws {
+        let whole = Model(seed: seed, admitted: 3, deletes: false, hasPhotos: true).files
+        let pruned = Model(seed: seed, admitted: 1, deletes: true, hasPhotos: true).files
+        // First everything public, then the tags as they are: what was shown must go.
+        let open = whole.mapValues {
+            $0.replacing("visibility: intranet", with: "visibility: public").replacing(
+                "visibility: leaders", with: "visibility: public")
+        }
+        let clean = try write(pruned, hasShippedThemes: hasShippedThemes)
+        let site = try write(open, hasShippedThemes: hasShippedThemes)
+        for built in [clean, site] {
+            let report = try built.build(variants: ["public"])
+            #expect(report.diagnostics.filter { $0.severity == .error } == [], "seed \(seed)")
+        }
+        // The menu of the portal has tags too.
+        let menus = try write(["sites.yaml": whole["sites.yaml"]!], hasShippedThemes: hasShippedThemes)
+        try site.folder.write(["Content/sites.yaml": menus.folder.text("Content/sites.yaml")])
+        try write(whole, to: site)
+        try site.build(variants: ["public"], sites: slug.map { [$0] } ?? [])
+        for tree in slug.map({ ["public/xz/" + $0] }) ?? ["public", "public.hosts"] {
+            let (left, right) = (try site.folder.contents("out/" + tree), try clean.folder.contents("out/" + tree))
+            #expect(!right.isEmpty)
+            let different = Set(left.keys).union(right.keys).filter { left[$0] != right[$0] }.sorted()
+            #expect(different == [], "seed \(seed), \(tree)")
+            #expect(!left.values.contains { String(decoding: $0, as: UTF8.self).contains("camera ") })
         }
     }
 

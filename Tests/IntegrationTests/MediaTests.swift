@@ -1,5 +1,6 @@
 import Foundation
 import PortalBase
+import SiteModel
 import TestSupport
 import Testing
 

@@ -41,6 +41,7 @@ import Testing
     @Test func addressesOfTheFormsServiceAreItsOwn() throws {
         #expect(try rules(["portal/forms/_index.md": page("表格")]).contains("reserved-path"))
         #expect(try rules(["portal/a.md": page("a", "aliases: [/api/v1/]")]).contains("reserved-path"))
+        #expect(try rules(["portal/a.md": page("a", "slug: assets")]).contains("reserved-path"))
     }
 
     // MARK: Files

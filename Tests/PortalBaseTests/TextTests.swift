@@ -81,6 +81,8 @@ import Testing
         "电话：ｉｎｔｒａｎｅｔ［密］", "电话∶intranet[密]", "电话﹕intranet[密]", "\u{A0}：：：intranet\n密\n：：：",
         "电话:intr\u{430}net[密]", "电话:intra\u{AD}net[密]", ":::内网\n密\n:::", "：：：内网", ":内网【密】", "： 内网［密］",
         "::: intranet", ":INTRANET[密]", ":ìntranet[密]", "【内网】密", "visibility: intranet", "可见：内网", "可见：公开",
+        "电话：仅限内网【密】", "电话仅限内网［密］", "电话：内部【密】", ":内部[密]", "：：：內網", "：内网 密", "[intranet: 密]", "说明【内网：密】", "【内部】密",
+        "a,\":::intranet", "a,:::intranet", "（:::intranet", "可见：内部", "可见范围：仅限内网",
         "电话：**内网**【密】", "**电话：**内网【密】", "电话：`内网`【密】", ":**intranet**[密]",
     ]
 
@@ -96,7 +98,8 @@ import Testing
     @Test(arguments: [
         "政府内网已经建成。", "见 https://intranet.example/a:b", "only the intranet", "时间：9:00–17:00", "std::string a::b",
         "可见度：良好", "可见：公开是原则", "运行环境：内网（电子政务外网除外）", "（内网）建设方案", "——内网（讲话）", "见：内网《管理办法》", "问：内网“断网”怎么办？", "比例 1:2:3",
-        "注：仅限本人办理", "Intranet: 单位内部的网络", "例：内网用户请登录",
+        "注：仅限本人办理", "文号：内网〔2026〕3号", "见内部[2026]5号", "[Intranet: guide](https://a.example)", "可见：内部结构复杂",
+        "加强内部管理（试行）", "系统（内网：http://10.0.0.1）", "仅限内部使用", "范围：内部（含分支）", "Intranet: 单位内部的网络", "例：内网用户请登录",
     ])
     func plainWordsAreNoMarks(_ text: String) { #expect(VisibilityMarks.count(in: Array(text.utf8)) == 0) }
 

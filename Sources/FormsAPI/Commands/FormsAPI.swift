@@ -1,6 +1,7 @@
 import ArgumentParser
 import CMS
 import Ferry
+import Forms
 import Foundation
 import Hummingbird
 import LaneService
@@ -81,8 +82,34 @@ struct Check: ParsableCommand {
         let configuration = try configurationOption.load()
         _ = try buildApplication(configuration)
         try checkRecipients(configuration)
+        try checkScanner(configuration)
         if !withoutFerry, configuration.ferry != nil { _ = try FormsAPI.lanes(of: configuration).station() }
         print("ok")
+    }
+
+    private func checkScanner(_ configuration: Configuration) throws {
+        guard let scanner = configuration.scanner else { return }
+        let forms = FormRuntime(folder: configuration.runtime, site: configuration.site).forms()
+        let largest = forms.flatMap(\.fields).compactMap(\.files?.maxBytes).max() ?? configuration.maxUpload
+        let warning: String
+        switch try ScannerCheck.result(scanner, bytes: largest) {
+        case .looks: return
+        case .silent: warning = "\(scanner.text) does not answer: every file is refused until it does"
+        case .knowsNoTest: warning = "\(scanner.text) does not know the EICAR test file: its limits cannot be checked"
+        case .passesOver:
+            throw ConfigurationError(
+                diagnostics: [
+                    Diagnostic(
+                        "scanner", SourcePosition(path: configurationOption.path),
+                        problem: Bilingual(
+                            zh: "查毒程序把 \(largest >> 20) MB 的文件不检查就当作干净",
+                            en: "the scanner calls files of \(largest >> 20) MB clean without looking into them"),
+                        remedy: Bilingual(
+                            zh: "请在 clamd.conf 里设 AlertExceedsMax yes，并调大 MaxFileSize、MaxScanSize",
+                            en: "set `AlertExceedsMax yes` in clamd.conf, and raise MaxFileSize and MaxScanSize"))
+                ])
+        }
+        FileHandle.standardError.write(Data("warning: \(warning)\n".utf8))
     }
 
     /// What is sealed for somebody else than the desk can never be taken back.

@@ -47,12 +47,15 @@ struct EdgeServices: Sendable {
     ///
     /// - Parameter admit: see `FormReader.Admission`.
     func files(
-        of form: String, from client: [UInt8]?,
+        of form: String, from client: [UInt8]?, paidBy payment: Gate.Payment,
         _ admit: @escaping (_ fields: [String: [String]], _ earlier: Int) async throws -> Void
     ) -> FormReader.Admission {
         .init(form: form, client: client) { field, fields, earlier in
             // The form itself must not be lost because a file cannot be taken just now.
-            guard case .pass = try await gate.check(.upload, client: client, proof: fields["_proof"]?.first) else {
+            guard
+                case .pass = try await gate.check(
+                    .upload, client: client, proof: fields["_proof"]?.first, payment: payment)
+            else {
                 throw field.fileBusyError
             }
             try await admit(fields, earlier)

@@ -40,8 +40,9 @@ struct FormsController: Sendable {
             let id = context.parameters.get("form") ?? ""
             let client = services.client(request, context)
             guard case .pass = try await services.gate.check(.request, client: client) else { throw Refusal.tooMany }
+            let payment = Gate.Payment()
             let read = try await services.reader.read(
-                request, admitting: services.files(of: id, from: client) { _, _ in })
+                request, admitting: services.files(of: id, from: client, paidBy: payment) { _, _ in })
             language = read.language
             guard let form = services.runtime.definition(id, digest: read.fields["_form"]?.first) else {
                 throw Refusal.unknownForm
@@ -55,7 +56,7 @@ struct FormsController: Sendable {
             case .success(let answers):
                 if !body.fileErrors.isEmpty { return try await again(form, body, body.fileErrors) }
                 let key = try request.headers.checkedIdempotencyKey()
-                return try await accept(answers, form, body, key, client)
+                return try await accept(answers, form, body, key, client, payment)
             }
         } catch {
             return refuse(services.refusal(error), language)
@@ -63,11 +64,13 @@ struct FormsController: Sendable {
     }
 
     private func accept(
-        _ answers: ValidAnswers, _ form: FormDefinition, _ body: FormBody, _ key: String?, _ client: [UInt8]?
+        _ answers: ValidAnswers, _ form: FormDefinition, _ body: FormBody, _ key: String?, _ client: [UInt8]?,
+        _ payment: Gate.Payment
     ) async throws -> Response {
         let words = Intake.words(answers, form)
         switch try await services.gate.check(
-            .submission, client: client, proof: body.fields["_proof"]?.first, for: words)
+            .submission, client: client, proof: body.fields["_proof"]?.last { !$0.isEmpty }, for: words,
+            payment: payment)
         {
         case .pass: break
         case .wait: throw Refusal.tooMany
@@ -106,7 +109,7 @@ struct FormsController: Sendable {
         filled.page = page
         return FormHTML(
             definition: form, language: body.language, prefix: prefix, gazetteer: services.runtime.gazetteer
-        ).form(filled, proof: proof)
+        ).form(filled, proof: proof, fileProof: fileProof(errors))
     }
 
     private func again(
@@ -205,6 +208,13 @@ struct FormsController: Sendable {
         } catch {
             return refuse(services.refusal(error), language)
         }
+    }
+
+    /// Where a file was not taken in, a challenge that a script solves: one proof pays for the form and its files.
+    private func fileProof(_ errors: [FieldError]) -> String {
+        guard errors.contains(where: { $0.code == .fileBusy }) else { return "" }
+        return
+            "<div class=\"proof\" data-challenge=\"\(prefix)/challenge\"><p></p><input type=\"hidden\" name=\"_proof\" value=\"\"></div>\n"
     }
 
     /// Under pressure: everything that was typed, and what to add to it. A script solves a challenge; without one, the

@@ -25,7 +25,9 @@ package enum VisibilityMarks {
     /// Byte offsets, rising. Each of these is one, the last three where lines are running text and no keys or titles:
     /// - three colons or more that begin a line or follow a space;
     /// - a colon, then `intranet`, whatever follows; with spaces between where the line begins so or a bracket follows;
-    /// - a colon, then `only` or 内网, then an opening bracket;
+    /// - a colon, then `only`, 内网 or 内部, then an opening bracket;
+    /// - 仅限内网 or 仅内部, then a square or curly bracket;
+    /// - one of these words and a colon between square or curly brackets;
     /// - two marks of punctuation or more at the start of a line, then one of these words;
     /// - a line that begins with one of these words between square or curly brackets, or the word and a square or curly bracket;
     /// - a line that begins with `visibility` or 可见, a colon and a tag.
@@ -204,7 +206,8 @@ package enum VisibilityMarks {
         private static let visibility = Array("visibility".utf8)
         private static let tags: [[UInt8]] = ["intranet", "internal", "public"].map { Array($0.utf8) }
 
-        private enum Word { case intranet, only, han }
+        /// 内网 in either script; 内部, which running text has more often; either behind 仅, 仅限 or 限.
+        private enum Word { case intranet, only, network, inner, limited }
 
         func find(_ found: inout [Int], isText: Bool) {
             // Behind the marks of quotes.
@@ -224,6 +227,7 @@ package enum VisibilityMarks {
             while i < characters.count {
                 guard characters[i].character == .colon else {
                     if let (word, end) = word(i), isBare(i, word, end) { add(i) }
+                    if isText || !characters[i].isPlain, isSquare(i), isLabel(i) { add(i) }
                     i += 1
                     continue
                 }
@@ -244,7 +248,12 @@ package enum VisibilityMarks {
             guard end - i >= 3 else { return false }
             guard i > 0 else { return true }
             // In quotes and lists too.
-            return characters[i - 1].character == .space || characters[i - 1].character == .markup
+            switch characters[i - 1].character {
+            case .space, .markup, .open, .close, .semicolon: return true
+            // The cell before in a row of CSV.
+            case .punctuation: return true
+            default: return false
+            }
         }
 
         /// A colon, and a word behind it.
@@ -255,8 +264,9 @@ package enum VisibilityMarks {
             let opens = after < characters.count && isOpen(after)
             switch word {
             case .intranet: return at == end || opens || i == start || i > 0 && !characters[i].isPlain
-            case .only: return opens || (i == start && end - i >= 2)
-            case .han: return opens && isSquare(after) || (i == start && end - i >= 2)
+            case .only, .limited: return opens || (i == start && end - i >= 2)
+            case .network: return opens && isMarkBracket(after) || i == start
+            case .inner: return opens && isMarkBracket(after) || (i == start && end - i >= 2)
             }
         }
 
@@ -276,9 +286,33 @@ package enum VisibilityMarks {
 
         private func isOpen(_ i: Int) -> Bool { if case .open = characters[i].character { true } else { false } }
 
+        /// A square or curly bracket that begins no number of a document, as in 〔2026〕3号.
+        private func isMarkBracket(_ i: Int) -> Bool {
+            guard isSquare(i) else { return false }
+            let year = characters[(i + 1)...].prefix(4)
+            let after = i + 1 + year.count
+            return
+                !(year.count == 4 && year.allSatisfy { $0.character == .digit } && after < characters.count
+                && characters[after].character == .close)
+        }
+
+        /// `[intranet: …]`, `【内网：…】`, but the text of a Markdown link.
+        private func isLabel(_ i: Int) -> Bool {
+            guard let (word, end) = word(skip(i + 1)), word != .only, end < characters.count,
+                characters[end].character == .colon
+            else { return false }
+            let rest = characters[end...].prefix(256)
+            guard let close = rest.firstIndex(where: { $0.character == .close }), close + 1 < characters.count else {
+                return true
+            }
+            return !(characters[close + 1].isPlain && characters[close + 1].character == .open(.round))
+        }
+
         /// `intranet[…]` without a colon before it: square and curly brackets only, since words in round ones explain.
         private func isBare(_ i: Int, _ word: Word, _ end: Int) -> Bool {
-            guard word == .intranet, end < characters.count else { return false }
+            guard end < characters.count else { return false }
+            if word == .limited { return isMarkBracket(end) }
+            guard word == .intranet else { return false }
             if i > 0, case .letter = characters[i - 1].character { return false }
             switch characters[end].character {
             case .open(.square), .open(.curly): return !isLink(i, end)
@@ -341,13 +375,18 @@ package enum VisibilityMarks {
                 return false
             }
             let at = skip(colon + 1)
-            return word(at) != nil || Self.tags.contains { matches(at, $0) != nil } || isOpenTag(at)
+            if let (word, end) = word(at) { return word != .inner || isEnd(end) }
+            return Self.tags.contains { matches(at, $0) != nil } || isOpenTag(at)
         }
 
         /// 公开, and nothing after it.
         private func isOpenTag(_ i: Int) -> Bool {
-            guard han(i, 0x516C), han(i + 1, 0x5F00) else { return false }
-            return i + 2 == characters.count || [.space, .punctuation, .close].contains(characters[i + 2].character)
+            han(i, 0x516C) && han(i + 1, 0x5F00) && isEnd(i + 2)
+        }
+
+        /// Whether a word ends here.
+        private func isEnd(_ i: Int) -> Bool {
+            i == characters.count || [.space, .punctuation, .close].contains(characters[i].character)
         }
 
         private func han(_ i: Int, _ value: UInt32) -> Bool {
@@ -370,11 +409,18 @@ package enum VisibilityMarks {
             case .letter:
                 if let end = matches(i, Self.intranet) ?? nearly(i) { return (.intranet, end) }
                 return matches(i, Self.only).map { (.only, $0) }
-            case .han(0x5185): return han(i + 1, 0x7F51) ? (.han, i + 2) : nil
-            // 仅内网
-            case .han(0x4EC5): return han(i + 1, 0x5185) && han(i + 2, 0x7F51) ? (.han, i + 3) : nil
-            default: return nil
+            // 仅, 仅限, 限
+            case .han(0x4EC5): return network(han(i + 1, 0x9650) ? i + 2 : i + 1).map { (.limited, $0.end) }
+            case .han(0x9650): return network(i + 1).map { (.limited, $0.end) }
+            default: return network(i).map { ($0.isInner ? .inner : .network, $0.end) }
             }
+        }
+
+        /// 内网 or 内部, in simplified or traditional script.
+        private func network(_ i: Int) -> (end: Int, isInner: Bool)? {
+            guard han(i, 0x5185) || han(i, 0x5167) else { return nil }
+            if han(i + 1, 0x90E8) { return (i + 2, true) }
+            return han(i + 1, 0x7F51) || han(i + 1, 0x7DB2) ? (i + 2, false) : nil
         }
 
         /// The end of a word that is `intranet` but for one letter left out, doubled, changed or exchanged.

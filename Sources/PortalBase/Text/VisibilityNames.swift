@@ -1,7 +1,8 @@
 /// Names that editors give to audiences in Chinese, and what they stand for.
 package enum VisibilityNames {
     private static let tags = [
-        "内网": "intranet", "仅内网": "intranet", "内部": "intranet", "公开": "public", "外网": "public",
+        "内网": "intranet", "仅内网": "intranet", "仅限内网": "intranet", "内网可见": "intranet", "仅内网可见": "intranet",
+        "內網": "intranet", "内部": "intranet", "公开": "public", "外网": "public",
     ]
 
     /// A tag as variants know it; anything else is returned as it is.
@@ -9,4 +10,18 @@ package enum VisibilityNames {
 
     /// Keys of a head or a table that say for whom it is, besides `visibility`.
     package static let keys: Set<String> = ["可见", "可见性", "可见范围"]
+
+    /// Whether a key or the head of a column was meant to say for whom something is: `visibility` or one of `keys` in any
+    /// width and case, within two edits, or with words beside it, as in `visibility（内网）` and 可见对象.
+    package static func isMeant(by key: String) -> Bool {
+        let folded = TextFolding.folded(String(key.prefix(64))).lowercased().filter {
+            !$0.isWhitespace && !"\"'“”`*_".contains($0)
+        }
+        if keys.contains(folded) || folded.contains("visib") || ["内网", "仅内网", "是否内网", "內網"].contains(folded) {
+            return true
+        }
+        // 可见度 and 可见光 are of the weather and of light.
+        if folded.contains("可见"), !folded.contains("可见度"), !folded.contains("可见光") { return true }
+        return editDistance(Array(folded.utf8), Array("visibility".utf8)) <= 2
+    }
 }

@@ -272,7 +272,16 @@ struct RenderPlan: Sendable {
         forms.map { ["\($0.dropFirst())/", "api/", "open311/"] } ?? []
     }
 
-    private func problem(_ path: String) -> (rule: String, text: Bilingual)? {
+    private func problem(_ path: String, _ job: Job) -> (rule: String, text: Bilingual)? {
+        if path.hasPrefix("assets/") {
+            if case .asset = job { return nil }
+            return (
+                "reserved-path",
+                Bilingual(
+                    zh: "/assets/ 里是主题的文件，浏览器会把那里的网页保留一年",
+                    en: "/assets/ belongs to themes, and browsers keep what lies there for a year")
+            )
+        }
         if reserved.contains(where: path.hasPrefix) {
             return (
                 "reserved-path",
@@ -371,7 +380,7 @@ struct RenderPlan: Sendable {
         } else if case .redirect = job, !path.hasSuffix(".html") {
             path += "/index.html"
         }
-        if let problem = problem(path) {
+        if let problem = problem(path, job) {
             diagnostics.append(
                 Diagnostic(
                     problem.rule, owner,

@@ -1,11 +1,11 @@
 import Foundation
-import PortalBase
+package import PortalBase
 
 /// Whether an SVG drawing is only a drawing.
 ///
 /// Somebody who follows its address opens it as a page of the site, so nothing in it may run or fetch. This is an
 /// allow-list over the file's own tags, not a search for known tricks: what it cannot read plainly it refuses.
-enum DrawingCheck {
+package enum DrawingCheck {
     private static let elements: Set<String> = [
         "svg", "g", "path", "rect", "circle", "ellipse", "line", "polyline", "polygon", "text", "tspan", "textPath",
         "defs",
@@ -18,10 +18,10 @@ enum DrawingCheck {
     ]
     private static let embedded = ["data:image/png;base64,", "data:image/jpeg;base64,", "data:image/webp;base64,"]
     private static let svgNamespace = "http://www.w3.org/2000/svg"
-    static let limit = 4 << 20
+    package static let limit = 4 << 20
 
     /// - Returns: what is wrong, in English and Chinese; nil for a plain drawing.
-    static func problem(_ bytes: [UInt8]) -> Bilingual? {
+    package static func problem(_ bytes: [UInt8]) -> Bilingual? {
         guard bytes.count <= limit else { return Bilingual(zh: "大于 4 MiB", en: "larger than 4 MiB") }
         // Control characters are white space to one reader and part of an encoding to another.
         guard String(validating: bytes, as: UTF8.self) != nil,

@@ -1,0 +1,44 @@
+import Ferry
+import PortalBase
+
+/// Whether a virus scanner looks into files as large as forms take: clamd calls a file above its own limits clean unless
+/// `AlertExceedsMax` is set, and says nothing of it.
+///
+/// The question is the harmless test file of EICAR, which every scanner must find, in an archive of the size in question.
+enum ScannerCheck {
+    enum Result: Equatable {
+        case looks
+        /// A file of this size is called clean, whatever it holds.
+        case passesOver
+        /// The scanner has no signature of the test file: nothing can be said.
+        case knowsNoTest
+        case silent
+    }
+
+    /// - Parameter bytes: of the largest file that a form takes.
+    static func result(_ address: ClamScanner.Address, bytes: Int) throws -> Result {
+        switch try verdict(address, padding: 0) {
+        case .infected: break
+        case .clean: return .knowsNoTest
+        case .unknown, nil: return .silent
+        }
+        switch try verdict(address, padding: max(0, bytes - 4_096)) {
+        case .infected: return .looks
+        // A stream that is cut off is refused, and so is every file of this size: nothing gets past.
+        case .unknown: return .looks
+        case .clean: return .passesOver
+        case nil: return .silent
+        }
+    }
+
+    private static func verdict(_ address: ClamScanner.Address, padding: Int) throws -> ClamScanner.Verdict? {
+        guard let scanner = ClamScanner(address) else { return nil }
+        let archive = TarWriter { scanner.feed($0) }
+        // In two parts, so that no scanner finds it in this program.
+        try archive.add(
+            "eicar.com", Array(("X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR-STANDARD" + "-ANTIVIRUS-TEST-FILE!$H+H*").utf8))
+        if padding > 0 { try archive.add("padding", [UInt8](repeating: 0, count: padding)) }
+        try archive.finish()
+        return scanner.verdict()
+    }
+}
