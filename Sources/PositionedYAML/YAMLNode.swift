@@ -156,7 +156,7 @@ extension YAMLNode {
                     .composer(_, let problem, let mark, _)?:
                     (position(mark), problem)
                 case .duplicatedKeysInMapping(let keys, let context)?:
-                    (position(context.mark), "duplicate key \(keys.map { "\($0)" }.joined(separator: ", "))")
+                    (position(context.mark), "duplicate key \(keys.map { "\($0)" }.sorted().joined(separator: ", "))")
                 default: (position(nil), "\(error)")
                 }
             diagnostics.append(
