@@ -136,7 +136,9 @@ private func workdays(_ bytes: [UInt8]) {
 /// The quick reader of heads reads what the reader of the whole language reads, or leaves it to that one.
 private func head(_ bytes: [UInt8]) {
     // The loader refuses other characters before it reads a head.
-    guard let text = String(validating: bytes, as: UTF8.self), PublishableText.forbidden(in: text) == nil else { return }
+    guard let text = String(validating: bytes, as: UTF8.self), PublishableText.forbidden(in: text) == nil else {
+        return
+    }
     var (quick, whole): ([Diagnostic], [Diagnostic]) = ([], [])
     let first = YAMLNode.parse(head: bytes[...], path: "a.md", firstLine: 2, diagnostics: &quick)
     let second = YAMLNode.parse(text, path: "a.md", firstLine: 2, diagnostics: &whole)
