@@ -382,7 +382,7 @@ struct DirectiveScanner {
 
     /// `：intranet［…］`, `:内网[…]` and the like, as Chinese keyboards write `:intranet[…]`.
     ///
-    /// - Returns: the offset where scanning goes on; nil where no such mark stands at `i`.
+    /// - Returns: the offset where scanning goes on; nil where no such mark begins at `i`.
     private mutating func scanChineseMark(_ i: Int, _ range: Range<Int>, _ position: SourcePosition) -> Int? {
         let end = range.upperBound
         let isWide = isWideColon(i, end)

@@ -41,6 +41,18 @@ extension UnsafeBufferPointer where Element == UInt8 {
         return false
     }
 
+    /// The scalar of valid UTF-8 that begins at `i`, and its bytes; nil where the text is cut off.
+    @inline(__always)
+    func scalarValue(at i: Int) -> (value: UInt32, length: Int)? {
+        let lead = self[i]
+        if lead < 0x80 { return (UInt32(lead), 1) }
+        let length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4
+        guard i + length <= count else { return nil }
+        var value = UInt32(lead) & (0x7F >> UInt32(length))
+        for k in 1..<length { value = value << 6 | UInt32(self[i + k] & 0x3F) }
+        return (value, length)
+    }
+
     /// How many bytes from `start`, where a character begins, are text as most is (`xm_plain_text_prefix`); maybe some too
     /// few.
     package func plainTextCount(from start: Int) -> Int {

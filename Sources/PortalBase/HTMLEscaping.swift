@@ -69,26 +69,21 @@ package func percentEncodedPath(_ path: String) -> String {
         return true
     }
     if isPlain ?? path.utf8.allSatisfy(isPathByte) { return path }
-    var out: [UInt8] = []
-    for byte in path.utf8 {
-        if isPathByte(byte) {
-            out.append(byte)
-        } else {
-            out.append(UInt8(ascii: "%"))
-            for digit in [hexDigit(byte >> 4), hexDigit(byte & 15)] { out.append(digit >= 0x61 ? digit - 32 : digit) }
-        }
-    }
-    return String(decoding: out, as: UTF8.self)
+    return percentEncoded(path, keeping: isPathByte)
 }
 
 /// An address of another server as a browser asks for it: what URLs cannot hold is percent-encoded, and escapes that are
 /// there stay (WHATWG URL, query and path percent-encode sets).
 package func browserEncodedAddress(_ address: String) -> String {
     func isFine(_ byte: UInt8) -> Bool { byte > 0x20 && byte < 0x7F && !"\"<>`{}^|\\".utf8.contains(byte) }
-    if address.utf8.allSatisfy(isFine) { return address }
+    return address.utf8.allSatisfy(isFine) ? address : percentEncoded(address, keeping: isFine)
+}
+
+/// Every byte that is not kept as `%` and two hexadecimal digits in upper case.
+package func percentEncoded(_ text: String, keeping isKept: (UInt8) -> Bool) -> String {
     var out: [UInt8] = []
-    for byte in address.utf8 {
-        if isFine(byte) {
+    for byte in text.utf8 {
+        if isKept(byte) {
             out.append(byte)
         } else {
             out.append(UInt8(ascii: "%"))

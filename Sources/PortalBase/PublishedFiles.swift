@@ -59,7 +59,7 @@ package enum PublishedFiles {
     package static func isMislabelled(_ name: String, head: [UInt8]) -> Bool {
         let ending = FileSystem.suffix(name)
         guard let own = heads.first(where: { $0.endings.contains(ending) }) else {
-            // What a picture is called otherwise would pass by whatever cleans pictures.
+            // A picture under another ending would escape the cleaning of pictures.
             return pictureKind(head) != nil && !["png", "jpg", "jpeg", "webp", "gif"].contains(ending)
         }
         if ["png", "jpg", "jpeg", "gif"].contains(ending), pictureKind(head) != nil { return false }

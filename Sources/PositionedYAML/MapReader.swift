@@ -134,13 +134,6 @@ package struct MapReader {
                 remedy: Bilingual(zh: "请改成\(zh)", en: "write \(en) here")))
     }
 
-    /// Keys by which other programs hide pages, and their Chinese names.
-    private static let hidingWords: Set<String> = [
-        "draft", "drafts", "published", "publish", "unpublished", "private", "hidden", "secret", "internal", "intranet",
-        "unlisted", "unpublishdate", "expire", "expirydate", "expiration", "草稿", "公开", "发布", "隐藏", "内部", "过期", "失效",
-        "有效期", "到期", "下线",
-    ]
-
     /// Ends the reading: unknown keys become diagnostics of `severity`.
     ///
     /// - Parameter critical: keys that decide who sees what: one within two edits of them is an error in any case, since it
@@ -151,9 +144,9 @@ package struct MapReader {
         for pair in pairs where !known.contains(pair.key) {
             var severity = severity
             if severity != .error, !critical.isEmpty {
-                let written = TextFolding.folded(String(pair.key.prefix(64))).lowercased()
+                let written = VisibilityNames.folded(pair.key)
                 if critical.contains(where: { editDistance(Array(written.utf8), Array($0.utf8)) <= 2 })
-                    || VisibilityNames.isMeant(by: pair.key) || Self.hidingWords.contains(written)
+                    || VisibilityNames.isMeant(by: pair.key) || VisibilityNames.hidingWords.contains(written)
                 {
                     severity = .error
                 }

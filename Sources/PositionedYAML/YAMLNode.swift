@@ -95,6 +95,15 @@ package struct YAMLNode: Sendable, Equatable {
 }
 
 extension YAMLNode {
+    /// Hands over every text in it, keys left out, in the order of the file.
+    package func forEachScalar(_ body: (_ text: String, _ position: SourcePosition) -> Void) {
+        switch value {
+        case .scalar(let text, _): body(text, position)
+        case .list(let items): for item in items { item.forEachScalar(body) }
+        case .map(let pairs): for pair in pairs { pair.value.forEachScalar(body) }
+        }
+    }
+
     /// The same head with `可见: 内网` and the like under the key that they stand for, also inside `cascade`. Where both keys
     /// are written the Chinese one stays, and is reported as unknown.
     package var namingVisibility: YAMLNode {

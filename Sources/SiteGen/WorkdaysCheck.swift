@@ -1,4 +1,5 @@
 import PortalBase
+import SiteModel
 
 /// Warns while there is time to add the next year to `Content/data/workdays.csv`: deadlines beyond its end are unknown.
 enum WorkdaysCheck {
@@ -9,14 +10,11 @@ enum WorkdaysCheck {
         let name = "Content/data/workdays.csv"
         guard let bytes = try? FileSystem.read(source + "/" + name, limit: 16 << 20) else { return [] }
         var (last, line): (CivilDate?, Int) = (nil, 0)
-        for (number, row) in String(decoding: bytes, as: UTF8.self).split(
-            omittingEmptySubsequences: false, whereSeparator: \.isNewline
-        )
-        .enumerated() {
-            guard let cell = row.split(separator: ",").first, let date = CivilDate(written: String(cell)),
-                last.map({ $0 < date }) ?? true
-            else { continue }
-            (last, line) = (date, number + 1)
+        // What is wrong with the table was said when the site was checked.
+        var known: [Diagnostic] = []
+        for record in CSV.parse(bytes, path: name, diagnostics: &known) {
+            guard let date = CivilDate(written: record.cells[0]), last.map({ $0 < date }) ?? true else { continue }
+            (last, line) = (date, record.line)
         }
         guard let last, let end = CivilDate(year: last.year, month: 12, day: 31),
             end.dayNumber - today.dayNumber < warningDays

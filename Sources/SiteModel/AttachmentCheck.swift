@@ -1,7 +1,7 @@
 package import PortalBase
 
 /// Looks into files beside pages: a copy of a page or of a table under another name would be published as it is, hidden
-/// parts included; a file whose name lies about its kind would pass by whatever cleans that kind.
+/// parts included; a file under the ending of another kind would escape the cleaning of its own kind.
 enum AttachmentCheck {
     static let headBytes = 64
     private static let maxText = 64 << 20
@@ -33,9 +33,8 @@ enum AttachmentCheck {
                         en: "save it in the right format; photos as JPEG, PNG or WebP"))
             ]
         }
-        let isOpen = configuration.variants.contains { $0.isOpen && $0.admits.contains(file.visibility.tag) }
         var numbers: [Diagnostic] = []
-        if isOpen { configuration.checkNumbers(in: file.name, place, &numbers) }
+        if configuration.isOpen(file.visibility.tag) { configuration.checkNumbers(in: file.name, place, &numbers) }
         guard numbers.isEmpty else { return numbers }
         guard isText(head), file.size <= maxText else { return [] }
         do {

@@ -130,7 +130,7 @@ package struct ContentLoader: Sendable {
         checkTags(page, source.tags, &diagnostics)
         // A draft may still lack its record of review: it is in no tree.
         if isDue(front) { checkDisclosure(page, &diagnostics) }
-        let isOpen = configuration.variants.contains { $0.isOpen && $0.admits.contains(page.visibility.tag) }
+        let isOpen = configuration.isOpen(page.visibility.tag)
         checkHead(source.head, isOpen: isOpen, &diagnostics)
         if isOpen, let found = PersonalNumbers.find(in: Array(page.stem.utf8)).first {
             diagnostics.append(PersonalNumberFinding.make(found, SourcePosition(path: page.path)))
@@ -191,7 +191,7 @@ package struct ContentLoader: Sendable {
     private func checkDisclosure(_ page: LoadedPage, _ diagnostics: inout [Diagnostic]) {
         guard let disclosure = page.front.disclosure else { return }
         let position = page.front.places.disclosure ?? SourcePosition(path: page.path)
-        let isOpen = configuration.variants.contains { $0.isOpen && $0.admits.contains(page.visibility.tag) }
+        let isOpen = configuration.isOpen(page.visibility.tag)
         if disclosure != .proactive, isOpen {
             diagnostics.append(
                 Diagnostic(
@@ -271,16 +271,11 @@ package struct ContentLoader: Sendable {
 
     /// Front matter is no Markdown: a mark there would be shown as it stands, with what it was meant to hide.
     private func checkHead(_ node: YAMLNode, isOpen: Bool, _ diagnostics: inout [Diagnostic]) {
-        switch node.value {
-        case .scalar(let text, _):
+        node.forEachScalar { text, position in
             if VisibilityMarks.mayStand(in: text), VisibilityMarks.count(in: text.utf8, linesAreText: false) > 0 {
-                diagnostics.append(misplacedMark(node.position))
+                diagnostics.append(misplacedMark(position))
             }
-            if isOpen, text.utf8.count > 10 {
-                configuration.checkNumbers(in: text, node.position, &diagnostics)
-            }
-        case .list(let items): for item in items { checkHead(item, isOpen: isOpen, &diagnostics) }
-        case .map(let pairs): for pair in pairs { checkHead(pair.value, isOpen: isOpen, &diagnostics) }
+            if isOpen, text.utf8.count > 10 { configuration.checkNumbers(in: text, position, &diagnostics) }
         }
     }
 

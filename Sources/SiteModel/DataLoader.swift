@@ -32,7 +32,7 @@ struct DataLoader {
             var tags: [VisibilityTag] = []
             for record in records.dropFirst() {
                 let position = SourcePosition(path: file.path, line: record.line)
-                if record.cells.contains(where: Self.isTagName) {
+                if record.cells.contains(where: VisibilityNames.isKey) {
                     diagnostics.append(Self.tagColumn(position))
                     continue
                 }
@@ -54,7 +54,7 @@ struct DataLoader {
                     : VisibilityTag(tag: written, position: position)
                 checkTag(tag.tag, tag.position, configuration, &diagnostics)
                 checkRow(tag, fileTag)
-                if isOpen(tag.tag) {
+                if configuration.isOpen(tag.tag) {
                     for cell in record.cells where cell.utf8.count > 10 {
                         configuration.checkNumbers(in: cell, position, &diagnostics)
                     }
@@ -108,18 +108,6 @@ struct DataLoader {
         return (records, keys)
     }
 
-    private func isOpen(_ tag: String) -> Bool {
-        configuration.variants.contains { $0.isOpen && $0.admits.contains(tag) }
-    }
-
-    private mutating func checkNumbers(_ node: YAMLNode) {
-        switch node.value {
-        case .scalar(let text, _): configuration.checkNumbers(in: text, node.position, &diagnostics)
-        case .list(let items): for item in items { checkNumbers(item) }
-        case .map(let pairs): for pair in pairs { checkNumbers(pair.value) }
-        }
-    }
-
     private mutating func reportShape(_ node: YAMLNode) {
         diagnostics.append(
             Diagnostic(
@@ -139,12 +127,6 @@ struct DataLoader {
                 || parts.count > 1 && parts.contains(where: VisibilityNames.isMeant)
         else { return }
         diagnostics.append(Self.tagColumn(SourcePosition(path: path)))
-    }
-
-    private static func isTagName(_ cell: String) -> Bool {
-        guard cell.utf8.count <= 64 else { return false }
-        let folded = TextFolding.folded(cell).lowercased().filter { !$0.isWhitespace && !"\"'“”".contains($0) }
-        return folded == "visibility" || VisibilityNames.keys.contains(folded)
     }
 
     private static func tagColumn(_ position: SourcePosition) -> Diagnostic {
@@ -226,7 +208,9 @@ struct DataLoader {
                 tag: tagNode?.scalar.map(VisibilityNames.tag) ?? VisibilityTag.failClosed,
                 position: tagNode?.position ?? SourcePosition(path: file.path))
             checkTag(tag.tag, tag.position, configuration, &diagnostics)
-            if isOpen(tag.tag) { checkNumbers(node) }
+            if configuration.isOpen(tag.tag) {
+                node.forEachScalar { configuration.checkNumbers(in: $0, $1, &diagnostics) }
+            }
             return LoadedForm(path: file.path, id: name, node: node, visibility: tag)
         }
     }

@@ -86,8 +86,7 @@ struct NamedFiles {
     ) -> [[String]] {
         let path = file.file.path
         if named.contains(path) { return grounds[path] ?? [] }
-        let isOpen = configuration.variants.contains { $0.isOpen && $0.admits.contains(folder.tag) }
-        guard isOpen else { return [[folder.tag]] }
+        guard configuration.isOpen(folder.tag) else { return [[folder.tag]] }
         diagnostics.append(
             Diagnostic(
                 "unlinked-file", SourcePosition(path: path),

@@ -42,6 +42,9 @@ package struct SiteConfiguration: Sendable {
         sites.enumerated().map { ($1.prefix, $0) }.sorted { $0.prefix.utf8.count > $1.prefix.utf8.count }
     }
 
+    /// Whether anybody may see what has a tag.
+    package func isOpen(_ tag: String) -> Bool { variants.contains { $0.isOpen && $0.admits.contains(tag) } }
+
     /// A slug that names no site, with the nearest one that does.
     package func unknownSite(_ slug: String, _ position: SourcePosition) -> Diagnostic {
         let hint = nearestName(to: slug, among: sites.map(\.slug))

@@ -41,7 +41,7 @@ extension SubmissionDatabase {
         }
     }
 
-    /// Tells one client from another to whoever holds the ticket, and says nothing to anybody else.
+    /// The client under the ticket as a key: who has the ticket can compare clients, and nobody learns an address.
     private static func holder(_ ticket: String, _ client: [UInt8]) -> [UInt8] {
         hmacSHA256(key: Array(ticket.utf8), client)
     }

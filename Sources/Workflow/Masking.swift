@@ -10,7 +10,7 @@ package enum Masking {
         package let kind: Kind
         /// What the citizen's form calls it; empty where it was found by its shape.
         package let label: String
-        /// As it stands in the text, as far as it can be told.
+        /// The citizen's answer, or the words that were found, folded.
         package let text: String
 
         package init(kind: Kind, label: String = "", text: String) {

@@ -11,7 +11,7 @@ package struct WorkingCalendar: Sendable {
     package let first: CivilDate
     package let last: CivilDate
 
-    /// What is wrong with a calendar's file, for whoever wrote it.
+    /// A mistake in a calendar's file, in words for the person who typed it.
     package struct Problem: Error, Sendable, Equatable, CustomStringConvertible {
         /// From 1; 0 for the file as a whole.
         package let line: Int

@@ -66,7 +66,7 @@ struct Calendar: ParsableCommand {
             CaseDeadlines(calendar: next, configuration: configuration)
         )
         return try database.openClocks().compactMap { line in
-            let (old, new) = (before.deadline(line).deadline, after.deadline(line).deadline)
+            let (old, new) = (before.due(line).deadline, after.due(line).deadline)
             return old == new ? nil : "\(line.number): \(CaseDeadlines.text(old)) -> \(CaseDeadlines.text(new))"
         }
     }

@@ -118,7 +118,7 @@ struct CaseActions: Sendable {
     }
 
     private func isPastAcceptance(_ file: DeskDatabase.CaseFile, _ now: Instant) -> Bool {
-        deadlines.acceptance(received: deadlines.start(file)).isOverdue(on: now.date(in: .shanghai))
+        deadlines.acceptance(file).isOverdue(on: now.date(in: .shanghai))
     }
 
     /// What must not be published: every personal answer but the story itself, which the officer rewrites.
@@ -196,7 +196,7 @@ struct CaseActions: Sendable {
         case "dispatch":
             guard configuration.departments[text("department")] != nil else { throw WorkflowError.textMissing }
             try file.ticket?.dispatch(to: text("department"))
-            return status(.accepted, "", due: deadlines.hotline(received: file.received))
+            return status(.accepted, "", due: deadlines.due(file).deadline)
         case "reply":
             try file.ticket?.answer(by: officer.department, note: text("note"), reply: text("reply"))
             return status(.answered, text("reply"))
@@ -222,7 +222,7 @@ struct CaseActions: Sendable {
             try file.approval?.accept(by: officer.department)
             // Not told within the limit is accepted from the day of receipt (行政许可法 article 32(4)).
             file.accepted = isPastAcceptance(file, now) ? deadlines.start(file) : now
-            return status(.accepted, "", due: deadlines.approval(file))
+            return status(.accepted, "", due: deadlines.due(file).deadline)
         case "correct":
             let wanted = (configuration.definition(file.form)?.fields ?? []).map(\.id).filter {
                 text("field-\($0)") == "yes"
@@ -264,52 +264,39 @@ struct CaseDeadlines: Sendable {
     /// 一次告知 within five working days, else deemed accepted (行政许可法 article 32).
     private static let acceptanceLimit = TimeLimit(days: 5, working: true)
 
-    func hotline(received: Instant) -> Deadline {
-        calendar.deadline(from: received.date(in: .shanghai), Self.hotlineLimit)
+    /// A last day, and what an order of work needs where the calendar says nothing: every weekday counted as worked.
+    typealias Due = (deadline: Deadline, estimate: CivilDate)
+
+    func due(_ file: DeskDatabase.CaseFile) -> Due {
+        if file.ticket != nil { return due(from: file.received, Self.hotlineLimit) }
+        return approval(acceptanceStart: start(file), accepted: file.accepted, form: file.form)
     }
 
-    func acceptance(received: Instant) -> Deadline {
-        calendar.deadline(from: received.date(in: .shanghai), Self.acceptanceLimit)
+    /// The same of a row of a list.
+    func due(_ line: DeskDatabase.Line) -> Due {
+        if line.kind == "hotline" { return due(from: line.received, Self.hotlineLimit) }
+        return approval(
+            acceptanceStart: line.noticeAnswered ?? line.received, accepted: line.accepted, form: line.form)
+    }
+
+    func acceptance(_ file: DeskDatabase.CaseFile) -> Deadline {
+        due(from: start(file), Self.acceptanceLimit).deadline
     }
 
     /// When the time for accepting began: with the application, or with what was supplied after a correction notice.
     func start(_ file: DeskDatabase.CaseFile) -> Instant { file.approval?.notice?.answered ?? file.received }
 
     /// Before acceptance the limit for accepting; afterwards the promised limit, else the legal one.
-    func approval(_ file: DeskDatabase.CaseFile) -> Deadline {
-        guard let accepted = file.accepted else {
-            return acceptance(received: start(file))
-        }
-        return calendar.deadline(from: accepted.date(in: .shanghai), approvalLimit(file.form))
-    }
-
-    /// The same of a row of a list.
-    func deadline(_ line: DeskDatabase.Line) -> (deadline: Deadline, estimate: CivilDate) {
-        let (start, limit) = clock(line)
-        let day = start.date(in: .shanghai)
-        return (calendar.deadline(from: day, limit), calendar.estimate(from: day, limit))
-    }
-
-    /// When a row's time began, and how long it has.
-    private func clock(_ line: DeskDatabase.Line) -> (Instant, TimeLimit) {
-        if line.kind == "hotline" { return (line.received, Self.hotlineLimit) }
-        guard let accepted = line.accepted else { return (line.noticeAnswered ?? line.received, Self.acceptanceLimit) }
-        return (accepted, approvalLimit(line.form))
-    }
-
-    private func approvalLimit(_ form: String) -> TimeLimit {
+    private func approval(acceptanceStart: Instant, accepted: Instant?, form: String) -> Due {
+        guard let accepted else { return due(from: acceptanceStart, Self.acceptanceLimit) }
         let service = configuration.definition(form)?.service
         let limit = service?.promisedLimit ?? service?.legalLimit
-        return TimeLimit(days: limit?.count ?? 45, working: limit?.working ?? true)
+        return due(from: accepted, TimeLimit(days: limit?.count ?? 45, working: limit?.working ?? true))
     }
 
-    /// What an order of work needs where the calendar says nothing: every weekday counted as worked.
-    func estimate(_ file: DeskDatabase.CaseFile) -> CivilDate {
-        if file.ticket != nil { return calendar.estimate(from: file.received.date(in: .shanghai), Self.hotlineLimit) }
-        guard let accepted = file.accepted else {
-            return calendar.estimate(from: start(file).date(in: .shanghai), Self.acceptanceLimit)
-        }
-        return calendar.estimate(from: accepted.date(in: .shanghai), approvalLimit(file.form))
+    private func due(from start: Instant, _ limit: TimeLimit) -> Due {
+        let day = start.date(in: .shanghai)
+        return (calendar.deadline(from: day, limit), calendar.estimate(from: day, limit))
     }
 
     func task(_ task: ApprovalCase.Task, accepted: Instant?) -> Deadline? {

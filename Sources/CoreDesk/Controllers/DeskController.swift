@@ -88,7 +88,7 @@ struct DeskController: Sendable {
                 includesClosed: includesClosed, before: before))
         let shown = found.prefix(DeskDatabase.linesOnPage)
         let cases = shown.map { line -> Value in
-            let (due, estimate) = actions.deadlines.deadline(line)
+            let (due, estimate) = actions.deadlines.due(line)
             return .fields([
                 "id": .text(line.id), "number": .number(line.number), "kind": .text(Self.kinds[line.kind] ?? ""),
                 "subject": .text(Self.subject(line.answers, line.receipt)),
@@ -123,10 +123,6 @@ struct DeskController: Sendable {
         return approval.lead == officer.department || approval.tasks.contains { $0.department == officer.department }
     }
 
-    private func deadline(_ file: DeskDatabase.CaseFile) -> Deadline {
-        file.ticket == nil ? actions.deadlines.approval(file) : actions.deadlines.hotline(received: file.received)
-    }
-
     private static func subject(_ answers: [String: JSON], _ receipt: String) -> String {
         let subject = answers["subject"]?.string ?? answers["shop"]?.string ?? receipt
         return subject.unicodeScalars.count > 80 ? String(subject.unicodeScalars.prefix(80)) + "…" : subject
@@ -150,7 +146,8 @@ struct DeskController: Sendable {
         fields["subject"] = .text(Self.subject(file.answers, file.receipt))
         fields["state"] = .text(Self.states[file.state] ?? "")
         fields["received"] = .text(file.received.minuteText(in: .shanghai))
-        fields["due"] = .text(CaseDeadlines.text(deadline(file), estimate: actions.deadlines.estimate(file)))
+        let (due, estimate) = actions.deadlines.due(file)
+        fields["due"] = .text(CaseDeadlines.text(due, estimate: estimate))
         fields["problem"] = .optional(draft?.text)
         fields["code"] = .text(draft?.code ?? "")
         fields["receipt"] = .text(file.receipt)

@@ -11,11 +11,6 @@ struct StaffAuthenticator: Sendable {
     let tokenKey: [UInt8]
     private let alarm = RepeatedAlarm()
 
-    init(configuration: Configuration, tokenKey: [UInt8]) {
-        self.configuration = configuration
-        self.tokenKey = tokenKey
-    }
-
     /// nginx overwrites this header with `$ssl_client_escaped_cert`, so a client's own never arrives.
     static let header = HTTPField.Name("X-Client-Cert")!
 

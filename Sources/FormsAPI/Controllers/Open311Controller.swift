@@ -323,12 +323,9 @@ struct Open311Controller: Sendable {
 
     /// An http or https address, characters outside ASCII percent-encoded; nil for anything else.
     private static func webAddress(_ text: String) -> String? {
-        guard text.utf8.count <= 3_000, StreamSafe.holds(text) else { return nil }
-        var encoded = ""
-        for byte in text.utf8 {
-            guard byte > 0x20, byte != 0x7F else { return nil }
-            encoded += byte < 0x80 ? String(UnicodeScalar(byte)) : "%" + String(byte, radix: 16, uppercase: true)
-        }
+        guard text.utf8.count <= 3_000, StreamSafe.holds(text), text.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F })
+        else { return nil }
+        let encoded = percentEncoded(text) { $0 < 0x80 }
         let isWeb = ["http://", "https://"].contains { encoded.hasPrefix($0) && encoded.utf8.count > $0.utf8.count }
         return isWeb && text.unicodeScalars.count <= 1_000 ? encoded : nil
     }

@@ -23,9 +23,8 @@ enum ScannerCheck {
         case .unknown, nil: return .silent
         }
         switch try verdict(address, padding: max(0, bytes - 4_096)) {
-        case .infected: return .looks
-        // A stream that is cut off is refused, and so is every file of this size: nothing gets past.
-        case .unknown: return .looks
+        // A stream that the scanner cuts off is refused, as every file of this size will be: nothing gets past.
+        case .infected, .unknown: return .looks
         case .clean: return .passesOver
         case nil: return .silent
         }

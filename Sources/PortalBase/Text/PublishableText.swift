@@ -34,10 +34,7 @@ package enum PublishableText {
                 i += 1
                 continue
             }
-            let length = byte < 0x80 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4
-            guard i + length <= bytes.count else { return nil }
-            var value = length == 1 ? UInt32(byte) : UInt32(byte) & (0xFF >> UInt32(length + 1))
-            for k in 1..<max(length, 1) { value = value << 6 | UInt32(bytes[i + k] & 0x3F) }
+            guard let (value, length) = bytes.scalarValue(at: i) else { return nil }
             if let scalar = Unicode.Scalar(value), isForbidden(scalar, allowsBreaks: allowsBreaks) {
                 return Forbidden(scalar: scalar, offset: i)
             }

@@ -25,10 +25,7 @@ package enum StreamSafe {
                 i += byte < 0x80 ? 1 : byte < 0xE0 ? 2 : 3
                 continue
             }
-            let length = byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4
-            guard i + length <= bytes.count else { return nil }
-            var value = UInt32(byte) & (0xFF >> UInt32(length + 1))
-            for k in 1..<length { value = value << 6 | UInt32(bytes[i + k] & 0x3F) }
+            guard let (value, length) = bytes.scalarValue(at: i) else { return nil }
             let marks = Unicode.Scalar(value).map(marks) ?? 0
             run = marks == 0 ? 0 : run + marks
             if run > maxMarks { return i }

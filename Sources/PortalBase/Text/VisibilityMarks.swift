@@ -49,7 +49,7 @@ package enum VisibilityMarks {
     fileprivate struct Folded {
         let character: Sign
         let offset: Int
-        /// Whether it is an ASCII byte of the text as it stands.
+        /// Whether the text holds it as an ASCII byte, unfolded.
         let isPlain: Bool
         /// `>`
         var isQuoteMark = false

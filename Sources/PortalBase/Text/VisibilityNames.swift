@@ -11,12 +11,27 @@ package enum VisibilityNames {
     /// Keys of a head or a table that say for whom it is, besides `visibility`.
     package static let keys: Set<String> = ["可见", "可见性", "可见范围"]
 
+    /// Keys by which other programs hide pages, and their Chinese names.
+    package static let hidingWords: Set<String> = [
+        "draft", "drafts", "published", "publish", "unpublished", "private", "hidden", "secret", "internal", "intranet",
+        "unlisted", "unpublishdate", "expire", "expirydate", "expiration", "草稿", "公开", "发布", "隐藏", "内部", "过期", "失效",
+        "有效期", "到期", "下线",
+    ]
+
+    /// The beginning of a key, of one width and case.
+    package static func folded(_ key: String) -> String { TextFolding.folded(String(key.prefix(64))).lowercased() }
+
+    /// Whether a cell is `visibility` or one of `keys`, in any width and case, with or without quotes.
+    package static func isKey(_ cell: String) -> Bool {
+        guard cell.utf8.count <= 64 else { return false }
+        let folded = folded(cell).filter { !$0.isWhitespace && !"\"'“”".contains($0) }
+        return folded == "visibility" || keys.contains(folded)
+    }
+
     /// Whether a key or the head of a column was meant to say for whom something is: `visibility` or one of `keys` in any
     /// width and case, within two edits, or with words beside it, as in `visibility（内网）` and 可见对象.
     package static func isMeant(by key: String) -> Bool {
-        let folded = TextFolding.folded(String(key.prefix(64))).lowercased().filter {
-            !$0.isWhitespace && !"\"'“”`*_".contains($0)
-        }
+        let folded = folded(key).filter { !$0.isWhitespace && !"\"'“”`*_".contains($0) }
         if keys.contains(folded) || folded.contains("visib") || ["内网", "仅内网", "是否内网", "內網"].contains(folded) {
             return true
         }

@@ -17,7 +17,7 @@ enum ColourProfile {
             profile = nil
         }
         // Size and signature as the header says them; grey and print profiles do not fit what is made.
-        guard let profile, profile.count >= 128, profile.count <= most, big(profile, 0, 4) == profile.count,
+        guard let profile, profile.count >= 128, profile.count <= most, ImageHeader.big(profile, 0, 4) == profile.count,
             profile[36..<40].elementsEqual("acsp".utf8), profile[16..<20].elementsEqual("RGB ".utf8),
             !isSRGB(profile)
         else { return nil }
@@ -39,7 +39,7 @@ enum ColourProfile {
                 i += 1
                 continue
             }
-            let length = big(bytes, i + 2, 2)
+            let length = ImageHeader.big(bytes, i + 2, 2)
             guard length >= 2, i + 2 + length <= bytes.count else { return nil }
             let content = bytes[(i + 4)..<(i + 2 + length)]
             if bytes[i + 1] == 0xE2, content.starts(with: "ICC_PROFILE\0".utf8), content.count > 14 {
@@ -54,7 +54,7 @@ enum ColourProfile {
     private static func png(_ bytes: [UInt8]) -> [UInt8]? {
         var i = 8
         while i + 12 <= bytes.count {
-            let length = big(bytes, i, 4)
+            let length = ImageHeader.big(bytes, i, 4)
             let name = bytes[(i + 4)..<(i + 8)]
             guard length <= bytes.count - i - 12, !name.elementsEqual("IDAT".utf8) else { return nil }
             if name.elementsEqual("iCCP".utf8) {
@@ -78,15 +78,11 @@ enum ColourProfile {
     private static func webp(_ bytes: [UInt8]) -> [UInt8]? {
         var i = 12
         while i + 8 <= bytes.count {
-            let length = bytes[(i + 4)..<(i + 8)].reversed().reduce(0) { $0 << 8 | Int($1) }
+            let length = ImageHeader.little(bytes, i + 4, 4)
             guard length <= bytes.count - i - 8 else { return nil }
             if bytes[i..<(i + 4)].elementsEqual("ICCP".utf8) { return Array(bytes[(i + 8)..<(i + 8 + length)]) }
             i += 8 + length + length % 2
         }
         return nil
-    }
-
-    private static func big(_ bytes: [UInt8], _ at: Int, _ count: Int) -> Int {
-        bytes[at..<(at + count)].reduce(0) { $0 << 8 | Int($1) }
     }
 }

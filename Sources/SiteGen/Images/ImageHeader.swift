@@ -12,8 +12,8 @@ struct ImageHeader: Sendable, Equatable {
     let width: Int
     let height: Int
 
-    /// Nil for what is none of the three formats, is broken, or is larger than 50 megapixels: four bytes and more
-    /// are needed for each.
+    /// Nil for a file of another format, a broken file, and a picture of more than 50 megapixels, each of which takes four
+    /// bytes and more.
     init?(_ bytes: [UInt8]) {
         guard let (format, width, height) = Self.read(bytes), Self.isWhole(bytes, format), width > 0, height > 0,
             width <= 30_000, height <= 30_000,
@@ -135,11 +135,13 @@ struct ImageHeader: Sendable, Equatable {
         }
     }
 
-    private static func big(_ bytes: [UInt8], _ at: Int, _ count: Int) -> Int {
+    /// A number of `count` bytes, the most significant first.
+    static func big(_ bytes: [UInt8], _ at: Int, _ count: Int) -> Int {
         bytes[at..<(at + count)].reduce(0) { $0 << 8 | Int($1) }
     }
 
-    private static func little(_ bytes: [UInt8], _ at: Int, _ count: Int) -> Int {
+    /// A number of `count` bytes, the least significant first.
+    static func little(_ bytes: [UInt8], _ at: Int, _ count: Int) -> Int {
         bytes[at..<(at + count)].reversed().reduce(0) { $0 << 8 | Int($1) }
     }
 }

@@ -135,8 +135,8 @@ final class OutputTransaction: Sendable {
 
     private func recover() throws(FileError) {
         if FileSystem.kind(journal) == .file {
-            // The journal is replaced atomically, so one of ours is whole. One that does not read as ours, or names what lies
-            // outside the trees, is set aside and nothing of it is done; a disk that fails is another matter, and thrown.
+            // A journal of this program is whole, since it is replaced atomically. A damaged or foreign one, or one that
+            // names a path outside the trees, is set aside undone; a failing disk throws.
             let bytes = try FileSystem.read(journal, limit: 256 << 20)
             guard let record = try? JSON(parsing: bytes),
                 record["fmt"] == .string(Self.journalFormat), let operations = record["operations"]?.array,

@@ -1,0 +1,41 @@
+import Glibc
+
+/// An exclusive lock on a file, for as long as this value lives; the system drops it when the process dies.
+package final class FileLock: Sendable {
+    private let descriptor: Int32
+
+    /// Throws EWOULDBLOCK when another process holds the lock.
+    ///
+    /// - Parameter mode: of a new file; `0o660` where processes of several users of a group take turns.
+    package init(_ path: String, mode: UInt32 = 0o644) throws(FileError) {
+        let fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, mode)
+        guard fd >= 0 else { throw FileError("open", path) }
+        guard flock(fd, LOCK_EX | LOCK_NB) == 0 else {
+            let code = errno
+            close(fd)
+            throw FileError("lock", path, code: code)
+        }
+        descriptor = fd
+    }
+
+    /// Waits until another process gives up the lock. Throws EWOULDBLOCK after `patience` seconds.
+    package static func waiting(for path: String, patience: Int, mode: UInt32 = 0o644) throws(FileError) -> FileLock {
+        var left = patience * 20
+        while true {
+            do throws(FileError) {
+                return try FileLock(path, mode: mode)
+            } catch {
+                guard error.code == EWOULDBLOCK, left > 0 else { throw error }
+            }
+            left -= 1
+            usleep(50_000)
+        }
+    }
+
+    deinit {
+        // Said, not left to `close`: a child process that another thread is starting holds a copy until it runs its own
+        // program, and the lock with it.
+        flock(descriptor, LOCK_UN)
+        close(descriptor)
+    }
+}
