@@ -131,6 +131,9 @@ extension YAMLNode {
                 String(decoding: bytes, as: UTF8.self), path: path, firstLine: firstLine, diagnostics: &diagnostics)
     }
 
+    /// What Yams calls a key that is a list or a map.
+    private static let keyWithoutText = "<uncovertable>"
+
     /// Reads one YAML document.
     ///
     /// - Parameters:
@@ -165,7 +168,12 @@ extension YAMLNode {
                     .composer(_, let problem, let mark, _)?:
                     (position(mark), problem)
                 case .duplicatedKeysInMapping(let keys, let context)?:
-                    (position(context.mark), "duplicate key \(keys.map { "\($0)" }.sorted().joined(separator: ", "))")
+                    // Yams orders keys that are no texts by their hashes, which change with every run, and takes the place
+                    // of the first.
+                    (
+                        position(keys.contains(Self.keyWithoutText) ? nil : context.mark),
+                        "duplicate key \(keys.sorted().joined(separator: ", "))"
+                    )
                 default: (position(nil), "\(error)")
                 }
             diagnostics.append(

@@ -14,6 +14,19 @@ import Testing
         FlatYAML.parse(Array(text.utf8)[...], path: "p.md", firstLine: 2)
     }
 
+    /// Yams names keys that are lists or maps in the order of their hashes.
+    @Test func repeatedKeysAreToldTheSameEveryTime() {
+        func told(_ text: String) -> [String] {
+            var diagnostics: [Diagnostic] = []
+            _ = YAMLNode.parse(text, path: "p.md", firstLine: 2, diagnostics: &diagnostics)
+            return diagnostics.map { "\($0.position.line) \($0.problem.en)" }
+        }
+        #expect(told("b: 1\na: 2\nb: 3\na: 4\n") == ["3 broken YAML: duplicate key a, b"])
+        let keys = ["? [a]\n", "? {b: c}\n", "? d\n", "? [e, f]\n", "? \n"].joined()
+        #expect(
+            told(keys + keys) == ["2 broken YAML: duplicate key , <uncovertable>, <uncovertable>, <uncovertable>, d"])
+    }
+
     @Test func headsOfPagesAreReadTheQuickWay() {
         let head = """
             title: "关于供水的通知（12）"
