@@ -34,7 +34,7 @@ extension FormDefinition {
         let cleaned = PublishableText.cleaned(text)
         if let found = PublishableText.forbidden(in: cleaned, allowsBreaks: allowsBreaks) { return .failure(found) }
         if PublishableText.isInvisible(cleaned) { return .success("") }
-        let normal = cleaned.precomposedStringWithCanonicalMapping.trimmingCharacters(in: .whitespacesAndNewlines)
+        let normal = cleaned.nfc.trimmingCharacters(in: .whitespacesAndNewlines)
         // NFC takes some letters apart, which makes a run of marks longer.
         if let found = PublishableText.forbidden(in: normal, allowsBreaks: allowsBreaks) { return .failure(found) }
         return .success(normal)

@@ -41,7 +41,7 @@ extension UnsafeBufferPointer where Element == UInt8 {
         return false
     }
 
-    /// The scalar of valid UTF-8 that begins at `i`, and its bytes; nil where the text is cut off.
+    /// The scalar of valid UTF-8 that begins at `i`, and its length in bytes; nil where the text is cut off.
     @inline(__always)
     func scalarValue(at i: Int) -> (value: UInt32, length: Int)? {
         let lead = self[i]

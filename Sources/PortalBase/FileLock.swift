@@ -33,7 +33,7 @@ package final class FileLock: Sendable {
     }
 
     deinit {
-        // Said, not left to `close`: a child process that another thread is starting holds a copy until it runs its own
+        // Unlocked here, not left to `close`: a child process that another thread is starting holds a copy until it runs its own
         // program, and the lock with it.
         flock(descriptor, LOCK_UN)
         close(descriptor)

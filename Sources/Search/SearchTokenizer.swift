@@ -1,4 +1,3 @@
-import Foundation
 import PortalBase
 
 /// Text to tokens with positions; `Themes/xinmi/assets/search.js` holds the same rules in JavaScript, and
@@ -106,7 +105,7 @@ package enum SearchTokenizer {
         var text = text
         if let plain = text.withUTF8(plainlyFolded) { return plain }
         var out: [UInt32] = []
-        for scalar in text.precomposedStringWithCompatibilityMapping.unicodeScalars
+        for scalar in text.nfkc.unicodeScalars
         where !scalar.properties.isDefaultIgnorableCodePoint {
             out += scalar.properties.lowercaseMapping.unicodeScalars.map(\.value)
         }

@@ -8,11 +8,13 @@ enum WorkdaysCheck {
     /// - Parameter source: the folder that holds `Content`.
     static func findings(source: String, on today: CivilDate) -> [Diagnostic] {
         let name = "Content/data/workdays.csv"
-        guard let bytes = try? FileSystem.read(source + "/" + name, limit: 16 << 20) else { return [] }
-        var (last, line): (CivilDate?, Int) = (nil, 0)
         // What is wrong with the table was said when the site was checked.
         var known: [Diagnostic] = []
-        for record in CSV.parse(bytes, path: name, diagnostics: &known) {
+        guard let bytes = try? FileSystem.read(source + "/" + name, limit: 16 << 20),
+            let text = decodeSource(bytes, path: name, diagnostics: &known)
+        else { return [] }
+        var (last, line): (CivilDate?, Int) = (nil, 0)
+        for record in CSV.parse(text, path: name, diagnostics: &known) {
             guard let date = CivilDate(written: record.cells[0]), last.map({ $0 < date }) ?? true else { continue }
             (last, line) = (date, record.line)
         }

@@ -42,7 +42,7 @@ package struct SiteConfiguration: Sendable {
         sites.enumerated().map { ($1.prefix, $0) }.sorted { $0.prefix.utf8.count > $1.prefix.utf8.count }
     }
 
-    /// Whether anybody may see what has a tag.
+    /// Whether everybody may see what has a tag.
     package func isOpen(_ tag: String) -> Bool { variants.contains { $0.isOpen && $0.admits.contains(tag) } }
 
     /// A slug that names no site, with the nearest one that does.

@@ -41,7 +41,7 @@ extension SubmissionDatabase {
         }
     }
 
-    /// The client under the ticket as a key: who has the ticket can compare clients, and nobody learns an address.
+    /// The client under the ticket as a key: only who has the ticket can tell whether two clients are one.
     private static func holder(_ ticket: String, _ client: [UInt8]) -> [UInt8] {
         hmacSHA256(key: Array(ticket.utf8), client)
     }

@@ -82,8 +82,9 @@ import Testing
         for value in (UInt32(0x21)..<0x11000) where !(0xD800...0xDFFF).contains(value) {
             let scalar = Character(Unicode.Scalar(value)!)
             for text in ["a\(scalar)", "\(scalar)b", "e\(scalar)\u{301}\u{302A}"] {
-                let full = PublishableText.cleaned(text).precomposedStringWithCanonicalMapping.trimmingCharacters(
-                    in: .whitespacesAndNewlines)
+                // Twice: Foundation's first answer for U+0F73, U+0F75 and U+0F81 is not normal.
+                let full = PublishableText.cleaned(text).precomposedStringWithCanonicalMapping
+                    .precomposedStringWithCanonicalMapping.trimmingCharacters(in: .whitespacesAndNewlines)
                 guard case .success(let answers) = form.validate(["kind": ["person"], "ok": ["yes"], "text": [text]])
                 else {
                     continue

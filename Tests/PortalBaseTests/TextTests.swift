@@ -51,6 +51,17 @@ import Testing
         #expect(TextFolding.folded(TextFolding.folded(text)) == TextFolding.folded(text))
     }
 
+    /// Foundation puts the parts of these behind a mark that they belong before.
+    @Test(arguments: [
+        ("0\u{360}\u{F73}", "0\u{F71}\u{F72}\u{360}"), ("0\u{360}\u{F75}", "0\u{F71}\u{F74}\u{360}"),
+        ("0\u{360}\u{F81}", "0\u{F71}\u{F80}\u{360}"), ("\u{FCF3}\u{5B3}", "\u{640}\u{5B3}\u{64F}\u{651}"),
+    ])
+    func marksOfExpandedCharactersAreInOrder(_ text: String, _ normal: String) {
+        #expect(text.nfkc.unicodeScalars.elementsEqual(normal.unicodeScalars))
+        #expect(TextFolding.folded(text).unicodeScalars.elementsEqual(normal.unicodeScalars))
+        if text.hasPrefix("0") { #expect(text.nfc.unicodeScalars.elementsEqual(normal.unicodeScalars)) }
+    }
+
     // MARK: Numbers of persons
 
     @Test func numbersOfPersonsAreFoundHoweverTheyAreParted() {
@@ -81,7 +92,8 @@ import Testing
         "电话：ｉｎｔｒａｎｅｔ［密］", "电话∶intranet[密]", "电话﹕intranet[密]", "\u{A0}：：：intranet\n密\n：：：",
         "电话:intr\u{430}net[密]", "电话:intra\u{AD}net[密]", ":::内网\n密\n:::", "：：：内网", ":内网【密】", "： 内网［密］",
         "::: intranet", ":INTRANET[密]", ":ìntranet[密]", "【内网】密", "visibility: intranet", "可见：内网", "可见：公开",
-        "电话：仅限内网【密】", "电话仅限内网［密］", "电话：内部【密】", ":内部[密]", "：：：內網", "：内网 密", "[intranet: 密]", "说明【内网：密】", "【内部】密",
+        "电话：仅限内网【密】", "电话：内网【8123】", "电话：内部【8123】", "仅限内网〔8123〕", "电话仅限内网［密］", "电话：内部【密】", ":内部[密]", "：：：內網", "：内网 密",
+        "[intranet: 密]", "说明【内网：密】", "【内部】密",
         "a,\":::intranet", "a,:::intranet", "（:::intranet", "可见：内部", "可见范围：仅限内网",
         "电话：**内网**【密】", "**电话：**内网【密】", "电话：`内网`【密】", ":**intranet**[密]",
     ]

@@ -596,6 +596,54 @@ class ScannerTests(unittest.TestCase):
             clamd.wait(timeout=30)
 
 
+class ScannerLimitTests(unittest.TestCase):
+    """`formsapi check` and clamd, which calls a file above its own limits clean."""
+
+    EICAR = b"*H+H$!ELIF-TSET-SURIVITNA-DRADNATS-RACIE$}7)CC7)^P(45XZP\\4[PA@%P!O5X"[::-1]
+
+    def test_a_scanner_that_passes_over_large_files_is_an_error(self):
+        system = System()
+        self.addCleanup(system.close)
+        system.call("prepare")
+        folder = system.folder / "clamav"
+        (folder / "db").mkdir(parents=True)
+        database = folder / "db/test.ndb"
+
+        def check(signature, *settings, stream="210M"):
+            database.write_text(f"Xinmi.Test:0:*:{signature.hex()}\n")
+            socket = folder / f"{len(list(folder.glob('*.conf')))}.sock"
+            lines = [f"LocalSocket {socket}", f"DatabaseDirectory {folder}/db", "Foreground yes", f"TemporaryDirectory {folder}", f"StreamMaxLength {stream}", *settings]
+            configuration = socket.with_suffix(".conf")
+            configuration.write_text("\n".join(lines + (["User root"] if os.getuid() == 0 else [])) + "\n")
+            clamd = subprocess.Popen(["clamd", "-c", configuration], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                self.assertTrue(wait_until(socket.exists, 60), "clamd did not come up")
+                return self.check(system, socket)
+            finally:
+                clamd.terminate()
+                clamd.wait(timeout=30)
+
+        self.assertEqual(check(self.EICAR, "MaxFileSize 200M", "MaxScanSize 400M"), (0, ""))
+        self.assertEqual(check(self.EICAR, "MaxFileSize 5M", "AlertExceedsMax yes"), (0, ""))
+        status, said = check(self.EICAR, "MaxFileSize 5M")
+        self.assertNotEqual(status, 0)
+        self.assertIn("error[scanner]", said)
+        status, said = check(SIGNATURE, "MaxFileSize 200M")
+        self.assertEqual(status, 0)
+        self.assertIn("does not know the EICAR test file", said)
+        status, said = check(self.EICAR, stream="5M")
+        self.assertEqual(status, 0)
+        self.assertIn("gives no verdict", said)
+        status, said = self.check(system, folder / "gone.sock")
+        self.assertEqual(status, 0)
+        self.assertIn("does not answer", said)
+
+    def check(self, system, socket):
+        system.configure(limits=WIDE, scanner=str(socket))
+        result = subprocess.run([BIN / "formsapi", "check", "--config", system.folder / "edge/formsapi.yaml"], capture_output=True, text=True)
+        return result.returncode, result.stderr
+
+
 class OddScannerTests(unittest.TestCase):
     """Whatever answers in clamd's place: only its plain "OK" lets a file in."""
 

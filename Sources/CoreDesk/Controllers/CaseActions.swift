@@ -264,9 +264,10 @@ struct CaseDeadlines: Sendable {
     /// 一次告知 within five working days, else deemed accepted (行政许可法 article 32).
     private static let acceptanceLimit = TimeLimit(days: 5, working: true)
 
-    /// A last day, and what an order of work needs where the calendar says nothing: every weekday counted as worked.
+    /// A last day, and an estimate for sorting, which counts every weekday beyond the calendar as worked.
     typealias Due = (deadline: Deadline, estimate: CivilDate)
 
+    /// When a request must be answered, or an application accepted or decided.
     func due(_ file: DeskDatabase.CaseFile) -> Due {
         if file.ticket != nil { return due(from: file.received, Self.hotlineLimit) }
         return approval(acceptanceStart: start(file), accepted: file.accepted, form: file.form)
@@ -280,7 +281,7 @@ struct CaseDeadlines: Sendable {
     }
 
     func acceptance(_ file: DeskDatabase.CaseFile) -> Deadline {
-        due(from: start(file), Self.acceptanceLimit).deadline
+        calendar.deadline(from: start(file).date(in: .shanghai), Self.acceptanceLimit)
     }
 
     /// When the time for accepting began: with the application, or with what was supplied after a correction notice.

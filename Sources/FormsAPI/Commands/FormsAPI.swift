@@ -95,6 +95,8 @@ struct Check: ParsableCommand {
         switch try ScannerCheck.result(scanner, bytes: largest) {
         case .looks: return
         case .silent: warning = "\(scanner.text) does not answer: every file is refused until it does"
+        case .refuses:
+            warning = "\(scanner.text) gives no verdict on files of \(largest >> 20) MB: each of them is refused"
         case .knowsNoTest: warning = "\(scanner.text) does not know the EICAR test file: its limits cannot be checked"
         case .passesOver:
             throw ConfigurationError(

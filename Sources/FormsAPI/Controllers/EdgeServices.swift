@@ -47,7 +47,7 @@ struct EdgeServices: Sendable {
     ///
     /// - Parameter admit: see `FormReader.Admission`.
     func files(
-        of form: String, from client: [UInt8]?, paidBy payment: Gate.Payment,
+        of form: String, from client: [UInt8]?, paidBy payment: Gate.Payment = Gate.Payment(),
         _ admit: @escaping (_ fields: [String: [String]], _ earlier: Int) async throws -> Void
     ) -> FormReader.Admission {
         .init(form: form, client: client) { field, fields, earlier in

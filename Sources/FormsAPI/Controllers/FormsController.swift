@@ -69,7 +69,7 @@ struct FormsController: Sendable {
     ) async throws -> Response {
         let words = Intake.words(answers, form)
         switch try await services.gate.check(
-            .submission, client: client, proof: body.fields["_proof"]?.last { !$0.isEmpty }, for: words,
+            .submission, client: client, proof: body.fields["_proof"]?.first, for: words,
             payment: payment)
         {
         case .pass: break

@@ -231,7 +231,7 @@ struct StatusController: Sendable {
             let id = context.parameters.get("form") ?? ""
             let read = try await services.reader.read(
                 request,
-                admitting: services.files(of: id, from: client, paidBy: Gate.Payment()) { fields, earlier in
+                admitting: services.files(of: id, from: client) { fields, earlier in
                     guard earlier == 0 else { return }
                     language = FormBody(fields: fields).language
                     _ = try await asked(fields)

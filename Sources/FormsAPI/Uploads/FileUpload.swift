@@ -1,6 +1,5 @@
 import CMS
 import Forms
-import Foundation
 import PortalBase
 import Submissions
 
@@ -167,7 +166,7 @@ struct FileUpload {
     /// Without what could mislead whoever reads it in a list, and not too long.
     static func displayName(_ name: String) -> String {
         guard name.utf8.count <= 4_096, StreamSafe.holds(name) else { return "file" }
-        let clean = name.precomposedStringWithCanonicalMapping.unicodeScalars.filter { scalar in
+        let clean = name.nfc.unicodeScalars.filter { scalar in
             !PublishableText.isForbidden(scalar, allowsBreaks: false)
                 && scalar.properties.generalCategory != .format && !scalar.properties.isDefaultIgnorableCodePoint
         }

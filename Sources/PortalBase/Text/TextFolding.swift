@@ -1,5 +1,3 @@
-import Foundation
-
 /// Typed and pasted text as its reader means it: for checking, comparing, masking and searching, never for storing words.
 ///
 /// Width and presentation forms fold by NFKC, radicals to the ideographs they look like, every space to one kind, every
@@ -14,7 +12,7 @@ package enum TextFolding {
         let seen = String(bare)
         guard StreamSafe.holds(seen) else { return text }
         var out = String.UnicodeScalarView()
-        for scalar in seen.precomposedStringWithCompatibilityMapping.unicodeScalars {
+        for scalar in seen.nfkc.unicodeScalars {
             if let folded = folded(scalar) { out.append(folded) }
         }
         return String(out)

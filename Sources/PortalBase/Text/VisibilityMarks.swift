@@ -23,7 +23,8 @@ package enum VisibilityMarks {
     }
 
     /// Byte offsets, rising. Each of these is one, the last three where lines are running text and no keys or titles:
-    /// - three colons or more that begin a line or follow a space;
+    /// - three colons or more that begin a line or follow a space, a bracket or punctuation;
+    /// - a colon that begins a line, then 内网;
     /// - a colon, then `intranet`, whatever follows; with spaces between where the line begins so or a bracket follows;
     /// - a colon, then `only`, 内网 or 内部, then an opening bracket;
     /// - 仅限内网 or 仅内部, then a square or curly bracket;
@@ -226,14 +227,23 @@ package enum VisibilityMarks {
             var i = 0
             while i < characters.count {
                 guard characters[i].character == .colon else {
-                    if let (word, end) = word(i), isBare(i, word, end) { add(i) }
+                    if let (word, end) = word(i), isBare(i, word, end) {
+                        add(i)
+                        i = end
+                        continue
+                    }
                     if isText || !characters[i].isPlain, isSquare(i), isLabel(i) { add(i) }
                     i += 1
                     continue
                 }
                 var end = i
                 while end < characters.count, characters[end].character == .colon { end += 1 }
-                if isFence(i, end) || isMark(i, end, start) { add(i) }
+                if let wordEnd = markEnd(i, end, start) {
+                    add(i)
+                    end = wordEnd
+                } else if isFence(i, end) {
+                    add(i)
+                }
                 i = end
             }
         }
@@ -249,25 +259,26 @@ package enum VisibilityMarks {
             guard i > 0 else { return true }
             // In quotes and lists too.
             switch characters[i - 1].character {
-            case .space, .markup, .open, .close, .semicolon: return true
-            // The cell before in a row of CSV.
-            case .punctuation: return true
+            // Of punctuation, the comma of the cell before in a row of CSV.
+            case .space, .markup, .open, .close, .semicolon, .punctuation: return true
             default: return false
             }
         }
 
-        /// A colon, and a word behind it.
-        private func isMark(_ i: Int, _ end: Int, _ start: Int) -> Bool {
+        /// The end of a word that makes a mark with the colons before it.
+        private func markEnd(_ i: Int, _ end: Int, _ start: Int) -> Int? {
             let at = skipMarkup(end)
-            guard let (word, wordEnd) = word(at) else { return false }
+            guard let (word, wordEnd) = word(at) else { return nil }
             let after = skipMarkup(wordEnd)
             let opens = after < characters.count && isOpen(after)
-            switch word {
-            case .intranet: return at == end || opens || i == start || i > 0 && !characters[i].isPlain
-            case .only, .limited: return opens || (i == start && end - i >= 2)
-            case .network: return opens && isMarkBracket(after) || i == start
-            case .inner: return opens && isMarkBracket(after) || (i == start && end - i >= 2)
-            }
+            let isMark =
+                switch word {
+                case .intranet: at == end || opens || i == start || i > 0 && !characters[i].isPlain
+                case .only, .limited: opens || (i == start && end - i >= 2)
+                case .network: opens && isMarkBracket(after) || i == start
+                case .inner: opens && isMarkBracket(after) || (i == start && end - i >= 2)
+                }
+            return isMark ? wordEnd : nil
         }
 
         /// Spaces and marks of emphasis and code, which do not part a mark from what it hides.
@@ -290,10 +301,10 @@ package enum VisibilityMarks {
         private func isMarkBracket(_ i: Int) -> Bool {
             guard isSquare(i) else { return false }
             let year = characters[(i + 1)...].prefix(4)
-            let after = i + 1 + year.count
+            let close = i + 1 + year.count
             return
-                !(year.count == 4 && year.allSatisfy { $0.character == .digit } && after < characters.count
-                && characters[after].character == .close)
+                !(year.count == 4 && year.allSatisfy { $0.character == .digit } && close + 1 < characters.count
+                && characters[close].character == .close && characters[close + 1].character == .digit)
         }
 
         /// `[intranet: …]`, `【内网：…】`, but the text of a Markdown link.

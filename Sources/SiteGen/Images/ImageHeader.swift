@@ -12,8 +12,8 @@ struct ImageHeader: Sendable, Equatable {
     let width: Int
     let height: Int
 
-    /// Nil for a file of another format, a broken file, and a picture of more than 50 megapixels, each of which takes four
-    /// bytes and more.
+    /// Nil for a file of another format, a broken file, and a picture of more than 50 megapixels (four bytes and more for each
+    /// pixel) or 30,000 pixels a side.
     init?(_ bytes: [UInt8]) {
         guard let (format, width, height) = Self.read(bytes), Self.isWhole(bytes, format), width > 0, height > 0,
             width <= 30_000, height <= 30_000,

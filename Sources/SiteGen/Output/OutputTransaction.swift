@@ -136,7 +136,7 @@ final class OutputTransaction: Sendable {
     private func recover() throws(FileError) {
         if FileSystem.kind(journal) == .file {
             // A journal of this program is whole, since it is replaced atomically. A damaged or foreign one, or one that
-            // names a path outside the trees, is set aside undone; a failing disk throws.
+            // names a path outside the trees, is set aside and none of it done; a failing disk throws.
             let bytes = try FileSystem.read(journal, limit: 256 << 20)
             guard let record = try? JSON(parsing: bytes),
                 record["fmt"] == .string(Self.journalFormat), let operations = record["operations"]?.array,
