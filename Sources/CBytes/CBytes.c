@@ -182,14 +182,23 @@ bool xm_may_hold_mark(const uint8_t *bytes, size_t count) {
         if (byte >= 0x80) {
             if (byte < 0xC0) continue;
             if (byte >= 0xE4 && byte <= 0xE9) {
-                // 内网 and 内部 in either script, 可见
+                // 内网 and 内部 in either script, 内 and a space or ASCII, 可见 in either script
                 if (byte == 0xE5 && left >= 6) {
                     const uint8_t *b = bytes + i;
                     if ((b[1] == 0x86 && b[2] == 0x85) || (b[1] == 0x85 && b[2] == 0xA7)) {
                         if (b[3] == 0xE7 && ((b[4] == 0xBD && b[5] == 0x91) || (b[4] == 0xB6 && b[5] == 0xB2))) return true;
                         if (b[3] == 0xE9 && b[4] == 0x83 && b[5] == 0xA8) return true;
+                        if ((b[3] < 0x80 && b[3] != '\n') || b[3] == 0xC2 || b[3] == 0xE2 || b[3] == 0xE3 || b[3] == 0xEF) return true;
                     }
-                    if (b[1] == 0x8F && b[2] == 0xAF && b[3] == 0xE8 && b[4] == 0xA7 && b[5] == 0x81) return true;
+                    if (b[1] == 0x8F && b[2] == 0xAF && b[3] == 0xE8 && ((b[4] == 0xA7 && b[5] == 0x81) || (b[4] == 0xA6 && b[5] == 0x8B))) return true;
+                }
+                // 隐藏, 不公开, 非公开, 保密
+                if (left >= 6) {
+                    const uint8_t *b = bytes + i;
+                    if (byte == 0xE9 && b[1] == 0x9A && b[2] == 0x90 && b[3] == 0xE8 && b[4] == 0x97 && b[5] == 0x8F) return true;
+                    if (((byte == 0xE4 && b[1] == 0xB8 && b[2] == 0x8D) || (byte == 0xE9 && b[1] == 0x9D && b[2] == 0x9E)) &&
+                        b[3] == 0xE5 && b[4] == 0x85 && b[5] == 0xAC) return true;
+                    if (byte == 0xE4 && b[1] == 0xBF && b[2] == 0x9D && b[3] == 0xE5 && b[4] == 0xAF && b[5] == 0x86) return true;
                 }
                 i += 2;
                 continue;
@@ -231,6 +240,10 @@ bool xm_may_hold_mark(const uint8_t *bytes, size_t count) {
                 while (k > 0 && (bytes[k - 1] == ' ' || bytes[k - 1] == '\t')) k--;
                 if (k > 0 && (bytes[k - 1] == ':' || bytes[k - 1] == 0x9A)) return true;
             }
+            break;
+        case '&':
+            // References by number, and names of what a mark is made of or hides behind.
+            if (left > 2 && (bytes[i + 1] == '#' || strchr("clszZneN", bytes[i + 1]) || bytes[i + 1] == 't')) return true;
             break;
         case 'v': case 'V':
             if (starts(bytes + i, left, "visib")) return true;

@@ -295,24 +295,33 @@ struct DirectiveScanner {
         var i = range.lowerBound
         var line = paragraphLine
         var lineStart = range.lowerBound
-        // Brackets that are open, those of directives too, and the last mark that hides something.
-        var depth = 0
-        var mark: SourcePosition?
+        // Brackets of each kind that are open, those of directives too, and the last mark that hides something.
+        var depths = Self.brackets.map { _ in 0 }
+        var mark: (position: SourcePosition, kind: Int)?
+        func opened(_ span: DirectiveSpan, before i: Int, _ position: SourcePosition) {
+            guard
+                let kind = Self.brackets.firstIndex(where: { source[..<i].suffix($0.open.count).elementsEqual($0.open) }
+                )
+            else { return }
+            depths[kind] += 1
+            if ["intranet", "only"].contains(span.directive.name) { mark = (position, kind) }
+        }
         while i < range.upperBound {
-            switch source[i] {
-            case UInt8(ascii: "["):
-                depth += 1
-                i += 1
-            case UInt8(ascii: "]"):
-                if depth == 0, let position = mark {
+            if let (kind, opens) = bracket(at: i, range.upperBound) {
+                let pair = Self.brackets[kind]
+                if !opens, depths[kind] == 0, let (position, marked) = mark, marked == kind, !endsInterval(i) {
+                    let close = String(decoding: pair.close, as: UTF8.self)
                     report(
-                        "mark-ends-early", position, zh: "隐藏的内容在第一个 ] 就结束了，后面的会公开",
-                        en: "the hidden text ends at its first ], and what follows is shown",
-                        remedyZh: "内容里的 ] 请写成 \\]", remedyEn: "write a ] inside it as \\]")
+                        "mark-ends-early", position, zh: "隐藏的内容在第一个 \(close) 就结束了，后面的会公开",
+                        en: "the hidden text ends at its first \(close), and what follows is shown",
+                        remedyZh: "内容里的 \(close) 请写成 \\\(close)", remedyEn: "write a \(close) inside it as \\\(close)")
                     mark = nil
                 }
-                depth = max(0, depth - 1)
-                i += 1
+                depths[kind] = max(0, depths[kind] + (opens ? 1 : -1))
+                i += (opens ? pair.open : pair.close).count
+                continue
+            }
+            switch source[i] {
             case 0x0A:
                 line += 1
                 lineStart = i + 1
@@ -329,13 +338,12 @@ struct DirectiveScanner {
                 let position = SourcePosition(path: path, line: lineNumber(line), column: i - lineStart + 1)
                 let known = spans.count
                 i = scanInlineDirective(i, range, position) ?? scanChineseMark(i, range, position) ?? i + 1
-                if spans.count > known {
-                    if source[i - 1] == UInt8(ascii: "[") { depth += 1 }
-                    if ["intranet", "only"].contains(spans[known].directive.name) { mark = position }
-                }
+                if spans.count > known { opened(spans[known], before: i, position) }
             case 0xEF where isWideColon(i, range.upperBound):
                 let position = SourcePosition(path: path, line: lineNumber(line), column: i - lineStart + 1)
+                let known = spans.count
                 i = scanChineseMark(i, range, position) ?? i + 3
+                if spans.count > known { opened(spans[known], before: i, position) }
             default: i += 1
             }
         }
@@ -377,7 +385,30 @@ struct DirectiveScanner {
 
     /// Brackets that may stand in the place of `[` and `]`.
     private static let brackets = [("[", "]"), ("［", "］"), ("【", "】")].map {
-        (Array($0.utf8), Array($1.utf8))
+        (open: Array($0.utf8), close: Array($1.utf8))
+    }
+
+    /// The kind of bracket at `i`, and whether it opens.
+    private func bracket(at i: Int, _ end: Int) -> (kind: Int, opens: Bool)? {
+        switch source[i] {
+        case UInt8(ascii: "["): return (0, true)
+        case UInt8(ascii: "]"): return (0, false)
+        case 0xE3, 0xEF:
+            for (kind, pair) in Self.brackets.enumerated().dropFirst() {
+                if source[i..<end].starts(with: pair.open) { return (kind, true) }
+                if source[i..<end].starts(with: pair.close) { return (kind, false) }
+            }
+            return nil
+        default: return nil
+        }
+    }
+
+    /// Whether the bracket at `i` ends a half-open interval, as in `(60,80]`.
+    private func endsInterval(_ i: Int) -> Bool {
+        let before = source[..<i].suffix(24)
+        guard let open = before.lastIndex(of: UInt8(ascii: "(")) else { return false }
+        let between = before[(open + 1)...]
+        return between.contains(UInt8(ascii: ",")) && !between.contains { "[]:\n".utf8.contains($0) }
     }
 
     /// `：intranet［…］`, `:内网[…]` and the like, as Chinese keyboards write `:intranet[…]`.

@@ -104,6 +104,19 @@ extension YAMLNode {
         }
     }
 
+    /// Hands over every pair in it, at any depth, in the order of the file.
+    package func forEachPair(_ body: (Pair) -> Void) {
+        switch value {
+        case .scalar: break
+        case .list(let items): for item in items { item.forEachPair(body) }
+        case .map(let pairs):
+            for pair in pairs {
+                body(pair)
+                pair.value.forEachPair(body)
+            }
+        }
+    }
+
     /// The same head with `可见: 内网` and the like under the key that they stand for, also inside `cascade`. Where both keys
     /// are written the Chinese one stays, and is reported as unknown.
     package var namingVisibility: YAMLNode {

@@ -4,7 +4,7 @@ package import PortalBase
 /// parts included; a file under the ending of another kind would escape the cleaning of its own kind.
 enum AttachmentCheck {
     static let headBytes = 64
-    private static let maxText = 64 << 20
+    private static let maxBytes = 64 << 20
 
     static func findings(_ files: [LoadedFile], _ configuration: SiteConfiguration, jobs: Int) -> [Diagnostic] {
         let found = parallelMap(files.count, jobs: jobs) { index, _ in finding(files[index], configuration) }
@@ -33,31 +33,98 @@ enum AttachmentCheck {
                         en: "save it in the right format; photos as JPEG, PNG or WebP"))
             ]
         }
+        let isOpen = configuration.isOpen(file.visibility.tag)
         var numbers: [Diagnostic] = []
-        if configuration.isOpen(file.visibility.tag) { configuration.checkNumbers(in: file.name, place, &numbers) }
+        if isOpen { configuration.checkNumbers(in: file.name, place, &numbers) }
         guard numbers.isEmpty else { return numbers }
-        guard isText(head), file.size <= maxText else { return [] }
+        let ending = FileSystem.suffix(file.name)
+        let isDocument = DocumentTraces.endings.contains(ending) || DocumentTraces.closedEndings.contains(ending)
+        guard isDocument ? isOpen : isText(head) else { return [] }
+        guard file.size <= maxBytes, !DocumentTraces.closedEndings.contains(ending) else {
+            return isDocument ? [unread(place)] : []
+        }
         do {
-            let bytes = try FileSystem.read(file.location, limit: maxText)
-            if String(validating: bytes, as: UTF8.self) != nil { return findings(inText: bytes, of: file) }
-            // Spreadsheets save tables in GB 18030: what is ASCII in them is looked at all the same.
-            guard [".csv", ".txt", ".tsv"].contains(where: file.name.lowercased().hasSuffix) else { return [] }
-            return findings(inText: Array(String(decoding: bytes, as: UTF8.self).utf8), of: file)
+            let bytes = try FileSystem.read(file.location, limit: maxBytes)
+            if isDocument { return findings(inDocument: bytes, ending, place, configuration) }
+            var found: [Diagnostic] = []
+            if String(validating: bytes, as: UTF8.self) != nil {
+                found = findings(inText: bytes, of: file)
+            } else if ["csv", "txt", "tsv"].contains(ending) {
+                // Spreadsheets save tables in GB 18030: what is ASCII in them is looked at all the same.
+                found = findings(inText: Array(String(decoding: bytes, as: UTF8.self).utf8), of: file)
+            }
+            if isOpen, found.isEmpty { found = personalNumbers(in: bytes, configuration) { lined($0, bytes, place) } }
+            return found
         } catch {
             return [unreadable(file.path, error)]
         }
     }
 
+    /// Findings of a file that are told one by one; a list of numbers needs no more to be recognised.
+    private static let mostNumbers = 10
+
+    private static func personalNumbers(
+        in bytes: [UInt8], _ configuration: SiteConfiguration, _ position: (Int) -> SourcePosition
+    ) -> [Diagnostic] {
+        PersonalNumbers.find(in: bytes).lazy.filter { !configuration.publishedNumbers.contains($0.digits) }
+            .prefix(mostNumbers).map { PersonalNumberFinding.make($0, position($0.offset)) }
+    }
+
+    private static func lined(_ offset: Int, _ bytes: [UInt8], _ place: SourcePosition) -> SourcePosition {
+        SourcePosition(path: place.path, line: bytes[..<offset].reduce(1) { $0 + ($1 == 0x0A ? 1 : 0) })
+    }
+
+    private static func unread(_ place: SourcePosition) -> Diagnostic {
+        Diagnostic(
+            "document-unread", place, severity: .warning,
+            problem: Bilingual(
+                zh: "旧格式或过大的文档，没有检查作者、批注、修订和身份证号",
+                en: "an old or very large document; nobody looked for authors, remarks, changes and numbers"),
+            remedy: Bilingual(zh: "请另存为 .docx、.xlsx、.pptx 或 PDF", en: "save it as .docx, .xlsx, .pptx or PDF"))
+    }
+
+    /// What a document says besides its pages, and numbers of persons in them.
+    private static func findings(
+        inDocument bytes: [UInt8], _ ending: String, _ place: SourcePosition, _ configuration: SiteConfiguration
+    ) -> [Diagnostic] {
+        guard let traces = ending == "pdf" ? DocumentTraces(pdf: bytes) : DocumentTraces(archive: bytes) else {
+            return [
+                Diagnostic(
+                    "file-kind", place,
+                    problem: Bilingual(zh: "文档已损坏，打不开", en: "the document is damaged and cannot be read"),
+                    remedy: Bilingual(zh: "请在办公软件里重新保存", en: "save it again in its program"))
+            ]
+        }
+        var found: [Diagnostic] = []
+        let inspect = Bilingual(
+            zh: "在办公软件里：文件 → 信息 → 检查文档，删除后再保存",
+            en: "in the office program: File, Info, Inspect Document; remove and save")
+        func add(_ rule: String, _ severity: Diagnostic.Severity = .error, zh: String, en: String) {
+            found.append(
+                Diagnostic(rule, place, severity: severity, problem: Bilingual(zh: zh, en: en), remedy: inspect))
+        }
+        if traces.hasChanges {
+            add("document-changes", zh: "文档里有修订记录，删去的文字还在", en: "the document holds tracked changes, deleted words too")
+        }
+        if traces.hasRemarks { add("document-remarks", zh: "文档里有批注", en: "the document holds comments") }
+        if traces.hidesSheets { add("document-hidden", zh: "工作簿里有隐藏的工作表", en: "the workbook holds hidden sheets") }
+        if !traces.authors.isEmpty {
+            let names = traces.authors.sorted().joined(separator: "、")
+            add(
+                "document-author", .warning, zh: "文档属性里写着作者（\(names)）",
+                en: "the document's properties name its author (\(names))")
+        }
+        return found + personalNumbers(in: traces.text, configuration) { _ in place }
+    }
+
     private static func isText(_ head: [UInt8]) -> Bool { !head.contains { $0 < 0x09 || ($0 > 0x0D && $0 < 0x20) } }
 
     private static func findings(inText bytes: [UInt8], of file: LoadedFile) -> [Diagnostic] {
-        func position(_ offset: Int) -> SourcePosition {
-            SourcePosition(path: file.path, line: bytes[..<offset].reduce(1) { $0 + ($1 == 0x0A ? 1 : 0) })
-        }
+        let place = SourcePosition(path: file.path)
         if let offset = VisibilityMarks.find(in: bytes).first {
             return [
                 Diagnostic(
-                    "attachment-mark", position(offset),
+                    "attachment-mark", lined(offset, bytes, place),
                     problem: Bilingual(
                         zh: "附件里有内网标记，附件会原样公开",
                         en: "the file holds a visibility mark, and files are published as they are"),
@@ -75,7 +142,7 @@ enum AttachmentCheck {
         guard isPage || hasTags else { return [] }
         return [
             Diagnostic(
-                "attachment-copy", position(0),
+                "attachment-copy", place,
                 problem: isPage
                     ? Bilingual(
                         zh: "这像是一个页面的副本，会原样公开", en: "this looks like a copy of a page and would be published as it is")

@@ -24,6 +24,12 @@ struct DataLoader {
             else {
                 continue
             }
+            // Escapes of JSON and YAML may spell a mark that the bytes do not hold.
+            if keys != nil {
+                for record in records {
+                    for cell in record.cells { checkMark(cell, SourcePosition(path: file.path, line: record.line)) }
+                }
+            }
             let name = String(file.path.dropFirst("Content/data/".count))
             let fileTag = wholeFiles[name]
             let tagColumn = header.cells.firstIndex(of: "visibility")
@@ -208,20 +214,31 @@ struct DataLoader {
                 tag: tagNode?.scalar.map(VisibilityNames.tag) ?? VisibilityTag.failClosed,
                 position: tagNode?.position ?? SourcePosition(path: file.path))
             checkTag(tag.tag, tag.position, configuration, &diagnostics)
-            if configuration.isOpen(tag.tag) {
-                node.forEachScalar { configuration.checkNumbers(in: $0, $1, &diagnostics) }
+            node.forEachScalar {
+                checkMark($0, $1)
+                if configuration.isOpen(tag.tag) { configuration.checkNumbers(in: $0, $1, &diagnostics) }
             }
             return LoadedForm(path: file.path, id: name, node: node, visibility: tag)
         }
+    }
+
+    private mutating func checkMark(_ text: String, _ position: SourcePosition) {
+        guard VisibilityMarks.mayStand(in: text), VisibilityMarks.count(in: text.utf8, linesAreText: false) > 0 else {
+            return
+        }
+        diagnostics.append(misplacedMark(position))
     }
 
     private mutating func text(_ file: SourceTree.File) -> [UInt8]? {
         do {
             let bytes = try FileSystem.read(file.location, limit: Self.limit)
             guard let text = decodeSource(bytes, path: file.path, diagnostics: &diagnostics) else { return nil }
-            // Data and forms are no Markdown: nothing would read such a mark.
-            if VisibilityMarks.count(in: text, linesAreText: false) > 0 {
-                diagnostics.append(misplacedMark(SourcePosition(path: file.path)))
+            // Data and forms are no Markdown: nothing would read such a mark. YAML and JSON are looked at as values.
+            if !["yaml", "yml", "json"].contains(where: { file.path.hasSuffix("." + $0) }),
+                let mark = VisibilityMarks.find(in: text, linesAreText: false).first
+            {
+                let line = text[..<mark].reduce(1) { $0 + ($1 == 0x0A ? 1 : 0) }
+                diagnostics.append(misplacedMark(SourcePosition(path: file.path, line: line)))
             }
             return text
         } catch {

@@ -175,7 +175,8 @@ package final class FrontMatter: Sendable {
         inSearch = reader.bool("search") ?? true
         files = Self.files(&reader, unknown)
         extra = reader.raw("extra")
-        for pair in extra?.pairs ?? [] where VisibilityNames.isMeant(by: pair.key) {
+        extra?.forEachPair { pair in
+            guard VisibilityNames.isMeant(by: pair.key) else { return }
             reader.add(
                 Diagnostic(
                     "unknown-key", pair.keyPosition,

@@ -77,6 +77,7 @@ import Testing
         ] {
             #expect(kinds(text) == [.mobile], "\(text)")
         }
+        #expect(kinds("[113.13800138000, 34.15900159001]") == [])
         #expect(kinds("投资13800138000元，13800138000.50，13800138000 万元") == [])
         #expect(kinds("https://a.example/p/13800138000 /news/13800138000.html ?id=13800138000 a3f13800138000") == [])
         // A wrong check character, a date, a number of a document, an amount: none of them a person's.
@@ -96,6 +97,12 @@ import Testing
         "[intranet: 密]", "说明【内网：密】", "【内部】密",
         "a,\":::intranet", "a,:::intranet", "（:::intranet", "可见：内部", "可见范围：仅限内网",
         "电话：**内网**【密】", "**电话：**内网【密】", "电话：`内网`【密】", ":**intranet**[密]",
+        ":仅内网可见[密]", "电话:隐藏[密]", "电话：不公开【密】", ":内 网[密]", ":intra_net[密]", ":intra-net[密]", ":&#105;ntranet[密]",
+        ":&#x69;ntranet[密]", "&colon;intranet[密]", ":intra&shy;net[密]", "电话；内网【密】", "电话内网[密]", "内网[8123]", ":[内网]密",
+        "[密]{.intranet}",
+        "[密]{内网}", "【仅限内网可见】密", ": : : intranet", "！！！内网", "!!! intranet", "[visibility: intranet] 密", "{% intranet %}",
+        "<仅内网>密",
+        "內部【密】", "内网【密】", "可見：內網", "| 姓名 | visibility |\n|---|---|\n| 密 | intranet |", "|可见|\n|-|\n|仅限内网|",
     ]
 
     @Test(arguments: spellings)
@@ -111,9 +118,31 @@ import Testing
         "政府内网已经建成。", "见 https://intranet.example/a:b", "only the intranet", "时间：9:00–17:00", "std::string a::b",
         "可见度：良好", "可见：公开是原则", "运行环境：内网（电子政务外网除外）", "（内网）建设方案", "——内网（讲话）", "见：内网《管理办法》", "问：内网“断网”怎么办？", "比例 1:2:3",
         "注：仅限本人办理", "文号：内网〔2026〕3号", "见内部[2026]5号", "[Intranet: guide](https://a.example)", "可见：内部结构复杂",
+        "mailto:intranet@a.example", "网址：intranet.example.com", "Network types: intranet (LAN)", "见内网[^1]",
+        "the intranet[^1]",
+        "登录内网[办公平台](https://a.example)", "仅限内部[1]职工", "可见：内网不等于外网", "Visibility: public interest",
+        "Note: only [registered] users",
+        "请登录内网【办公系统】", "《内网》", "| 网络 | 内网 |\n|---|---|\n| 甲 | 乙 |", "| Visibility | 3 km |", "&copy; 2026 & more;",
+        "文明！内网已通",
         "加强内部管理（试行）", "系统（内网：http://10.0.0.1）", "仅限内部使用", "范围：内部（含分支）", "Intranet: 单位内部的网络", "例：内网用户请登录",
     ])
     func plainWordsAreNoMarks(_ text: String) { #expect(VisibilityMarks.count(in: Array(text.utf8)) == 0) }
+
+    @Test(arguments: [
+        ("可見", true), ("visibility（内网）", true), ("Visible", true), ("是否内网？", true), ("可见对象", true), ("密级", true),
+        ("visibilty", true),
+        ("可见距离", false), ("肉眼可见物", false), ("Visibility (km)", false), ("visibility_km", false),
+        ("divisibility", false),
+        ("invisible", false), ("名称", false),
+    ])
+    func headsThatWereMeantToHideAreKnown(_ head: String, _ isMeant: Bool) {
+        #expect(VisibilityNames.isMeant(by: head) == isMeant)
+    }
+
+    @Test func cellsOfColonsAreNoMarksInTables() {
+        func count(_ text: String) -> Int { VisibilityMarks.count(in: text.utf8, linesAreText: false) }
+        #expect(count("甲,::::,乙") == 0 && count("甲,:::intranet") == 1)
+    }
 
     /// Every character that folds into a letter, a colon or nothing, in every place of a mark.
     @Test func theQuickLookKnowsEveryCharacterThatFolds() {

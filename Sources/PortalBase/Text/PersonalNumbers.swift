@@ -35,11 +35,18 @@ package enum PersonalNumbers {
             let isCode = isInsideCode(bytes, before: i)
             let isAmount = isAmount(bytes, at: run.end)
             found += run.numbers(from: isCode ? 1 : 0).filter {
-                $0.kind == .identity || !isAmount && !hasDecimals(bytes, after: $0.offset + $0.digits.utf8.count)
+                $0.kind == .identity
+                    || !isAmount && !hasDecimals(bytes, after: $0.offset + $0.digits.utf8.count)
+                        && !isDecimals(bytes, at: $0.offset)
             }
             i = run.end
         }
         return found
+    }
+
+    /// Whether the digits at `i` stand behind a decimal point, as those of a coordinate do.
+    private static func isDecimals(_ bytes: UnsafeBufferPointer<UInt8>, at i: Int) -> Bool {
+        i >= 2 && bytes[i - 1] == UInt8(ascii: ".") && (0x30...0x39).contains(bytes[i - 2])
     }
 
     /// Groups of digits with one separator between each two.

@@ -26,12 +26,14 @@ package enum VisibilityMarks {
     /// - three colons or more that begin a line or follow a space, a bracket or punctuation;
     /// - a colon that begins a line, then 内网;
     /// - a colon, then `intranet`, whatever follows; with spaces between where the line begins so or a bracket follows;
-    /// - a colon, then `only`, 内网 or 内部, then an opening bracket;
-    /// - 仅限内网 or 仅内部, then a square or curly bracket;
-    /// - one of these words and a colon between square or curly brackets;
+    /// - a colon, then `only`, 内网, 内部 or 隐藏, then an opening bracket; the word may have spaces in it;
+    /// - a plain colon and one of these words between square brackets;
+    /// - 内网 or 仅限内网, then a square or curly bracket that is no link and no reference;
+    /// - one of these words and a colon between square or curly brackets, or a tag as the next but one has it;
     /// - two marks of punctuation or more at the start of a line, then one of these words;
-    /// - a line that begins with one of these words between square or curly brackets, or the word and a square or curly bracket;
-    /// - a line that begins with `visibility` or 可见, a colon and a tag.
+    /// - a line that begins with one of these words between brackets, or with the word and a square or curly bracket;
+    /// - a line that begins with `visibility` or 可见, a colon and a tag;
+    /// - a table with such a column, and a tag in a row below.
     package static func find(in text: [UInt8], linesAreText: Bool = true) -> [Int] {
         text.withUnsafeBufferPointer { mayStand(in: $0) } ? look(in: text, linesAreText: linesAreText) : []
     }
@@ -40,7 +42,15 @@ package enum VisibilityMarks {
     package static func look(in text: [UInt8], linesAreText: Bool = true) -> [Int] {
         var found: [Int] = []
         var reader = LineReader(text)
-        while let line = reader.next() { line.find(&found, isText: linesAreText) }
+        var isTagged = false
+        while let line = reader.next() {
+            let first = found.count
+            line.find(&found, isText: linesAreText)
+            guard linesAreText else { continue }
+            let row = line.row(below: isTagged)
+            isTagged = row.isTagged
+            if found.count == first, let mark = row.mark { found.append(mark) }
+        }
         return found
     }
 
@@ -50,10 +60,13 @@ package enum VisibilityMarks {
     fileprivate struct Folded {
         let character: Sign
         let offset: Int
-        /// Whether the text holds it as an ASCII byte, unfolded.
-        let isPlain: Bool
-        /// `>`
-        var isQuoteMark = false
+        /// The byte of the text, where it is one of ASCII.
+        var byte: UInt8?
+
+        /// Whether the text holds it as it is, unfolded.
+        var isPlain: Bool { byte != nil }
+
+        func isByte(_ sign: Unicode.Scalar) -> Bool { byte == UInt8(ascii: sign) }
     }
 
     /// What matters of a character.
@@ -67,13 +80,14 @@ package enum VisibilityMarks {
         /// Round, square or curly; quotation marks too.
         case open(Bracket)
         case close
-        /// Punctuation that Markdown gives a meaning at the start of a line: `# - * + > | ` ~ = _ ! \`.
+        /// Punctuation that Markdown gives a meaning at the start of a line: `# - * + > | ` ~ = _ \`.
         case markup
         case punctuation
         case other
     }
 
-    fileprivate enum Bracket { case round, square, curly, angle, quote }
+    /// Brackets of titles and numbers, as in 【…】 and 〔…〕, may be square ones too.
+    fileprivate enum Bracket { case round, square, title, curly, angle, quote }
 
     /// Folds a text line by line.
     private struct LineReader {
@@ -87,26 +101,56 @@ package enum VisibilityMarks {
             var characters: [Folded] = []
             while i < text.count, text[i] != 0x0A {
                 let byte = text[i]
+                if byte == UInt8(ascii: "&"), let (scalar, end) = reference(i) {
+                    append(scalar, at: i, to: &characters)
+                    i = end
+                    continue
+                }
                 if byte < 0x80 {
-                    characters.append(
-                        Folded(
-                            character: Self.ascii(byte), offset: i, isPlain: true,
-                            isQuoteMark: byte == UInt8(ascii: ">")))
+                    characters.append(Folded(character: Self.ascii(byte), offset: i, byte: byte))
                     i += 1
                     continue
                 }
                 let length = byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4
                 let end = min(i + length, text.count)
                 if let scalar = String(decoding: text[i..<end], as: UTF8.self).unicodeScalars.first {
-                    for folded in VisibilityMarks.folded(scalar) {
-                        characters.append(Folded(character: folded, offset: i, isPlain: false))
-                    }
+                    append(scalar, at: i, to: &characters)
                 }
                 i = end
             }
             i += 1
             return Line(characters: characters)
         }
+
+        private func append(_ scalar: Unicode.Scalar, at offset: Int, to characters: inout [Folded]) {
+            if scalar.isASCII {
+                characters.append(Folded(character: Self.ascii(UInt8(scalar.value)), offset: offset))
+            } else {
+                for folded in VisibilityMarks.folded(scalar) {
+                    characters.append(Folded(character: folded, offset: offset))
+                }
+            }
+        }
+
+        /// The character that a reference of HTML at `i` stands for, and where the reference ends: any by number, by name
+        /// those that a mark is made of or hides behind.
+        private func reference(_ i: Int) -> (Unicode.Scalar, Int)? {
+            guard let end = text[i...].prefix(24).firstIndex(of: UInt8(ascii: ";")) else { return nil }
+            let name = String(decoding: text[(i + 1)..<end], as: UTF8.self)
+            guard name.hasPrefix("#") else { return Self.named[name].map { ($0, end + 1) } }
+            let isHexadecimal = name.dropFirst().first == "x" || name.dropFirst().first == "X"
+            let digits = name.dropFirst(isHexadecimal ? 2 : 1)
+            guard let value = UInt32(digits, radix: isHexadecimal ? 16 : 10), let scalar = Unicode.Scalar(value) else {
+                return nil
+            }
+            return (scalar, end + 1)
+        }
+
+        private static let named: [String: Unicode.Scalar] = [
+            "colon": ":", "lbrack": "[", "lsqb": "[", "lcub": "{", "lbrace": "{", "lpar": "(", "shy": "\u{AD}",
+            "zwj": "\u{200D}", "zwnj": "\u{200C}", "ZeroWidthSpace": "\u{200B}", "nbsp": "\u{A0}", "ensp": "\u{2002}",
+            "emsp": "\u{2003}", "thinsp": "\u{2009}", "NoBreak": "\u{2060}",
+        ]
 
         static func ascii(_ byte: UInt8) -> Sign {
             switch byte {
@@ -123,7 +167,7 @@ package enum VisibilityMarks {
             case UInt8(ascii: ")"), UInt8(ascii: "]"), UInt8(ascii: "}"): .close
             case UInt8(ascii: "#"), UInt8(ascii: "-"), UInt8(ascii: "*"), UInt8(ascii: "+"), UInt8(ascii: ">"),
                 UInt8(ascii: "|"), UInt8(ascii: "`"), UInt8(ascii: "~"), UInt8(ascii: "="), UInt8(ascii: "_"),
-                UInt8(ascii: "!"), UInt8(ascii: "\\"):
+                UInt8(ascii: "\\"):
                 .markup
             default: .punctuation
             }
@@ -146,9 +190,10 @@ package enum VisibilityMarks {
         case 0x3000: return [.space]
         case 0x201C, 0x2018, 0xFF02, 0xFF07: return [.open(.quote)]
         case 0x201D, 0x2019: return [.close]
-        case 0xFF1C, 0x3008, 0x300A, 0x2039, 0xAB: return [.open(.angle)]
-        case 0x3010, 0x3014, 0x3016, 0x3018, 0x301A, 0xFF3B, 0x300C, 0x300E, 0xFE3B, 0xFE39, 0xFE47:
-            return [.open(.square)]
+        case 0x3008, 0x300A, 0x2039, 0xAB: return [.open(.quote)]
+        case 0xFF1C: return [.open(.angle)]
+        case 0xFF3B, 0xFE47: return [.open(.square)]
+        case 0x3010, 0x3014, 0x3016, 0x3018, 0x301A, 0x300C, 0x300E, 0xFE3B, 0xFE39: return [.open(.title)]
         case 0xFF5B, 0xFE37: return [.open(.curly)]
         case 0xFF08, 0xFE59, 0xFE35: return [.open(.round)]
         default: break
@@ -158,7 +203,7 @@ package enum VisibilityMarks {
         if properties.isWhitespace { return [.space] }
         switch properties.generalCategory {
         case .format, .nonspacingMark, .enclosingMark: return []
-        case .openPunctuation, .initialPunctuation: return [.open(.square)]
+        case .openPunctuation, .initialPunctuation: return [.open(.title)]
         case .closePunctuation, .finalPunctuation: return [.close]
         default: break
         }
@@ -207,13 +252,13 @@ package enum VisibilityMarks {
         private static let visibility = Array("visibility".utf8)
         private static let tags: [[UInt8]] = ["intranet", "internal", "public"].map { Array($0.utf8) }
 
-        /// 内网 in either script; 内部, which running text has more often; either behind 仅, 仅限 or 限.
-        private enum Word { case intranet, only, network, inner, limited }
+        /// 内网 in either script; 内部, which running text has more often; either behind 仅, 仅限 or 限; 隐藏 and the like.
+        private enum Word { case intranet, only, network, inner, limited, hidden }
 
         func find(_ found: inout [Int], isText: Bool) {
             // Behind the marks of quotes.
             var start = skip(0)
-            while start < characters.count, characters[start].character == .markup, characters[start].isQuoteMark {
+            while start < characters.count, characters[start].isByte(">") {
                 start = skip(start + 1)
             }
             var last = -1
@@ -227,12 +272,13 @@ package enum VisibilityMarks {
             var i = 0
             while i < characters.count {
                 guard characters[i].character == .colon else {
-                    if let (word, end) = word(i), isBare(i, word, end) {
+                    if let (word, end) = word(i), isBare(i, word, end, isFirst: i == start && isText) {
                         add(i)
                         i = end
                         continue
                     }
-                    if isText || !characters[i].isPlain, isSquare(i), isLabel(i) { add(i) }
+                    let isOfText = isText || !characters[i].isPlain
+                    if isOfText && isSquare(i) && isLabel(i) || isClass(i) || isAfterSemicolon(i) { add(i) }
                     i += 1
                     continue
                 }
@@ -241,7 +287,8 @@ package enum VisibilityMarks {
                 if let wordEnd = markEnd(i, end, start) {
                     add(i)
                     end = wordEnd
-                } else if isFence(i, end) {
+                } else if isFence(i, end), isText || word(skipMarkup(end)) != nil {
+                    // A cell of nothing but colons hides nothing by itself.
                     add(i)
                 }
                 i = end
@@ -268,17 +315,77 @@ package enum VisibilityMarks {
         /// The end of a word that makes a mark with the colons before it.
         private func markEnd(_ i: Int, _ end: Int, _ start: Int) -> Int? {
             let at = skipMarkup(end)
-            guard let (word, wordEnd) = word(at) else { return nil }
+            guard let (word, wordEnd) = word(at) else { return spacedWord(at) ?? bracketedWord(i, at) }
             let after = skipMarkup(wordEnd)
             let opens = after < characters.count && isOpen(after)
+            // An explanation in English, as in `types: intranet (LAN)`; an address, as in `mailto:intranet@…`.
+            let explains = at > end && opens && characters[after].isByte("(")
             let isMark =
                 switch word {
-                case .intranet: at == end || opens || i == start || i > 0 && !characters[i].isPlain
-                case .only, .limited: opens || (i == start && end - i >= 2)
+                case .intranet:
+                    !isAddress(wordEnd)
+                        && (at == end || opens && !explains || i == start || i > 0 && !characters[i].isPlain)
+                case .only: opens && (at == end || after == wordEnd) || (i == start && end - i >= 2)
+                case .limited: opens || (i == start && end - i >= 2)
                 case .network: opens && isMarkBracket(after) || i == start
                 case .inner: opens && isMarkBracket(after) || (i == start && end - i >= 2)
+                case .hidden: opens && isMarkBracket(after)
                 }
             return isMark ? wordEnd : nil
+        }
+
+        /// Whether a word goes on as one of a name of a host or a mailbox.
+        private func isAddress(_ end: Int) -> Bool {
+            guard end + 1 < characters.count, let byte = characters[end].byte, "@.-/".utf8.contains(byte) else {
+                return false
+            }
+            if case .letter = characters[end + 1].character { return true }
+            return false
+        }
+
+        /// The end of one of the words with spaces or marks of emphasis in it, before a bracket: `intra_net[`, `内 网【`.
+        private func spacedWord(_ at: Int) -> Int? {
+            var signs: [Sign] = []
+            var i = at
+            while i < characters.count, i - at < 24, !isOpen(i) {
+                if characters[i].character != .space, characters[i].character != .markup, !characters[i].isByte("-") {
+                    signs.append(characters[i].character)
+                }
+                i += 1
+            }
+            guard i < characters.count, isMarkBracket(i) else { return nil }
+            return Self.words.contains(signs) ? i : nil
+        }
+
+        private static let words: [[Sign]] =
+            [intranet.map { .letter($0) }]
+            + [[0x5185, 0x7F51], [0x5167, 0x7DB2], [0x4EC5, 0x5185, 0x7F51], [0x4EC5, 0x9650, 0x5185, 0x7F51]].map {
+                $0.map { .han($0) }
+            }
+
+        /// The end of a word in square brackets behind a plain colon, which is no link.
+        private func bracketedWord(_ i: Int, _ at: Int) -> Int? {
+            guard characters[i].isPlain, at < characters.count, characters[at].isByte("["), !isLink(at),
+                let (word, end) = word(skip(at + 1)), word != .only
+            else { return nil }
+            let close = skip(end)
+            return close < characters.count && characters[close].character == .close ? end : nil
+        }
+
+        /// `[…]{.intranet}`
+        private func isClass(_ i: Int) -> Bool {
+            guard i > 0, characters[i].isByte("{"), characters[i - 1].character == .close else { return false }
+            let dot = skip(i + 1)
+            let at = dot < characters.count && characters[dot].isByte(".") ? dot + 1 : dot
+            guard let (word, end) = word(at), word != .only else { return false }
+            return end == characters.count || characters[end].character == .close || characters[end].character == .space
+        }
+
+        /// `；内网【…】`, where a finger slipped from the colon.
+        private func isAfterSemicolon(_ i: Int) -> Bool {
+            guard characters[i].character == .semicolon, let (word, end) = word(skipMarkup(i + 1)) else { return false }
+            let after = skipMarkup(end)
+            return word != .only && word != .inner && after < characters.count && isMarkBracket(after)
         }
 
         /// Spaces and marks of emphasis and code, which do not part a mark from what it hides.
@@ -292,7 +399,7 @@ package enum VisibilityMarks {
 
         /// Running text explains the word 内网 in round brackets and quotes.
         private func isSquare(_ i: Int) -> Bool {
-            characters[i].character == .open(.square) || characters[i].character == .open(.curly)
+            [.open(.square), .open(.title), .open(.curly)].contains(characters[i].character)
         }
 
         private func isOpen(_ i: Int) -> Bool { if case .open = characters[i].character { true } else { false } }
@@ -307,87 +414,123 @@ package enum VisibilityMarks {
                 && characters[close].character == .close && characters[close + 1].character == .digit)
         }
 
-        /// `[intranet: …]`, `【内网：…】`, but the text of a Markdown link.
+        /// `[intranet: …]`, `【内网：…】`, `[visibility: intranet]`, but the text of a Markdown link.
         private func isLabel(_ i: Int) -> Bool {
-            guard let (word, end) = word(skip(i + 1)), word != .only, end < characters.count,
+            let at = skip(i + 1)
+            if isTagLine(at) { return !isLink(i) }
+            guard let (word, end) = word(at), word != .only, end < characters.count,
                 characters[end].character == .colon
             else { return false }
-            let rest = characters[end...].prefix(256)
-            guard let close = rest.firstIndex(where: { $0.character == .close }), close + 1 < characters.count else {
-                return true
-            }
-            return !(characters[close + 1].isPlain && characters[close + 1].character == .open(.round))
+            return !isLink(i)
         }
 
-        /// `intranet[…]` without a colon before it: square and curly brackets only, since words in round ones explain.
-        private func isBare(_ i: Int, _ word: Word, _ end: Int) -> Bool {
+        /// `intranet[…]` without a colon before it: square and curly brackets only, since words in round ones explain, and
+        /// 【…】 names things behind 内网 unless a line begins with it.
+        private func isBare(_ i: Int, _ word: Word, _ end: Int, isFirst: Bool) -> Bool {
             guard end < characters.count else { return false }
-            if word == .limited { return isMarkBracket(end) }
-            guard word == .intranet else { return false }
-            if i > 0, case .letter = characters[i - 1].character { return false }
-            switch characters[end].character {
-            case .open(.square), .open(.curly): return !isLink(i, end)
-            default: return false
+            let isSquare = characters[end].character == .open(.square) || characters[end].character == .open(.curly)
+            switch word {
+            case .intranet:
+                if i > 0, case .letter = characters[i - 1].character { return false }
+                // The text of a Markdown link: `[intranet][…]`.
+                let isLink = i > 0 && characters[i - 1].character == .open(.square) && characters[end].isPlain
+                return self.isSquare(end) && !isLink && !isFootnote(end)
+            case .network: return isMarkBracket(end) && (isSquare || isFirst) && !isLink(end) && !isFootnote(end)
+            case .limited: return isMarkBracket(end) && !isFootnote(end)
+            case .inner: return isFirst && isMarkBracket(end) && !isLink(end) && !isFootnote(end)
+            case .only, .hidden: return false
             }
         }
 
-        /// The text of a Markdown link: `[intranet][…]`.
-        private func isLink(_ i: Int, _ end: Int) -> Bool {
-            i > 0 && characters[i - 1].character == .open(.square) && characters[end].isPlain
+        /// `[^1]`, `[12]`
+        private func isFootnote(_ i: Int) -> Bool {
+            guard characters[i].isByte("["), i + 1 < characters.count else { return false }
+            if characters[i + 1].isByte("^") { return true }
+            let digits = characters[(i + 1)...].prefix { $0.character == .digit }
+            return (1...2).contains(digits.count) && digits.endIndex < characters.count
+                && characters[digits.endIndex].character == .close
+        }
+
+        /// Whether the square bracket at `i` begins a Markdown link or its definition.
+        private func isLink(_ i: Int) -> Bool {
+            guard characters[i].isByte("[") else { return false }
+            guard let close = characters[i...].prefix(256).firstIndex(where: { $0.character == .close }),
+                close + 1 < characters.count
+            else { return false }
+            let next = characters[close + 1]
+            return next.isByte("(") || next.isByte("[") || next.isByte(":")
         }
 
         /// What a whole line says: where its mark begins.
         private func lineMark(_ start: Int) -> Int? {
             guard start < characters.count else { return nil }
             if isTagLine(start) { return start }
-            // Punctuation that Markdown does not know, then the word.
+            // Punctuation that Markdown does not know, with spaces in it or without, then the word.
             var i = start
-            var brackets = 0
+            var signs = 0
+            var bracket: Int?
             punctuation: while i < characters.count {
                 switch characters[i].character {
-                case .punctuation, .semicolon, .colon: break
-                case .open(.square), .open(.curly): brackets += 1
+                case .punctuation, .semicolon, .colon: signs += 1
+                case .open(.square), .open(.title), .open(.curly), .open(.angle):
+                    signs += 1
+                    bracket = bracket ?? i
+                case .space: break
                 default: break punctuation
                 }
                 i += 1
             }
-            guard i > start else { return nil }
-            let at = skip(i)
-            guard let (word, end) = word(at) else { return nil }
+            guard signs > 0, let (word, end) = word(i) else { return nil }
             let after = skip(end)
-            if brackets > 0 {
-                guard word != .only, after < characters.count, characters[after].character == .close || isOpen(after)
-                else {
-                    return nil
-                }
-                // A Markdown link or its definition, and running text in parentheses.
-                let isLink =
-                    characters[start].isPlain && characters[start].character == .open(.square)
-                    && after + 1 < characters.count && characters[after + 1].isPlain
-                    && [.open(.round), .open(.square), .colon].contains(characters[after + 1].character)
-                return isLink ? nil : start
+            if let bracket {
+                guard word != .only, after < characters.count else { return nil }
+                let isClosed =
+                    characters[after].character == .close || characters[after].isByte(">") || isOpen(after)
+                    || characters[after].character == .punctuation && after + 1 < characters.count
+                        && characters[after + 1].character == .close
+                return isClosed && !isLink(bracket) ? start : nil
             }
             let opens = after < characters.count && isOpen(after)
-            return i - start >= 2 && (word != .only || opens) ? start : nil
+            return signs >= 2 && (word != .only && word != .hidden || opens) ? start : nil
         }
 
         /// `visibility: intranet` or 可见：内网 in the text.
         private func isTagLine(_ start: Int) -> Bool {
-            var end = matches(start, Self.visibility)
-            if end == nil, han(start, 0x53EF), han(start + 1, 0x89C1) {
-                end = start + 2
-                // 可见性, 可见范围
-                if han(start + 2, 0x6027) { end = start + 3 }
-                if han(start + 2, 0x8303), han(start + 3, 0x56F4) { end = start + 4 }
-            }
-            guard let end else { return false }
+            guard let end = keyEnd(start) else { return false }
             let colon = skip(end)
             guard colon < characters.count, [.colon, .semicolon, .markup].contains(characters[colon].character) else {
                 return false
             }
             let at = skip(colon + 1)
-            if let (word, end) = word(at) { return word != .inner || isEnd(end) }
-            return Self.tags.contains { matches(at, $0) != nil } || isOpenTag(at)
+            if let (word, end) = word(at) {
+                // More than a noun behind 内网 makes it a sentence.
+                let more = characters[end...].prefix { if case .han = $0.character { true } else { false } }
+                return word == .inner ? isEnd(end) : more.count <= 3
+            }
+            return Self.tags.contains { matches(at, $0).map { isEnd(skip($0)) } ?? false } || isOpenTag(at)
+        }
+
+        /// What a row of a table says: whether it or the head above has a column of visibility, and where the row's tag stands.
+        func row(below isTagged: Bool) -> (isTagged: Bool, mark: Int?) {
+            guard characters.contains(where: { $0.isByte("|") }) else { return (false, nil) }
+            var mark: Int?
+            var isHead = false
+            for cell in characters.indices.split(whereSeparator: { characters[$0].isByte("|") }) {
+                let at = skip(cell.startIndex)
+                guard at < cell.endIndex else { continue }
+                let end = word(at).map { ($0.0 == .only ? nil : $0.1) } ?? nil
+                if isTagged, mark == nil, let end, skip(end) == cell.endIndex { mark = characters[at].offset }
+                if let end = keyEnd(at), skip(end) == cell.endIndex { isHead = true }
+            }
+            return (isTagged || isHead, mark)
+        }
+
+        /// The end of `visibility`, 可见, 可见性 or 可见范围.
+        private func keyEnd(_ i: Int) -> Int? {
+            if let end = matches(i, Self.visibility) { return end }
+            guard han(i, 0x53EF), han(i + 1, 0x89C1) || han(i + 1, 0x898B) else { return nil }
+            if han(i + 2, 0x6027) { return i + 3 }
+            return han(i + 2, 0x8303) && (han(i + 3, 0x56F4) || han(i + 3, 0x570D)) ? i + 4 : i + 2
         }
 
         /// 公开, and nothing after it.
@@ -397,7 +540,8 @@ package enum VisibilityMarks {
 
         /// Whether a word ends here.
         private func isEnd(_ i: Int) -> Bool {
-            i == characters.count || [.space, .punctuation, .close].contains(characters[i].character)
+            i == characters.count || isOpen(i)
+                || [.space, .punctuation, .close, .markup].contains(characters[i].character)
         }
 
         private func han(_ i: Int, _ value: UInt32) -> Bool {
@@ -420,6 +564,11 @@ package enum VisibilityMarks {
             case .letter:
                 if let end = matches(i, Self.intranet) ?? nearly(i) { return (.intranet, end) }
                 return matches(i, Self.only).map { (.only, $0) }
+            // 隐藏, 不公开, 非公开, 保密
+            case .han(0x9690): return han(i + 1, 0x85CF) ? (.hidden, i + 2) : nil
+            case .han(0x4E0D), .han(0x975E):
+                return han(i + 1, 0x516C) && han(i + 2, 0x5F00) ? (.hidden, i + 3) : nil
+            case .han(0x4FDD): return han(i + 1, 0x5BC6) ? (.hidden, i + 2) : nil
             // 仅, 仅限, 限
             case .han(0x4EC5): return network(han(i + 1, 0x9650) ? i + 2 : i + 1).map { (.limited, $0.end) }
             case .han(0x9650): return network(i + 1).map { (.limited, $0.end) }
@@ -427,11 +576,13 @@ package enum VisibilityMarks {
             }
         }
 
-        /// 内网 or 内部, in simplified or traditional script.
+        /// 内网 or 内部, in simplified or traditional script, with 可见 behind it or without.
         private func network(_ i: Int) -> (end: Int, isInner: Bool)? {
             guard han(i, 0x5185) || han(i, 0x5167) else { return nil }
-            if han(i + 1, 0x90E8) { return (i + 2, true) }
-            return han(i + 1, 0x7F51) || han(i + 1, 0x7DB2) ? (i + 2, false) : nil
+            let isSeen = han(i + 2, 0x53EF) && (han(i + 3, 0x89C1) || han(i + 3, 0x898B))
+            let end = isSeen ? i + 4 : i + 2
+            if han(i + 1, 0x90E8) { return (end, true) }
+            return han(i + 1, 0x7F51) || han(i + 1, 0x7DB2) ? (end, false) : nil
         }
 
         /// The end of a word that is `intranet` but for one letter left out, doubled, changed or exchanged.

@@ -15,7 +15,13 @@ package enum VisibilityNames {
     package static let hidingWords: Set<String> = [
         "draft", "drafts", "published", "publish", "unpublished", "private", "hidden", "secret", "internal", "intranet",
         "unlisted", "unpublishdate", "expire", "expirydate", "expiration", "草稿", "公开", "发布", "隐藏", "内部", "过期", "失效",
-        "有效期", "到期", "下线",
+        "有效期", "到期", "下线", "is_draft", "isdraft", "hide", "public", "是否公开", "publishdate", "audience", "params",
+    ]
+
+    /// Heads of columns and keys of `extra` by which editors mean that a row or a page is not for everybody.
+    private static let tellingNames: Set<String> = [
+        "内网", "仅内网", "是否内网", "仅限内网", "仅限内部", "内部", "是否内部", "hidden", "draft", "草稿", "密级", "是否公开", "不公开",
+        "private", "secret",
     ]
 
     /// The beginning of a key, of one width and case.
@@ -31,12 +37,14 @@ package enum VisibilityNames {
     /// Whether a key or the head of a column was meant to say for whom something is: `visibility` or one of `keys` in any
     /// width and case, within two edits, or with words beside it, as in `visibility（内网）` and 可见对象.
     package static func isMeant(by key: String) -> Bool {
-        let folded = folded(key).filter { !$0.isWhitespace && !"\"'“”`*_".contains($0) }
-        if keys.contains(folded) || folded.contains("visib") || ["内网", "仅内网", "是否内网", "內網"].contains(folded) {
-            return true
-        }
-        // 可见度 and 可见光 are of the weather and of light.
-        if folded.contains("可见"), !folded.contains("可见度"), !folded.contains("可见光") { return true }
+        let traditional: [Character: Character] = ["見": "见", "網": "网", "內": "内", "隱": "隐"]
+        let folded = String(
+            folded(key).filter { !$0.isWhitespace && !"\"'“”`*_?？".contains($0) }.map { traditional[$0] ?? $0 })
+        if keys.contains(folded) || tellingNames.contains(folded) { return true }
+        // Distances at which something is seen, and words of physics and arithmetic.
+        guard !["距离", "km", "(m", "米)", "invisib", "divisib"].contains(where: folded.contains) else { return false }
+        if folded.contains("visib") { return true }
+        if folded.contains("可见") { return !["可见度", "可见光", "可见物", "肉眼", "随处"].contains(where: folded.contains) }
         return editDistance(Array(folded.utf8), Array("visibility".utf8)) <= 2
     }
 }

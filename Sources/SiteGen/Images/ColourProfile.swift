@@ -1,4 +1,4 @@
-import CZlib
+import SiteModel
 
 /// The ICC profile of a picture (ICC.1:2022 annex B): what its colours mean, where that is not sRGB.
 enum ColourProfile {
@@ -60,18 +60,11 @@ enum ColourProfile {
             if name.elementsEqual("iCCP".utf8) {
                 let content = bytes[(i + 8)..<(i + 8 + length)]
                 guard let end = content.firstIndex(of: 0), content.endIndex - end > 2 else { return nil }
-                return inflated(Array(content[(end + 2)...]))
+                return inflated(content[(end + 2)...], isRaw: false, limit: most)
             }
             i += 12 + length
         }
         return nil
-    }
-
-    private static func inflated(_ packed: [UInt8]) -> [UInt8]? {
-        var out = [UInt8](repeating: 0, count: most)
-        var count = uLongf(most)
-        guard uncompress(&out, &count, packed, uLong(packed.count)) == Z_OK else { return nil }
-        return Array(out[..<Int(count)])
     }
 
     /// Chunk `ICCP`.

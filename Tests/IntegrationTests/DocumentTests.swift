@@ -1,0 +1,109 @@
+import PortalBase
+import TestSupport
+import Testing
+
+@testable import SiteGen
+
+/// What office files and PDFs carry besides their pages.
+struct DocumentTests {
+    /// Rules of what is told of one file beside a page, with its visibility.
+    private func told(_ name: String, _ bytes: [UInt8], _ head: String = "") throws -> [Diagnostic] {
+        let home = page("首页", "cascade: {visibility: public}")
+        let site = try SmallSite([
+            "portal/_index.md": home, "town/_index.md": home,
+            "portal/a/index.md": page("a", "files: [\(name)]\n\(head)"),
+        ])
+        try site.folder.write("Content/portal/a/\(name)", bytes)
+        return try site.build(output: nil).diagnostics
+    }
+
+    private func rules(_ name: String, _ bytes: [UInt8], _ head: String = "") throws -> [String] {
+        try told(name, bytes, head).map(\.rule)
+    }
+
+    private let core = "<cp:coreProperties><dc:creator>张三</dc:creator><cp:lastModifiedBy/></cp:coreProperties>"
+
+    @Test func whatAnOfficeFileCarriesBesidesItsPagesIsTold() throws {
+        let plain = [("word/document.xml", "<w:document><w:p><w:t>通知</w:t></w:p></w:document>")]
+        #expect(try rules("a.docx", archive(plain)) == [])
+        let author = try told("a.docx", archive(plain + [("docProps/core.xml", core)]))
+        #expect(author.map(\.rule) == ["document-author"] && author.map(\.severity) == [.warning])
+        #expect(author.first?.problem.zh.contains("张三") == true)
+        for (rule, part) in [
+            (
+                "document-changes",
+                ("word/document.xml", "<w:p><w:del w:id=\"1\"><w:delText>密</w:delText></w:del></w:p>")
+            ),
+            ("document-remarks", ("word/comments.xml", "<w:comments><w:comment w:id=\"0\">密</w:comment></w:comments>")),
+            ("document-remarks", ("ppt/comments/comment1.xml", "<p:cmLst><p:cm authorId=\"0\"/></p:cmLst>")),
+            ("document-hidden", ("xl/workbook.xml", "<sheet name=\"名单\" sheetId=\"2\" state=\"veryHidden\"/>")),
+            (
+                "personal-number",
+                ("xl/worksheets/sheet1.xml", "<c r=\"A1\"><v>13800138000</v></c><c r=\"B1\"><v>7</v></c>")
+            ),
+            (
+                "personal-number",
+                ("word/document.xml", "<w:p><w:t>1101051949</w:t></w:r><w:r><w:t>1231002X</w:t></w:p>")
+            ),
+            ("personal-number", ("content.xml", "<text:p>13800138000</text:p>")),
+        ] {
+            #expect(try rules("a.xlsx", archive([part])) == [rule], "\(part.0)")
+            // Inside, officers share what they please.
+            #expect(try rules("a.xlsx", archive([part]), "visibility: intranet") == [], "\(part.0)")
+        }
+        #expect(try rules("a.docx", Array("PK damaged".utf8)) == ["file-kind"])
+        #expect(try rules("a.doc", [0xD0, 0xCF, 0x11, 0xE0]) == ["document-unread"])
+    }
+
+    @Test(arguments: [
+        "1 0 obj <</Author (Zhang \\(San\\))>> endobj", "1 0 obj <</Author <FEFF5F204E09>>> endobj",
+        "<rdf><dc:creator><rdf:Seq><rdf:li>李四</rdf:li></rdf:Seq></dc:creator></rdf>",
+    ])
+    func theAuthorOfAPDFIsTold(_ body: String) throws {
+        #expect(try rules("a.pdf", Array("%PDF-1.4\n\(body)\n%%EOF".utf8)) == ["document-author"])
+        #expect(try rules("a.pdf", Array("%PDF-1.4\n\(body)\n<</Encrypt 2 0 R>>%%EOF".utf8)) == [])
+    }
+
+    @Test func theAuthorInsideAStreamOfObjectsIsTold() throws {
+        // <</Author(Zhang San)>> behind zlib's header, stored.
+        let body = Array("<</Author(Zhang San)>>".utf8)
+        let packed: [UInt8] = [0x78, 0x01, 0x01, UInt8(body.count), 0, ~UInt8(body.count), 0xFF] + body + adler32(body)
+        let head = Array("%PDF-1.5\n1 0 obj <</Type /ObjStm /Filter /FlateDecode>> stream\r\n".utf8)
+        #expect(try rules("a.pdf", head + packed + Array("\nendstream endobj".utf8)) == ["document-author"])
+        #expect(try rules("a.pdf", head + [0x78] + Array("\nendstream endobj".utf8)) == [])
+    }
+
+    @Test func numbersOfPersonsInTablesBesidePagesStopTheBuild() throws {
+        let found = try told("a.csv", Array("姓名,电话\n甲,69812345\n乙,13800138000\n".utf8))
+        #expect(found.map(\.rule) == ["personal-number"] && found.map(\.position.line) == [3])
+        #expect(try rules("a.geojson", Array("[113.13800138000, 34.13900139001]".utf8)) == [])
+    }
+
+    /// An archive of stored entries.
+    private func archive(_ entries: [(name: String, text: String)]) -> [UInt8] {
+        func little(_ value: Int, _ count: Int) -> [UInt8] {
+            (0..<count).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+        }
+        var (out, directory): ([UInt8], [UInt8]) = ([], [])
+        for entry in entries {
+            let sizes =
+                little(entry.text.utf8.count, 4) + little(entry.text.utf8.count, 4) + little(entry.name.utf8.count, 2)
+            directory +=
+                [0x50, 0x4B, 1, 2] + little(0, 16) + sizes + little(0, 12) + little(out.count, 4) + entry.name.utf8
+            out +=
+                [0x50, 0x4B, 3, 4] + little(0, 14) + sizes + little(0, 2) + Array(entry.name.utf8)
+                + Array(entry.text.utf8)
+        }
+        let end = little(0, 4) + little(entries.count, 2) + little(entries.count, 2)
+        return out + directory + [0x50, 0x4B, 5, 6] + end + little(directory.count, 4) + little(out.count, 4)
+            + little(0, 2)
+    }
+
+    private func adler32(_ bytes: [UInt8]) -> [UInt8] {
+        let (a, b) = bytes.reduce((1, 0)) { sums, byte in
+            let a = (sums.0 + Int(byte)) % 65_521
+            return (a, (sums.1 + a) % 65_521)
+        }
+        return [b >> 8, b & 255, a >> 8, a & 255].map { UInt8($0) }
+    }
+}
