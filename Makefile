@@ -33,6 +33,7 @@ check-content:
 
 lint: ## Import rules and formatting.
 	Scripts/check-imports
+	Scripts/check-traps
 	swift format lint --strict --parallel --recursive Sources Tests Package.swift
 
 .PHONY: demo run

@@ -60,7 +60,8 @@ let package = Package(
         // Content tree to site graph: configuration, front matter, loading, the audience filter, and the
         // graph that is made from visible content only. Writes nothing and renders no template.
         .target(
-            name: "SiteModel", dependencies: ["PortalBase", "PositionedYAML", "Markdown", "CZlib"], swiftSettings: strict),
+            name: "SiteModel", dependencies: ["PortalBase", "PositionedYAML", "Markdown", "CZlib"],
+            swiftSettings: strict),
 
         // Form definitions, validation and no-JS HTML: shared by sitegen, formsapi and coredesk. Knows no site,
         // no HTTP and no store; `process` is plain values here.

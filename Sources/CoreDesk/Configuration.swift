@@ -119,7 +119,7 @@ extension Configuration {
             for diagnostic in inner.finish() { reader.add(diagnostic) }
             guard let name, let certificate, let department else { return nil }
             guard let key = try? Certificate(pem: FileSystem.read(resolve(certificate))).publicKeyDigest else {
-                reader.wrongType(node["certificate"]!, zh: "证书文件", en: "a certificate file")
+                reader.wrongType(node["certificate"] ?? node, zh: "证书文件", en: "a certificate file")
                 return nil
             }
             return Officer(name: name, key: key, roles: Set(roles), department: department)

@@ -141,7 +141,7 @@ enum Bag {
                 Set(tagList.keys) == ["bagit.txt", "bag-info.txt", Bag.manifestName],
                 payloadList.count == payload.count
             else { return false }
-            return tagList.allSatisfy { SHA256Digest(of: tagFiles[$0.key]!) == $0.value }
+            return tagList.allSatisfy { name, digest in tagFiles[name].map { SHA256Digest(of: $0) } == digest }
                 && payload.allSatisfy { payloadList[$0.name] == $0.digest }
         }
 

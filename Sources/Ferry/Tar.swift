@@ -135,6 +135,7 @@ package struct TarReader {
             for byte in header[range] {
                 if byte == 0 || byte == 0x20 { if digits > 0 { break } else { continue } }
                 guard byte >= 0x30, byte <= 0x37 else { return nil }
+                // Always: a field has twelve digits at most.
                 value = value * 8 + Int(byte - 0x30)
                 digits += 1
             }

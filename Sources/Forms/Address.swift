@@ -32,8 +32,9 @@ struct Address: Sendable, Equatable {
             guard own.count <= 1 else { return .failure(field.error(.notListed, "只能填一个值", "takes one value only")) }
             values[part] = own.first ?? ""
         }
-        let (unit, position) = (values["unit"]!, values["position"]!)
-        if parts.dropLast().allSatisfy({ values[$0] == "" }) { return .success(nil) }
+        func value(_ part: String) -> String { values[part] ?? "" }
+        let (unit, position) = (value("unit"), value("position"))
+        if parts.dropLast().allSatisfy({ value($0).isEmpty }) { return .success(nil) }
         guard !unit.isEmpty else {
             return .failure(field.error(.required, "需要选择乡镇（街道）", "needs a town or subdistrict"))
         }
@@ -41,7 +42,7 @@ struct Address: Sendable, Equatable {
             return .failure(field.error(.notListed, "只能从选项中选择", "must be one of the choices"))
         }
         for (part, most) in longest.sorted(by: { $0.key < $1.key }) {
-            if values[part]!.unicodeScalars.count > most {
+            if value(part).unicodeScalars.count > most {
                 return .failure(field.error(.tooLong, "不能超过 \(most) 个字", "must be \(most) characters or fewer"))
             }
         }
@@ -52,7 +53,7 @@ struct Address: Sendable, Equatable {
                     "has a position that cannot be read; it was taken out. Take it again, or leave it out"))
         }
         return .success(
-            Address(unit: unit, village: values["village"]!, rest: values["rest"]!, position: Position(position)))
+            Address(unit: unit, village: value("village"), rest: value("rest"), position: Position(position)))
     }
 
     var json: JSON {
@@ -96,6 +97,7 @@ extension Address.Position {
         guard !fraction.isEmpty, fraction.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
         guard whole < most || fraction.allSatisfy({ $0 == 0x30 }) else { return nil }
         if fraction.count <= 7 { return sign + String(whole) + "." + parts[1] }
+        // Always: seven digits.
         let kept = fraction.prefix(7).reduce(0) { $0 * 10 + Int($1 - 0x30) } + (fraction[7] >= 0x35 ? 1 : 0)
         let (carry, rest) = kept.quotientAndRemainder(dividingBy: 10_000_000)
         return sign + String(whole + carry) + "." + padded(rest, 7)

@@ -99,7 +99,7 @@ private struct DefinitionReader {
     private mutating func conditionName(_ key: String, _ inner: inout MapReader) -> String? {
         guard let name = inner.string(key) else { return nil }
         if !conditionNames.contains(name) {
-            inner.wrongType(inner.node[key]!, zh: "conditions 里的名称", en: "the name of an entry in `conditions`")
+            inner.wrongType(key, zh: "conditions 里的名称", en: "the name of an entry in `conditions`")
         }
         return name
     }
@@ -124,10 +124,10 @@ private struct DefinitionReader {
                 })
         {
             inner.wrongType(
-                node["id"]!, zh: "不以 _ 开头的字母、数字、连字符", en: "letters, digits and hyphens, not starting with _")
+                "id", zh: "不以 _ 开头的字母、数字、连字符", en: "letters, digits and hyphens, not starting with _")
         }
         if let id, !fieldIDs.insert(id).inserted {
-            inner.wrongType(node["id"]!, zh: "不重复的 id", en: "an id that no other field has")
+            inner.wrongType("id", zh: "不重复的 id", en: "an id that no other field has")
         }
         let label = inner.localized("label")
         if label == nil { inner.missing("label") }
@@ -150,7 +150,7 @@ private struct DefinitionReader {
             if let known = lists[list] {
                 fieldOptions = known
             } else {
-                inner.wrongType(node["list"]!, zh: "lists 里的名称", en: "the name of an entry in `lists`")
+                inner.wrongType("list", zh: "lists 里的名称", en: "the name of an entry in `lists`")
             }
         }
         if type == .single || type == .multiple || type == .address, fieldOptions.isEmpty { inner.missing("list") }
@@ -168,12 +168,12 @@ private struct DefinitionReader {
         let types = names.compactMap(AttachmentType.init(rawValue:))
         if types.count != names.count || types.isEmpty {
             let known = AttachmentType.allCases.map(\.rawValue).joined(separator: ", ")
-            inner.wrongType(inner.node["accept"]!, zh: "文件类型：\(known)", en: "kinds of files: \(known)")
+            inner.wrongType("accept", zh: "文件类型：\(known)", en: "kinds of files: \(known)")
         }
         let megabytes = inner.integer("megabytes") ?? 10
         if !(1...FormDefinition.maxFileMegabytes).contains(megabytes) {
             inner.wrongType(
-                inner.node["megabytes"]!, zh: "1 到 \(FormDefinition.maxFileMegabytes)",
+                "megabytes", zh: "1 到 \(FormDefinition.maxFileMegabytes)",
                 en: "a number from 1 to \(FormDefinition.maxFileMegabytes)")
         }
         if let max = inner.node["max"], !(1...20).contains(inner.integer("max") ?? 0) {
@@ -204,7 +204,7 @@ private struct DefinitionReader {
             if !fields.contains(where: { $0.id == id && types.contains($0.type) }) {
                 let known = types.map(\.rawValue).sorted().joined(separator: ", ")
                 inner.wrongType(
-                    inner.node[key]!, zh: "本表单里类型为 \(known) 的字段", en: "a field of this form of type \(known)")
+                    key, zh: "本表单里类型为 \(known) 的字段", en: "a field of this form of type \(known)")
             }
             return id
         }
@@ -275,7 +275,7 @@ private struct DefinitionReader {
         guard let text = inner.string(key) else { return nil }
         if let duration = FormDefinition.Duration(text) { return duration }
         inner.wrongType(
-            inner.node[key]!, zh: "时限，如 20wd（工作日）或 10d（自然日）",
+            key, zh: "时限，如 20wd（工作日）或 10d（自然日）",
             en: "a time limit such as 20wd (working days) or 10d (days)")
         return nil
     }
@@ -315,7 +315,7 @@ private struct DefinitionReader {
         var inner = MapReader(node)
         let lead = inner.requiredString("lead")
         let join = inner.string("join") ?? "all"
-        if join != "all" { inner.wrongType(node["join"]!, zh: "all", en: "all") }
+        if join != "all" { inner.wrongType("join", zh: "all", en: "all") }
         let branches = inner.list("branches").compactMap { branch -> FormDefinition.Process.Branch? in
             var branchReader = MapReader(branch)
             let department = branchReader.requiredString("dept")

@@ -53,7 +53,8 @@ extension FormDefinition {
         var values: [String: JSON] = [:]
         var taken: [AttachmentDescription] = []
         let known = Set(fields.flatMap(\.inputNames))
-        for name in input.keys.sorted() where !known.contains(name) && input[name]!.contains(where: { !$0.isEmpty }) {
+        for (name, given) in input.sorted(by: { $0.key < $1.key })
+        where !known.contains(name) && given.contains(where: { !$0.isEmpty }) {
             errors.append(
                 .init(
                     field: name, code: .unknownField,

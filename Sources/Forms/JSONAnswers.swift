@@ -8,8 +8,7 @@ extension FormDefinition {
     package func input(json: [String: JSON]) -> (input: [String: [String]], errors: [FieldError]) {
         var input: [String: [String]] = [:]
         var errors: [FieldError] = []
-        for name in json.keys.sorted() {
-            let value = json[name]!
+        for (name, value) in json.sorted(by: { $0.key < $1.key }) {
             guard let field = fields.first(where: { $0.id == name }), field.type != .attachment else {
                 // Names that no field has are reported by `validate`.
                 input[name] = value == .null ? [] : [value.string ?? "?"]

@@ -175,12 +175,13 @@ package struct MultipartParser {
             var value: [UInt8] = []
             if rest.first == UInt8(ascii: "\"") {
                 rest = rest.dropFirst()
-                while let byte = rest.first, byte != UInt8(ascii: "\"") {
+                while var byte = rest.first, byte != UInt8(ascii: "\"") {
                     // Some clients escape quotes so; any other backslash is itself.
                     if byte == UInt8(ascii: "\\"), rest.dropFirst().first == UInt8(ascii: "\"") {
                         rest = rest.dropFirst()
+                        byte = UInt8(ascii: "\"")
                     }
-                    value.append(rest.first!)
+                    value.append(byte)
                     rest = rest.dropFirst()
                 }
                 guard !rest.isEmpty else { return nil }

@@ -159,13 +159,14 @@ func isEmailAddress(_ text: String) -> Bool {
     }
     let atoms = parts[0].split(separator: ".", omittingEmptySubsequences: false)
     let labels = parts[1].split(separator: ".", omittingEmptySubsequences: false)
+    guard labels.count >= 2, let last = labels.last else { return false }
     return atoms.allSatisfy { atom in
         !atom.isEmpty
             && atom.unicodeScalars.allSatisfy { isLetter($0) || "!#$%&'*+/=?^_`{|}~-".unicodeScalars.contains($0) }
-    } && labels.count >= 2
+    }
         && labels.allSatisfy { label in
             (1...63).contains(label.utf8.count) && !label.hasPrefix("-") && !label.hasSuffix("-")
                 && label.unicodeScalars.allSatisfy { isLetter($0) || $0 == "-" }
-        } && labels.last!.unicodeScalars.count >= 2
-        && !labels.last!.unicodeScalars.allSatisfy { (0x30...0x39).contains($0.value) }
+        } && last.unicodeScalars.count >= 2
+        && !last.unicodeScalars.allSatisfy { (0x30...0x39).contains($0.value) }
 }

@@ -88,7 +88,7 @@ struct Configuration: Sendable {
         let proxies = (reader.strings("trusted_proxies") ?? ["127.0.0.0/8", "::1"]).compactMap {
             text -> AddressRange? in
             if let range = AddressRange(text) { return range }
-            reader.wrongType(node["trusted_proxies"]!, zh: "网段，如 10.0.0.0/8", en: "networks such as 10.0.0.0/8")
+            reader.wrongType("trusted_proxies", zh: "网段，如 10.0.0.0/8", en: "networks such as 10.0.0.0/8")
             return nil
         }
         var limits = RateLimiter.Settings()
@@ -123,7 +123,7 @@ struct Configuration: Sendable {
             if number > 0 {
                 value = number
             } else {
-                reader.wrongType(node[key]!, zh: "正整数", en: "a number above zero")
+                reader.wrongType(key, zh: "正整数", en: "a number above zero")
             }
         }
         read("client_burst", &limits.clientBurst)

@@ -27,6 +27,14 @@ package struct SourcePosition: Sendable, Equatable, Hashable, Comparable {
 package struct Diagnostic: Sendable, Equatable {
     package enum Severity: String, Sendable {
         case error, warning, note
+
+        var chinese: String {
+            switch self {
+            case .error: "错误"
+            case .warning: "警告"
+            case .note: "提示"
+            }
+        }
     }
 
     package let severity: Severity
@@ -56,7 +64,7 @@ package struct Diagnostic: Sendable, Equatable {
         let severityText =
             language == "en"
             ? severity.rawValue
-            : ["error": "错误", "warning": "警告", "note": "提示"][severity.rawValue]!
+            : severity.chinese
         text += "\(severityText)[\(rule)]: \(problem.text(language))"
         text += language == "en" ? "; \(remedy.text(language))" : "；\(remedy.text(language))"
         if let related {

@@ -281,6 +281,7 @@ package func decimal(_ digits: some Collection<UInt8>) -> Int? {
     var value = 0
     for digit in digits {
         guard digit >= 0x30, digit <= 0x39 else { return nil }
+        // Always: eighteen digits at most.
         value = value * 10 + Int(digit - 0x30)
     }
     return value

@@ -34,6 +34,7 @@ package func sideBySide<A: Sendable, B: Sendable>(
     jobs: Int, _ first: @escaping @Sendable () -> A, _ second: @escaping @Sendable () -> B
 ) -> (A, B) {
     let made = parallelMap(2, jobs: jobs) { index, _ -> (A?, B?) in index == 0 ? (first(), nil) : (nil, second()) }
+    // Always: each thread made its own.
     return (made[0].0!, made[1].1!)
 }
 

@@ -80,11 +80,10 @@ private struct SlugWriter {
     }
 
     private mutating func addScalar(_ bytes: UnsafeBufferPointer<UInt8>) {
-        for lower in String(decoding: bytes, as: UTF8.self).unicodeScalars.first!.properties.lowercaseMapping
-            .unicodeScalars
-        {
+        guard let scalar = String(decoding: bytes, as: UTF8.self).unicodeScalars.first else { return }
+        for lower in scalar.properties.lowercaseMapping.unicodeScalars {
             if lower.properties.isAlphabetic || lower.properties.numericType != nil {
-                for byte in UTF8.encode(lower)! { keep(byte) }
+                for byte in String(lower).utf8 { keep(byte) }
             } else {
                 isParted = true
             }

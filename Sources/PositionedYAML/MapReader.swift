@@ -127,6 +127,11 @@ package struct MapReader {
                 remedy: Bilingual(zh: "请加上 \(key): …", en: "add `\(key): …`")))
     }
 
+    /// The same of the value under a key that was read.
+    package mutating func wrongType(_ key: String, zh: String, en: String) {
+        wrongType(node[key] ?? node, zh: zh, en: en)
+    }
+
     package mutating func wrongType(_ value: YAMLNode, zh: String, en: String) {
         diagnostics.append(
             Diagnostic(

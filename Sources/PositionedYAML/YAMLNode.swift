@@ -86,8 +86,8 @@ package struct YAMLNode: Sendable, Equatable {
             case .array(let items): .list(items.map { YAMLNode($0, path: path) })
             case .object(let fields):
                 .map(
-                    fields.keys.sorted().map {
-                        Pair(key: $0, keyPosition: position, value: YAMLNode(fields[$0]!, path: path))
+                    fields.sorted { $0.key < $1.key }.map {
+                        Pair(key: $0.key, keyPosition: position, value: YAMLNode($0.value, path: path))
                     })
             }
         self.init(value: value, position: position)

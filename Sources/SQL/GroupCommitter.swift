@@ -53,7 +53,10 @@ final class GroupCommitter: Sendable {
         func set(_ new: T) { value.withLock { $0 = new } }
 
         /// After `set` only.
-        func get() -> T { value.withLock { $0! } }
+        func get() -> T {
+            // Always: the job has ended, and with it `set`.
+            value.withLock { $0! }
+        }
     }
 
     private func drain(_ database: some SQLDatabase) {

@@ -74,7 +74,7 @@ package struct BundleApplier: Sendable {
 
     /// Trees that are neither served nor to come.
     private func sweep(_ builds: Directory, keeping served: SiteState?) throws {
-        let kept = served.flatMap { $0.target.map { target in Self.name(served!.buildSequence, target) } }
+        let kept = served.flatMap { served in served.target.map { target in Self.name(served.buildSequence, target) } }
         for name in try builds.names() where name != kept { try FileSystem.removeTree(builds.path + "/" + name) }
     }
 
@@ -173,7 +173,7 @@ package struct BundleApplier: Sendable {
                 try folders[parent] ?? Directory(making: builds.path + "/" + temporary + "/" + parent, mode: 0o755)
             if folders.count > 256 { folders = [:] }
             folders[parent] = folder
-            guard try write(source, String(path.split(separator: "/").last!), folder) == tree.files[path] else {
+            guard try write(source, FileSystem.name(path), folder) == tree.files[path] else {
                 try FileSystem.removeTree(builds.path + "/" + temporary)
                 return refuse("\(path) is not as the listing says")
             }
@@ -218,7 +218,7 @@ package struct BundleApplier: Sendable {
         switch source {
         case .served(let path):
             let old = try Directory(FileSystem.parent(path))
-            let oldName = String(path.split(separator: "/").last!)
+            let oldName = FileSystem.name(path)
             guard let digest = try old.digest(oldName, size: old.size(oldName) ?? 0) else {
                 return SHA256Digest(of: [])
             }

@@ -157,7 +157,7 @@ package struct BundleBuilder: Sendable {
                 try writeItem(record, number + 1, of: pieces.count + 1, makeID(), folder) { add in
                     for (index, piece) in list.enumerated() {
                         let source = try Directory(FileSystem.parent(output + "/" + piece.path))
-                        let name = String(piece.path.split(separator: "/").last!)
+                        let name = FileSystem.name(piece.path)
                         let bytes = try source.read(name, at: piece.offset, count: piece.bytes)
                         if piece.offset > 0 || piece.bytes == Self.chunkBytes {
                             chunks += "\(piece.file.hex) \(SHA256Digest(of: bytes).hex)\n".utf8

@@ -22,8 +22,8 @@ package struct SiteTree: Sendable, Equatable {
     package var bytes: [UInt8] {
         var out: [UInt8] = []
         out.reserveCapacity(files.count * 120)
-        for path in files.keys.sorted(by: bytesPrecede) {
-            files[path]!.appendHex(to: &out)
+        for (path, digest) in files.sorted(by: { bytesPrecede($0.key, $1.key) }) {
+            digest.appendHex(to: &out)
             out += "  ".utf8
             out += path.utf8
             out.append(UInt8(ascii: "\n"))

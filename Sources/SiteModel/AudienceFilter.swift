@@ -180,6 +180,7 @@ package enum AudienceFilter {
         }
         // The tag column itself would tell that rows are missing.
         columns.removeAll { $0 == "visibility" }
+        // Always: each is a column of the table.
         let picked = columns.map { loaded.table.column($0)! }
         return DataTable(
             name: loaded.table.name, columns: columns,

@@ -201,11 +201,11 @@ struct DataLoader {
                 let node = YAMLNode.parse(
                     String(decoding: text, as: UTF8.self), path: file.path, diagnostics: &diagnostics)
             else { return nil }
-            let name = String(file.path.split(separator: "/").last!.dropLast(5))
-            if let id = node["id"]?.scalar, id != name {
+            let name = String(FileSystem.name(file.path).dropLast(5))
+            if let written = node["id"], let id = written.scalar, id != name {
                 diagnostics.append(
                     Diagnostic(
-                        "form-id", node["id"]!.position,
+                        "form-id", written.position,
                         problem: Bilingual(zh: "id“\(id)”与文件名不同", en: "the id `\(id)` differs from the file's name"),
                         remedy: Bilingual(zh: "请写 id: \(name)", en: "write `id: \(name)`")))
             }

@@ -196,6 +196,7 @@ struct DocumentTraces {
                     if byte >= 0x30, byte <= 0x37 {
                         var (value, digits) = (0, 0)
                         while digits < 3, i < bytes.count, bytes[i] >= 0x30, bytes[i] <= 0x37 {
+                            // Always: three digits at most.
                             value = value * 8 + Int(bytes[i] - 0x30)
                             digits += 1
                             i += 1

@@ -281,7 +281,7 @@ extension FrontMatter {
         guard let slug = reader.string("slug") else { return nil }
         if slug.isEmpty || slug.hasPrefix(".") || !slug.utf8.allSatisfy({ isSlugByte($0) || $0 >= 0x80 }) {
             reader.wrongType(
-                reader.node["slug"]!, zh: "不含斜杠和空格的网址片段", en: "one URL segment of lower-case letters, digits, hyphens")
+                "slug", zh: "不含斜杠和空格的网址片段", en: "one URL segment of lower-case letters, digits, hyphens")
             return nil
         }
         return slug

@@ -65,7 +65,9 @@ struct GraphBuilder {
         let languages = content.configuration.group.languages
         var grouped = [[VisiblePage]](repeating: [], count: content.configuration.sites.count * languages.count)
         for page in content.pages {
-            grouped[page.site * languages.count + languages.firstIndex(of: page.language)!].append(page)
+            // Always: the layout knows no other languages.
+            let language = languages.firstIndex(of: page.language)!
+            grouped[page.site * languages.count + language].append(page)
         }
         nodes.reserveCapacity(content.pages.count + 64)
         nodeBySource.reserveCapacity(content.pages.count)
@@ -133,10 +135,12 @@ struct GraphBuilder {
         }
         // Pages of a folder stand side by side.
         var folder = ""
+        // Always: the home page has it.
         var parent = sectionByFolder["\(edition)/"]!
         for page in pages where page.form != .section {
             if page.folder != folder {
                 folder = page.folder
+                // Always: each page's folder was added.
                 parent = sectionByFolder["\(edition)/\(folder)"]!
             }
             nodes.append(
@@ -151,12 +155,14 @@ struct GraphBuilder {
     }
 
     private mutating func addSection(_ folder: String, _ edition: Int, _ page: VisiblePage?) {
-        let parts = folder.split(separator: "/").map(String.init)
-        let parent = sectionByFolder["\(edition)/\(parts.dropLast().joined(separator: "/"))"]!
+        let name = FileSystem.name(folder)
+        let above = folder.contains("/") ? FileSystem.parent(folder) : ""
+        // Always: shorter folders come first.
+        let parent = sectionByFolder["\(edition)/\(above)"]!
         nodes.append(
             .init(
-                kind: .section, edition: edition, page: page, title: page?.front.title ?? parts.last!,
-                path: nodes[parent].path + (page?.front.slug ?? URLSegment.ofFile(parts.last!)) + "/", parent: parent))
+                kind: .section, edition: edition, page: page, title: page?.front.title ?? name,
+                path: nodes[parent].path + (page?.front.slug ?? URLSegment.ofFile(name)) + "/", parent: parent))
         nodes[parent].sections.append(nodes.count - 1)
         sectionByFolder["\(edition)/\(folder)"] = nodes.count - 1
         if let page { nodeBySource[page.path] = nodes.count - 1 }
@@ -312,15 +318,14 @@ struct GraphBuilder {
             }
             guard !byName.isEmpty else { return nil }
             var taken: Set<String> = []
-            let terms = byName.keys.sorted(by: bytesPrecede).map { name in
+            let terms = byName.sorted(by: { bytesPrecede($0.key, $1.key) }).map { name, nodes in
                 var address = URLSegment.make(name)
                 // 市 and 是 read alike: the later one in byte order gets a mark of its own that never changes.
                 if !taken.insert(address).inserted {
                     address += "-" + SHA256Digest(of: Array(name.utf8)).hex.prefix(6)
                     taken.insert(address)
                 }
-                return SiteGraph.Term(
-                    name: name, slug: address, nodes: byName[name]!)
+                return SiteGraph.Term(name: name, slug: address, nodes: nodes)
             }
             // Reading order of the terms is that of their addresses: alphabetical for people, pinyin for Chinese.
             let sorted = terms.sorted { bytesPrecede($0.slug, $1.slug) }
@@ -336,8 +341,9 @@ struct GraphBuilder {
     private mutating func placeFiles() {
         let main = content.configuration.group.defaultLanguage
         let bundles = Dictionary(
-            nodes.indices.filter { nodes[$0].page?.form == .bundle && nodes[$0].page?.language == main }
-                .map { (nodes[$0].page!.pairKey, $0) }
+            nodes.enumerated().compactMap { index, node in
+                node.page.flatMap { $0.form == .bundle && $0.language == main ? ($0.pairKey, index) : nil }
+            }
         ) { first, _ in first }
         for file in content.files {
             if let bundle = file.bundle {
@@ -357,7 +363,7 @@ struct GraphBuilder {
                     add(file, below: section, rest.joined(separator: "/"))
                     break
                 }
-                rest.insert(String(folder.split(separator: "/").last!), at: 0)
+                rest.insert(FileSystem.name(folder), at: 0)
             }
         }
     }

@@ -106,10 +106,11 @@ package final class PageCache: Sendable {
             let unused = state.entries.lazy.filter { !$0.value.isUsed }.map(\.key)
             writer.put(whole ? [] : Array(state.dropped.union(unused))) { $0.put($1) }
             let files = whole ? state.usedFiles : state.changedFiles
-            writer.put(files.filter { state.files[$0] != nil }) { writer, key in
-                writer.put(key)
-                writer.put(state.files[key]!.mark)
-                writer.put(state.files[key]!.digest)
+            let known = files.compactMap { key in state.files[key].map { (key, $0) } }
+            writer.put(known) { writer, file in
+                writer.put(file.0)
+                writer.put(file.1.mark)
+                writer.put(file.1.digest)
             }
             return writer.finished()
         }
@@ -155,7 +156,7 @@ package final class PageCache: Sendable {
             writer.put(reference.destination)
             writer.put(reference.tags) { $0.put($1) }
         }
-        // Taken of every file that is read for a record.
+        // Always: it is taken of every file that is read for a record.
         writer.put(entry.known.digest!)
         writer.put(entry.known.mark)
         writer.put(entry.known.isText)

@@ -81,7 +81,7 @@ struct SourceFile {
         let isSame = known.map { $0.mark == mark && $0.mark.isSettled } ?? false
         // A mark that has not settled tells nothing yet.
         let digest =
-            isSame ? known!.digest : takesDigest || !mark.isSettled ? SHA256Digest(of: bytes) : nil
+            isSame ? known?.digest : takesDigest || !mark.isSettled ? SHA256Digest(of: bytes) : nil
         var text = bytes
         var isText = known.map { (isSame || $0.digest == digest) && $0.isText } ?? false
         if !isText {

@@ -140,12 +140,14 @@ extension SiteConfiguration {
             for diagnostic in reader.finish(unknown: unknown) { outer.add(diagnostic) }
             if let base, !isOrigin(base) {
                 outer.wrongType(
-                    pair.value["base"]!, zh: "https://主机 形式的网址", en: "an origin such as https://www.example.gov.cn")
+                    pair.value["base"] ?? pair.value, zh: "https://主机 形式的网址",
+                    en: "an origin such as https://www.example.gov.cn")
             }
             if let forms,
                 !forms.hasPrefix("/") || forms.hasSuffix("/") || !forms.dropFirst().utf8.allSatisfy(isSlugByte)
             {
-                outer.wrongType(pair.value["forms"]!, zh: "一段路径，如 /forms", en: "one path segment such as /forms")
+                outer.wrongType(
+                    pair.value["forms"] ?? pair.value, zh: "一段路径，如 /forms", en: "one path segment such as /forms")
             }
             guard let admits, var base else { return nil }
             while base.hasSuffix("/") { base.removeLast() }
@@ -184,7 +186,7 @@ extension SiteConfiguration {
         }
         if name == nil { reader.missing("name") }
         if let slug, slug.isEmpty || !slug.utf8.allSatisfy({ isSlugByte($0) }) {
-            reader.wrongType(node["slug"]!, zh: "小写字母、数字和连字符", en: "lower-case letters, digits and hyphens")
+            reader.wrongType("slug", zh: "小写字母、数字和连字符", en: "lower-case letters, digits and hyphens")
         }
         for diagnostic in reader.finish(unknown: unknown) { outer.add(diagnostic) }
         guard let slug, let folder, let name, let kind else { return nil }
@@ -381,7 +383,7 @@ extension SiteConfiguration {
             let url = itemReader.requiredString("url")
             for diagnostic in itemReader.finish(unknown: unknown) { reader.add(diagnostic) }
             if let url, !["https://", "http://", "/"].contains(where: url.hasPrefix) {
-                reader.wrongType(item["url"]!, zh: "https 或 http 网址", en: "an https or http address")
+                reader.wrongType(item["url"] ?? item, zh: "https 或 http 网址", en: "an https or http address")
                 return nil
             }
             return name.flatMap { name in url.map { Footer.Superior(name: LocalizedText(name), url: $0) } }

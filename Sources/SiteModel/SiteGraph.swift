@@ -193,7 +193,11 @@ package final class SiteGraph: Sendable {
     /// From the home page down to the node itself.
     package func trail(_ index: Int) -> [Int] {
         var trail = [index]
-        while let parent = nodes[trail.last!].parent { trail.append(parent) }
+        var at = index
+        while let parent = nodes[at].parent {
+            trail.append(parent)
+            at = parent
+        }
         return trail.reversed()
     }
 

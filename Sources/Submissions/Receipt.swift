@@ -57,6 +57,7 @@ package struct Receipt: Sendable, Equatable {
     private static func check(_ body: [UInt8]) -> UInt8 {
         var sum = 0
         for (i, byte) in body.reversed().enumerated() {
+            // Always: normalised and made receipts hold letters of the alphabet only.
             let value = Crockford.alphabet.firstIndex(of: byte)! * (i.isMultiple(of: 2) ? 2 : 1)
             sum += value / 32 + value % 32
         }

@@ -9,6 +9,7 @@ struct TemplateCompiler {
     private var lineStart = 0
     private var open: [UInt8] = Array("{{".utf8)
     private var close: [UInt8] = Array("}}".utf8)
+    /// Never empty: the root is not taken away.
     private var stack: [Frame] = [Frame(kind: .root, place: .init(template: "", line: 1, column: 1))]
 
     private struct Frame {
@@ -27,6 +28,8 @@ struct TemplateCompiler {
         var closer = ""
     }
 
+    private var top: Frame { stack[stack.count - 1] }
+
     init(path: String, source: [UInt8]) {
         self.path = path
         self.source = source
@@ -38,7 +41,7 @@ struct TemplateCompiler {
         }
         appendText(i..<source.count)
         guard stack.count == 1 else {
-            let frame = stack.last!
+            let frame = top
             throw TemplateError(
                 code: .unclosedSection,
                 position: SourcePosition(path: path, line: frame.place.line, column: frame.place.column),
@@ -67,7 +70,7 @@ struct TemplateCompiler {
             ? inheritanceRange(tag, after, sigil) : "#^/>!=".utf8.contains(sigil) ? standaloneRange(tag, after) : nil
         // A block on a line with other text still indents what is put into it.
         let isIndented = standalone != nil || sigil == UInt8(ascii: "$")
-        let indent = isIndented ? Array(lineIndent(before: tag).dropFirst(stack.last!.dedent)) : []
+        let indent = isIndented ? Array(lineIndent(before: tag).dropFirst(top.dedent)) : []
         appendText(i..<(standalone?.lowerBound ?? tag))
         advance(to: standalone?.upperBound ?? after)
 
@@ -105,11 +108,11 @@ struct TemplateCompiler {
     }
 
     private mutating func push(_ kind: Frame.Kind, _ place: Template.Place, closer: String) {
-        stack.append(Frame(kind: kind, place: place, dedent: stack.last!.dedent, closer: closer))
+        stack.append(Frame(kind: kind, place: place, dedent: top.dedent, closer: closer))
     }
 
     private mutating func closeFrame(_ content: String, _ place: Template.Place) throws(TemplateError) {
-        guard stack.count > 1, stack.last!.closer == content else { throw error(.strayClose, place, content) }
+        guard stack.count > 1, top.closer == content else { throw error(.strayClose, place, content) }
         let frame = stack.removeLast()
         switch frame.kind {
         case .root: throw error(.strayClose, place, content)
@@ -117,7 +120,7 @@ struct TemplateCompiler {
             append(.section(path, inverted: inverted, frame.nodes))
         case .block(let name, let indent):
             // Directly inside a parent tag a block is an override, anywhere else a slot with a default.
-            if case .parent = stack.last!.kind {
+            if case .parent = top.kind {
                 stack[stack.count - 1].overrides[name] = frame.nodes
             } else {
                 append(.block(name: name, frame.nodes, indent: indent))
@@ -135,7 +138,7 @@ struct TemplateCompiler {
 
     private mutating func appendText(_ range: Range<Int>) {
         guard !range.isEmpty else { return }
-        let dedent = stack.last!.dedent
+        let dedent = top.dedent
         guard dedent > 0 else { return append(.text(Array(source[range]))) }
         var text: [UInt8] = []
         var column = range.lowerBound - (source[..<range.lowerBound].lastIndex(of: 0x0A).map { $0 + 1 } ?? 0)
@@ -151,8 +154,8 @@ struct TemplateCompiler {
 
     /// Whether a closing tag belongs to a parent or a block.
     private func closesInheritance(_ sigil: UInt8, _ content: String) -> Bool {
-        guard sigil == UInt8(ascii: "/"), stack.last!.closer == content else { return false }
-        return switch stack.last!.kind {
+        guard sigil == UInt8(ascii: "/"), top.closer == content else { return false }
+        return switch top.kind {
         case .block, .parent: true
         default: false
         }
@@ -174,8 +177,8 @@ struct TemplateCompiler {
         guard isTagsOnly(lineStart..<tag) else { return nil }
         let isLast = source[after..<lineEnd].allSatisfy { $0 <= 0x20 }
         let isFirst = source[lineStart..<tag].allSatisfy { $0 == 0x20 || $0 == 0x09 }
-        if sigil == UInt8(ascii: "/"), case .block = stack.last!.kind,
-            stack.last!.place.line == place(at: tag).line
+        if sigil == UInt8(ascii: "/"), case .block = top.kind,
+            top.place.line == place(at: tag).line
         {
             return nil
         }

@@ -18,9 +18,11 @@ package final class TemplateMetrics: Sendable {
         guard let start else { return }
         let took = ContinuousClock.now - start
         entries.withLock { entries in
-            entries[name, default: Entry()].calls += 1
-            entries[name]!.total += took
-            entries[name]!.longest = max(entries[name]!.longest, took)
+            var entry = entries[name] ?? Entry()
+            entry.calls += 1
+            entry.total += took
+            entry.longest = max(entry.longest, took)
+            entries[name] = entry
         }
     }
 

@@ -157,7 +157,7 @@ struct DeskDatabase: Sendable {
             accepted = (try row["accepted"] as Int?).map(Instant.init(seconds:))
             noticeAnswered = (try row["notice_answered"] as Int?).map(Instant.init(seconds:))
             // Written canonical by this program.
-            answers = (try? JSON(parsing: Array((try row["answers"] as String).utf8)))?.object ?? [:]
+            answers = try storedObject(row["answers"])
         }
 
         fileprivate static let selection = """
@@ -244,14 +244,13 @@ struct DeskDatabase: Sendable {
         guard let row = try db.row("SELECT * FROM submission WHERE id = ?", id) else {
             return nil
         }
-        // Written canonical by this program.
-        let answers = (try? JSON(parsing: Array((try row["answers"] as String).utf8)))?.object ?? [:]
+        let answers = try storedObject(row["answers"])
         let events = try db.rows("SELECT * FROM event WHERE id = ? ORDER BY position", id)
             .map {
                 Event(
                     at: Instant(seconds: try $0["at"]), officer: try $0["officer"], action: try $0["action"],
                     before: try $0["before"], after: try $0["after"],
-                    answers: (try $0["note"] as String?).flatMap { try? JSON(parsing: Array($0.utf8)) }?.object ?? [:])
+                    answers: try ($0["note"] as String?).map(storedObject) ?? [:])
             }
         var file = CaseFile(
             id: id, number: try row["number"], kind: try row["kind"], received: Instant(seconds: try row["received"]),
@@ -261,7 +260,7 @@ struct DeskDatabase: Sendable {
             lookup: try row["lookup"], statusKey: try row["status_key"])
         if let ticket = try db.row("SELECT * FROM ticket WHERE id = ?", id) {
             file.ticket = HotlineTicket(
-                state: HotlineTicket.State(rawValue: try ticket["state"])!, department: try ticket["department"],
+                state: try stored(HotlineTicket.State.self, ticket["state"]), department: try ticket["department"],
                 internalNote: try ticket["note"],
                 reply: try ticket["reply"])
         }
@@ -271,7 +270,7 @@ struct DeskDatabase: Sendable {
                     ApprovalCase.Task(
                         department: try $0["department"],
                         limit: TimeLimit(days: try $0["days"], working: try $0["working"]),
-                        opinion: ApprovalCase.Opinion(rawValue: try $0["opinion"])!, note: try $0["note"])
+                        opinion: try stored(ApprovalCase.Opinion.self, $0["opinion"]), note: try $0["note"])
                 }
             var notice: ApprovalCase.Notice?
             if let token: String = try approval["notice"] {
@@ -282,7 +281,7 @@ struct DeskDatabase: Sendable {
                     answered: (try approval["notice_answered"] as Int?).map(Instant.init(seconds:)))
             }
             file.approval = ApprovalCase(
-                lead: try approval["lead"], tasks: tasks, state: ApprovalCase.State(rawValue: try approval["state"])!,
+                lead: try approval["lead"], tasks: tasks, state: try stored(ApprovalCase.State.self, approval["state"]),
                 notice: notice, decision: try approval["decision"])
             file.accepted = (try approval["accepted"] as Int?).map(Instant.init(seconds:))
         }
@@ -823,4 +822,18 @@ struct CitizenStatus: Sendable {
         if let correction { fields["correction"] = correction }
         return .object(fields)
     }
+}
+
+/// A word of a closed list that this program wrote; another one is a fault of the database and no state of a case.
+private func stored<Word: RawRepresentable<String>>(_ type: Word.Type, _ text: String) throws -> Word {
+    guard let word = Word(rawValue: text) else { throw SQLError(.fault, "no \(type): \(text)") }
+    return word
+}
+
+/// Answers as this program wrote them, canonical JSON; anything else is a fault of the database.
+private func storedObject(_ text: String) throws -> [String: JSON] {
+    guard let object = try JSON(parsing: Array(text.utf8)).object else {
+        throw SQLError(.fault, "no object of answers")
+    }
+    return object
 }

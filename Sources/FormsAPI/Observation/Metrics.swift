@@ -34,7 +34,7 @@ final class Metrics: Sendable {
             state.requests[route, default: [:]][status, default: 0] += 1
             let place = Self.bounds.firstIndex { seconds <= $0 } ?? Self.bounds.count
             state.durations[route, default: Histogram()].counts[place] += 1
-            state.durations[route]!.sum += seconds
+            state.durations[route, default: Histogram()].sum += seconds
         }
     }
 

@@ -118,8 +118,9 @@ struct FormReader: Sendable {
     private func receiveFile(
         _ request: Request, _ field: FormDefinition.Field, _ name: String, _ client: [UInt8]
     ) async throws -> StoredAttachment {
+        guard let rule = field.files else { throw Refusal.malformed }
         var upload = try await FileUpload(
-            uploads, field: field, rule: field.files!, name: name, client: client,
+            uploads, field: field, rule: rule, name: name, client: client,
             lifetime: StoredAttachment.programClaimLifetime)
         var pace = Pace()
         var pieces = request.body.makeAsyncIterator()
@@ -175,9 +176,10 @@ struct FormReader: Sendable {
                             let (fields, earlier) = (body.fields, begun)
                             begun += 1
                             current = try await add(bytes, field, &upload, &body) {
+                                guard let rule = field.files else { throw Refusal.malformed }
                                 try await files.admit(field, fields, earlier)
                                 return try await FileUpload(
-                                    uploads, field: field, rule: field.files!, name: name, client: files.client ?? [])
+                                    uploads, field: field, rule: rule, name: name, client: files.client ?? [])
                             }
                         case .file(let field): current = try await add(bytes, field, &upload, &body)
                         case .none, .skipped: continue
@@ -208,7 +210,8 @@ struct FormReader: Sendable {
     ) async throws -> Current {
         do {
             if let start { upload = try await start() }
-            try await upload!.append(bytes)
+            guard upload != nil else { throw Refusal.malformed }
+            try await upload?.append(bytes)
             return .file(field)
         } catch let error as FieldError {
             metrics.file(error.code.rawValue)
@@ -242,7 +245,8 @@ struct FormReader: Sendable {
             if !name.isEmpty { body.fileErrors.append(field.fileEmptyError) }
         case .file:
             do {
-                body.files.append(try await upload!.finish())
+                guard let file = try await upload?.finish() else { throw Refusal.malformed }
+                body.files.append(file)
                 metrics.file("stored")
             } catch let error as FieldError {
                 metrics.file(error.code.rawValue)

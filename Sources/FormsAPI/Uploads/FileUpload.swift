@@ -84,7 +84,7 @@ struct FileUpload {
         guard bytes <= rule.maxBytes else { throw field.fileSizeError }
         pending += piece
         digest.append(piece)
-        if type == nil, pending.count >= AttachmentType.headBytes { try checkType() }
+        if type == nil, pending.count >= AttachmentType.headBytes { _ = try checkType() }
         guard !active.feed(piece) else { throw field.fileUnsafeError }
         if let scanner { try await onBlockingThread { scanner.feed(piece) } }
         // What fills a part exactly waits: the last part is never empty.
@@ -114,7 +114,7 @@ struct FileUpload {
     private mutating func complete() async throws -> StoredAttachment {
         if let slot { _ = try await services.slots.progress(slot) }
         guard bytes > 0 else { throw field.fileEmptyError }
-        if type == nil { try checkType() }
+        let type = try self.type ?? checkType()
         guard !active.feed([], isLast: true) else { throw field.fileUnsafeError }
         if let scanner {
             switch try await onBlockingThread({ scanner.verdict() }) {
@@ -124,7 +124,7 @@ struct FileUpload {
             }
         }
         let description = AttachmentDescription(
-            field: field.id, name: name, type: type!.mediaType, bytes: bytes, digest: digest.digest())
+            field: field.id, name: name, type: type.mediaType, bytes: bytes, digest: digest.digest())
         return try await services.store.finish(file, last: seal(pending), description, at: services.now())
     }
 
@@ -140,7 +140,7 @@ struct FileUpload {
         await services.slots.give(slot)
     }
 
-    private mutating func checkType() throws {
+    private mutating func checkType() throws -> AttachmentType {
         guard let told = AttachmentType(head: pending), rule.types.contains(told) else { throw field.fileTypeError }
         // A name without an ending passes; an ending of another type would make an officer's program open the file as that type.
         if let ending = Self.ending(name), !told.endings.contains(ending) {
@@ -149,6 +149,7 @@ struct FileUpload {
         type = told
         active.isPDF = told == .pdf
         guard !active.feed(pending) else { throw field.fileUnsafeError }
+        return told
     }
 
     private func seal(_ plain: [UInt8]) async throws -> [UInt8] {
