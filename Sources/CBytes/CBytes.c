@@ -141,23 +141,22 @@ static bool may_fold(const uint8_t *b, size_t left) {
     case 0xC3: return second != 0x97 && second != 0xB7;
     case 0xC4: case 0xC5: case 0xC6: case 0xC7: case 0xC8: case 0xC9: case 0xCA: case 0xCB:
     case 0xCC: case 0xCD: case 0xCE: case 0xCF: case 0xD0: case 0xD1: case 0xD2: case 0xD3: case 0xD4: case 0xD5: case 0xD6:
-    case 0xD7: case 0xDC: case 0xE0: case 0xE1: case 0xEA: return true;
-    // Signs of Arabic that have no width.
-    case 0xD8: return second <= 0x85 || second == 0x9C;
-    case 0xDB: return second == 0x9D;
+    // Scripts whose vowels and tones are marks on a letter.
+    case 0xD7: case 0xD8: case 0xD9: case 0xDA: case 0xDB: case 0xDC: case 0xDD: case 0xDE: case 0xDF:
+    case 0xE0: case 0xE1: case 0xEA: return true;
     case 0xE2:
         switch (second) {
         // Characters without width; dots and ratios; letter-like symbols, Roman numerals and circled letters.
         case 0x80: return (third >= 0x8B && third <= 0x8F) || (third >= 0xA8 && third <= 0xAE);
         case 0x81: return third == 0x9A || third >= 0x9F;
-        case 0x82: case 0x84: case 0x85: case 0x92: case 0x93: case 0xA9: case 0xB1: return true;
+        case 0x82: case 0x83: case 0x84: case 0x85: case 0x92: case 0x93: case 0xA9: case 0xB1: return true;
         case 0x88: return third == 0xB6 || third == 0xB7;
         // Radicals, and letters of Coptic.
-        case 0xB2: case 0xBA: case 0xBB: case 0xBC: case 0xBD: case 0xBE: case 0xBF: return true;
+        case 0xB2: case 0xB3: case 0xB5: case 0xB7: case 0xBA: case 0xBB: case 0xBC: case 0xBD: case 0xBE: case 0xBF: return true;
         default: return false;
         }
-    // The filler, and units written as one character.
-    case 0xE3: return (second == 0x85 && third == 0xA4) || (second >= 0x88 && second <= 0x8F);
+    // Tones and voices that are marks, the filler, and units written as one character.
+    case 0xE3: return (second == 0x80 && third >= 0xAA && third <= 0xAF) || (second == 0x82 && (third == 0x99 || third == 0x9A)) || (second == 0x85 && third == 0xA4) || (second >= 0x88 && second <= 0x8F);
     case 0xEF:
         switch (second) {
         case 0xB8: case 0xB9: case 0xBB: case 0xAC: return true;

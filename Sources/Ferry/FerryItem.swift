@@ -51,6 +51,8 @@ package struct FerryItem: Sendable {
     /// UUID in lower case: unique for ever, so that the effect of crossing twice is that of crossing once.
     package let id: String
     package let parts: [Part]
+    /// What its owner opened of it already; nil where it is opened when it is needed.
+    package var opened: [UInt8]?
 
     package init(kind: String, id: String, parts: [Part]) {
         self.kind = kind

@@ -8,7 +8,7 @@ package struct LaneDatabase: LaneStore {
     /// Makes the item that crosses out of the owner's row.
     private let load: @Sendable (any SQLConnection, _ lane: String, _ id: String) throws -> FerryItem
     /// What can be done with an arrived item before the transaction, and may be done twice: so that long work holds up nobody.
-    private let stage: @Sendable (FerryItem) throws -> Void
+    private let stage: @Sendable (FerryItem) throws -> FerryItem
     /// Puts an arrived item into the owner's tables, inside the transaction that records its batch. An item that is
     /// there already is left alone; one that breaks the owner's rules throws `RejectedItem`.
     let apply: @Sendable (any SQLConnection, FerryItem, Instant) throws -> Void
@@ -26,7 +26,7 @@ package struct LaneDatabase: LaneStore {
 
     package init(
         _ database: any SQLDatabase, load: @escaping @Sendable (any SQLConnection, String, String) throws -> FerryItem,
-        stage: @escaping @Sendable (FerryItem) throws -> Void = { _ in },
+        stage: @escaping @Sendable (FerryItem) throws -> FerryItem = { $0 },
         apply: @escaping @Sendable (any SQLConnection, FerryItem, Instant) throws -> Void,
         hold: @escaping @Sendable (any Error) -> String? = { _ in nil }
     ) {
@@ -457,14 +457,12 @@ package struct LaneDatabase: LaneStore {
     package func commit(
         _ batch: BatchOpener.Verified, items: [BatchOpener.OpenedItem], at now: Instant
     ) throws -> [String] {
-        for opened in items {
-            if let item = try opened.load() { try stage(item) }
-        }
+        let staged = try items.map { try $0.load().map(stage) }
         return try database.write { db in
             var rejected: [String: RejectCode] = [:]
             var held: [String] = []
-            for opened in items {
-                guard let item = try opened.load() else {
+            for (opened, item) in zip(items, staged) {
+                guard let item else {
                     rejected[opened.id] = .schema
                     continue
                 }

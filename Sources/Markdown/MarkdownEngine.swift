@@ -76,7 +76,7 @@ package struct MarkdownEngine: Sendable, Equatable {
         case .tooWide(let line): make("table-too-wide", line, zh: "表格超过 100 列", en: "a table has more than 100 columns")
         case .tooDeep(let line): make("nested-too-deep", line, zh: "引用嵌套过深", en: "quotes are nested too deeply")
         case .tooManyOpeners(let line):
-            make("too-many-tags", line, zh: "“<!”“<?”太多", en: "there are too many of `<!` and `<?`")
+            make("too-many-tags", line, zh: "“<!”“<?”“](<”太多", en: "there are too many of `<!`, `<?` and `](<`")
         case .control(let line):
             make("control-character", line, zh: "正文里有控制字符", en: "the body holds a control character")
         }

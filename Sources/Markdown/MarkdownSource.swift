@@ -32,7 +32,7 @@ struct MarkdownSource {
         case tooWide(line: Int)
         case tooDeep(line: Int)
         case control(line: Int)
-        /// Openers of comments, sections and instructions: cmark looks for the end of each from the start.
+        /// Openers of comments, sections, instructions and addresses: cmark looks for the end of each from the start.
         case tooManyOpeners(line: Int)
     }
 
@@ -121,9 +121,17 @@ struct MarkdownSource {
     private static func openers(_ bytes: UnsafeBufferPointer<UInt8>) -> Refusal? {
         var count = 0
         var start = 0
+        var (close, lineEnd) = (0, 0)
         while let i = bytes.find(UInt8(ascii: "<"), from: start), i + 1 < bytes.count {
             start = i + 1
-            guard bytes[start] == UInt8(ascii: "!") || bytes[start] == UInt8(ascii: "?") else { continue }
+            if close < i { close = bytes.find(UInt8(ascii: ">"), from: i) ?? bytes.count }
+            if lineEnd < i { lineEnd = bytes.find(0x0A, from: i) ?? bytes.count }
+            // `](<address` without its end on the line.
+            let isOpenAddress =
+                lineEnd <= close && i >= 2 && bytes[i - 1] == UInt8(ascii: "(") && bytes[i - 2] == UInt8(ascii: "]")
+            guard bytes[start] == UInt8(ascii: "!") || bytes[start] == UInt8(ascii: "?") || isOpenAddress else {
+                continue
+            }
             count += 1
             if count > maxOpeners { return .tooManyOpeners(line: bytes[..<i].reduce(0) { $0 + ($1 == 0x0A ? 1 : 0) }) }
         }

@@ -66,9 +66,11 @@ private final class ConnectionPool: @unchecked Sendable {
     /// Seconds that somebody waits for a connection: beyond them the server is as good as away.
     private static let patience = 5.0
     private let condition = NSCondition()
-    /// Both guarded by `condition`.
+    /// All three guarded by `condition`.
     private var idle: [PostgreSQLConnection] = []
     private var count = 0
+    /// When a connection that works was handed out or came back.
+    private var moved = Date()
 
     init(address: String, limit: Int) {
         self.address = address
@@ -79,7 +81,10 @@ private final class ConnectionPool: @unchecked Sendable {
         condition.lock()
         let deadline = Date(timeIntervalSinceNow: Self.patience)
         while idle.isEmpty && count >= limit {
-            guard condition.wait(until: deadline) else {
+            // Where nobody has got on for as long, who comes now does not wait as long again: a frozen server would hold
+            // one thread for each request.
+            let stuck = moved.addingTimeInterval(Self.patience)
+            guard Date() < stuck, condition.wait(until: min(deadline, stuck)) || Date() < deadline else {
                 condition.unlock()
                 throw SQLError(.unavailable, "all \(limit) connections were busy for \(Int(Self.patience)) seconds")
             }
@@ -96,11 +101,13 @@ private final class ConnectionPool: @unchecked Sendable {
                 throw error
             }
         }
+        condition.withLock { moved = Date() }
         return connection
     }
 
     func give(_ connection: PostgreSQLConnection) {
         condition.lock()
+        if connection.isAlive { moved = Date() }
         idle.append(connection)
         condition.signal()
         condition.unlock()

@@ -424,7 +424,11 @@ package struct SubmissionDatabase: Sendable {
     /// Both lanes' state, in this database.
     package func laneStore() -> LaneDatabase {
         LaneDatabase(
-            database, load: { db, _, id in try item(db, id) }, stage: { try leave($0) },
+            database, load: { db, _, id in try item(db, id) },
+            stage: { item in
+                try leave(item)
+                return item
+            },
             apply: { db, item, _ in try Self.apply(db, item) })
     }
 

@@ -73,7 +73,7 @@ package struct WorkingCalendar: Sendable {
                 cell.filter { $0 != "\"" && $0 != " " }
             }
             if cells.allSatisfy(\.isEmpty) { continue }
-            if number == 1, cells.first?.lowercased() == "date" { continue }
+            if number == 1, let head = cells.first, ["date", "日期"].contains(head.lowercased()) { continue }
             guard let date = CivilDate(written: cells[0]) else {
                 throw problem(number, "“\(cells[0].prefix(40))”不是日期", "`\(cells[0].prefix(40))` is no date")
             }

@@ -756,6 +756,29 @@ class PostgreSQLTests(unittest.TestCase):
             subprocess.run([ROOT / "Scripts/postgres", "start", f"/tmp/xinmi-pg-{os.getpid()}"], check=True, capture_output=True)
         self.assertEqual(post(self.system.forms + "/forms/hotline", request_fields(self.system, 10))[0], 303)
 
+    def test_a_frozen_database_holds_a_few_requests_and_answers_the_others(self):
+        first = pathlib.Path(f"/tmp/xinmi-pg-{os.getpid()}", "data/postmaster.pid").read_text().split()[0]
+        processes = [first, *pathlib.Path(f"/proc/{first}/task/{first}/children").read_text().split()]
+        for process in processes:
+            os.kill(int(process), signal.SIGSTOP)
+        answers, started = [], time.monotonic()
+        def look_up(number):
+            status = post(self.system.forms + "/forms/status", {"receipt": "XM2609010000000000", "code": "0" * 16}, {"X-Forwarded-For": f"198.51.100.{number}"})[0]
+            answers.append((status, time.monotonic() - started))
+        lookers = [threading.Thread(target=look_up, args=(number,)) for number in range(100)]
+        try:
+            for looker in lookers:
+                looker.start()
+            time.sleep(15)
+            refused = [status for status, _ in list(answers)]
+        finally:
+            for process in processes:
+                os.kill(int(process), signal.SIGCONT)
+            for looker in lookers:
+                looker.join()
+        self.assertGreaterEqual(refused.count(503), 90, refused)
+        self.assertEqual(post(self.system.forms + "/forms/hotline", request_fields(self.system, 11))[0], 303)
+
 
 class FailOverTests(unittest.TestCase):
     """A primary is lost under load; its standby takes over."""

@@ -460,7 +460,7 @@ struct DeskDatabase: Sendable {
                 guard let clear else { throw ItemRefused(id: id, code: .schema) }
                 return FerryItem(kind: "status", id: id, parts: [.init(name: "item.json", bytes: clear)])
             },
-            apply: { db, item, now in try take(db, item, now) }, hold: Self.reasonToHold)
+            stage: opening, apply: { db, item, now in try take(db, item, now) }, hold: Self.reasonToHold)
     }
 
     /// What one item's failure says about that item alone; a full disk or a busy database is everybody's.
@@ -489,7 +489,7 @@ struct DeskDatabase: Sendable {
         }
         // A key or a form that this side lacks is our mistake and no reason to refuse a citizen's words: the error
         // leaves the batch where it is.
-        let plain = try opened(sealed)
+        let plain = try item.opened ?? opened(sealed)
         guard let payload = SubmissionPayload(plain), payload.id == item.id, payload.kind == item.kind,
             head["received"]?.string == payload.received.rfc3339(in: .shanghai), head["form"]?.string == payload.form
         else { throw LaneDatabase.RejectedItem(.schema) }
@@ -543,6 +543,20 @@ struct DeskDatabase: Sendable {
         try takeWaiting(for: payload.lookup, of: payload.id, db, now)
     }
 
+    /// The item with its words opened, which takes longer than to file them. Whatever fails here fails again where it is filed,
+    /// and is answered there.
+    private func opening(_ item: FerryItem) -> FerryItem {
+        guard let part = item.parts.first(where: { $0.name == "item.p7m" }), part.count <= Self.mostOpenedBytes,
+            let sealed = try? part.bytes(), let plain = try? opened(sealed)
+        else { return item }
+        var item = item
+        item.opened = plain
+        return item
+    }
+
+    /// Larger words wait for their turn, so that the memory of a batch stays bounded.
+    private static let mostOpenedBytes = 16 << 10
+
     /// Seconds that a submission may be older or younger than the core's clock: a batch that waited as long as batches live,
     /// and twice over; a day.
     private static let oldest = 60 * 86_400
@@ -591,7 +605,7 @@ struct DeskDatabase: Sendable {
     ) throws {
         let id = item.id
         if try db.value("SELECT EXISTS (SELECT 1 FROM message WHERE id = ?)", id) == true { return }
-        guard let message = CaseMessage(try opened(sealed)), message.kind == kind, message.id == id,
+        guard let message = CaseMessage(try item.opened ?? opened(sealed)), message.kind == kind, message.id == id,
             head["received"]?.string == message.received.rfc3339(in: .shanghai)
         else { throw LaneDatabase.RejectedItem(.schema) }
         guard let row = try db.row("SELECT id, auth_key, counter FROM submission WHERE lookup = ?", message.lookup)
