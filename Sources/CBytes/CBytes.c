@@ -124,6 +124,9 @@ size_t xm_count_text(const uint8_t *bytes, size_t start, size_t count, bool *in_
     return count;
 }
 
+// Whether Markdown may take the byte for emphasis, code or the beginning of a block, or it is white space.
+static bool is_markup(uint8_t byte) { return byte && strchr("#-*+>|`~=_\\ \t\v\f\r", byte); }
+
 // Whether `text`, in lower case, stands at `bytes` in ASCII letters of either case.
 static bool starts(const uint8_t *bytes, size_t count, const char *text) {
     size_t i = 0;
@@ -220,8 +223,12 @@ bool xm_may_hold_mark(const uint8_t *bytes, size_t count) {
             break;
         case 'o': case 'O':
             if (starts(bytes + i, left, "only")) {
-                // Near a colon or a bracket, or near what may be one.
-                size_t from = i > 8 ? i - 8 : 0, to = i + 12 < count ? i + 12 : count;
+                // Near a colon or a bracket, or near what may be one, with spaces and marks of emphasis between.
+                size_t from = i, to = i + 4;
+                while (from > 0 && is_markup(bytes[from - 1])) from--;
+                while (to < count && is_markup(bytes[to])) to++;
+                from = from > 8 ? from - 8 : 0;
+                to = to + 8 < count ? to + 8 : count;
                 for (size_t k = from; k < to; k++) {
                     if (bytes[k] >= 0x80 || strchr(":;[{(<", bytes[k])) return true;
                 }

@@ -98,7 +98,7 @@ import Testing
         "a,\":::intranet", "a,:::intranet", "（:::intranet", "可见：内部", "可见范围：仅限内网",
         "电话：**内网**【密】", "**电话：**内网【密】", "电话：`内网`【密】", ":**intranet**[密]",
         ":仅内网可见[密]", "电话:隐藏[密]", "电话：不公开【密】", ":内 网[密]", ":intra_net[密]", ":intra-net[密]", ":&#105;ntranet[密]",
-        ":&#x69;ntranet[密]", "&colon;intranet[密]", ":intra&shy;net[密]", "电话；内网【密】", "电话内网[密]", "内网[8123]", ":[内网]密",
+        ":&#x69;ntranet[密]", "::#########################only 密", "&colon;intranet[密]", ":intra&shy;net[密]", "电话；内网【密】", "电话内网[密]", "内网[8123]", ":[内网]密",
         "[密]{.intranet}",
         "[密]{内网}", "【仅限内网可见】密", ": : : intranet", "！！！内网", "!!! intranet", "[visibility: intranet] 密", "{% intranet %}",
         "<仅内网>密",
