@@ -12,6 +12,17 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),
 ]
 
+/// A library of one side: `Sources/<side>/<name>`.
+func library(_ side: Side, _ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Sources/\(side.rawValue)/\(name)", swiftSettings: strict)
+}
+
+/// The folders below `Sources`, which say who may know whom: Base knows nobody; Text knows Base; all others know both, and
+/// Core knows Intake and Crossing besides. Exceptions stand above the target.
+enum Side: String {
+    case base = "Base", text = "Text", site = "Site", intake = "Intake", crossing = "Crossing", core = "Core"
+}
+
 let package = Package(
     name: "XinmiPortal",
     products: [
@@ -32,43 +43,97 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
+        // MARK: Base — values and system libraries
+
         // C libraries from Debian. Only shims for what Swift cannot call.
-        .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
-        .target(name: "CCMarkGFM"),
-        .systemLibrary(name: "CLinux"),
-        .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
-        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
-        .systemLibrary(name: "CBrotli", pkgConfig: "libbrotlienc", providers: [.apt(["libbrotli-dev"])]),
+        .systemLibrary(
+            name: "CLibCrypto", path: "Sources/Base/CLibCrypto", pkgConfig: "libcrypto",
+            providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(
+            name: "CLibPQ", path: "Sources/Base/CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CZlib", path: "Sources/Base/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(
+            name: "CBrotli", path: "Sources/Base/CBrotli", pkgConfig: "libbrotlienc",
+            providers: [.apt(["libbrotli-dev"])]),
+        .systemLibrary(name: "CLinux", path: "Sources/Base/CLinux"),
 
         // Text sixteen bytes at a time.
-        .target(name: "CBytes"),
+        .target(name: "CBytes", path: "Sources/Base/CBytes"),
 
         // Values that three or more targets need: diagnostics, instants, canonical JSON, digests,
         // durable files. Imports none of our Swift targets, so that all of them can import it.
-        .target(name: "PortalBase", dependencies: ["CBytes", "CLibCrypto", "CLinux"], swiftSettings: strict),
+        library(.base, "PortalBase", ["CBytes", "CLibCrypto", "CLinux"]),
 
         // YAML with positions and refusals (anchors, duplicate keys). The only user of Yams.
-        .target(name: "PositionedYAML", dependencies: ["PortalBase", "Yams"], swiftSettings: strict),
+        library(.base, "PositionedYAML", ["PortalBase", "Yams"]),
+
+        // Durable transactions over SQLite or PostgreSQL, in statements that both understand, with group commit. The
+        // only user of GRDB and libpq. Knows no table.
+        library(.base, "SQL", ["CLibPQ", .product(name: "GRDB", package: "GRDB.swift")]),
+
+        // MARK: Text — knows no site and no case
+
+        .target(name: "CCMarkGFM", path: "Sources/Text/CCMarkGFM"),
 
         // Markdown bytes in; HTML bytes with slots for links and directives out. The only user of
         // cmark-gfm. Knows no site, no page and no file.
-        .target(name: "Markdown", dependencies: ["PortalBase", "CBytes", "CCMarkGFM"], swiftSettings: strict),
+        library(.text, "Markdown", ["PortalBase", "CBytes", "CCMarkGFM"]),
 
         // The theme language: Mustache compiled once, writing bytes. Knows no site.
-        .target(name: "Templates", dependencies: ["PortalBase"], swiftSettings: strict),
+        library(.text, "Templates", ["PortalBase"]),
+
+        // Tokeniser and static full-text index: documents in, files out. Knows no site and no disk.
+        library(.text, "Search", ["PortalBase"]),
+
+        // MARK: Site — what the city publishes
 
         // Content tree to site graph: configuration, front matter, loading, the audience filter, and the
         // graph that is made from visible content only. Writes nothing and renders no template.
-        .target(
-            name: "SiteModel", dependencies: ["PortalBase", "PositionedYAML", "Markdown", "CZlib"],
-            swiftSettings: strict),
+        library(.site, "SiteModel", ["PortalBase", "PositionedYAML", "Markdown", "CZlib"]),
+
+        // MARK: Intake — what citizens send
 
         // Form definitions, validation and no-JS HTML: shared by sitegen, formsapi and coredesk. Knows no site,
         // no HTTP and no store; `process` is plain values here.
-        .target(name: "Forms", dependencies: ["PortalBase", "PositionedYAML"], swiftSettings: strict),
+        library(.intake, "Forms", ["PortalBase", "PositionedYAML"]),
 
-        // Tokeniser and static full-text index: documents in, files out. Knows no site and no disk.
-        .target(name: "Search", dependencies: ["PortalBase"], swiftSettings: strict),
+        // Sealed submissions at the edge: receipts, once-only, tickets, status boxes, retention. Sees no plaintext.
+        // Queues for a lane, and so knows Crossing.
+        library(.intake, "Submissions", ["PortalBase", "CMS", "Ferry", "LaneDatabase", "SiteBundle", "SQL"]),
+
+        // MARK: Crossing — what passes the gap
+
+        // Signed and enveloped data on libcrypto (RFC 5652, 5083), and the symmetric pieces beside it: AES-GCM,
+        // HKDF, HMAC. Knows bytes, keys and certificates; no batch, no form.
+        library(.crossing, "CMS", ["PortalBase", "CLibCrypto"]),
+
+        // Batches, lanes and acknowledgements: payload = kind + id + bytes. Knows no form, no SQL and no HTTP; lane
+        // state lies in the owner's database behind `LaneStore`.
+        library(.crossing, "Ferry", ["PortalBase", "CMS"]),
+
+        // `LaneStore` in a database, for the two programs that own a lane's state.
+        library(.crossing, "LaneDatabase", ["PortalBase", "Ferry", "SQL"]),
+
+        // What the two programs share that own a lane: the `ferry:` part of a configuration, running a lane once or
+        // watching, the operator's commands. Knows no form and no table.
+        library(
+            .crossing, "LaneService",
+            [
+                "PortalBase", "PositionedYAML", "CMS", "Ferry", "LaneDatabase",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+
+        // What the city publishes, from a built tree to the folder that nginx serves: listing, release, items, one switch.
+        // Knows files and signatures; no page and no lane.
+        library(.crossing, "SiteBundle", ["PortalBase", "CMS", "Ferry"]),
+
+        // MARK: Core — where cases are decided
+
+        // Pure engine: definitions, fork and join, deadlines on a working calendar. Time is a parameter; knows no
+        // clock, no SQL and no HTTP.
+        library(.core, "Workflow", ["PortalBase"]),
+
+        // MARK: Programs
 
         // The command `sitegen`: stages from a source folder to output trees.
         .executableTarget(
@@ -80,42 +145,6 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "FlyingSocks", package: "FlyingFox"),
             ],
-            swiftSettings: strict),
-
-        // Signed and enveloped data on libcrypto (RFC 5652, 5083), and the symmetric pieces beside it: AES-GCM,
-        // HKDF, HMAC. Knows bytes, keys and certificates; no batch, no form.
-        .target(name: "CMS", dependencies: ["PortalBase", "CLibCrypto"], swiftSettings: strict),
-
-        // Batches, lanes and acknowledgements: payload = kind + id + bytes. Knows no form, no SQL and no HTTP; lane
-        // state lies in the owner's database behind `LaneStore`.
-        .target(name: "Ferry", dependencies: ["PortalBase", "CMS"], swiftSettings: strict),
-
-        // Durable transactions over SQLite or PostgreSQL, in statements that both understand, with group commit. The
-        // only user of GRDB and libpq. Knows no table.
-        .target(
-            name: "SQL", dependencies: ["CLibPQ", .product(name: "GRDB", package: "GRDB.swift")], swiftSettings: strict),
-
-        // `LaneStore` in a database, for the two programs that own a lane's state.
-        .target(name: "LaneDatabase", dependencies: ["PortalBase", "Ferry", "SQL"], swiftSettings: strict),
-
-        // What the city publishes, from a built tree to the folder that nginx serves: listing, release, items, one switch.
-        // Knows files and signatures; no page and no lane.
-        .target(
-            name: "SiteBundle", dependencies: ["PortalBase", "CMS", "Ferry"], swiftSettings: strict),
-
-        // What the two programs share that own a lane: the `ferry:` part of a configuration, running a lane once or
-        // watching, the operator's commands. Knows no form and no table.
-        .target(
-            name: "LaneService",
-            dependencies: [
-                "PortalBase", "PositionedYAML", "CMS", "Ferry", "LaneDatabase",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ], swiftSettings: strict),
-
-        // Sealed submissions at the edge: receipts, once-only, tickets, status boxes, retention. Sees no plaintext.
-        .target(
-            name: "Submissions",
-            dependencies: ["PortalBase", "CMS", "Ferry", "LaneDatabase", "SiteBundle", "SQL"],
             swiftSettings: strict),
 
         // The command `formsapi`: intake in the internet buffer zone. Holds no private key while serving.
@@ -141,10 +170,6 @@ let package = Package(
             ],
             swiftSettings: strict),
 
-        // Pure engine: definitions, fork and join, deadlines on a working calendar. Time is a parameter; knows no
-        // clock, no SQL and no HTTP.
-        .target(name: "Workflow", dependencies: ["PortalBase"], swiftSettings: strict),
-
         // The command `coredesk`: hotline loop and parallel approvals in the core network.
         .executableTarget(
             name: "CoreDesk",
@@ -159,6 +184,8 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: strict),
+
+        // MARK: Tests
 
         // Tests: one folder a target, and what crosses targets in IntegrationTests.
         .target(

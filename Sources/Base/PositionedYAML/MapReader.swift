@@ -75,6 +75,17 @@ package struct MapReader {
         return integer
     }
 
+    /// One word of a closed list.
+    package mutating func choice<Choice: RawRepresentable<String> & CaseIterable>(
+        _ key: String, _: Choice.Type
+    ) -> Choice? {
+        guard let value = raw(key) else { return nil }
+        if let choice = value.scalar.flatMap(Choice.init(rawValue:)) { return choice }
+        let known = Choice.allCases.map(\.rawValue)
+        wrongType(value, zh: known.joined(separator: "、"), en: known.joined(separator: ", "))
+        return nil
+    }
+
     /// A list of texts; a single text counts as a list of one.
     package mutating func strings(_ key: String) -> [String]? {
         guard let value = raw(key) else { return nil }
