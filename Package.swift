@@ -97,6 +97,9 @@ let package = Package(
         // no HTTP and no store; `process` is plain values here.
         library(.intake, "Forms", ["PortalBase", "PositionedYAML"]),
 
+        // Procedures as data: reader, checks, pictures and BPMN of processes. Values: no clock, no case, no store.
+        library(.intake, "Procedures", ["PortalBase", "PositionedYAML", "Forms"]),
+
         // Sealed submissions at the edge: receipts, once-only, tickets, status boxes, retention. Sees no plaintext.
         // Queues for a lane, and so knows Crossing.
         library(.intake, "Submissions", ["PortalBase", "CMS", "Ferry", "LaneDatabase", "SiteBundle", "SQL"]),
@@ -213,6 +216,9 @@ let package = Package(
             name: "SearchTests", dependencies: ["PortalBase", "Search", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "FormsTests", dependencies: ["PortalBase", "PositionedYAML", "Forms", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ProceduresTests", dependencies: ["PortalBase", "PositionedYAML", "Procedures", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "FerryTests",

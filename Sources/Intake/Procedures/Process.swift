@@ -1,0 +1,323 @@
+package import Forms
+package import PortalBase
+
+/// A procedure as data (流程): states, tasks, clocks and actions of one kind of case. The city's IT office writes it in
+/// `Content/processes/<id>.yaml`; nothing in Swift knows one by name.
+package struct Process: Sendable, Equatable {
+    package typealias Localized = FormDefinition.Localized
+
+    package let id: String
+    package let title: Localized
+    /// Ids of the forms whose submissions it handles.
+    package let forms: [String]
+    /// How long a case is kept once it is final.
+    package let retention: Term
+    package let begin: Begin
+    package let classes: [ClassRule]
+    package let states: [State]
+    package let clocks: [Clock]
+    package let tasks: [TaskKind]
+    package let actions: [Action]
+    /// Of the definition as canonical JSON (RFC 8785): a case keeps the digest that it began under.
+    package let digest: SHA256Digest
+
+    package func state(_ id: String) -> State? { states.first { $0.id == id } }
+    package func action(_ id: String) -> Action? { actions.first { $0.id == id } }
+    package func task(_ id: String) -> TaskKind? { tasks.first { $0.id == id } }
+    package func clock(_ id: String) -> Clock? { clocks.first { $0.id == id } }
+
+    /// A time limit as it is written: `5wd`, `10d`, `4h`, `2wh`.
+    package struct Limit: Sendable, Equatable, CustomStringConvertible {
+        package enum Unit: String, Sendable, CaseIterable {
+            /// Calendar days, working days (工作日), elapsed hours, office hours.
+            case d, wd, h, wh
+        }
+
+        package let count: Int
+        package let unit: Unit
+
+        package var description: String { "\(count)\(unit.rawValue)" }
+
+        package init?(_ text: some StringProtocol) {
+            let digits = text.prefix { $0.isASCII && $0.isNumber }
+            guard let count = decimal(digits.utf8), (1...3_660).contains(count),
+                let unit = Unit(rawValue: String(text.dropFirst(digits.count)))
+            else { return nil }
+            self.count = count
+            self.unit = unit
+        }
+    }
+
+    /// `5y`, `90d`
+    package struct Term: Sendable, Equatable {
+        package let count: Int
+        package let isYears: Bool
+    }
+
+    package struct Begin: Sendable, Equatable {
+        package let state: String
+        package let by: [Actor]
+    }
+
+    /// A case whose answers say so is of a class that only one role sees (举报).
+    package struct ClassRule: Sendable, Equatable {
+        package let when: [Condition]
+        package let name: String
+        package let role: String
+    }
+
+    package struct State: Sendable, Equatable {
+        package let id: String
+        package let label: Localized
+        /// What the citizen is told, of a closed list.
+        package let citizen: CitizenState
+        package let isFinal: Bool
+        package let position: SourcePosition
+    }
+
+    /// What a status page can say of a case.
+    package enum CitizenState: String, Sendable, CaseIterable {
+        case received, accepted, correction, answered, granted, refused, notAccepted, withdrawn
+    }
+
+    /// A time budget with a ladder of rungs (时限).
+    package struct Clock: Sendable, Equatable {
+        package enum Start: String, Sendable, CaseIterable {
+            /// From the case's receipt at the edge, or from a `start` effect.
+            case receipt, start
+        }
+
+        package let id: String
+        package let label: Localized
+        package let budget: Budget
+        package let since: Start
+        /// States whose entering stops it.
+        package let stop: [String]
+        /// Whether it may run in a final state: the delivery of a decision does.
+        package let outlives: Bool
+        package let ladder: [Rung]
+        package let position: SourcePosition
+    }
+
+    package enum Budget: Sendable, Equatable {
+        case limit(Limit)
+        /// `catalogue.limit`: that of the request's subject in the dispatch catalogue (派单目录).
+        case catalogue
+        /// `form.limits.legal`, `form.limits.promised`
+        case form(FormLimit)
+        /// `form.branches`: that of the branch for which the task is opened.
+        case branch
+        /// `$input` of the action that opens the task or starts the clock.
+        case input(String)
+
+        package enum FormLimit: String, Sendable, CaseIterable { case legal, promised }
+    }
+
+    package struct Rung: Sendable, Equatable {
+        /// Share of the budget, in percent; a day's share rounds up.
+        package let percent: Int
+        /// Time behind it: `100%+2wd`.
+        package let later: Limit?
+        package let remind: [Audience]
+        package let count: String?
+        /// An action that the clock takes.
+        package let act: String?
+        package let position: SourcePosition
+    }
+
+    /// Who is reminded: `lead`, `parent`, `leader`, the units with an open task of a kind.
+    package enum Audience: Sendable, Equatable {
+        case lead, parent, leader
+        /// `<task>.unit`
+        case unitsOf(task: String)
+    }
+
+    /// A piece of work of one unit (任务).
+    package struct TaskKind: Sendable, Equatable {
+        package enum Unit: Sendable, Equatable {
+            case parent
+            case named(String)
+        }
+
+        package let id: String
+        package let label: Localized
+        /// Where it goes when the effect that opens it names no unit.
+        package let unit: Unit?
+        package let clock: Budget?
+        /// Time until somebody signs for it (签收).
+        package let sign: Limit?
+        package let outcomes: [String]
+        package let position: SourcePosition
+    }
+
+    /// What somebody may do (操作).
+    package struct Action: Sendable, Equatable {
+        package let id: String
+        package let label: Localized
+        package let from: [String]
+        /// The kind of task that it works on; nil for one on the case as a whole.
+        package let on: String?
+        /// Whether the task may be closed already.
+        package let onClosed: Bool
+        package let by: [Actor]
+        package let within: Within?
+        /// Once a case, or once a task where it works on one.
+        package let once: Bool
+        /// May be taken in a final state and changes no state.
+        package let after: Bool
+        /// Leads out of a final state.
+        package let reopens: Bool
+        package let need: [Condition]
+        package let ask: [Input]
+        package let effects: [Effect]
+        package let position: SourcePosition
+    }
+
+    package struct Within: Sendable, Equatable {
+        package enum Origin: Sendable, Equatable {
+            /// The opening of the task.
+            case opened
+            case state(String)
+        }
+
+        package let limit: Limit
+        package let of: Origin
+    }
+
+    package enum Actor: Sendable, Equatable {
+        case citizen
+        case clock
+        /// Another process, whose action begins this one.
+        case process(String)
+        /// - not: actions whose actors may not take this one.
+        case role(String, unit: Scope, not: [String], level: Int)
+
+        /// Whose posts count: those of any unit, of the task's, of the lead's.
+        package enum Scope: String, Sendable, CaseIterable { case any, task, lead }
+    }
+
+    /// What an action asks for: the form language, and things of the core.
+    package struct Input: Sendable, Equatable {
+        package enum Kind: String, Sendable, CaseIterable {
+            case text, longtext, number, date, single, multiple, attachment
+            /// Things of the core.
+            case unit, units, person, `case`, limit, fields, checklist, ground
+        }
+
+        package let id: String
+        package let label: Localized
+        package let kind: Kind
+        package let required: Bool
+        package let min: Int?
+        package let max: Int?
+        package let position: SourcePosition
+    }
+
+    package indirect enum Condition: Sendable, Equatable {
+        case field(String, Test)
+        /// Tasks of a kind in the current round, those since its last `lead`.
+        case tasks(kind: String, lead: Bool?, quantity: Quantity, TaskState)
+        /// The task that the action works on is the lead's, or a helper's.
+        case task(isLead: Bool)
+        case count(String, atLeast: Int)
+        case published(Bool)
+        /// The form's way to join parallel opinions.
+        case join(Join)
+        /// A clock is overdue, or paused.
+        case clock(String, ClockState)
+        /// A request to the citizen is open, or overdue.
+        case request(String, overdue: Bool)
+        case not(Condition)
+        case any([Condition])
+
+        package enum Test: Sendable, Equatable {
+            case isValue(String)
+            case isOneOf([String])
+            case isEmpty
+        }
+        package enum Quantity: Sendable, Equatable {
+            case all, any, none
+            case atLeast(Int)
+        }
+        package enum TaskState: Sendable, Equatable {
+            case open, closed
+            case outcome(String)
+        }
+        package enum Join: String, Sendable, CaseIterable { case all, any, veto }
+        package enum ClockState: String, Sendable, CaseIterable { case overdue, paused }
+    }
+
+    /// What an action does, in order; a closed list.
+    package indirect enum Effect: Sendable, Equatable {
+        case begin(process: String)
+        case enter(String)
+        case open(task: String, unit: Target?, lead: Bool, budget: Budget?)
+        /// One task for each branch of the form, a fork.
+        case fork(task: String)
+        /// Nil for the task that the action works on.
+        case close(task: String?, outcome: String)
+        case assign(Assignee)
+        case start(clock: String)
+        case pause(clock: String, ground: Ground)
+        case resume(clock: String)
+        case extend(clock: String, by: Reference)
+        case stop(clock: String)
+        case request(String, fields: String, within: Limit)
+        case tell(Reference)
+        case remind(Audience)
+        case issue(document: String, series: String)
+        case publish(String)
+        case retract(String)
+        case relate(Reference, as: String)
+        case unrelate(Reference)
+        case score(String, Score)
+        case count(String)
+        case flag(String)
+        case when([Condition], [Effect])
+    }
+
+    /// The unit of a task: an input, the lead of the last round, the unit above.
+    package enum Target: Sendable, Equatable {
+        case input(String)
+        case lead
+        case parent
+    }
+
+    package enum Assignee: Sendable, Equatable {
+        case me
+        case input(String)
+    }
+
+    package enum Ground: Sendable, Equatable {
+        case input(String)
+        case named(String)
+    }
+
+    package enum Score: Sendable, Equatable {
+        case input(String)
+        case answer(Bool)
+    }
+
+    /// An input of this action, or of the last time that another was taken in this round.
+    package enum Reference: Sendable, Equatable {
+        case input(String)
+        case act(String, input: String)
+    }
+}
+
+extension Process.Effect {
+    /// The effect and those that it holds, in order.
+    package var all: [Process.Effect] {
+        if case .when(_, let inner) = self { return inner.flatMap(\.all) }
+        return [self]
+    }
+}
+
+extension Process.Action {
+    package var allEffects: [Process.Effect] { effects.flatMap(\.all) }
+
+    /// States that it may enter.
+    package var enters: [String] {
+        allEffects.compactMap { if case .enter(let state) = $0 { state } else { nil } }
+    }
+}

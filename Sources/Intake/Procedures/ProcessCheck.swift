@@ -1,0 +1,362 @@
+import PortalBase
+
+/// Whether the parts of a definition fit together, so that a case can neither get stuck nor into a state that nobody meant.
+///
+/// What tasks may be open is followed from state to state: an action is tried in each state that it starts from, with what
+/// may be open there, until nothing new comes of it.
+struct ProcessCheck {
+    private let process: Process
+    private let names: Process.Names
+    private let flow: ProcessFlow
+    private var found: [Diagnostic] = []
+
+    init(_ process: Process, _ names: Process.Names) {
+        self.process = process
+        self.names = names
+        flow = ProcessFlow(process)
+    }
+
+    /// In the order of the file.
+    func findings() -> [Diagnostic] {
+        var check = self
+        check.checkNames()
+        // Ways that lead through unknown names say nothing.
+        if check.found.isEmpty {
+            check.checkStates()
+            check.checkClocks()
+            check.checkTasks()
+            check.checkActions()
+        }
+        return check.found.sorted { $0.position < $1.position }
+    }
+
+    private mutating func add(_ rule: String, _ position: SourcePosition, zh: String, en: String, remedyZh: String, remedyEn: String) {
+        found.append(
+            Diagnostic(
+                "process-" + rule, position, problem: Bilingual(zh: zh, en: en),
+                remedy: Bilingual(zh: remedyZh, en: remedyEn)))
+    }
+
+    // MARK: Names
+
+    private mutating func known(
+        _ name: String, among names: some Collection<String>, _ kind: (zh: String, en: String), at position: SourcePosition
+    ) {
+        guard !names.contains(name) else { return }
+        let near = nearestName(to: name, among: Array(names)).map { (zh: "是不是“\($0)”？", en: "did you mean `\($0)`?") }
+        add(
+            "name", position, zh: "没有\(kind.zh)“\(name)”", en: "there is no \(kind.en) `\(name)`",
+            remedyZh: near?.zh ?? "请写已有的名称，或补上定义", remedyEn: near?.en ?? "use a name that is defined, or define it")
+    }
+
+    private static let state = (zh: "状态", en: "state")
+    private static let task = (zh: "任务", en: "kind of task")
+    private static let clock = (zh: "时限", en: "clock")
+    private static let action = (zh: "操作", en: "action")
+    private static let role = (zh: "角色", en: "role")
+    private static let unit = (zh: "单位", en: "unit")
+
+    private var stateNames: [String] { process.states.map(\.id) }
+    private var taskNames: [String] { process.tasks.map(\.id) }
+    private var clockNames: [String] { process.clocks.map(\.id) }
+    private var actionNames: [String] { process.actions.map(\.id) }
+
+    private mutating func checkNames() {
+        let start = process.states.first?.position ?? process.actions.first?.position ?? SourcePosition(path: process.id)
+        known(process.begin.state, among: stateNames, Self.state, at: start)
+        checkActors(process.begin.by, at: start)
+        for rule in process.classes { known(rule.role, among: names.roles, Self.role, at: start) }
+        for clock in process.clocks {
+            for state in clock.stop { known(state, among: stateNames, Self.state, at: clock.position) }
+            for rung in clock.ladder {
+                for audience in rung.remind { checkAudience(audience, at: rung.position) }
+                if let act = rung.act { known(act, among: actionNames, Self.action, at: rung.position) }
+            }
+        }
+        for task in process.tasks {
+            if case .named(let unit) = task.unit { known(unit, among: names.units, Self.unit, at: task.position) }
+        }
+        for action in process.actions { checkNames(of: action) }
+    }
+
+    private mutating func checkActors(_ actors: [Process.Actor], at position: SourcePosition) {
+        for case .role(let role, _, let not, _) in actors {
+            known(role, among: names.roles, Self.role, at: position)
+            for action in not { known(action, among: actionNames, Self.action, at: position) }
+        }
+    }
+
+    private mutating func checkAudience(_ audience: Process.Audience, at position: SourcePosition) {
+        if case .unitsOf(let task) = audience { known(task, among: taskNames, Self.task, at: position) }
+    }
+
+    private mutating func checkNames(of action: Process.Action) {
+        for state in action.from { known(state, among: stateNames, Self.state, at: action.position) }
+        if let on = action.on { known(on, among: taskNames, Self.task, at: action.position) }
+        checkActors(action.by, at: action.position)
+        if case .state(let state) = action.within?.of { known(state, among: stateNames, Self.state, at: action.position) }
+        for condition in action.need { check(condition, of: action) }
+        let ids = action.ask.map(\.id)
+        for (number, input) in action.ask.enumerated() where ids[..<number].contains(input.id) {
+            add(
+                "input", input.position, zh: "输入“\(input.id)”写了两次", en: "the input `\(input.id)` is there twice",
+                remedyZh: "请改名", remedyEn: "rename one of them")
+        }
+        for effect in action.effects { check(effect, of: action) }
+    }
+
+    private mutating func check(_ condition: Process.Condition, of action: Process.Action) {
+        switch condition {
+        case .tasks(let kind, _, _, let state):
+            known(kind, among: taskNames, Self.task, at: action.position)
+            if case .outcome(let outcome) = state { checkOutcome(outcome, of: kind, action) }
+        case .clock(let clock, _): known(clock, among: clockNames, Self.clock, at: action.position)
+        case .task where action.on == nil:
+            add(
+                "condition", action.position, zh: "“\(action.id)”不在任务上，不能问是主办还是协办",
+                en: "`\(action.id)` works on no task and cannot ask for the lead's",
+                remedyZh: "请写 on:，或去掉这个条件", remedyEn: "write `on:`, or take the condition out")
+        case .request(let name, _):
+            let requests = process.actions.flatMap(\.allEffects).compactMap {
+                if case .request(let name, _, _) = $0 { name } else { nil }
+            }
+            known(name, among: requests, (zh: "要求", en: "request"), at: action.position)
+        case .not(let inner): check(inner, of: action)
+        case .any(let inner): for condition in inner { check(condition, of: action) }
+        case .field, .task, .count, .published, .join: break
+        }
+    }
+
+    private mutating func checkOutcome(_ outcome: String, of kind: String, _ action: Process.Action) {
+        guard let task = process.task(kind) else { return }
+        known(outcome, among: task.outcomes, (zh: "结果", en: "outcome"), at: action.position)
+    }
+
+    /// - Parameter kinds: of inputs that may stand here.
+    private mutating func checkInput(
+        _ id: String, _ kinds: Set<Process.Input.Kind>, of action: Process.Action, at position: SourcePosition
+    ) {
+        known(id, among: action.ask.map(\.id), (zh: "输入", en: "input"), at: position)
+        guard let input = action.ask.first(where: { $0.id == id }), !kinds.contains(input.kind) else { return }
+        let wanted = kinds.map(\.rawValue).sorted().joined(separator: ", ")
+        add(
+            "input", input.position, zh: "输入“\(id)”的类型是 \(input.kind.rawValue)，这里要 \(wanted)",
+            en: "the input `\(id)` is of type \(input.kind.rawValue), and \(wanted) is needed",
+            remedyZh: "请改类型", remedyEn: "change its type")
+    }
+
+    private mutating func checkReference(
+        _ reference: Process.Reference, _ kinds: Set<Process.Input.Kind>, of action: Process.Action
+    ) {
+        switch reference {
+        case .input(let id): checkInput(id, kinds, of: action, at: action.position)
+        case .act(let other, let id):
+            known(other, among: actionNames, Self.action, at: action.position)
+            if let other = process.action(other) { checkInput(id, kinds, of: other, at: action.position) }
+        }
+    }
+
+    private mutating func check(_ effect: Process.Effect, of action: Process.Action) {
+        let place = action.position
+        switch effect {
+        case .enter(let state): known(state, among: stateNames, Self.state, at: place)
+        case .open(let kind, let unit, _, let budget):
+            known(kind, among: taskNames, Self.task, at: place)
+            if case .input(let id) = unit { checkInput(id, [.unit, .units], of: action, at: place) }
+            if case .input(let id) = budget { checkInput(id, [.limit], of: action, at: place) }
+            guard let task = process.task(kind) else { return }
+            if unit == nil, task.unit == nil {
+                add(
+                    "unit", place, zh: "“\(action.id)”打开任务“\(kind)”却没有说给哪个单位",
+                    en: "`\(action.id)` opens `\(kind)` for no unit", remedyZh: "请写 unit:", remedyEn: "write `unit:`")
+            }
+            if case .input = task.clock, budget == nil {
+                add(
+                    "budget", place, zh: "“\(action.id)”打开任务“\(kind)”却没有给时限",
+                    en: "`\(action.id)` opens `\(kind)` without the time limit that it needs",
+                    remedyZh: "请写 budget:", remedyEn: "write `budget:`")
+            }
+        case .fork(let kind): known(kind, among: taskNames, Self.task, at: place)
+        case .close(let kind, let outcome):
+            if let kind { known(kind, among: taskNames, Self.task, at: place) }
+            guard let kind = kind ?? action.on else {
+                add(
+                    "task", place, zh: "“\(action.id)”不在任务上，没有可关的任务", en: "`\(action.id)` works on no task that it could close",
+                    remedyZh: "请写 on:", remedyEn: "write `on:`")
+                return
+            }
+            checkOutcome(outcome, of: kind, action)
+        case .assign(let who):
+            if action.on == nil {
+                add(
+                    "task", place, zh: "“\(action.id)”不在任务上，不能指派", en: "`\(action.id)` works on no task that it could assign",
+                    remedyZh: "请写 on:", remedyEn: "write `on:`")
+            }
+            if case .input(let id) = who { checkInput(id, [.person], of: action, at: place) }
+        case .start(let clock), .resume(let clock), .stop(let clock):
+            known(clock, among: clockNames, Self.clock, at: place)
+        case .pause(let clock, let ground):
+            known(clock, among: clockNames, Self.clock, at: place)
+            if case .input(let id) = ground { checkInput(id, [.ground], of: action, at: place) }
+        case .extend(let clock, let by):
+            known(clock, among: clockNames, Self.clock, at: place)
+            checkReference(by, [.limit], of: action)
+        case .request(_, let fields, _): checkInput(fields, [.fields], of: action, at: place)
+        case .tell(let text): checkReference(text, [.text, .longtext], of: action)
+        case .remind(let audience): checkAudience(audience, at: place)
+        case .relate(let subject, _), .unrelate(let subject): checkReference(subject, [.case], of: action)
+        case .score(_, .input(let id)): checkInput(id, [.number, .single], of: action, at: place)
+        case .when(let conditions, let effects):
+            for condition in conditions { check(condition, of: action) }
+            for effect in effects { check(effect, of: action) }
+        case .begin, .issue, .publish, .retract, .score, .count, .flag: break
+        }
+    }
+
+    // MARK: States
+
+    private mutating func checkStates() {
+        if process.state(process.begin.state)?.isFinal == true, let state = process.state(process.begin.state) {
+            add(
+                "begin", state.position, zh: "办件不能从终结状态开始", en: "a case cannot begin in a final state",
+                remedyZh: "请换一个状态", remedyEn: "choose another state")
+        }
+        let leading = flow.statesLeadingToFinal()
+        for state in process.states {
+            if flow.reached[state.id] == nil {
+                add(
+                    "unreachable", state.position, zh: "没有操作能到状态“\(state.id)”", en: "no action leads to the state `\(state.id)`",
+                    remedyZh: "请补上操作，或删去状态", remedyEn: "add an action that enters it, or take it out")
+            } else if !state.isFinal, !leading.contains(state.id) {
+                add(
+                    "dead-end", state.position, zh: "从状态“\(state.id)”到不了任何终结状态", en: "no way leads from `\(state.id)` to a final state",
+                    remedyZh: "请补上操作", remedyEn: "add an action that leads on")
+            }
+        }
+        for (action, kinds) in flow.leftOpen.sorted(by: { $0.key < $1.key }) {
+            guard let action = process.action(action) else { continue }
+            let list = kinds.sorted().joined(separator: ", ")
+            add(
+                "open-task", action.position, zh: "“\(action.id)”进入终结状态时，任务 \(list) 可能还开着",
+                en: "`\(action.id)` enters a final state while \(list) may be open",
+                remedyZh: "请先写 close: …，或加条件 need:", remedyEn: "close it first, or say in `need:` that it is closed")
+        }
+    }
+
+    // MARK: Clocks
+
+    private mutating func checkClocks() {
+        let finals = process.states.filter(\.isFinal).map(\.id)
+        let started = Set(process.actions.flatMap(\.allEffects).compactMap {
+            if case .start(let clock) = $0 { clock } else { nil }
+        })
+        for clock in process.clocks {
+            let running = clock.outlives ? [] : finals.filter { !clock.stop.contains($0) }
+            if !running.isEmpty {
+                let list = running.joined(separator: ", ")
+                add(
+                    "clock", clock.position, zh: "时限“\(clock.id)”在终结状态 \(list) 里还在走",
+                    en: "the clock `\(clock.id)` goes on in the final state \(list)",
+                    remedyZh: "请写进 stop:，或写 outlives: true", remedyEn: "add it to `stop:`, or write `outlives: true`")
+            }
+            if clock.since == .start, !started.contains(clock.id) {
+                add(
+                    "clock", clock.position, zh: "没有操作启动时限“\(clock.id)”", en: "no action starts the clock `\(clock.id)`",
+                    remedyZh: "请写 {start: \(clock.id)}", remedyEn: "write {start: \(clock.id)}")
+            }
+            for rung in clock.ladder {
+                guard let act = rung.act, let action = process.action(act) else { continue }
+                if !action.by.contains(.clock) || action.ask.contains(where: \.required) {
+                    add(
+                        "rung", rung.position, zh: "时限不能做操作“\(act)”", en: "the clock cannot take the action `\(act)`",
+                        remedyZh: "该操作要写 by: clock，且没有必填的输入", remedyEn: "it must say `by: clock` and ask for nothing")
+                }
+            }
+        }
+    }
+
+    // MARK: Tasks
+
+    private mutating func checkTasks() {
+        var opened: Set<String> = []
+        var outcomes: [String: Set<String>] = [:]
+        for action in process.actions {
+            for effect in action.allEffects {
+                switch effect {
+                case .open(let kind, _, _, _), .fork(let kind): opened.insert(kind)
+                case .close(let kind, let outcome):
+                    if let kind = kind ?? action.on { outcomes[kind, default: []].insert(outcome) }
+                default: break
+                }
+            }
+        }
+        for task in process.tasks {
+            if !opened.contains(task.id) {
+                add(
+                    "task", task.position, zh: "没有操作打开任务“\(task.id)”", en: "no action opens the task `\(task.id)`",
+                    remedyZh: "请补上操作，或删去任务", remedyEn: "add an action that opens it, or take it out")
+            }
+            if outcomes[task.id] == nil {
+                add(
+                    "task", task.position, zh: "任务“\(task.id)”没有操作能结束", en: "no action ends the task `\(task.id)`",
+                    remedyZh: "请补上 {close: …}", remedyEn: "add an action that closes it")
+                continue
+            }
+            for outcome in task.outcomes where !outcomes[task.id, default: []].contains(outcome) {
+                add(
+                    "outcome", task.position, zh: "任务“\(task.id)”的结果“\(outcome)”从不出现", en: "the outcome `\(outcome)` of `\(task.id)` never comes about",
+                    remedyZh: "请删去，或补上操作", remedyEn: "take it out, or add an action that gives it")
+            }
+        }
+    }
+
+    // MARK: Actions
+
+    private mutating func checkActions() {
+        let rungs = Set(process.clocks.flatMap(\.ladder).compactMap(\.act))
+        for action in process.actions {
+            let finals = action.from.filter { process.state($0)?.isFinal == true }
+            if !finals.isEmpty, !action.after, !action.reopens {
+                add(
+                    "final", action.position, zh: "“\(action.id)”从终结状态开始，却没有写 after 或 reopens",
+                    en: "`\(action.id)` starts from a final state and says neither `after` nor `reopens`",
+                    remedyZh: "不改状态写 after: true；重新办理写 reopens: true", remedyEn: "write `after: true` if it changes no state, else `reopens: true`")
+            }
+            if action.after, !action.enters.isEmpty {
+                add(
+                    "final", action.position, zh: "“\(action.id)”写了 after，却改变状态", en: "`\(action.id)` says `after` and changes the state",
+                    remedyZh: "请去掉 enter，或改写 reopens", remedyEn: "take `enter` out, or write `reopens`")
+            }
+            if action.reopens, action.enters.isEmpty || finals.count != action.from.count || action.within == nil {
+                add(
+                    "final", action.position, zh: "“\(action.id)”写了 reopens，要从终结状态出发、进入别的状态，并写 within",
+                    en: "`\(action.id)` says `reopens`: it must start from final states, enter another and say `within`",
+                    remedyZh: "请补全", remedyEn: "complete it")
+            }
+            if action.effects.allSatisfy(Self.changesNothing), action.ask.isEmpty {
+                add(
+                    "idle", action.position, zh: "“\(action.id)”什么也不改变", en: "`\(action.id)` changes nothing",
+                    remedyZh: "请写 do:，或删去", remedyEn: "write `do:`, or take it out")
+            }
+            if !flow.taken.contains(action.id) {
+                add(
+                    "idle", action.position, zh: "谁也做不了“\(action.id)”：它的状态里没有开着的任务，或到不了那些状态",
+                    en: "nobody can ever take `\(action.id)`: its states are not reached, or its task is never open in them",
+                    remedyZh: "请改 from 或 on", remedyEn: "change `from` or `on`")
+            }
+            if action.by == [.clock], !rungs.contains(action.id) {
+                add(
+                    "idle", action.position, zh: "没有时限会做“\(action.id)”", en: "no clock ever takes `\(action.id)`",
+                    remedyZh: "请在某个 ladder 里写 act: \(action.id)", remedyEn: "name it in a ladder by `act: \(action.id)`")
+            }
+        }
+    }
+
+    private static func changesNothing(_ effect: Process.Effect) -> Bool {
+        switch effect {
+        case .remind: true
+        case .when(_, let effects): effects.allSatisfy(changesNothing)
+        default: false
+        }
+    }
+}

@@ -1,0 +1,454 @@
+import Forms
+package import PortalBase
+package import PositionedYAML
+
+extension Process {
+    /// Names that a definition may use and does not make itself.
+    package struct Names: Sendable {
+        package let roles: Set<String>
+        package let units: Set<String>
+
+        package init(roles: Set<String>, units: Set<String>) {
+            self.roles = roles
+            self.units = units
+        }
+
+        /// Reads the keys of `Content/roles.yaml` and `Content/units.yaml`.
+        package init(roles: YAMLNode, units: YAMLNode) {
+            self.init(roles: Set((roles.pairs ?? []).map(\.key)), units: Set((units.pairs ?? []).map(\.key)))
+        }
+    }
+
+    /// Reads and checks a definition; nil when a case could not be run by it. Every mistake becomes a finding with its place.
+    package init?(_ node: YAMLNode, names: Names, diagnostics: inout [Diagnostic]) {
+        var reader = ProcessReader(node)
+        let process = reader.read()
+        var found = reader.findings
+        if let process, !found.hasErrors { found += ProcessCheck(process, names).findings() }
+        diagnostics += found
+        guard let process, !found.hasErrors else { return nil }
+        self = process
+    }
+}
+
+/// YAML to values; what stands alone is checked here, what must fit together in `ProcessCheck`.
+struct ProcessReader {
+    private var reader: MapReader
+    private(set) var findings: [Diagnostic] = []
+
+    init(_ node: YAMLNode) { reader = MapReader(node) }
+
+    mutating func read() -> Process? {
+        let id = reader.requiredString("id")
+        let title = reader.localized("title").map(Process.Localized.init(values:))
+        if title == nil { reader.missing("title") }
+        let forms = reader.strings("forms") ?? []
+        let retention = reader.requiredString("retention").flatMap { term($0) }
+        let begin = reader.raw("begin").flatMap { self.begin($0) }
+        if begin == nil, reader.position(of: "begin") == nil { reader.missing("begin") }
+        let classes = reader.list("class").compactMap { classRule($0) }
+        let states = pairs("states").compactMap { state($0) }
+        let clocks = pairs("clocks").compactMap { clock($0) }
+        let tasks = pairs("tasks").compactMap { task($0) }
+        let actions = pairs("actions").compactMap { action($0) }
+        if states.isEmpty { reader.missing("states") }
+        if actions.isEmpty { reader.missing("actions") }
+        findings += reader.finish()
+        guard let id, let title, let retention, let begin else { return nil }
+        return Process(
+            id: id, title: title, forms: forms, retention: retention, begin: begin, classes: classes, states: states,
+            clocks: clocks, tasks: tasks, actions: actions,
+            digest: SHA256Digest(of: reader.node.json.canonicalBytes))
+    }
+
+    /// The entries of a map, in the order of the file.
+    private mutating func pairs(_ key: String) -> [YAMLNode.Pair] { reader.raw(key)?.pairs ?? [] }
+
+    private mutating func take(_ inner: MapReader) {
+        var inner = inner
+        findings += inner.finish()
+    }
+
+    private mutating func refuse(_ node: YAMLNode, zh: String, en: String) {
+        var inner = MapReader(YAMLNode(value: .map([]), position: node.position))
+        inner.wrongType(node, zh: zh, en: en)
+        findings += inner.diagnostics
+    }
+
+    /// `zh:` and `en:` beside other keys.
+    private func label(_ inner: inout MapReader) -> Process.Localized {
+        let zh = inner.requiredString("zh") ?? ""
+        return .init(zh, inner.string("en") ?? zh)
+    }
+
+    private mutating func term(_ text: String) -> Process.Term? {
+        guard let last = text.last, "yd".contains(last), let count = decimal(text.dropLast().utf8), (1...100_000).contains(count)
+        else {
+            refuse(reader.node["retention"] ?? reader.node, zh: "保存期，如 5y（年）或 90d（日）", en: "a term such as 5y or 90d")
+            return nil
+        }
+        return Process.Term(count: count, isYears: last == "y")
+    }
+
+    private mutating func begin(_ node: YAMLNode) -> Process.Begin? {
+        var inner = MapReader(node)
+        let state = inner.requiredString("state")
+        let by = actors(inner.raw("by"), at: node)
+        take(inner)
+        return state.map { Process.Begin(state: $0, by: by) }
+    }
+
+    private mutating func classRule(_ node: YAMLNode) -> Process.ClassRule? {
+        var inner = MapReader(node)
+        let when = conditions(inner.raw("when"))
+        let name = inner.requiredString("is")
+        let role = inner.raw("to").flatMap { to -> String? in
+            var reader = MapReader(to)
+            let role = reader.requiredString("role")
+            take(reader)
+            return role
+        }
+        if role == nil { inner.missing("to") }
+        take(inner)
+        guard let name, let role else { return nil }
+        return Process.ClassRule(when: when, name: name, role: role)
+    }
+
+    private mutating func state(_ pair: YAMLNode.Pair) -> Process.State? {
+        var inner = MapReader(pair.value)
+        let label = label(&inner)
+        let citizen = inner.choice("citizen", Process.CitizenState.self)
+        if citizen == nil, pair.value["citizen"] == nil { inner.missing("citizen") }
+        let isFinal = inner.bool("final") ?? false
+        take(inner)
+        return citizen.map {
+            Process.State(id: pair.key, label: label, citizen: $0, isFinal: isFinal, position: pair.keyPosition)
+        }
+    }
+
+    private mutating func clock(_ pair: YAMLNode.Pair) -> Process.Clock? {
+        var inner = MapReader(pair.value)
+        let label = label(&inner)
+        let budget = inner.raw("budget").flatMap { self.budget($0) }
+        if pair.value["budget"] == nil { inner.missing("budget") }
+        let since = inner.choice("since", Process.Clock.Start.self)
+        if pair.value["since"] == nil { inner.missing("since") }
+        let stop = inner.strings("stop") ?? []
+        let outlives = inner.bool("outlives") ?? false
+        let ladder = inner.list("ladder").compactMap { rung($0) }
+        take(inner)
+        guard let budget, let since else { return nil }
+        return Process.Clock(
+            id: pair.key, label: label, budget: budget, since: since, stop: stop, outlives: outlives, ladder: ladder,
+            position: pair.keyPosition)
+    }
+
+    private mutating func budget(_ node: YAMLNode) -> Process.Budget? {
+        let text = node.scalar ?? ""
+        if let limit = Process.Limit(text) { return .limit(limit) }
+        if text == "catalogue.limit" { return .catalogue }
+        if text == "form.branches" { return .branch }
+        if text.hasPrefix("form.limits."),
+            let limit = Process.Budget.FormLimit(rawValue: String(text.dropFirst("form.limits.".count)))
+        {
+            return .form(limit)
+        }
+        if text.hasPrefix("$") { return .input(String(text.dropFirst())) }
+        refuse(
+            node, zh: "时限，如 5wd、24h、catalogue.limit、form.limits.legal 或 $输入",
+            en: "a time limit such as 5wd, 24h, catalogue.limit, form.limits.legal or $input")
+        return nil
+    }
+
+    private mutating func rung(_ node: YAMLNode) -> Process.Rung? {
+        var inner = MapReader(node)
+        let at = inner.requiredString("at") ?? ""
+        let remind = (inner.strings("remind") ?? []).compactMap { audience($0, node) }
+        let count = inner.string("count")
+        let act = inner.string("act")
+        take(inner)
+        let parts = at.split(separator: "+", maxSplits: 1, omittingEmptySubsequences: false)
+        let later = parts.count == 2 ? Process.Limit(parts[1]) : nil
+        guard let share = parts.first, share.hasSuffix("%"), let percent = decimal(share.dropLast().utf8),
+            (1...1_000).contains(percent), parts.count == 1 || later != nil
+        else {
+            refuse(node["at"] ?? node, zh: "时点，如 80% 或 100%+2wd", en: "a moment such as 80% or 100%+2wd")
+            return nil
+        }
+        return Process.Rung(
+            percent: percent, later: later, remind: remind, count: count, act: act, position: node.position)
+    }
+
+    private mutating func audience(_ text: String, _ node: YAMLNode) -> Process.Audience? {
+        switch text {
+        case "lead": return .lead
+        case "parent": return .parent
+        case "leader": return .leader
+        default:
+            if text.hasSuffix(".unit") { return .unitsOf(task: String(text.dropLast(5))) }
+            refuse(node, zh: "lead、parent、leader 或 任务.unit", en: "lead, parent, leader or <task>.unit")
+            return nil
+        }
+    }
+
+    private mutating func task(_ pair: YAMLNode.Pair) -> Process.TaskKind? {
+        var inner = MapReader(pair.value)
+        let label = label(&inner)
+        let unit = inner.string("unit").map { $0 == "parent" ? Process.TaskKind.Unit.parent : .named($0) }
+        let clock = inner.raw("clock").flatMap { budget($0) }
+        let sign = limit("sign", &inner)
+        let outcomes = inner.strings("outcomes") ?? []
+        if outcomes.isEmpty { inner.missing("outcomes") }
+        take(inner)
+        return Process.TaskKind(
+            id: pair.key, label: label, unit: unit, clock: clock, sign: sign, outcomes: outcomes,
+            position: pair.keyPosition)
+    }
+
+    private mutating func limit(_ key: String, _ inner: inout MapReader) -> Process.Limit? {
+        guard let text = inner.string(key) else { return nil }
+        if let limit = Process.Limit(text) { return limit }
+        inner.wrongType(key, zh: "时限，如 4h 或 2wd", en: "a time limit such as 4h or 2wd")
+        return nil
+    }
+
+    private mutating func action(_ pair: YAMLNode.Pair) -> Process.Action? {
+        var inner = MapReader(pair.value)
+        let label = label(&inner)
+        let from = inner.strings("from") ?? []
+        if from.isEmpty { inner.missing("from") }
+        let on = inner.string("on")
+        let onClosed = inner.bool("closed") ?? false
+        let by = actors(inner.raw("by"), at: pair.value)
+        let within = inner.raw("within").flatMap { self.within($0) }
+        let once = inner.bool("once") ?? false
+        let after = inner.bool("after") ?? false
+        let reopens = inner.bool("reopens") ?? false
+        let need = conditions(inner.raw("need"))
+        let ask = inner.list("ask").compactMap { input($0) }
+        let effects = effects(inner.raw("do"))
+        take(inner)
+        return Process.Action(
+            id: pair.key, label: label, from: from, on: on, onClosed: onClosed, by: by, within: within, once: once,
+            after: after, reopens: reopens, need: need, ask: ask, effects: effects, position: pair.keyPosition)
+    }
+
+    private mutating func within(_ node: YAMLNode) -> Process.Within? {
+        var inner = MapReader(node)
+        let limit = limit("limit", &inner)
+        let origin = inner.requiredString("of")
+        take(inner)
+        guard let limit, let origin else { return nil }
+        return Process.Within(limit: limit, of: origin == "opened" ? .opened : .state(origin))
+    }
+
+    private mutating func input(_ node: YAMLNode) -> Process.Input? {
+        var inner = MapReader(node)
+        let id = inner.requiredString("id")
+        let label = label(&inner)
+        let kind = inner.choice("type", Process.Input.Kind.self)
+        if node["type"] == nil { inner.missing("type") }
+        let required = inner.bool("required") ?? false
+        let (min, max) = (inner.integer("min"), inner.integer("max"))
+        take(inner)
+        guard let id, let kind else { return nil }
+        return Process.Input(
+            id: id, label: label, kind: kind, required: required, min: min, max: max, position: node.position)
+    }
+
+    // MARK: Who
+
+    private mutating func actors(_ node: YAMLNode?, at place: YAMLNode) -> [Process.Actor] {
+        guard let node else {
+            var inner = MapReader(place)
+            inner.missing("by")
+            findings += inner.diagnostics
+            return []
+        }
+        return (node.items ?? [node]).compactMap { actor($0) }
+    }
+
+    private mutating func actor(_ node: YAMLNode) -> Process.Actor? {
+        switch node.scalar {
+        case "citizen": return .citizen
+        case "clock": return .clock
+        case .some:
+            refuse(node, zh: "citizen、clock 或 {role: …}", en: "citizen, clock or {role: …}")
+            return nil
+        case nil: break
+        }
+        var inner = MapReader(node)
+        if let process = inner.string("process") {
+            take(inner)
+            return .process(process)
+        }
+        let role = inner.requiredString("role")
+        let unit = inner.choice("unit", Process.Actor.Scope.self) ?? .any
+        let not = inner.strings("not") ?? []
+        let level = inner.integer("level") ?? 2
+        if !(1...4).contains(level) { inner.wrongType("level", zh: "1 到 4", en: "a level from 1 to 4") }
+        take(inner)
+        return role.map { .role($0, unit: unit, not: not, level: level) }
+    }
+
+    // MARK: Conditions
+
+    private mutating func conditions(_ node: YAMLNode?) -> [Process.Condition] {
+        guard let node else { return [] }
+        return (node.items ?? [node]).compactMap { condition($0) }
+    }
+
+    private mutating func condition(_ node: YAMLNode) -> Process.Condition? {
+        var inner = MapReader(node)
+        defer { take(inner) }
+        if let any = inner.raw("any"), any.items != nil { return .any(conditions(any)) }
+        if let not = inner.raw("not") { return condition(not).map { .not($0) } }
+        if let field = inner.string("field") {
+            if let value = inner.string("is") { return .field(field, .isValue(value)) }
+            if let values = inner.strings("in") { return .field(field, .isOneOf(values)) }
+            if inner.bool("empty") == true { return .field(field, .isEmpty) }
+            inner.missing("is")
+            return nil
+        }
+        if let kind = inner.string("tasks") { return tasks(kind, &inner) }
+        if let task = inner.choice("task", TaskPart.self) { return .task(isLead: task == .lead) }
+        if let count = inner.string("count") { return .count(count, atLeast: inner.integer("atLeast") ?? 1) }
+        if let published = inner.bool("published") { return .published(published) }
+        if let join = inner.choice("join", Process.Condition.Join.self) { return .join(join) }
+        if let clock = inner.string("clock") {
+            for state in Process.Condition.ClockState.allCases where inner.bool(state.rawValue) == true {
+                return .clock(clock, state)
+            }
+            inner.missing("overdue")
+            return nil
+        }
+        if let name = inner.string("requested") { return .request(name, overdue: false) }
+        if let name = inner.string("request") { return .request(name, overdue: inner.bool("overdue") ?? false) }
+        refuse(node, zh: "条件，如 {field: …, is: …} 或 {tasks: …, all: closed}", en: "a condition such as {field: …, is: …} or {tasks: …, all: closed}")
+        return nil
+    }
+
+    private enum TaskPart: String, CaseIterable { case lead, helper }
+
+    private func tasks(_ kind: String, _ inner: inout MapReader) -> Process.Condition? {
+        let lead = inner.bool("lead")
+        func state(_ text: String) -> Process.Condition.TaskState {
+            text == "open" ? .open : text == "closed" ? .closed : .outcome(text)
+        }
+        if let outcome = inner.string("outcome") {
+            return .tasks(
+                kind: kind, lead: lead, quantity: .atLeast(inner.integer("atLeast") ?? 1), .outcome(outcome))
+        }
+        for (key, quantity) in [("all", Process.Condition.Quantity.all), ("any", .any), ("none", .none)] {
+            if let text = inner.string(key) { return .tasks(kind: kind, lead: lead, quantity: quantity, state(text)) }
+        }
+        inner.missing("all")
+        return nil
+    }
+
+    // MARK: Effects
+
+    private mutating func effects(_ node: YAMLNode?) -> [Process.Effect] {
+        guard let node else { return [] }
+        guard let items = node.items else {
+            refuse(node, zh: "效果的列表", en: "a list of effects")
+            return []
+        }
+        return items.compactMap { effect($0) }
+    }
+
+    private mutating func effect(_ node: YAMLNode) -> Process.Effect? {
+        var inner = MapReader(node)
+        defer { take(inner) }
+        if let when = inner.raw("when") {
+            let conditions = conditions(when)
+            return .when(conditions, effects(inner.raw("do")))
+        }
+        if let state = inner.string("enter") { return .enter(state) }
+        if let kind = inner.string("open") { return open(kind, &inner) }
+        if let kind = inner.string("close") {
+            guard let outcome = inner.requiredString("as") else { return nil }
+            return .close(task: kind == "task" ? nil : kind, outcome: outcome)
+        }
+        if let who = inner.string("assign") {
+            if who == "me" { return .assign(.me) }
+            return input(who, "assign", &inner).map { .assign(.input($0)) }
+        }
+        if let clock = inner.string("start") { return .start(clock: clock) }
+        if let clock = inner.string("pause") {
+            let ground = inner.requiredString("ground") ?? ""
+            return .pause(
+                clock: clock, ground: ground.hasPrefix("$") ? .input(String(ground.dropFirst())) : .named(ground))
+        }
+        if let clock = inner.string("resume") { return .resume(clock: clock) }
+        if let clock = inner.string("extend") { return reference("by", &inner).map { .extend(clock: clock, by: $0) } }
+        if let clock = inner.string("stop") { return .stop(clock: clock) }
+        if let name = inner.string("request") {
+            let fields = inner.requiredString("fields").flatMap { input($0, "fields", &inner) }
+            let within = limit("within", &inner)
+            guard let fields, let within else { return nil }
+            return .request(name, fields: fields, within: within)
+        }
+        if inner.raw("tell") != nil { return reference("tell", &inner).map { .tell($0) } }
+        if let text = inner.string("remind") { return audience(text, node).map { .remind($0) } }
+        if let document = inner.string("issue") {
+            return .issue(document: document, series: inner.string("series") ?? document)
+        }
+        if let page = inner.string("publish") { return .publish(page) }
+        if let page = inner.string("retract") { return .retract(page) }
+        if inner.raw("relate") != nil {
+            let kind = inner.requiredString("as") ?? ""
+            return reference("relate", &inner).map { .relate($0, as: kind) }
+        }
+        if inner.raw("unrelate") != nil { return reference("unrelate", &inner).map { .unrelate($0) } }
+        if let name = inner.string("score") {
+            let of = inner.requiredString("of") ?? ""
+            if of == "yes" || of == "no" { return .score(name, .answer(of == "yes")) }
+            return input(of, "of", &inner).map { .score(name, .input($0)) }
+        }
+        if let name = inner.string("count") { return .count(name) }
+        if let name = inner.string("flag") { return .flag(name) }
+        if let process = inner.string("begin") { return .begin(process: process) }
+        refuse(
+            node, zh: "效果，如 {enter: …}、{open: …}、{close: …, as: …}", en: "an effect such as {enter: …}, {open: …} or {close: …, as: …}")
+        return nil
+    }
+
+    private mutating func open(_ kind: String, _ inner: inout MapReader) -> Process.Effect? {
+        if let branches = inner.string("for") {
+            guard branches == "form.branches" else {
+                inner.wrongType("for", zh: "form.branches", en: "form.branches")
+                return nil
+            }
+            return .fork(task: kind)
+        }
+        let unit: Process.Target? =
+            switch inner.string("unit") {
+            case nil: nil
+            case "lead": .lead
+            case "parent": .parent
+            case .some(let text): input(text, "unit", &inner).map { .input($0) }
+            }
+        let budget = inner.raw("budget").flatMap { self.budget($0) }
+        return .open(task: kind, unit: unit, lead: inner.bool("lead") ?? false, budget: budget)
+    }
+
+    /// The name in `$name`.
+    private func input(_ text: String, _ key: String, _ inner: inout MapReader) -> String? {
+        if text.hasPrefix("$"), text.count > 1 { return String(text.dropFirst()) }
+        inner.wrongType(key, zh: "$ 加上 ask 里的 id", en: "$ and an id of `ask`")
+        return nil
+    }
+
+    /// `$input` or `act.action.input`
+    private func reference(_ key: String, _ inner: inout MapReader) -> Process.Reference? {
+        guard let text = inner.requiredString(key) else { return nil }
+        if text.hasPrefix("$"), text.count > 1 { return .input(String(text.dropFirst())) }
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+        if parts.count == 3, parts[0] == "act", !parts[1].isEmpty, !parts[2].isEmpty {
+            return .act(parts[1], input: parts[2])
+        }
+        inner.wrongType(key, zh: "$输入 或 act.操作.输入", en: "$input or act.<action>.<input>")
+        return nil
+    }
+}

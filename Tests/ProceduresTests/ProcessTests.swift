@@ -1,0 +1,121 @@
+import PortalBase
+import PositionedYAML
+import TestSupport
+import Testing
+
+@testable import Procedures
+
+/// Definitions as the city's IT office writes them, and every mistake in one.
+@Suite struct ProcessTests {
+    static let names = Process.Names(roles: ["clerk", "boss"], units: ["office"])
+
+    /// A small definition in which each mistake is planted.
+    static let sound = """
+        id: small
+        title: { zh: 小流程, en: Small }
+        forms: [form]
+        retention: 2y
+        begin: { state: new, by: [citizen] }
+        states:
+          new: { zh: 新, en: New, citizen: received }
+          work: { zh: 办, en: Work, citizen: accepted }
+          done: { zh: 完, en: Done, citizen: answered, final: true }
+        clocks:
+          answer: { zh: 时限, en: Limit, budget: 5wd, since: receipt, stop: [done], ladder: [{ at: 100%, remind: [do.unit], act: late }] }
+        tasks:
+          do: { zh: 办理, en: Handling, unit: office, clock: 2wd, outcomes: [made, moot] }
+        actions:
+          give: { zh: 交办, en: Give, from: [new], by: { role: clerk }, do: [{ open: do }, { enter: work }] }
+          make: { zh: 办结, en: Make, from: [work], on: do, by: { role: clerk, unit: task }, ask: [{ id: words, zh: 话, en: Words, type: longtext }], do: [{ close: task, as: made }, { tell: $words }, { enter: done }] }
+          late: { zh: 超时, en: Late, from: [work], by: clock, do: [{ close: do, as: moot }, { enter: new }] }
+          note: { zh: 备注, en: Note, from: [new, done], after: true, by: { role: boss }, ask: [{ id: words, zh: 话, en: Words, type: text }], do: [{ flag: noted }] }
+          again: { zh: 重办, en: Again, from: [done], reopens: true, within: { limit: 15d, of: done }, by: citizen, do: [{ enter: new }] }
+        """
+
+    private static func read(_ text: String) -> (process: Process?, findings: [Diagnostic]) {
+        var diagnostics: [Diagnostic] = []
+        guard let node = YAMLNode.parse(text, path: "small.yaml", diagnostics: &diagnostics) else { return (nil, diagnostics) }
+        return (Process(node, names: names, diagnostics: &diagnostics), diagnostics)
+    }
+
+    @Test func aSoundDefinitionIsRead() throws {
+        let (process, findings) = Self.read(Self.sound)
+        #expect(findings == [])
+        let small = try #require(process)
+        #expect(small.states.map(\.id) == ["new", "work", "done"])
+        #expect(small.clocks.first?.budget == .limit(try #require(Process.Limit("5wd"))))
+        #expect(small.action("make")?.effects.first == .close(task: nil, outcome: "made"))
+        #expect(ProcessFlow(small).reached["work"] == ["do"])
+        #expect(Self.read(Self.sound + "\n# a comment\n").process?.digest == small.digest)
+    }
+
+    struct Mistake: Sendable {
+        let rule: String
+        /// The first line of the definition that holds it.
+        let line: Int
+        let from: String
+        let to: String
+
+        init(_ rule: String, _ line: Int, _ from: String, _ to: String) {
+            (self.rule, self.line, self.from, self.to) = (rule, line, from, to)
+        }
+    }
+
+    static let mistakes = [
+        Mistake("process-name", 15, "from: [new], by: { role: clerk }", "from: [nwe], by: { role: clerk }"),
+        Mistake("process-name", 15, "by: { role: clerk }, do: [{ open", "by: { role: clark }, do: [{ open"),
+        Mistake("process-name", 13, "unit: office", "unit: offfice"),
+        Mistake("process-name", 11, "stop: [done]", "stop: [dune]"),
+        Mistake("process-name", 11, "remind: [do.unit]", "remind: [du.unit]"),
+        Mistake("process-name", 11, "act: late", "act: later"),
+        Mistake("process-name", 16, "as: made", "as: mad"),
+        Mistake("process-name", 16, "{ tell: $words }", "{ tell: $word }"),
+        Mistake("process-name", 17, "{ enter: new }", "{ enter: nw }"),
+        Mistake("process-name", 16, "on: do", "on: du"),
+        Mistake("process-unreachable", 8, "{ open: do }, { enter: work }", "{ open: do }, { close: do, as: moot }"),
+        Mistake("process-dead-end", 8, "{ close: task, as: made }, { tell: $words }, { enter: done }", "{ close: task, as: made }, { tell: $words }"),
+        Mistake("process-open-task", 16, "{ close: task, as: made }, { tell", "{ tell"),
+        Mistake("process-clock", 11, "stop: [done]", "stop: [work]"),
+        Mistake("process-clock", 11, "since: receipt", "since: start"),
+        Mistake("process-rung", 11, "act: late", "act: give"),
+        Mistake("process-task", 13, "{ open: do }, ", ""),
+        Mistake("process-outcome", 13, "outcomes: [made, moot]", "outcomes: [made, moot, lost]"),
+        Mistake("process-unit", 15, "unit: office, clock", "clock"),
+        Mistake("process-budget", 15, "clock: 2wd", "clock: $budget"),
+        Mistake("process-input", 16, "type: longtext", "type: number"),
+        Mistake("process-final", 18, "after: true, by", "by"),
+        Mistake("process-final", 19, "within: { limit: 15d, of: done }, ", ""),
+        Mistake("process-final", 18, "{ flag: noted }", "{ enter: work }"),
+        Mistake("process-idle", 15, "[{ open: do }, { enter: work }]", "[]"),
+        Mistake("process-idle", 17, ", act: late", ""),
+        Mistake("process-begin", 9, "state: new, by", "state: done, by"),
+        Mistake("process-condition", 15, "from: [new], by: { role: clerk }", "from: [new], need: [{ task: lead }], by: { role: clerk }"),
+        Mistake("wrong-type", 11, "5wd", "5 days"),
+        Mistake("wrong-type", 15, "{ enter: work }", "{ go: work }"),
+        Mistake("wrong-type", 8, "citizen: accepted", "citizen: acepted"),
+        Mistake("unknown-key", 16, "on: do", "onn: do"),
+        Mistake("missing-key", 17, "by: clock, ", ""),
+    ]
+
+    @Test(arguments: mistakes)
+    func eachMistakeIsToldWhereItStands(_ mistake: Mistake) throws {
+        #expect(Self.sound.contains(mistake.from))
+        let (process, findings) = Self.read(Self.sound.replacing(mistake.from, with: mistake.to, maxReplacements: 1))
+        #expect(process == nil)
+        let told = findings.map { "\($0.rule):\($0.position.line)" }
+        #expect(told.contains("\(mistake.rule):\(mistake.line)"), "\(told)")
+    }
+
+    @Test(arguments: ["hotline", "approval"])
+    func theCitysDefinitionsAreSound(_ id: String) throws {
+        var diagnostics: [Diagnostic] = []
+        func node(_ path: String) throws -> YAMLNode {
+            let text = String(decoding: try FileSystem.read(repositoryRoot + "/Content/" + path), as: UTF8.self)
+            return try #require(YAMLNode.parse(text, path: path, diagnostics: &diagnostics))
+        }
+        let names = Process.Names(roles: try node("roles.yaml"), units: try node("units.yaml"))
+        let process = Process(try node("processes/\(id).yaml"), names: names, diagnostics: &diagnostics)
+        #expect(diagnostics == [])
+        #expect(process?.id == id)
+    }
+}
