@@ -142,7 +142,8 @@ let package = Package(
         .executableTarget(
             name: "SiteGen",
             dependencies: [
-                "PortalBase", "PositionedYAML", "Markdown", "Templates", "SiteModel", "Forms", "Search", "CLinux",
+                "PortalBase", "PositionedYAML", "Markdown", "Templates", "SiteModel", "Forms", "Procedures", "Search",
+                "CLinux",
                 "CZlib",
                 "CBrotli",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -177,9 +178,8 @@ let package = Package(
         .executableTarget(
             name: "CoreDesk",
             dependencies: [
-                "PortalBase", "PositionedYAML", "Templates", "Forms", "CMS", "Ferry", "LaneDatabase", "LaneService",
-                "SQL",
-                "SiteBundle", "Workflow",
+                "PortalBase", "PositionedYAML", "Templates", "Forms", "Procedures", "CMS", "Ferry", "LaneDatabase",
+                "LaneService", "SQL", "SiteBundle", "Workflow",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -218,7 +218,7 @@ let package = Package(
             name: "FormsTests", dependencies: ["PortalBase", "PositionedYAML", "Forms", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "ProceduresTests", dependencies: ["PortalBase", "PositionedYAML", "Procedures", "TestSupport"],
+            name: "ProceduresTests", dependencies: ["PortalBase", "PositionedYAML", "Forms", "Procedures", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "FerryTests",

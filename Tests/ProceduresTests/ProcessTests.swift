@@ -1,3 +1,4 @@
+import Forms
 import PortalBase
 import PositionedYAML
 import TestSupport
@@ -34,7 +35,9 @@ import Testing
 
     private static func read(_ text: String) -> (process: Process?, findings: [Diagnostic]) {
         var diagnostics: [Diagnostic] = []
-        guard let node = YAMLNode.parse(text, path: "small.yaml", diagnostics: &diagnostics) else { return (nil, diagnostics) }
+        guard let node = YAMLNode.parse(text, path: "small.yaml", diagnostics: &diagnostics) else {
+            return (nil, diagnostics)
+        }
         return (Process(node, names: names, diagnostics: &diagnostics), diagnostics)
     }
 
@@ -73,7 +76,9 @@ import Testing
         Mistake("process-name", 17, "{ enter: new }", "{ enter: nw }"),
         Mistake("process-name", 16, "on: do", "on: du"),
         Mistake("process-unreachable", 8, "{ open: do }, { enter: work }", "{ open: do }, { close: do, as: moot }"),
-        Mistake("process-dead-end", 8, "{ close: task, as: made }, { tell: $words }, { enter: done }", "{ close: task, as: made }, { tell: $words }"),
+        Mistake(
+            "process-dead-end", 8, "{ close: task, as: made }, { tell: $words }, { enter: done }",
+            "{ close: task, as: made }, { tell: $words }"),
         Mistake("process-open-task", 16, "{ close: task, as: made }, { tell", "{ tell"),
         Mistake("process-clock", 11, "stop: [done]", "stop: [work]"),
         Mistake("process-clock", 11, "since: receipt", "since: start"),
@@ -89,7 +94,9 @@ import Testing
         Mistake("process-idle", 15, "[{ open: do }, { enter: work }]", "[]"),
         Mistake("process-idle", 17, ", act: late", ""),
         Mistake("process-begin", 9, "state: new, by", "state: done, by"),
-        Mistake("process-condition", 15, "from: [new], by: { role: clerk }", "from: [new], need: [{ task: lead }], by: { role: clerk }"),
+        Mistake(
+            "process-condition", 15, "from: [new], by: { role: clerk }",
+            "from: [new], need: [{ task: lead }], by: { role: clerk }"),
         Mistake("wrong-type", 11, "5wd", "5 days"),
         Mistake("wrong-type", 15, "{ enter: work }", "{ go: work }"),
         Mistake("wrong-type", 8, "citizen: accepted", "citizen: acepted"),
@@ -106,16 +113,62 @@ import Testing
         #expect(told.contains("\(mistake.rule):\(mistake.line)"), "\(told)")
     }
 
-    @Test(arguments: ["hotline", "approval"])
-    func theCitysDefinitionsAreSound(_ id: String) throws {
+    /// The definition of `Content`, with the roles and units there.
+    private func city(_ id: String) throws -> Process {
         var diagnostics: [Diagnostic] = []
-        func node(_ path: String) throws -> YAMLNode {
-            let text = String(decoding: try FileSystem.read(repositoryRoot + "/Content/" + path), as: UTF8.self)
-            return try #require(YAMLNode.parse(text, path: path, diagnostics: &diagnostics))
-        }
-        let names = Process.Names(roles: try node("roles.yaml"), units: try node("units.yaml"))
-        let process = Process(try node("processes/\(id).yaml"), names: names, diagnostics: &diagnostics)
+        let forms: Set<String> = ["hotline", "catering-opening", "pharmacy-opening"]
+        let library = ProcessLibrary(source: repositoryRoot, forms: forms, diagnostics: &diagnostics)
         #expect(diagnostics == [])
-        #expect(process?.id == id)
+        return try #require(library.processes.first { $0.id == id })
+    }
+
+    @Test(arguments: ["hotline", "approval"])
+    func theCitysDefinitionsAreSoundAndDrawn(_ id: String) throws {
+        let process = try city(id)
+        let flow = ProcessFlow(process)
+        #expect(flow.taken == Set(process.actions.map(\.id)))
+        let drawing = String(decoding: ProcessDrawing(process, language: "zh").svg, as: UTF8.self)
+        for state in process.states { #expect(drawing.contains(">\(state.label.text("zh"))</text>")) }
+        // Lines of the explanation break anywhere.
+        let words = drawing.replacing(/<[^>]*>|\s/, with: "")
+        for action in process.actions { #expect(words.contains(action.label.text("zh")), "\(action.id)") }
+        // Nothing stands outside the picture.
+        for match in drawing.matches(of: /(?:cx|x)="(-?\d+)"|[HM](-?\d+)/) {
+            let x = Int(match.output.1 ?? match.output.2 ?? "") ?? -1
+            #expect((0...390).contains(x), "\(match.output.0)")
+        }
+    }
+
+    /// Every flow joins two elements that are there, every way that a case can go is one.
+    @Test(arguments: ["hotline", "approval"])
+    func aProcessIsExportedAsBPMN(_ id: String) throws {
+        let process = try city(id)
+        let xml = String(decoding: BPMN(process, language: "en").xml, as: UTF8.self)
+        let ids = xml.matches(of: #/ id="([^"]+)"/#).map { String($0.output.1) }
+        #expect(Set(ids).count == ids.count)
+        for match in xml.matches(of: /(?:sourceRef|targetRef|attachedToRef|default)="([^"]+)"/) {
+            #expect(ids.contains(String(match.output.1)), "\(match.output.1)")
+        }
+        for edge in ProcessFlow(process).edges where process.state(edge.from)?.isFinal == false {
+            #expect(ids.contains("state-\(edge.from)-\(edge.action)-\(edge.to)"))
+        }
+        // What begins after the end is no part of a BPMN process, and is told.
+        for action in process.actions where action.reopens {
+            #expect(BPMN(process, language: "en").leftOut.contains { $0.contains("action \(action.id): leads out") })
+        }
+    }
+
+    @Test func aLibraryTellsWhatDoesNotFitTogether() throws {
+        let folder = TemporaryFolder()
+        try folder.write("Content/roles.yaml", Array("clerk: {}\nboss: {}\n".utf8))
+        try folder.write("Content/units.yaml", Array("office: {}\n".utf8))
+        try folder.write("Content/processes/small.yaml", Array(Self.sound.utf8))
+        try folder.write("Content/processes/other.yaml", Array(Self.sound.utf8))
+        try folder.write("Content/processes/note.txt", Array("x".utf8))
+        var diagnostics: [Diagnostic] = []
+        let library = ProcessLibrary(source: folder.path, forms: [], diagnostics: &diagnostics)
+        #expect(library.processes.count == 2)
+        #expect(
+            diagnostics.map(\.rule).sorted() == ["process-form", "process-id", "process-name", "process-name", "unreadable"])
     }
 }

@@ -12,7 +12,8 @@ struct CoreDesk: AsyncParsableCommand {
         commandName: "coredesk", abstract: "Hotline requests and parallel approvals in the core network.",
         version: "0.1.0",
         subcommands: [
-            Serve.self, Migrate.self, Import.self, Export.self, Release.self, Calendar.self, LaneCommand<CoreDesk>.self,
+            Serve.self, Migrate.self, Import.self, Export.self, Release.self, Calendar.self, ProcessCommand.self,
+            LaneCommand<CoreDesk>.self,
         ])
 }
 

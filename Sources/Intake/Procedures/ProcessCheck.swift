@@ -30,7 +30,9 @@ struct ProcessCheck {
         return check.found.sorted { $0.position < $1.position }
     }
 
-    private mutating func add(_ rule: String, _ position: SourcePosition, zh: String, en: String, remedyZh: String, remedyEn: String) {
+    private mutating func add(
+        _ rule: String, _ position: SourcePosition, zh: String, en: String, remedyZh: String, remedyEn: String
+    ) {
         found.append(
             Diagnostic(
                 "process-" + rule, position, problem: Bilingual(zh: zh, en: en),
@@ -40,7 +42,8 @@ struct ProcessCheck {
     // MARK: Names
 
     private mutating func known(
-        _ name: String, among names: some Collection<String>, _ kind: (zh: String, en: String), at position: SourcePosition
+        _ name: String, among names: some Collection<String>, _ kind: (zh: String, en: String),
+        at position: SourcePosition
     ) {
         guard !names.contains(name) else { return }
         let near = nearestName(to: name, among: Array(names)).map { (zh: "是不是“\($0)”？", en: "did you mean `\($0)`?") }
@@ -62,7 +65,8 @@ struct ProcessCheck {
     private var actionNames: [String] { process.actions.map(\.id) }
 
     private mutating func checkNames() {
-        let start = process.states.first?.position ?? process.actions.first?.position ?? SourcePosition(path: process.id)
+        let start =
+            process.states.first?.position ?? process.actions.first?.position ?? SourcePosition(path: process.id)
         known(process.begin.state, among: stateNames, Self.state, at: start)
         checkActors(process.begin.by, at: start)
         for rule in process.classes { known(rule.role, among: names.roles, Self.role, at: start) }
@@ -94,7 +98,9 @@ struct ProcessCheck {
         for state in action.from { known(state, among: stateNames, Self.state, at: action.position) }
         if let on = action.on { known(on, among: taskNames, Self.task, at: action.position) }
         checkActors(action.by, at: action.position)
-        if case .state(let state) = action.within?.of { known(state, among: stateNames, Self.state, at: action.position) }
+        if case .state(let state) = action.within?.of {
+            known(state, among: stateNames, Self.state, at: action.position)
+        }
         for condition in action.need { check(condition, of: action) }
         let ids = action.ask.map(\.id)
         for (number, input) in action.ask.enumerated() where ids[..<number].contains(input.id) {
@@ -181,7 +187,8 @@ struct ProcessCheck {
             if let kind { known(kind, among: taskNames, Self.task, at: place) }
             guard let kind = kind ?? action.on else {
                 add(
-                    "task", place, zh: "“\(action.id)”不在任务上，没有可关的任务", en: "`\(action.id)` works on no task that it could close",
+                    "task", place, zh: "“\(action.id)”不在任务上，没有可关的任务",
+                    en: "`\(action.id)` works on no task that it could close",
                     remedyZh: "请写 on:", remedyEn: "write `on:`")
                 return
             }
@@ -189,7 +196,8 @@ struct ProcessCheck {
         case .assign(let who):
             if action.on == nil {
                 add(
-                    "task", place, zh: "“\(action.id)”不在任务上，不能指派", en: "`\(action.id)` works on no task that it could assign",
+                    "task", place, zh: "“\(action.id)”不在任务上，不能指派",
+                    en: "`\(action.id)` works on no task that it could assign",
                     remedyZh: "请写 on:", remedyEn: "write `on:`")
             }
             if case .input(let id) = who { checkInput(id, [.person], of: action, at: place) }
@@ -225,11 +233,13 @@ struct ProcessCheck {
         for state in process.states {
             if flow.reached[state.id] == nil {
                 add(
-                    "unreachable", state.position, zh: "没有操作能到状态“\(state.id)”", en: "no action leads to the state `\(state.id)`",
+                    "unreachable", state.position, zh: "没有操作能到状态“\(state.id)”",
+                    en: "no action leads to the state `\(state.id)`",
                     remedyZh: "请补上操作，或删去状态", remedyEn: "add an action that enters it, or take it out")
             } else if !state.isFinal, !leading.contains(state.id) {
                 add(
-                    "dead-end", state.position, zh: "从状态“\(state.id)”到不了任何终结状态", en: "no way leads from `\(state.id)` to a final state",
+                    "dead-end", state.position, zh: "从状态“\(state.id)”到不了任何终结状态",
+                    en: "no way leads from `\(state.id)` to a final state",
                     remedyZh: "请补上操作", remedyEn: "add an action that leads on")
             }
         }
@@ -247,9 +257,10 @@ struct ProcessCheck {
 
     private mutating func checkClocks() {
         let finals = process.states.filter(\.isFinal).map(\.id)
-        let started = Set(process.actions.flatMap(\.allEffects).compactMap {
-            if case .start(let clock) = $0 { clock } else { nil }
-        })
+        let started = Set(
+            process.actions.flatMap(\.allEffects).compactMap {
+                if case .start(let clock) = $0 { clock } else { nil }
+            })
         for clock in process.clocks {
             let running = clock.outlives ? [] : finals.filter { !clock.stop.contains($0) }
             if !running.isEmpty {
@@ -261,7 +272,8 @@ struct ProcessCheck {
             }
             if clock.since == .start, !started.contains(clock.id) {
                 add(
-                    "clock", clock.position, zh: "没有操作启动时限“\(clock.id)”", en: "no action starts the clock `\(clock.id)`",
+                    "clock", clock.position, zh: "没有操作启动时限“\(clock.id)”",
+                    en: "no action starts the clock `\(clock.id)`",
                     remedyZh: "请写 {start: \(clock.id)}", remedyEn: "write {start: \(clock.id)}")
             }
             for rung in clock.ladder {
@@ -304,7 +316,8 @@ struct ProcessCheck {
             }
             for outcome in task.outcomes where !outcomes[task.id, default: []].contains(outcome) {
                 add(
-                    "outcome", task.position, zh: "任务“\(task.id)”的结果“\(outcome)”从不出现", en: "the outcome `\(outcome)` of `\(task.id)` never comes about",
+                    "outcome", task.position, zh: "任务“\(task.id)”的结果“\(outcome)”从不出现",
+                    en: "the outcome `\(outcome)` of `\(task.id)` never comes about",
                     remedyZh: "请删去，或补上操作", remedyEn: "take it out, or add an action that gives it")
             }
         }
@@ -320,17 +333,20 @@ struct ProcessCheck {
                 add(
                     "final", action.position, zh: "“\(action.id)”从终结状态开始，却没有写 after 或 reopens",
                     en: "`\(action.id)` starts from a final state and says neither `after` nor `reopens`",
-                    remedyZh: "不改状态写 after: true；重新办理写 reopens: true", remedyEn: "write `after: true` if it changes no state, else `reopens: true`")
+                    remedyZh: "不改状态写 after: true；重新办理写 reopens: true",
+                    remedyEn: "write `after: true` if it changes no state, else `reopens: true`")
             }
             if action.after, !action.enters.isEmpty {
                 add(
-                    "final", action.position, zh: "“\(action.id)”写了 after，却改变状态", en: "`\(action.id)` says `after` and changes the state",
+                    "final", action.position, zh: "“\(action.id)”写了 after，却改变状态",
+                    en: "`\(action.id)` says `after` and changes the state",
                     remedyZh: "请去掉 enter，或改写 reopens", remedyEn: "take `enter` out, or write `reopens`")
             }
             if action.reopens, action.enters.isEmpty || finals.count != action.from.count || action.within == nil {
                 add(
                     "final", action.position, zh: "“\(action.id)”写了 reopens，要从终结状态出发、进入别的状态，并写 within",
-                    en: "`\(action.id)` says `reopens`: it must start from final states, enter another and say `within`",
+                    en:
+                        "`\(action.id)` says `reopens`: it must start from final states, enter another and say `within`",
                     remedyZh: "请补全", remedyEn: "complete it")
             }
             if action.effects.allSatisfy(Self.changesNothing), action.ask.isEmpty {
@@ -341,13 +357,15 @@ struct ProcessCheck {
             if !flow.taken.contains(action.id) {
                 add(
                     "idle", action.position, zh: "谁也做不了“\(action.id)”：它的状态里没有开着的任务，或到不了那些状态",
-                    en: "nobody can ever take `\(action.id)`: its states are not reached, or its task is never open in them",
+                    en:
+                        "nobody can ever take `\(action.id)`: its states are not reached, or its task is never open in them",
                     remedyZh: "请改 from 或 on", remedyEn: "change `from` or `on`")
             }
             if action.by == [.clock], !rungs.contains(action.id) {
                 add(
                     "idle", action.position, zh: "没有时限会做“\(action.id)”", en: "no clock ever takes `\(action.id)`",
-                    remedyZh: "请在某个 ladder 里写 act: \(action.id)", remedyEn: "name it in a ladder by `act: \(action.id)`")
+                    remedyZh: "请在某个 ladder 里写 act: \(action.id)", remedyEn: "name it in a ladder by `act: \(action.id)`"
+                )
             }
         }
     }

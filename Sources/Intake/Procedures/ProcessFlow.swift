@@ -33,7 +33,9 @@ package struct ProcessFlow: Sendable {
         var waiting = [process.begin.state]
         while let state = waiting.popLast() {
             for action in process.actions where action.from.contains(state) {
-                for (entered, tasks) in take(action, in: state) where add(tasks, to: entered) { waiting.append(entered) }
+                for (entered, tasks) in take(action, in: state) where add(tasks, to: entered) {
+                    waiting.append(entered)
+                }
             }
         }
         reached = open.mapValues { Set($0.keys) }
@@ -81,7 +83,8 @@ package struct ProcessFlow: Sendable {
         // A task that the action works on is open, whatever else is known of its kind.
         if let on = action.on, !action.onClosed, tasks[on] == nil { tasks[on] = .one }
         let outcomes = run(action.effects[...], action, [(state, tasks)])
-        for (entered, tasks) in outcomes where process.state(entered)?.isFinal == true && !action.after && !tasks.isEmpty {
+        for (entered, tasks) in outcomes
+        where process.state(entered)?.isFinal == true && !action.after && !tasks.isEmpty {
             leftOpen[action.id, default: []].formUnion(tasks.keys)
         }
         return outcomes

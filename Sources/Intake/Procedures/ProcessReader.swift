@@ -82,7 +82,8 @@ struct ProcessReader {
     }
 
     private mutating func term(_ text: String) -> Process.Term? {
-        guard let last = text.last, "yd".contains(last), let count = decimal(text.dropLast().utf8), (1...100_000).contains(count)
+        guard let last = text.last, "yd".contains(last), let count = decimal(text.dropLast().utf8),
+            (1...100_000).contains(count)
         else {
             refuse(reader.node["retention"] ?? reader.node, zh: "保存期，如 5y（年）或 90d（日）", en: "a term such as 5y or 90d")
             return nil
@@ -324,7 +325,9 @@ struct ProcessReader {
         }
         if let name = inner.string("requested") { return .request(name, overdue: false) }
         if let name = inner.string("request") { return .request(name, overdue: inner.bool("overdue") ?? false) }
-        refuse(node, zh: "条件，如 {field: …, is: …} 或 {tasks: …, all: closed}", en: "a condition such as {field: …, is: …} or {tasks: …, all: closed}")
+        refuse(
+            node, zh: "条件，如 {field: …, is: …} 或 {tasks: …, all: closed}",
+            en: "a condition such as {field: …, is: …} or {tasks: …, all: closed}")
         return nil
     }
 
@@ -410,7 +413,8 @@ struct ProcessReader {
         if let name = inner.string("flag") { return .flag(name) }
         if let process = inner.string("begin") { return .begin(process: process) }
         refuse(
-            node, zh: "效果，如 {enter: …}、{open: …}、{close: …, as: …}", en: "an effect such as {enter: …}, {open: …} or {close: …, as: …}")
+            node, zh: "效果，如 {enter: …}、{open: …}、{close: …, as: …}",
+            en: "an effect such as {enter: …}, {open: …} or {close: …, as: …}")
         return nil
     }
 

@@ -40,6 +40,9 @@ struct ContentLayout {
     private(set) var data: [SourceTree.File] = []
     private(set) var forms: [SourceTree.File] = []
 
+    /// What the core alone reads.
+    private static let ofTheCore = ["Content/processes/", "Content/roles.yaml", "Content/units.yaml"]
+
     /// Whether a name has another spelling for the same page: a bundle, the main language written out.
     private var mayHaveDoubles = false
 
@@ -53,7 +56,7 @@ struct ContentLayout {
         var seenSites: Set<Int> = []
         var folder: Folder?
         for file in tree.files {
-            if file.path == SiteConfiguration.path { continue }
+            if file.path == SiteConfiguration.path || Self.ofTheCore.contains(where: file.path.hasPrefix) { continue }
             if file.path.hasPrefix("Content/data/") {
                 data.append(file)
                 continue

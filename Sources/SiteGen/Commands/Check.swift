@@ -24,6 +24,7 @@ struct Check: ParsableCommand {
             report.diagnostics = (report.diagnostics + checker.check(report.externalLinks)).uniqueInOrder()
         }
         report.diagnostics += WorkdaysCheck.findings(source: options.source, on: request.now.date(in: .shanghai))
+        report.diagnostics += ProcessesCheck.findings(source: options.source)
         options.report(report.diagnostics)
         for (name, entry) in metrics?.report ?? [] {
             let total = milliseconds(entry.total)

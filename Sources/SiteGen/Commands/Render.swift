@@ -61,12 +61,3 @@ private func readStandardInput() -> [UInt8] {
         bytes += buffer[..<n]
     }
 }
-
-private func writeStandardOutput(_ bytes: [UInt8]) {
-    var rest = bytes[...]
-    while !rest.isEmpty {
-        let n = rest.withUnsafeBytes { write(1, $0.baseAddress, $0.count) }
-        if n <= 0 { return }
-        rest = rest.dropFirst(n)
-    }
-}

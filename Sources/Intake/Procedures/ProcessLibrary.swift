@@ -1,0 +1,100 @@
+package import PortalBase
+import PositionedYAML
+
+/// All processes of a content tree, with the roles and units that they name.
+package struct ProcessLibrary: Sendable {
+    package let processes: [Process]
+
+    /// Where `Content` keeps them.
+    package static let folder = "Content/processes"
+    package static let roles = "Content/roles.yaml"
+    package static let units = "Content/units.yaml"
+    private static let limit = 1 << 20
+
+    /// Reads `Content/processes/*.yaml`; a tree without has none. A definition with a mistake is left out and every mistake told.
+    ///
+    /// - Parameters:
+    ///   - source: the folder that holds `Content`.
+    ///   - forms: ids of the forms that there are; nil where they are not known.
+    package init(source: String, forms: Set<String>?, diagnostics: inout [Diagnostic]) {
+        func node(_ path: String) -> YAMLNode? {
+            do {
+                let bytes = try FileSystem.read(source + "/" + path, limit: Self.limit)
+                guard let text = String(validating: bytes, as: UTF8.self) else {
+                    diagnostics.append(Self.unreadable(path, zh: "文件不是 UTF-8 编码", en: "the file is not UTF-8"))
+                    return nil
+                }
+                return YAMLNode.parse(text, path: path, diagnostics: &diagnostics)
+            } catch {
+                diagnostics.append(Self.unreadable(path, zh: "读不出来：\(error)", en: "cannot be read: \(error)"))
+                return nil
+            }
+        }
+        guard FileSystem.kind(source + "/" + Self.folder) == .directory else {
+            processes = []
+            return
+        }
+        var files: [String] = []
+        do {
+            files = try FileSystem.list(source + "/" + Self.folder).map(\.name).sorted(by: bytesPrecede)
+        } catch {
+            diagnostics.append(Self.unreadable(Self.folder, zh: "读不出来：\(error)", en: "cannot be read: \(error)"))
+        }
+        guard let roles = node(Self.roles), let units = node(Self.units) else {
+            processes = []
+            return
+        }
+        let names = Process.Names(roles: roles, units: units)
+        var processes: [Process] = []
+        var owners: [String: String] = [:]
+        for file in files where !file.hasPrefix(".") {
+            let path = Self.folder + "/" + file
+            guard file.hasSuffix(".yaml") else {
+                diagnostics.append(
+                    Self.unreadable(path, zh: "流程定义要以 .yaml 结尾", en: "definitions of processes end in .yaml"))
+                continue
+            }
+            guard let node = node(path), let process = Process(node, names: names, diagnostics: &diagnostics) else {
+                continue
+            }
+            let position = node["id"]?.position ?? node.position
+            if process.id + ".yaml" != file {
+                diagnostics.append(
+                    Diagnostic(
+                        "process-id", position,
+                        problem: Bilingual(
+                            zh: "id“\(process.id)”与文件名不同", en: "the id `\(process.id)` differs from the file's name"),
+                        remedy: Bilingual(
+                            zh: "请写 id: \(file.dropLast(5))", en: "write `id: \(file.dropLast(5))`")))
+            }
+            for form in process.forms {
+                if let forms, !forms.contains(form) {
+                    diagnostics.append(
+                        Diagnostic(
+                            "process-name", node["forms"]?.position ?? position,
+                            problem: Bilingual(zh: "没有表单“\(form)”", en: "there is no form `\(form)`"),
+                            remedy: nearestName(to: form, among: forms.sorted()).map {
+                                Bilingual(zh: "是不是“\($0)”？", en: "did you mean `\($0)`?")
+                            } ?? Bilingual(zh: "请改正，或补上表单", en: "correct it, or add the form")))
+                }
+                if let owner = owners.updateValue(process.id, forKey: form) {
+                    diagnostics.append(
+                        Diagnostic(
+                            "process-form", node["forms"]?.position ?? position,
+                            problem: Bilingual(
+                                zh: "表单“\(form)”已经由流程“\(owner)”办理",
+                                en: "the form `\(form)` is handled by `\(owner)` already"),
+                            remedy: Bilingual(zh: "一个表单只能有一个流程", en: "a form has one process")))
+                }
+            }
+            processes.append(process)
+        }
+        self.processes = processes
+    }
+
+    private static func unreadable(_ path: String, zh: String, en: String) -> Diagnostic {
+        Diagnostic(
+            "unreadable", SourcePosition(path: path), problem: Bilingual(zh: zh, en: en),
+            remedy: Bilingual(zh: "请检查文件", en: "check the file"))
+    }
+}
