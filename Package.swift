@@ -132,9 +132,12 @@ let package = Package(
 
         // MARK: Core — where cases are decided
 
-        // Pure engine: definitions, fork and join, deadlines on a working calendar. Time is a parameter; knows no
-        // clock, no SQL and no HTTP.
-        library(.core, "Workflow", ["PortalBase"]),
+        // Who may: posts, units, levels, one verdict. Values: no clock, no SQL, no HTTP.
+        library(.core, "Authority", ["PortalBase"]),
+
+        // Pure engine: what a process offers and decides on a case, the fold, clocks on a working calendar. Time is a
+        // parameter; knows no clock, no SQL and no HTTP.
+        library(.core, "Workflow", ["PortalBase", "Procedures", "Authority"]),
 
         // MARK: Programs
 
@@ -218,7 +221,8 @@ let package = Package(
             name: "FormsTests", dependencies: ["PortalBase", "PositionedYAML", "Forms", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "ProceduresTests", dependencies: ["PortalBase", "PositionedYAML", "Forms", "Procedures", "TestSupport"],
+            name: "ProceduresTests",
+            dependencies: ["PortalBase", "PositionedYAML", "Forms", "Procedures", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "FerryTests",
@@ -232,7 +236,10 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "SiteBundleTests", dependencies: ["PortalBase", "SiteBundle"], swiftSettings: strict),
         .testTarget(
-            name: "WorkflowTests", dependencies: ["PortalBase", "Workflow", "TestSupport"], swiftSettings: strict),
+            name: "WorkflowTests",
+            dependencies: [
+                "PortalBase", "PositionedYAML", "Forms", "Procedures", "Authority", "Workflow", "TestSupport",
+            ], swiftSettings: strict),
         .testTarget(
             name: "FormsAPITests",
             dependencies: [

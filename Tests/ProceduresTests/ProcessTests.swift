@@ -169,6 +169,8 @@ import Testing
         let library = ProcessLibrary(source: folder.path, forms: [], diagnostics: &diagnostics)
         #expect(library.processes.count == 2)
         #expect(
-            diagnostics.map(\.rule).sorted() == ["process-form", "process-id", "process-name", "process-name", "unreadable"])
+            diagnostics.map(\.rule).sorted() == [
+                "process-form", "process-id", "process-name", "process-name", "unreadable",
+            ])
     }
 }

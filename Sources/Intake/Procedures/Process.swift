@@ -27,7 +27,7 @@ package struct Process: Sendable, Equatable {
     package func clock(_ id: String) -> Clock? { clocks.first { $0.id == id } }
 
     /// A time limit as it is written: `5wd`, `10d`, `4h`, `2wh`.
-    package struct Limit: Sendable, Equatable, CustomStringConvertible {
+    package struct Limit: Sendable, Hashable, CustomStringConvertible {
         package enum Unit: String, Sendable, CaseIterable {
             /// Calendar days, working days (工作日), elapsed hours, office hours.
             case d, wd, h, wh
@@ -37,6 +37,11 @@ package struct Process: Sendable, Equatable {
         package let unit: Unit
 
         package var description: String { "\(count)\(unit.rawValue)" }
+
+        package init(count: Int, unit: Unit) {
+            self.count = count
+            self.unit = unit
+        }
 
         package init?(_ text: some StringProtocol) {
             let digits = text.prefix { $0.isASCII && $0.isNumber }
@@ -56,7 +61,7 @@ package struct Process: Sendable, Equatable {
 
     package struct Begin: Sendable, Equatable {
         package let state: String
-        package let by: [Actor]
+        package let by: [Who]
     }
 
     /// A case whose answers say so is of a class that only one role sees (举报).
@@ -159,7 +164,7 @@ package struct Process: Sendable, Equatable {
         package let on: String?
         /// Whether the task may be closed already.
         package let onClosed: Bool
-        package let by: [Actor]
+        package let by: [Who]
         package let within: Within?
         /// Once a case, or once a task where it works on one.
         package let once: Bool
@@ -184,7 +189,7 @@ package struct Process: Sendable, Equatable {
         package let of: Origin
     }
 
-    package enum Actor: Sendable, Equatable {
+    package enum Who: Sendable, Equatable {
         case citizen
         case clock
         /// Another process, whose action begins this one.
@@ -257,12 +262,15 @@ package struct Process: Sendable, Equatable {
         /// Nil for the task that the action works on.
         case close(task: String?, outcome: String)
         case assign(Assignee)
-        case start(clock: String)
+        /// From now, or from the case's receipt.
+        case start(clock: String, fromReceipt: Bool)
         case pause(clock: String, ground: Ground)
         case resume(clock: String)
         case extend(clock: String, by: Reference)
         case stop(clock: String)
         case request(String, fields: String, within: Limit)
+        /// The citizen has given what was requested.
+        case fulfil(request: String)
         case tell(Reference)
         case remind(Audience)
         case issue(document: String, series: String)

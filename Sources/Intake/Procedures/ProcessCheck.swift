@@ -59,6 +59,11 @@ struct ProcessCheck {
     private static let role = (zh: "角色", en: "role")
     private static let unit = (zh: "单位", en: "unit")
 
+    private static let request = (zh: "要求", en: "request")
+
+    private var requestNames: [String] {
+        process.actions.flatMap(\.allEffects).compactMap { if case .request(let name, _, _) = $0 { name } else { nil } }
+    }
     private var stateNames: [String] { process.states.map(\.id) }
     private var taskNames: [String] { process.tasks.map(\.id) }
     private var clockNames: [String] { process.clocks.map(\.id) }
@@ -83,7 +88,7 @@ struct ProcessCheck {
         for action in process.actions { checkNames(of: action) }
     }
 
-    private mutating func checkActors(_ actors: [Process.Actor], at position: SourcePosition) {
+    private mutating func checkActors(_ actors: [Process.Who], at position: SourcePosition) {
         for case .role(let role, _, let not, _) in actors {
             known(role, among: names.roles, Self.role, at: position)
             for action in not { known(action, among: actionNames, Self.action, at: position) }
@@ -122,11 +127,7 @@ struct ProcessCheck {
                 "condition", action.position, zh: "“\(action.id)”不在任务上，不能问是主办还是协办",
                 en: "`\(action.id)` works on no task and cannot ask for the lead's",
                 remedyZh: "请写 on:，或去掉这个条件", remedyEn: "write `on:`, or take the condition out")
-        case .request(let name, _):
-            let requests = process.actions.flatMap(\.allEffects).compactMap {
-                if case .request(let name, _, _) = $0 { name } else { nil }
-            }
-            known(name, among: requests, (zh: "要求", en: "request"), at: action.position)
+        case .request(let name, _): known(name, among: requestNames, Self.request, at: action.position)
         case .not(let inner): check(inner, of: action)
         case .any(let inner): for condition in inner { check(condition, of: action) }
         case .field, .task, .count, .published, .join: break
@@ -201,7 +202,7 @@ struct ProcessCheck {
                     remedyZh: "请写 on:", remedyEn: "write `on:`")
             }
             if case .input(let id) = who { checkInput(id, [.person], of: action, at: place) }
-        case .start(let clock), .resume(let clock), .stop(let clock):
+        case .start(let clock, _), .resume(let clock), .stop(let clock):
             known(clock, among: clockNames, Self.clock, at: place)
         case .pause(let clock, let ground):
             known(clock, among: clockNames, Self.clock, at: place)
@@ -210,6 +211,7 @@ struct ProcessCheck {
             known(clock, among: clockNames, Self.clock, at: place)
             checkReference(by, [.limit], of: action)
         case .request(_, let fields, _): checkInput(fields, [.fields], of: action, at: place)
+        case .fulfil(let name): known(name, among: requestNames, Self.request, at: place)
         case .tell(let text): checkReference(text, [.text, .longtext], of: action)
         case .remind(let audience): checkAudience(audience, at: place)
         case .relate(let subject, _), .unrelate(let subject): checkReference(subject, [.case], of: action)
@@ -259,7 +261,7 @@ struct ProcessCheck {
         let finals = process.states.filter(\.isFinal).map(\.id)
         let started = Set(
             process.actions.flatMap(\.allEffects).compactMap {
-                if case .start(let clock) = $0 { clock } else { nil }
+                if case .start(let clock, _) = $0 { clock } else { nil }
             })
         for clock in process.clocks {
             let running = clock.outlives ? [] : finals.filter { !clock.stop.contains($0) }

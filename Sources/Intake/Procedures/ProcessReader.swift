@@ -259,7 +259,7 @@ struct ProcessReader {
 
     // MARK: Who
 
-    private mutating func actors(_ node: YAMLNode?, at place: YAMLNode) -> [Process.Actor] {
+    private mutating func actors(_ node: YAMLNode?, at place: YAMLNode) -> [Process.Who] {
         guard let node else {
             var inner = MapReader(place)
             inner.missing("by")
@@ -269,7 +269,7 @@ struct ProcessReader {
         return (node.items ?? [node]).compactMap { actor($0) }
     }
 
-    private mutating func actor(_ node: YAMLNode) -> Process.Actor? {
+    private mutating func actor(_ node: YAMLNode) -> Process.Who? {
         switch node.scalar {
         case "citizen": return .citizen
         case "clock": return .clock
@@ -284,7 +284,7 @@ struct ProcessReader {
             return .process(process)
         }
         let role = inner.requiredString("role")
-        let unit = inner.choice("unit", Process.Actor.Scope.self) ?? .any
+        let unit = inner.choice("unit", Process.Who.Scope.self) ?? .any
         let not = inner.strings("not") ?? []
         let level = inner.integer("level") ?? 2
         if !(1...4).contains(level) { inner.wrongType("level", zh: "1 到 4", en: "a level from 1 to 4") }
@@ -377,7 +377,10 @@ struct ProcessReader {
             if who == "me" { return .assign(.me) }
             return input(who, "assign", &inner).map { .assign(.input($0)) }
         }
-        if let clock = inner.string("start") { return .start(clock: clock) }
+        if let clock = inner.string("start") {
+            let since = inner.choice("since", Process.Clock.Start.self)
+            return .start(clock: clock, fromReceipt: since == .receipt)
+        }
         if let clock = inner.string("pause") {
             let ground = inner.requiredString("ground") ?? ""
             return .pause(
@@ -392,6 +395,7 @@ struct ProcessReader {
             guard let fields, let within else { return nil }
             return .request(name, fields: fields, within: within)
         }
+        if let name = inner.string("fulfil") { return .fulfil(request: name) }
         if inner.raw("tell") != nil { return reference("tell", &inner).map { .tell($0) } }
         if let text = inner.string("remind") { return audience(text, node).map { .remind($0) } }
         if let document = inner.string("issue") {

@@ -1,0 +1,159 @@
+package import PortalBase
+package import Procedures
+
+/// One case as its events tell it (办件). A value: made by folding events, changed by nothing else.
+package struct Case: Sendable, Equatable {
+    package struct Task: Sendable, Equatable {
+        /// Within the case, from 1.
+        package let id: Int
+        package let kind: String
+        package let unit: String
+        package let isLead: Bool
+        /// Which opening of the kind's lead it belongs to.
+        package let round: Int
+        package let opened: Instant
+        package let budget: Process.Limit?
+        package internal(set) var assignee: String?
+        package internal(set) var outcome: String?
+        package internal(set) var closed: Instant?
+
+        package var isOpen: Bool { outcome == nil }
+    }
+
+    /// Something that was done, with what was typed.
+    package struct Act: Sendable, Equatable {
+        package let action: String
+        package let at: Instant
+        package let persons: Set<String>
+        package let task: Int?
+        package let inputs: [String: InputValue]
+    }
+
+    /// Something that the citizen was asked for (补正).
+    package struct Request: Sendable, Equatable {
+        package let name: String
+        package let fields: [String]
+        package let made: Instant
+        package let within: Process.Limit
+        package internal(set) var answered: Instant?
+    }
+
+    package let received: Instant
+    package let answers: [String: [String]]
+    package private(set) var version = 0
+    package private(set) var state = ""
+    package private(set) var lead: String?
+    package private(set) var tasks: [Task] = []
+    package private(set) var clocks: [ClockRun] = []
+    package private(set) var acts: [Act] = []
+    package private(set) var requests: [Request] = []
+    package private(set) var counts: [String: Int] = [:]
+    package private(set) var scores: [String: [Int]] = [:]
+    package private(set) var flags: Set<String> = []
+    package private(set) var relations: [String: String] = [:]
+    package private(set) var published: Set<String> = []
+    package private(set) var documents: [String] = []
+    /// When each state was entered last.
+    package private(set) var entered: [String: Instant] = [:]
+    /// What the citizen was told last, and how often something was told.
+    package private(set) var told: Process.CitizenState?
+    package private(set) var toldVersion = 0
+
+    /// - Parameter received: when it came to the edge.
+    package init(received: Instant, answers: [String: [String]]) {
+        self.received = received
+        self.answers = answers
+    }
+
+    package init(received: Instant, answers: [String: [String]], events: some Sequence<Event>) {
+        self.init(received: received, answers: answers)
+        for event in events { apply(event) }
+    }
+
+    package func task(_ id: Int) -> Task? { tasks.first { $0.id == id } }
+
+    /// The clock's run that was started last.
+    package func clock(_ id: String) -> ClockRun? { clocks.last { $0.clock == id } }
+
+    /// The last time that an action was taken.
+    package func act(_ action: String) -> Act? { acts.last { $0.action == action } }
+
+    /// Everybody who took an action in this case.
+    package func persons(of action: String) -> Set<String> {
+        acts.lazy.filter { $0.action == action }.reduce(into: []) { $0.formUnion($1.persons) }
+    }
+
+    /// Total: whatever a fact says of what is not there is passed over, so that a log can always be read.
+    package mutating func apply(_ event: Event) {
+        version = event.version
+        acts.append(
+            Act(
+                action: event.action, at: event.at, persons: event.actor.persons, task: event.task, inputs: event.inputs
+            ))
+        for fact in event.facts { apply(fact, at: event.at) }
+    }
+
+    mutating func apply(_ fact: Fact, at now: Instant) {
+        switch fact {
+        case .begun(let lead): self.lead = lead
+        case .entered(let state):
+            self.state = state
+            entered[state] = now
+        case .opened(let id, let kind, let unit, let isLead, let round, let budget):
+            if isLead { lead = unit }
+            tasks.append(
+                Task(id: id, kind: kind, unit: unit, isLead: isLead, round: round, opened: now, budget: budget))
+        case .closed(let id, let outcome):
+            change(task: id) {
+                $0.outcome = outcome
+                $0.closed = now
+            }
+        case .assigned(let id, let person): change(task: id) { $0.assignee = person }
+        case .started(let clock, let since, let budget):
+            let instance = (self.clock(clock)?.instance ?? 0) + 1
+            change(clock: clock) { if $0.isRunning { $0.stopped = now } }
+            clocks.append(ClockRun(clock: clock, instance: instance, since: since, budget: budget))
+        case .paused(let clock, let ground):
+            change(clock: clock) { $0.pauses.append(.init(ground: ground, from: now)) }
+        case .resumed(let clock):
+            change(clock: clock) { run in
+                for index in run.pauses.indices where run.pauses[index].to == nil { run.pauses[index].to = now }
+            }
+        case .extended(let clock, let limit): change(clock: clock) { $0.extensions.append(limit) }
+        case .stopped(let clock): change(clock: clock) { $0.stopped = now }
+        case .fired(let clock, let instance, let rung):
+            for index in clocks.indices where clocks[index].clock == clock && clocks[index].instance == instance {
+                clocks[index].fired.insert(.init(rung: rung, extensions: clocks[index].extensions.count))
+            }
+        case .told(let state, _):
+            told = state
+            toldVersion += 1
+        case .requested(let name, let fields, let within):
+            requests.append(Request(name: name, fields: fields, made: now, within: within))
+        case .answeredRequest(let name):
+            for index in requests.indices where requests[index].name == name && requests[index].answered == nil {
+                requests[index].answered = now
+            }
+        case .issued(let document, _): documents.append(document)
+        case .published(let page): published.insert(page)
+        case .retracted(let page): published.remove(page)
+        case .related(let subject, let kind): relations[subject] = kind
+        case .unrelated(let subject): relations[subject] = nil
+        case .counted(let name): counts[name, default: 0] += 1
+        case .scored(let name, let value): scores[name, default: []].append(value)
+        case .flagged(let name): flags.insert(name)
+        case .notified: break
+        }
+    }
+
+    private mutating func change(task id: Int, _ body: (inout Task) -> Void) {
+        guard let index = tasks.firstIndex(where: { $0.id == id }) else { return }
+        body(&tasks[index])
+    }
+
+    /// The run that was started last.
+    private mutating func change(clock id: String, _ body: (inout ClockRun) -> Void) {
+        guard let index = clocks.lastIndex(where: { $0.clock == id }) else { return }
+        body(&clocks[index])
+    }
+}

@@ -1,0 +1,153 @@
+package import PortalBase
+package import Procedures
+
+/// One run of a clock: budget, extensions and pauses. Overdue is computed from these, never stored.
+package struct ClockRun: Sendable, Equatable {
+    package struct Pause: Sendable, Equatable {
+        package let ground: String
+        package let from: Instant
+        package internal(set) var to: Instant?
+    }
+
+    /// A rung that was passed, for so many extensions: an extension puts the ladder up anew.
+    package struct Fired: Sendable, Hashable {
+        package let rung: Int
+        package let extensions: Int
+    }
+
+    package let clock: String
+    /// From 1; one more each time it is started.
+    package let instance: Int
+    package let since: Instant
+    /// Nil where nobody could say it: the end is unknown then.
+    package let budget: Process.Limit?
+    package internal(set) var extensions: [Process.Limit] = []
+    package internal(set) var pauses: [Pause] = []
+    package internal(set) var stopped: Instant?
+    package internal(set) var fired: Set<Fired> = []
+
+    package var isRunning: Bool { stopped == nil }
+    package var isPaused: Bool { pauses.contains { $0.to == nil } }
+
+    /// When the budget with its extensions is used up.
+    package func due(in world: World) -> Due { moment(percent: 100, later: nil, in: world) }
+
+    package func isOverdue(in world: World) -> Bool {
+        if case .at(let end) = due(in: world) { isRunning && end < world.now } else { false }
+    }
+
+    /// When a share of it is used up, and some time later. Days' shares round up.
+    package func moment(percent: Int, later: Process.Limit?, in world: World) -> Due {
+        guard let budget else { return .unknown }
+        if isPaused { return .paused }
+        var legs: [Process.Limit] = []
+        if percent >= 100 {
+            legs = [budget] + extensions
+        } else {
+            let whole = extensions.filter { $0.unit == budget.unit }.reduce(budget.count) { $0 + $1.count }
+            legs = [Process.Limit(count: (whole * percent + 99) / 100, unit: budget.unit)]
+        }
+        legs += later.map { [$0] } ?? []
+        var at = since
+        for leg in legs {
+            guard let end = TimeBudget(world: world, pauses: pauses).end(of: leg, from: at) else { return .unknown }
+            at = end
+        }
+        return .at(at)
+    }
+}
+
+/// The end of a time limit.
+package enum Due: Sendable, Equatable {
+    case at(Instant)
+    /// The calendar does not reach so far, or nobody said how long.
+    case unknown
+    /// It does not run just now.
+    case paused
+}
+
+/// Counts a time limit over working days, office hours and pauses.
+struct TimeBudget {
+    let world: World
+    var pauses: [ClockRun.Pause] = []
+    private static let zone = ZoneOffset.shanghai
+    private static let day = 86_400
+
+    /// Nil beyond the calendar's end.
+    func end(of limit: Process.Limit, from start: Instant) -> Instant? {
+        switch limit.unit {
+        case .d, .wd: days(limit, start)
+        case .h: hours(limit.count * 3_600, from: start)
+        case .wh: officeHours(limit.count * 3_600, from: start)
+        }
+    }
+
+    /// Whether a moment lies in a pause.
+    private func isPaused(_ moment: Instant) -> Bool {
+        pauses.contains { $0.from <= moment && ($0.to.map { moment < $0 } ?? true) }
+    }
+
+    /// The last second of a day.
+    private func lastSecond(_ day: CivilDate) -> Instant {
+        Instant(seconds: (day.dayNumber + 1) * Self.day - 1 - Self.zone.seconds)
+    }
+
+    /// The start day is not counted (民法典 article 201); a day counts when it was worked, for working days, and no pause covered
+    /// its end; calendar days that end on a day off roll forward (article 203).
+    private func days(_ limit: Process.Limit, _ start: Instant) -> Instant? {
+        var day = start.date(in: Self.zone)
+        var left = limit.count
+        while left > 0 {
+            day = CivilDate(dayNumber: day.dayNumber + 1)
+            guard let isWorked = world.calendar.isWorkingDay(day) else { return nil }
+            if (isWorked || limit.unit == .d) && !isPaused(lastSecond(day)) { left -= 1 }
+        }
+        while true {
+            guard let isWorked = world.calendar.isWorkingDay(day) else { return nil }
+            if isWorked { return lastSecond(day) }
+            day = CivilDate(dayNumber: day.dayNumber + 1)
+        }
+    }
+
+    private func hours(_ seconds: Int, from start: Instant) -> Instant {
+        spend(seconds, over: start.seconds..<Int.max).end ?? Instant(seconds: start.seconds + seconds)
+    }
+
+    /// Runs through a span without its pauses: the end where the budget is used up in it, else what is left.
+    private func spend(_ seconds: Int, over span: Range<Int>) -> (end: Instant?, left: Int) {
+        var at = span.lowerBound
+        var left = seconds
+        let stops = pauses.map { ($0.from.seconds, $0.to?.seconds ?? Int.max) }.sorted { $0.0 < $1.0 }
+        for (from, to) in stops where to > at && from < span.upperBound {
+            if from > at {
+                if from - at >= left { break }
+                left -= from - at
+            }
+            at = max(at, min(to, span.upperBound))
+        }
+        guard at < span.upperBound, span.upperBound - at >= left else {
+            return (nil, max(0, left - max(0, span.upperBound - at)))
+        }
+        return (Instant(seconds: at + left), 0)
+    }
+
+    private func officeHours(_ seconds: Int, from start: Instant) -> Instant? {
+        var day = start.date(in: Self.zone)
+        var left = seconds
+        while true {
+            guard let isWorked = world.calendar.isWorkingDay(day) else { return nil }
+            let midnight = day.dayNumber * Self.day - Self.zone.seconds
+            for span in isWorked ? world.hours.spans : [] {
+                let open =
+                    max(
+                        start.seconds, midnight + span.lowerBound * 60)..<max(
+                        start.seconds, midnight + span.upperBound * 60)
+                guard !open.isEmpty else { continue }
+                let (end, rest) = spend(left, over: open)
+                if let end { return end }
+                left = rest
+            }
+            day = CivilDate(dayNumber: day.dayNumber + 1)
+        }
+    }
+}

@@ -1,0 +1,484 @@
+package import Authority
+import PortalBase
+package import Procedures
+
+/// What somebody wants done (操作).
+package struct Command: Sendable, Equatable {
+    package let action: String
+    /// The task that it works on; nil for an action on the case.
+    package let task: Int?
+    package let inputs: [String: InputValue]
+
+    package init(action: String, task: Int? = nil, inputs: [String: InputValue] = [:]) {
+        self.action = action
+        self.task = task
+        self.inputs = inputs
+    }
+}
+
+/// Something that somebody may do now.
+package struct Offer: Sendable, Hashable {
+    package let action: String
+    package let task: Int?
+    /// The level that is needed and not reached yet; nil where it can be done at once.
+    package let stepUp: Int?
+}
+
+/// Why an action is refused.
+package enum Refusal: Error, Sendable, Equatable {
+    case unknownAction
+    /// The case is in a state from which the action does not start.
+    case state
+    /// There is no such task, or it is closed already, or still open.
+    case task
+    case officer(Verdict.Reason)
+    /// The same person may when they are known more strongly.
+    case level(Int)
+    /// It was taken already, and is taken once.
+    case once
+    /// Its time is over.
+    case late
+    /// What it needs does not hold.
+    case condition
+    case input(String, InputProblem)
+    /// A unit that the definition names by place is not known of this case.
+    case unit
+    /// The rung is not due, or was passed already.
+    case rung
+
+    package enum InputProblem: String, Sendable {
+        case missing, unknown, wrongType, outOfRange, tooLong
+    }
+}
+
+/// A rung of a clock that is due.
+package struct Firing: Sendable, Hashable {
+    package let clock: String
+    package let instance: Int
+    /// How often the clock had been extended.
+    package let extensions: Int
+    package let rung: Int
+}
+
+extension Process {
+    // MARK: Beginning
+
+    /// What happens when a case comes in. Nothing refuses a citizen's words here.
+    package func begin(_ file: Case, in world: World) -> [Fact] {
+        var decision = Decision(process: self, world: world, file: file)
+        decision.begin()
+        return decision.facts
+    }
+
+    // MARK: Deciding
+
+    /// All that `decide` would accept, given the right inputs; what only a higher level is missing for, too.
+    package func offers(on file: Case, to actor: Actor, in world: World) -> [Offer] {
+        actions.filter { $0.from.contains(file.state) }.flatMap { action -> [Offer] in
+            let tasks: [Int?] =
+                action.on.map { kind in file.tasks.filter { $0.kind == kind && $0.isOpen != action.onClosed }.map(\.id)
+                }
+                ?? [nil]
+            return tasks.compactMap { task in
+                switch refusal(of: action, task: task, on: file, as: actor, in: world) {
+                case nil: Offer(action: action.id, task: task, stepUp: nil)
+                case .level(let level): Offer(action: action.id, task: task, stepUp: level)
+                default: nil
+                }
+            }
+        }
+    }
+
+    /// The facts that come of a command, or why none do. Pure: the same case and world give the same facts.
+    package func decide(
+        _ command: Command, on file: Case, as actor: Actor, in world: World
+    ) throws(Refusal) -> [Fact] {
+        guard let action = action(command.action) else { throw .unknownAction }
+        if let refusal = refusal(of: action, task: command.task, on: file, as: actor, in: world) { throw refusal }
+        try InputCheck(action: action, world: world).check(command.inputs)
+        var decision = Decision(process: self, world: world, file: file)
+        try decision.run(action, command, actor)
+        return decision.facts
+    }
+
+    private func refusal(
+        of action: Action, task id: Int?, on file: Case, as actor: Actor, in world: World
+    ) -> Refusal? {
+        guard action.from.contains(file.state) else { return .state }
+        let task = id.flatMap(file.task)
+        if let kind = action.on {
+            guard let task, task.kind == kind, task.isOpen != action.onClosed else { return .task }
+        } else if id != nil {
+            return .task
+        }
+        if let refusal = refusal(of: action, task, file, actor, world) { return refusal }
+        if action.once, file.acts.contains(where: { $0.action == action.id && $0.task == id }) { return .once }
+        if let within = action.within {
+            let since =
+                switch within.of {
+                case .opened: task?.opened
+                case .state(let state): file.entered[state]
+                }
+            guard let since else { return .late }
+            // Where the calendar does not say, nobody loses a right.
+            if let end = TimeBudget(world: world).end(of: within.limit, from: since), world.now > end { return .late }
+        }
+        let conditions = Conditions(process: self, file: file, task: task, world: world)
+        return action.need.allSatisfy(conditions.hold) ? nil : .condition
+    }
+
+    /// Who: the best of what the entries of `by` say.
+    private func refusal(
+        of action: Action, _ task: Case.Task?, _ file: Case, _ actor: Actor, _ world: World
+    ) -> Refusal? {
+        var worst: Refusal = .officer(.role)
+        for entry in action.by {
+            switch (entry, actor) {
+            case (.citizen, .citizen), (.clock, .clock): return nil
+            case (.role(let role, let scope, let not, let level), .officer(let officer)):
+                let unit: String?
+                switch scope {
+                case .any: unit = nil
+                case .task: unit = task?.unit ?? ""
+                case .lead: unit = file.lead ?? ""
+                }
+                let excluded = not.reduce(into: Set<String>()) { $0.formUnion(file.persons(of: $1)) }
+                let demand = Demand(role: role, unit: unit, excluded: excluded, level: level)
+                switch Verdict(officer, demand, at: world.now) {
+                case .allow: return nil
+                case .stepUp(let level): worst = .level(level)
+                case .deny(let reason):
+                    if case .level = worst { break }
+                    if reason != .role { worst = .officer(reason) }
+                }
+            default: break
+            }
+        }
+        return worst
+    }
+
+    // MARK: Clocks
+
+    /// Rungs that are due and were not passed yet, by the order of their moments.
+    package func due(on file: Case, in world: World) -> [Firing] {
+        var due: [(at: Instant, firing: Firing)] = []
+        for run in file.clocks where run.isRunning {
+            guard let clock = clock(run.clock) else { continue }
+            for (number, rung) in clock.ladder.enumerated() {
+                let fired = ClockRun.Fired(rung: number, extensions: run.extensions.count)
+                guard !run.fired.contains(fired),
+                    case .at(let moment) = run.moment(percent: rung.percent, later: rung.later, in: world),
+                    moment < world.now
+                else { continue }
+                due.append(
+                    (
+                        moment,
+                        Firing(clock: run.clock, instance: run.instance, extensions: fired.extensions, rung: number)
+                    ))
+            }
+        }
+        return due.sorted { ($0.at, $0.firing.rung) < ($1.at, $1.firing.rung) }.map(\.firing)
+    }
+
+    /// What a rung does: it reminds and counts; an action that it names is taken where the case still allows it.
+    package func fire(_ firing: Firing, on file: Case, in world: World) throws(Refusal) -> [Fact] {
+        guard due(on: file, in: world).contains(firing), let rung = clock(firing.clock)?.ladder[firing.rung] else {
+            throw .rung
+        }
+        var decision = Decision(process: self, world: world, file: file)
+        decision.add(.fired(clock: firing.clock, instance: firing.instance, rung: firing.rung))
+        decision.remind(rung.remind)
+        if let count = rung.count { decision.add(.counted(count)) }
+        if let act = rung.act, let action = action(act),
+            refusal(of: action, task: nil, on: file, as: .clock, in: world) == nil
+        {
+            try decision.run(action, Command(action: act), .clock)
+        }
+        return decision.facts
+    }
+}
+
+/// Whether conditions hold of a case.
+struct Conditions {
+    let process: Process
+    let file: Case
+    let task: Case.Task?
+    let world: World
+
+    func hold(_ condition: Process.Condition) -> Bool {
+        switch condition {
+        case .field(let field, let test):
+            let values = file.answers[field, default: []].filter { !$0.isEmpty }
+            return switch test {
+            case .isValue(let value): values.contains(value)
+            case .isOneOf(let list): values.contains(where: list.contains)
+            case .isEmpty: values.isEmpty
+            }
+        case .tasks(let kind, let lead, let quantity, let state):
+            let all = file.tasks.filter { $0.kind == kind }
+            let round = all.map(\.round).max() ?? 0
+            let current = all.filter { $0.round == round && (lead == nil || $0.isLead == lead) }
+            func isSo(_ task: Case.Task) -> Bool {
+                switch state {
+                case .open: task.isOpen
+                case .closed: !task.isOpen
+                case .outcome(let outcome): task.outcome == outcome
+                }
+            }
+            return switch quantity {
+            case .all: current.allSatisfy(isSo)
+            case .any: current.contains(where: isSo)
+            case .none: !current.contains(where: isSo)
+            case .atLeast(let number): current.count(where: isSo) >= number
+            }
+        case .task(let isLead): return task?.isLead == isLead
+        case .count(let name, let least): return file.counts[name, default: 0] >= least
+        case .published(let isPublished): return file.published.isEmpty != isPublished
+        case .join(let join): return world.form.join == join
+        case .clock(let clock, .overdue): return file.clock(clock)?.isOverdue(in: world) ?? false
+        case .clock(let clock, .paused): return file.clock(clock).map { $0.isRunning && $0.isPaused } ?? false
+        case .request(let name, let isOverdue):
+            guard let request = file.requests.last(where: { $0.name == name }), request.answered == nil else {
+                return false
+            }
+            guard isOverdue else { return true }
+            guard let end = TimeBudget(world: world).end(of: request.within, from: request.made) else { return false }
+            return end < world.now
+        case .not(let inner): return !hold(inner)
+        case .any(let inner): return inner.contains(where: hold)
+        }
+    }
+}
+
+/// Runs effects in order; each sees what came before it.
+struct Decision {
+    let process: Process
+    let world: World
+    private(set) var file: Case
+    private(set) var facts: [Fact] = []
+
+    init(process: Process, world: World, file: Case) {
+        self.process = process
+        self.world = world
+        self.file = file
+    }
+
+    mutating func add(_ fact: Fact) {
+        file.apply(fact, at: world.now)
+        facts.append(fact)
+    }
+
+    mutating func begin() {
+        add(.begun(lead: world.form.lead))
+        enter(process.begin.state)
+        for clock in process.clocks where clock.since == .receipt {
+            add(.started(clock: clock.id, since: file.received, budget: limit(clock.budget, nil)))
+        }
+    }
+
+    mutating func run(_ action: Process.Action, _ command: Command, _ actor: Actor) throws(Refusal) {
+        for effect in action.effects { try run(effect, action, command, actor) }
+    }
+
+    private mutating func run(
+        _ effect: Process.Effect, _ action: Process.Action, _ command: Command, _ actor: Actor
+    ) throws(Refusal) {
+        switch effect {
+        case .begin: break
+        case .enter(let state): enter(state)
+        case .open(let kind, let target, let isLead, let budget):
+            let units = try units(target, of: kind, command)
+            for unit in units { open(kind, unit, isLead, limit(budget ?? process.task(kind)?.clock, command)) }
+        case .fork(let kind):
+            let round = self.round(of: kind) + 1
+            for branch in world.form.branches { open(kind, branch.unit, false, branch.limit, round: round) }
+        case .close(let kind, let outcome):
+            let closing = file.tasks.filter { task in
+                task.isOpen && (kind.map { task.kind == $0 } ?? (task.id == command.task))
+            }
+            for task in closing { add(.closed(task: task.id, outcome: outcome)) }
+        case .assign(let who):
+            guard let task = command.task else { throw .task }
+            switch who {
+            case .me:
+                if case .officer(let officer) = actor { add(.assigned(task: task, person: officer.post.person)) }
+            case .input(let id):
+                if let person = text(.input(id), command) { add(.assigned(task: task, person: person)) }
+            }
+        case .start(let clock, let fromReceipt):
+            let budget = process.clock(clock).flatMap { limit($0.budget, command) }
+            add(.started(clock: clock, since: fromReceipt ? file.received : world.now, budget: budget))
+        case .pause(let clock, let ground):
+            guard let run = file.clock(clock), run.isRunning, !run.isPaused else { return }
+            let name: String
+            switch ground {
+            case .named(let text): name = text
+            case .input(let id): name = text(.input(id), command) ?? ""
+            }
+            add(.paused(clock: clock, ground: name))
+        case .resume(let clock):
+            if let run = file.clock(clock), run.isRunning, run.isPaused { add(.resumed(clock: clock)) }
+        case .extend(let clock, let by):
+            if let run = file.clock(clock), run.isRunning, case .limit(let limit) = value(by, command) {
+                add(.extended(clock: clock, by: limit))
+            }
+        case .stop(let clock): stop(clock)
+        case .request(let name, let fields, let within):
+            guard case .list(let list) = command.inputs[fields] else { throw .input(fields, .missing) }
+            add(.requested(name: name, fields: list, within: within))
+        case .fulfil(let name): add(.answeredRequest(name: name))
+        case .tell(let reference):
+            guard let text = text(reference, command), !text.isEmpty, let state = process.state(file.state) else {
+                return
+            }
+            add(.told(state.citizen, text: text))
+        case .remind(let audience): remind([audience])
+        case .issue(let document, let series): add(.issued(document: document, series: series))
+        case .publish(let page): add(.published(page))
+        case .retract(let page): add(.retracted(page))
+        case .relate(let reference, let kind):
+            if let subject = text(reference, command) { add(.related(subject, as: kind)) }
+        case .unrelate(let reference): if let subject = text(reference, command) { add(.unrelated(subject)) }
+        case .score(let name, .answer(let isYes)): add(.scored(name, isYes ? 1 : 0))
+        case .score(let name, .input(let id)):
+            if case .number(let number) = command.inputs[id] { add(.scored(name, number)) }
+        case .count(let name): add(.counted(name))
+        case .flag(let name): add(.flagged(name))
+        case .when(let conditions, let effects):
+            let test = Conditions(process: process, file: file, task: command.task.flatMap(file.task), world: world)
+            guard conditions.allSatisfy(test.hold) else { return }
+            for effect in effects { try run(effect, action, command, actor) }
+        }
+    }
+
+    // MARK: States, tasks, clocks
+
+    private mutating func enter(_ id: String) {
+        guard let state = process.state(id) else { return }
+        add(.entered(state: id))
+        for clock in process.clocks where clock.stop.contains(id) { stop(clock.id) }
+        if file.told != state.citizen { add(.told(state.citizen, text: nil)) }
+    }
+
+    private mutating func stop(_ clock: String) {
+        if file.clock(clock)?.isRunning == true { add(.stopped(clock: clock)) }
+    }
+
+    private func round(of kind: String) -> Int { file.tasks.filter { $0.kind == kind }.map(\.round).max() ?? 0 }
+
+    private mutating func open(
+        _ kind: String, _ unit: String, _ isLead: Bool, _ budget: Process.Limit?, round given: Int? = nil
+    ) {
+        let round = given ?? (isLead ? self.round(of: kind) + 1 : max(1, self.round(of: kind)))
+        // A helper that the lead is already, or that is named twice, has its task.
+        let isThere = file.tasks.contains { $0.kind == kind && $0.isOpen && $0.round == round && $0.unit == unit }
+        guard !isThere else { return }
+        let id = (file.tasks.map(\.id).max() ?? 0) + 1
+        add(.opened(task: id, kind: kind, unit: unit, isLead: isLead, round: round, budget: budget))
+    }
+
+    private func units(_ target: Process.Target?, of kind: String, _ command: Command) throws(Refusal) -> [String] {
+        switch target {
+        case .input(let id):
+            switch command.inputs[id] {
+            case .text(let unit): return [unit]
+            case .list(let units): return units
+            default: return []
+            }
+        case .lead:
+            guard let lead = file.lead else { throw .unit }
+            return [lead]
+        case .parent: return [try parent()]
+        case nil:
+            switch process.task(kind)?.unit {
+            case .named(let unit): return [unit]
+            case .parent: return [try parent()]
+            case nil: throw .unit
+            }
+        }
+    }
+
+    /// The unit above the lead; the lead itself where it stands on top.
+    private func parent() throws(Refusal) -> String {
+        guard let lead = file.lead else { throw .unit }
+        return world.units.parent(of: lead) ?? lead
+    }
+
+    mutating func remind(_ audiences: [Process.Audience]) {
+        var units: [String] = []
+        for unit in audiences.flatMap({ self.units(of: $0) }) where !units.contains(unit) { units.append(unit) }
+        if !units.isEmpty { add(.notified(units: units)) }
+    }
+
+    private func units(of audience: Process.Audience) -> [String] {
+        switch audience {
+        case .lead: [file.lead].compactMap { $0 }
+        case .parent, .leader: file.lead.map { [world.units.parent(of: $0) ?? $0] } ?? []
+        case .unitsOf(let kind): file.tasks.filter { $0.kind == kind && $0.isOpen }.map(\.unit)
+        }
+    }
+
+    private func limit(_ budget: Process.Budget?, _ command: Command?) -> Process.Limit? {
+        switch budget {
+        case .limit(let limit): limit
+        case .catalogue: world.catalogueLimit
+        case .form(.legal): world.form.legal
+        case .form(.promised): world.form.promised
+        case .input(let id): if case .limit(let limit) = command?.inputs[id] { limit } else { nil }
+        case .branch, nil: nil
+        }
+    }
+
+    // MARK: Inputs
+
+    private func value(_ reference: Process.Reference, _ command: Command) -> InputValue? {
+        switch reference {
+        case .input(let id): command.inputs[id]
+        case .act(command.action, let id): command.inputs[id]
+        case .act(let action, let id): file.act(action)?.inputs[id]
+        }
+    }
+
+    private func text(_ reference: Process.Reference, _ command: Command) -> String? {
+        if case .text(let text) = value(reference, command) { text } else { nil }
+    }
+}
+
+/// Holds what was typed against what an action asks for.
+struct InputCheck {
+    let action: Process.Action
+    let world: World
+
+    /// Characters of a text that has no bound of its own.
+    private static let longest = 20_000
+
+    func check(_ inputs: [String: InputValue]) throws(Refusal) {
+        for name in inputs.keys.sorted() where !action.ask.contains(where: { $0.id == name }) {
+            throw .input(name, .unknown)
+        }
+        for input in action.ask {
+            guard let value = inputs[input.id], !value.isEmpty else {
+                if input.required { throw .input(input.id, .missing) }
+                continue
+            }
+            if let problem = problem(value, input) { throw .input(input.id, problem) }
+        }
+    }
+
+    private func problem(_ value: InputValue, _ input: Process.Input) -> Refusal.InputProblem? {
+        switch (input.kind, value) {
+        case (.text, .text(let text)), (.longtext, .text(let text)), (.ground, .text(let text)):
+            return text.unicodeScalars.count > input.max ?? Self.longest ? .tooLong : nil
+        case (.unit, .text(let unit)): return world.units.names.contains(unit) ? nil : .unknown
+        case (.units, .list(let units)): return units.allSatisfy(world.units.names.contains) ? nil : .unknown
+        case (.fields, .list(let fields)): return fields.allSatisfy(world.form.fields.contains) ? nil : .unknown
+        case (.number, .number(let number)):
+            return number < input.min ?? Int.min || number > input.max ?? Int.max ? .outOfRange : nil
+        case (.attachment, .list(let files)): return files.count > input.max ?? 1 ? .outOfRange : nil
+        case (.limit, .limit), (.person, .text), (.case, .text), (.date, .text), (.single, .text), (.multiple, .list),
+            (.checklist, .list):
+            return nil
+        default: return .wrongType
+        }
+    }
+}

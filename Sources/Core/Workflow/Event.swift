@@ -1,0 +1,85 @@
+package import Authority
+package import PortalBase
+package import Procedures
+
+/// What happened to a case (留痕): who did what, and the facts that came of it. Nothing is ever changed in one.
+package struct Event: Sendable, Equatable {
+    /// Position among the case's own, from 1.
+    package let version: Int
+    /// When it counts: receipt at the edge for what a citizen sent, else when it was decided.
+    package let at: Instant
+    package let actor: Actor
+    /// The action, `begin`, or `clock` for a rung that only reminds.
+    package let action: String
+    package let task: Int?
+    package let inputs: [String: InputValue]
+    package let facts: [Fact]
+
+    package init(
+        version: Int, at: Instant, actor: Actor, action: String, task: Int?, inputs: [String: InputValue], facts: [Fact]
+    ) {
+        self.version = version
+        self.at = at
+        self.actor = actor
+        self.action = action
+        self.task = task
+        self.inputs = inputs
+        self.facts = facts
+    }
+}
+
+/// Who acts.
+package enum Actor: Sendable, Hashable {
+    case citizen
+    case clock
+    case officer(Officer)
+
+    /// Everybody whose act it is.
+    package var persons: Set<String> { if case .officer(let officer) = self { officer.persons } else { [] } }
+}
+
+/// What somebody typed or chose.
+package enum InputValue: Sendable, Hashable {
+    case text(String)
+    case list([String])
+    case number(Int)
+    case limit(Process.Limit)
+
+    var isEmpty: Bool {
+        switch self {
+        case .text(let text): text.isEmpty
+        case .list(let list): list.isEmpty
+        case .number, .limit: false
+        }
+    }
+}
+
+/// A closed list: what the fold, the projections and the outbox know, and nothing else. A fact is never renamed or given another
+/// meaning.
+package enum Fact: Sendable, Equatable {
+    case begun(lead: String?)
+    case entered(state: String)
+    case opened(task: Int, kind: String, unit: String, isLead: Bool, round: Int, budget: Process.Limit?)
+    case closed(task: Int, outcome: String)
+    case assigned(task: Int, person: String)
+    case started(clock: String, since: Instant, budget: Process.Limit?)
+    case paused(clock: String, ground: String)
+    case resumed(clock: String)
+    case extended(clock: String, by: Process.Limit)
+    case stopped(clock: String)
+    case fired(clock: String, instance: Int, rung: Int)
+    /// The citizen is told the state, and words of the officer where there are some.
+    case told(Process.CitizenState, text: String?)
+    /// Officers are reminded, by unit.
+    case notified(units: [String])
+    case requested(name: String, fields: [String], within: Process.Limit)
+    case answeredRequest(name: String)
+    case issued(document: String, series: String)
+    case published(String)
+    case retracted(String)
+    case related(String, as: String)
+    case unrelated(String)
+    case counted(String)
+    case scored(String, Int)
+    case flagged(String)
+}

@@ -1,0 +1,355 @@
+import Authority
+import Forms
+import PortalBase
+import PositionedYAML
+import Procedures
+import TestSupport
+import Testing
+
+@testable import Workflow
+
+/// A case, everybody who may touch it, and a clock that the test moves.
+struct Walk {
+    let process: Process
+    let form: FormFacts
+    var now: Instant
+    var file: Case
+    var events: [Event] = []
+    private(set) var told: [Int] = []
+
+    static let calendar = WorkingCalendar(rows: [
+        (CivilDate(year: 2026, month: 1, day: 1)!, "holiday"), (CivilDate(year: 2026, month: 10, day: 1)!, "holiday"),
+    ])!
+    static let units = UnitTree([
+        "city": nil, "centre": "city", "market": "city", "fire": "city", "hotline-centre": "city",
+    ])!
+    static let hours = OfficeHours([510..<720, 870..<1_050])!
+    static let start = Instant(iso: "2026-03-02T09:00:00+08:00", zone: .shanghai)!
+
+    init(_ process: Process, answers: [String: [String]] = ["publish": ["agree"]], join: Process.Condition.Join = .all)
+    {
+        self.process = process
+        let isApproval = process.id == "approval"
+        form = FormFacts(
+            lead: isApproval ? "market" : nil,
+            branches: isApproval
+                ? [
+                    .init(unit: "market", limit: Process.Limit("15wd")!),
+                    .init(unit: "fire", limit: Process.Limit("10wd")!),
+                ] : [],
+            join: join, legal: Process.Limit("45wd"), promised: Process.Limit("20wd"), fields: ["name", "place"])
+        now = Self.start
+        file = Case(received: Self.start, answers: answers)
+        record(.citizen, "begin", nil, [:], process.begin(file, in: world))
+    }
+
+    var world: World {
+        World(
+            now: now, calendar: Self.calendar, hours: Self.hours, units: Self.units, form: form,
+            catalogueLimit: Process.Limit("5wd"))
+    }
+
+    mutating func record(
+        _ actor: Actor, _ action: String, _ task: Int?, _ inputs: [String: InputValue], _ facts: [Fact]
+    ) {
+        let event = Event(
+            version: file.version + 1, at: now, actor: actor, action: action, task: task, inputs: inputs, facts: facts)
+        file.apply(event)
+        events.append(event)
+    }
+
+    mutating func take(
+        _ action: String, as actor: Actor, task: Int? = nil, _ inputs: [String: InputValue] = [:]
+    ) throws(Refusal) {
+        let command = Command(action: action, task: task, inputs: inputs)
+        record(actor, action, task, inputs, try process.decide(command, on: file, as: actor, in: world))
+    }
+
+    /// Moves the clock and passes every rung that falls due on the way.
+    mutating func wait(days: Int) {
+        now = now.adding(seconds: days * 86_400)
+        while let firing = process.due(on: file, in: world).first,
+            let facts = try? process.fire(firing, on: file, in: world)
+        {
+            record(.clock, "clock", nil, [:], facts)
+        }
+    }
+
+    static func officer(_ person: String, _ role: String, _ unit: String, level: Int = 4) -> Actor {
+        .officer(Officer(post: Post(person: person, role: role, unit: unit, from: Instant(seconds: 0)), level: level))
+    }
+
+    /// One person for each role in each unit, two for roles that check others.
+    static let everybody: [Actor] =
+        [.citizen]
+        + ["operator", "dispatcher", "handler", "reviewer", "leader", "publisher", "caller", "discipline"].flatMap {
+            role in
+            ["city", "hotline-centre", "market", "fire"].map { officer("\(role) of \($0)", role, $0) }
+        }
+
+    /// Something valid for everything that an action asks for.
+    func inputs(_ action: Process.Action, _ random: inout SeededGenerator) -> [String: InputValue] {
+        var inputs: [String: InputValue] = [:]
+        for input in action.ask where input.required || Bool.random(using: &random) {
+            inputs[input.id] =
+                switch input.kind {
+                case .unit: .text(["market", "fire"].randomElement(using: &random)!)
+                case .units: .list([["fire"], ["market", "fire"], []].randomElement(using: &random)!)
+                case .limit: .limit(Process.Limit(["3wd", "10d", "24h"].randomElement(using: &random)!)!)
+                case .number: .number(input.min ?? 1)
+                case .fields: .list(["name"])
+                case .checklist, .attachment, .multiple: .list(["x"])
+                default: .text("话")
+                }
+        }
+        return inputs
+    }
+}
+
+/// The laws of CORE §9 that need no store.
+@Suite struct LawTests {
+    static let processes: [Process] = {
+        var diagnostics: [Diagnostic] = []
+        return ProcessLibrary(source: repositoryRoot, forms: nil, diagnostics: &diagnostics).processes
+    }()
+
+    private func process(_ id: String) throws -> Process { try #require(Self.processes.first { $0.id == id }) }
+
+    /// Law 1, and 3: what is offered is accepted and nothing else; no task is lost, no clock runs in a final state, no rung passes
+    /// twice, what is told only rises.
+    @Test(arguments: ["hotline", "approval"], [UInt64(1), 2, 3])
+    func whatIsOfferedIsAcceptedAndNothingElse(_ id: String, _ seed: UInt64) throws {
+        let process = try process(id)
+        var random = SeededGenerator(seed: seed)
+        var (accepted, ends, fired) = (Set<String>(), 0, 0)
+        for number in 0..<120 {
+            var walk = Walk(process, join: number.isMultiple(of: 2) ? .all : .veto)
+            for _ in 0..<30 {
+                let (before, told) = (walk.file, walk.file.toldVersion)
+                var offered: [(Actor, Offer)] = []
+                for actor in Walk.everybody {
+                    let offers = process.offers(on: walk.file, to: actor, in: walk.world)
+                    offered += offers.filter { $0.stepUp == nil }.map { (actor, $0) }
+                    for action in process.actions {
+                        for task in [nil] + walk.file.tasks.map({ Optional($0.id) }) {
+                            let isOffered = offers.contains(Offer(action: action.id, task: task, stepUp: nil))
+                            let command = Command(
+                                action: action.id, task: task, inputs: walk.inputs(action, &random))
+                            let facts = try? process.decide(command, on: walk.file, as: actor, in: walk.world)
+                            if (facts != nil) != isOffered {
+                                Issue.record(
+                                    "seed \(seed), case \(number): \(action.id) by \(actor) in \(walk.file.state)")
+                            }
+                        }
+                    }
+                }
+                if let (actor, offer) = offered.randomElement(using: &random), let action = process.action(offer.action)
+                {
+                    try walk.take(action.id, as: actor, task: offer.task, walk.inputs(action, &random))
+                    accepted.insert(action.id)
+                }
+                walk.wait(days: Int.random(in: 0...4, using: &random))
+                // The fold of the log is the case.
+                let folded = Case(received: before.received, answers: before.answers, events: walk.events)
+                #expect(folded == walk.file)
+                #expect(walk.file.toldVersion >= told)
+                check(walk.file, process)
+            }
+            if process.state(walk.file.state)?.isFinal == true { ends += 1 }
+            fired += walk.file.clocks.reduce(0) { $0 + $1.fired.count }
+            let firings = walk.events.flatMap(\.facts).filter { if case .fired = $0 { true } else { false } }
+            #expect(firings.count == walk.file.clocks.reduce(0) { $0 + $1.fired.count }, "a rung passed twice")
+        }
+        #expect(ends > 10 && fired > 50)
+        let never = Set(process.actions.filter { $0.by != [.clock] }.map(\.id)).subtracting(accepted)
+        #expect(never.count <= 3, "never taken: \(never.sorted())")
+    }
+
+    private func check(_ file: Case, _ process: Process) {
+        guard let state = process.state(file.state) else {
+            Issue.record("no state \(file.state)")
+            return
+        }
+        for task in file.tasks where !task.isOpen {
+            #expect(process.task(task.kind)?.outcomes.contains(task.outcome ?? "") == true)
+        }
+        guard state.isFinal else { return }
+        #expect(file.tasks.allSatisfy { !$0.isOpen }, "a task is open in \(state.id)")
+        for run in file.clocks where run.isRunning {
+            #expect(process.clock(run.clock)?.outlives == true, "\(run.clock)")
+        }
+    }
+
+    // MARK: The hotline's way
+
+    private let dispatcher = Walk.officer("派", "dispatcher", "hotline-centre")
+    private let handler = Walk.officer("甲", "handler", "market")
+    private let helper = Walk.officer("乙", "handler", "fire")
+    private let reviewer = Walk.officer("审", "reviewer", "city")
+
+    private func dispatched(helpers: [String] = []) throws -> Walk {
+        var walk = Walk(try process("hotline"))
+        try walk.take(
+            "dispatch", as: dispatcher,
+            ["lead": .text("market"), "helpers": .list(helpers), "budget": .limit(Process.Limit("5wd")!)])
+        return walk
+    }
+
+    @Test func aRequestGoesRoundTheLoop() throws {
+        var walk = try dispatched(helpers: ["fire", "market", "fire"])
+        #expect(walk.file.tasks.map(\.unit) == ["market", "fire"] && walk.file.lead == "market")
+        try walk.take("sign", as: handler, task: 1)
+        let answer: [String: InputValue] = ["done": .text("查过"), "reply": .text("已修好")]
+        // The lead waits for the helper; a stranger and the helper cannot answer.
+        #expect(throws: Refusal.condition) { try walk.take("answer", as: handler, task: 1, answer) }
+        #expect(throws: Refusal.officer(.unit)) { try walk.take("help", as: handler, task: 2, ["done": .text("x")]) }
+        try walk.take("help", as: helper, task: 2, ["done": .text("现场已看")])
+        #expect(throws: Refusal.input("reply", .missing)) {
+            try walk.take("answer", as: handler, task: 1, ["done": .text("x")])
+        }
+        try walk.take("answer", as: handler, task: 1, answer)
+        #expect(walk.file.state == "review" && walk.file.told == .accepted)
+        #expect(throws: Refusal.officer(.samePerson)) {
+            try walk.take(
+                "approve",
+                as: .officer(
+                    Officer(post: Post(person: "甲", role: "reviewer", unit: "city", from: .init(seconds: 0)), level: 4))
+            )
+        }
+        try walk.take("approve", as: reviewer)
+        #expect(walk.events.last?.facts.contains(.told(.answered, text: "已修好")) == true)
+        #expect(walk.file.clock("answer")?.isRunning == false)
+        let caller = Walk.officer("访", "caller", "hotline-centre")
+        try walk.take("satisfied", as: caller, task: 3)
+        #expect(walk.file.state == "closed" && walk.file.scores["callback"] == [1])
+        try walk.take("rate", as: .citizen, ["score": .number(5)])
+        #expect(throws: Refusal.once) { try walk.take("rate", as: .citizen, ["score": .number(1)]) }
+        #expect(throws: Refusal.level(3)) {
+            try walk.take(
+                "publish", as: Walk.officer("公", "publisher", "city", level: 2),
+                ["title": .text("a"), "question": .text("b"), "reply": .text("c")])
+        }
+        walk.wait(days: 30)
+        #expect(throws: Refusal.late) { try walk.take("reopen", as: .citizen, ["why": .text("又坏了")]) }
+    }
+
+    @Test func aWrongDispatchIsReturnedWithinADay() throws {
+        var walk = try dispatched(helpers: ["fire"])
+        walk.now = walk.now.adding(seconds: 23 * 3_600)
+        // The helper's return leaves the lead at work.
+        try walk.take("return", as: helper, task: 2, ["why": .text("不归我管")])
+        #expect(walk.file.state == "handling" && walk.file.task(1)?.isOpen == true)
+        try walk.take("return", as: handler, task: 1, ["why": .text("不归我管")])
+        #expect(walk.file.state == "received" && walk.file.counts["returned"] == 1)
+        // The case's clock went on all the time.
+        #expect(walk.file.clocks.count == 1 && walk.file.clock("answer")?.since == Walk.start)
+        var late = try dispatched()
+        late.now = late.now.adding(seconds: 25 * 3_600)
+        #expect(throws: Refusal.late) { try late.take("return", as: handler, task: 1, ["why": .text("x")]) }
+    }
+
+    @Test func rungsRemindCountAndPassOnce() throws {
+        var walk = try dispatched()
+        // Monday + 5 working days is the next Monday; four fifths of it are Friday.
+        walk.now = try #require(Instant(iso: "2026-03-06T23:59:59+08:00", zone: .shanghai))
+        #expect(walk.process.due(on: walk.file, in: walk.world) == [])
+        walk.wait(days: 1)
+        #expect(
+            walk.events.last?.facts == [.fired(clock: "answer", instance: 1, rung: 0), .notified(units: ["market"])])
+        walk.wait(days: 2)
+        #expect(walk.file.counts["overdue"] == nil)
+        walk.wait(days: 1)
+        #expect(walk.file.counts["overdue"] == 1 && walk.file.clock("answer")?.isOverdue(in: walk.world) == true)
+        walk.wait(days: 2)
+        #expect(walk.file.counts["overdue"] == 1 && walk.file.counts["supervised"] == 1)
+        // An extension puts the ladder up anew.
+        try walk.take(
+            "askExtension", as: handler, task: 1, ["why": .text("难"), "more": .limit(Process.Limit("10wd")!)])
+        try walk.take("grantExtension", as: Walk.officer("领", "leader", "city"), task: 2)
+        #expect(walk.file.clock("answer")?.isOverdue(in: walk.world) == false)
+        #expect(walk.process.due(on: walk.file, in: walk.world) == [])
+    }
+
+    // MARK: Approvals
+
+    @Test func silenceIsAcceptanceAndTimeRunsFromReceipt() throws {
+        var walk = Walk(try process("approval"))
+        walk.wait(days: 10)
+        #expect(walk.file.state == "inParallel" && walk.file.flags == ["deemed"])
+        #expect(walk.file.clock("legal")?.since == Walk.start)
+        #expect(walk.file.tasks.map(\.unit) == ["market", "fire"])
+        #expect(walk.events.last { $0.action == "clock" }?.actor == .clock)
+    }
+
+    @Test func aHearingStopsTheClock() throws {
+        var walk = Walk(try process("approval"))
+        try walk.take("accept", as: handler, ["materials": .list(["ok"])])
+        let before = try #require(walk.file.clock("legal")).due(in: walk.world)
+        walk.wait(days: 1)
+        try walk.take("suspend", as: handler, ["ground": .text("听证"), "words": .text("中止")])
+        #expect(walk.file.clock("legal")?.due(in: walk.world) == .paused)
+        walk.wait(days: 14)
+        try walk.take("resume", as: handler)
+        guard case .at(let early) = before, case .at(let late) = walk.file.clock("legal")?.due(in: walk.world) else {
+            Issue.record("no due day")
+            return
+        }
+        // Tuesday to Tuesday fortnight: ten working days' ends were covered.
+        #expect(late.date(in: .shanghai).dayNumber - early.date(in: .shanghai).dayNumber == 14)
+    }
+
+    @Test func oneVetoEndsAParallelApproval() throws {
+        for (join, state) in [(Process.Condition.Join.veto, "joined"), (.all, "inParallel")] {
+            var walk = Walk(try process("approval"), join: join)
+            try walk.take("accept", as: handler, ["materials": .list(["ok"])])
+            try walk.take("disagree", as: helper, task: 2, ["words": .text("不符合")])
+            #expect(walk.file.state == state)
+        }
+    }
+
+    @Test func aCorrectionIsAskedOnceAndAnswered() throws {
+        var walk = Walk(try process("approval"))
+        let missing: [String: InputValue] = ["missing": .list(["name"]), "words": .text("请补")]
+        #expect(throws: Refusal.input("missing", .unknown)) {
+            try walk.take("requestCorrection", as: handler, ["missing": .list(["nothing"]), "words": .text("x")])
+        }
+        try walk.take("requestCorrection", as: handler, missing)
+        #expect(walk.file.told == .correction && walk.file.clock("telling")?.isPaused == true)
+        walk.wait(days: 3)
+        try walk.take("supplement", as: .citizen)
+        #expect(walk.file.state == "submitted" && walk.file.clock("telling")?.instance == 2)
+        #expect(throws: Refusal.once) { try walk.take("requestCorrection", as: handler, missing) }
+    }
+
+    // MARK: Time
+
+    @Test(arguments: [
+        ("5wd", "2026-03-02T09:00:00+08:00", "2026-03-09T23:59:59+08:00"),
+        ("3d", "2026-03-04T09:00:00+08:00", "2026-03-09T23:59:59+08:00"),
+        ("24h", "2026-03-06T15:30:00+08:00", "2026-03-07T15:30:00+08:00"),
+        ("2wh", "2026-03-06T17:00:00+08:00", "2026-03-09T10:00:00+08:00"),
+        ("8wh", "2026-03-02T08:00:00+08:00", "2026-03-03T10:00:00+08:00"),
+    ])
+    func limitsEndWhereTheLawSays(_ limit: String, _ start: String, _ end: String) throws {
+        let walk = Walk(try process("hotline"))
+        let from = try #require(Instant(iso: start, zone: .shanghai))
+        let found = TimeBudget(world: walk.world).end(of: try #require(Process.Limit(limit)), from: from)
+        #expect(found?.rfc3339(in: .shanghai) == end)
+    }
+
+    @Test func aPauseIsNotCounted() throws {
+        let walk = Walk(try process("hotline"))
+        func instant(_ text: String) throws -> Instant {
+            try #require(Instant(iso: "2026-03-0\(text):00+08:00", zone: .shanghai))
+        }
+        let pause = ClockRun.Pause(ground: "x", from: try instant("3T10:00"), to: try instant("3T12:00"))
+        let budget = TimeBudget(world: walk.world, pauses: [pause])
+        #expect(budget.end(of: Process.Limit("4h")!, from: try instant("3T09:00")) == (try instant("3T15:00")))
+        #expect(budget.end(of: Process.Limit("3wh")!, from: try instant("3T09:00")) == (try instant("3T16:30")))
+        // It covers the end of no day.
+        #expect(budget.end(of: Process.Limit("1wd")!, from: try instant("2T09:00"))?.date(in: .shanghai).day == 3)
+        // Beyond the calendar nothing is guessed.
+        let late = try #require(Instant(iso: "2026-12-30T09:00:00+08:00", zone: .shanghai))
+        #expect(budget.end(of: Process.Limit("5wd")!, from: late) == nil)
+    }
+}
