@@ -475,8 +475,11 @@ struct InputCheck {
         case (.number, .number(let number)):
             return number < input.min ?? Int.min || number > input.max ?? Int.max ? .outOfRange : nil
         case (.attachment, .list(let files)): return files.count > input.max ?? 1 ? .outOfRange : nil
-        case (.limit, .limit), (.person, .text), (.case, .text), (.date, .text), (.single, .text), (.multiple, .list),
-            (.checklist, .list):
+        case (.limit, .limit(let limit)):
+            // A bound of a time limit is one in days.
+            guard let most = input.max else { return nil }
+            return [.d, .wd].contains(limit.unit) && limit.count <= most ? nil : .outOfRange
+        case (.person, .text), (.case, .text), (.date, .text), (.checklist, .list):
             return nil
         default: return .wrongType
         }

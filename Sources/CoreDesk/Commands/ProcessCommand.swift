@@ -13,8 +13,11 @@ struct ProcessCommand: ParsableCommand {
 
         /// All processes; prints what is wrong, and ends there when a definition cannot be used.
         func processes() throws -> [Process] {
+            guard FileSystem.kind(source + "/" + ProcessLibrary.folder) == .directory else {
+                throw ValidationError("there is no folder \(source)/\(ProcessLibrary.folder)")
+            }
             var diagnostics: [Diagnostic] = []
-            let library = ProcessLibrary(source: source, forms: nil, diagnostics: &diagnostics)
+            let library = ProcessLibrary(source: source, diagnostics: &diagnostics)
             let language = operatorLanguage(environment: environmentVariable)
             for diagnostic in diagnostics { print(diagnostic.line(language: language)) }
             if diagnostics.hasErrors { throw ExitCode(1) }

@@ -4,7 +4,8 @@ import PortalBase
 /// A process as BPMN 2.0 XML (ISO/IEC 19510), for programs that draw or simulate it.
 ///
 /// A state is a user task that waits for an action, then an exclusive gateway whose ways are the actions; a final state is an
-/// end event. Rungs of clocks are timers on the boundary of the states in which the clock runs, without ending them.
+/// end event. Rungs of clocks are timers on the boundary of the states in which the clock runs; one that acts leads where its
+/// action leads.
 package struct BPMN {
     private let process: Process
     private let language: String
@@ -28,10 +29,7 @@ package struct BPMN {
             if !others.isEmpty { lines.append("action \(action.id): \(others.count) effects besides the state") }
         }
         for clock in process.clocks {
-            guard case .limit = clock.budget else {
-                lines.append("clock \(clock.id): its budget comes from the case, and its rungs are left out")
-                continue
-            }
+            if !isDrawn(clock) { lines.append("clock \(clock.id): it depends on the case, and its rungs are left out") }
         }
         return lines
     }
@@ -47,6 +45,11 @@ package struct BPMN {
             """
         for state in process.states where flow.reached[state.id] != nil { out += xml(state) }
         return Array((out + "  </process>\n</definitions>\n").utf8)
+    }
+
+    /// Whether the definition alone says in which states a clock runs, and how long.
+    private func isDrawn(_ clock: Process.Clock) -> Bool {
+        if case .limit = clock.budget { clock.since == .receipt } else { false }
     }
 
     private func text(_ label: Process.Localized) -> String { escapedHTML(label.text(language)) }
@@ -73,7 +76,7 @@ package struct BPMN {
 
                 """
         }
-        for clock in process.clocks where !clock.stop.contains(state.id) {
+        for clock in process.clocks where isDrawn(clock) && !clock.stop.contains(state.id) {
             guard case .limit(let limit) = clock.budget else { continue }
             for (number, rung) in clock.ladder.enumerated() { out += xml(rung, number, clock, limit, id) }
         }
@@ -90,13 +93,17 @@ package struct BPMN {
         let isDays = limit.unit == .d || limit.unit == .wd
         let duration = isDays ? "P\(share + later)D" : "PT\(share + later)H"
         let moment = "\(rung.percent)%" + (rung.later.map { "+\($0)" } ?? "") + " / \(limit)"
-        return """
-                <boundaryEvent id="\(id)" name="\(text(clock.label)) \(moment)" attachedToRef="\(state)" cancelActivity="false">
+        // A rung acts only in states from which its action starts.
+        let stateID = String(state.dropFirst("state-".count))
+        let target = rung.act.flatMap(process.action).flatMap { $0.from.contains(stateID) ? $0.enters.first : nil }
+        var out = """
+                <boundaryEvent id="\(id)" name="\(text(clock.label)) \(moment)" attachedToRef="\(state)" cancelActivity="\(target != nil)">
                   <timerEventDefinition><timeDuration xsi:type="tFormalExpression">"\(duration)"</timeDuration></timerEventDefinition>
                 </boundaryEvent>
-                <sequenceFlow id="\(id)-to" sourceRef="\(id)" targetRef="\(id)-end"/>
-                <endEvent id="\(id)-end" name="\(escapedHTML(rung.act ?? rung.count ?? "remind"))"/>
+                <sequenceFlow id="\(id)-to" sourceRef="\(id)" targetRef="\(target.map(node) ?? id + "-end")"/>
 
             """
+        if target == nil { out += "    <endEvent id=\"\(id)-end\" name=\"\(rung.count ?? "remind")\"/>\n" }
+        return out
     }
 }

@@ -116,6 +116,8 @@ package struct Process: Sendable, Equatable {
         case input(String)
 
         package enum FormLimit: String, Sendable, CaseIterable { case legal, promised }
+
+        var isInput: Bool { if case .input = self { true } else { false } }
     }
 
     package struct Rung: Sendable, Equatable {
@@ -204,7 +206,7 @@ package struct Process: Sendable, Equatable {
     /// What an action asks for: the form language, and things of the core.
     package struct Input: Sendable, Equatable {
         package enum Kind: String, Sendable, CaseIterable {
-            case text, longtext, number, date, single, multiple, attachment
+            case text, longtext, number, date, attachment
             /// Things of the core.
             case unit, units, person, `case`, limit, fields, checklist, ground
         }

@@ -1,6 +1,7 @@
 import PortalBase
 
-/// Whether the parts of a definition fit together, so that a case can neither get stuck nor into a state that nobody meant.
+/// Whether the parts of a definition fit together: every name is known, every state and action can be reached, no task and no clock
+/// is left behind in a final state. It follows what may be open, not what must be: that somebody will act is not proved.
 ///
 /// What tasks may be open is followed from state to state: an action is tried in each state that it starts from, with what
 /// may be open there, until nothing new comes of it.
@@ -75,6 +76,11 @@ struct ProcessCheck {
         known(process.begin.state, among: stateNames, Self.state, at: start)
         checkActors(process.begin.by, at: start)
         for rule in process.classes { known(rule.role, among: names.roles, Self.role, at: start) }
+        if !process.begin.by.contains(where: { if case .clock = $0 { false } else { true } }) {
+            add(
+                "begin", start, zh: "没有人能开始办件", en: "nobody can begin a case",
+                remedyZh: "请写 begin: {by: …}", remedyEn: "write `begin: {by: …}`")
+        }
         for clock in process.clocks {
             for state in clock.stop { known(state, among: stateNames, Self.state, at: clock.position) }
             for rung in clock.ladder {
@@ -101,6 +107,7 @@ struct ProcessCheck {
 
     private mutating func checkNames(of action: Process.Action) {
         for state in action.from { known(state, among: stateNames, Self.state, at: action.position) }
+        checkShape(of: action)
         if let on = action.on { known(on, among: taskNames, Self.task, at: action.position) }
         checkActors(action.by, at: action.position)
         if case .state(let state) = action.within?.of {
@@ -114,6 +121,29 @@ struct ProcessCheck {
                 remedyZh: "请改名", remedyEn: "rename one of them")
         }
         for effect in action.effects { check(effect, of: action) }
+    }
+
+    /// What an action says of a task that it does not work on, and bounds that no input meets.
+    private mutating func checkShape(of action: Process.Action) {
+        let usesTask =
+            action.onClosed || action.within?.of == .opened
+            || action.by.contains { if case .role(_, .task, _, _) = $0 { true } else { false } }
+        if action.on == nil, usesTask {
+            add(
+                "task", action.position, zh: "“\(action.id)”不在任务上，不能写 closed、of: opened 或 unit: task",
+                en: "`\(action.id)` works on no task and cannot say `closed`, `of: opened` or `unit: task`",
+                remedyZh: "请写 on:", remedyEn: "write `on:`")
+        }
+        if action.by.isEmpty {
+            add(
+                "idle", action.position, zh: "没有人能做“\(action.id)”", en: "nobody may take `\(action.id)`",
+                remedyZh: "请写 by:", remedyEn: "write `by:`")
+        }
+        for input in action.ask where (input.min ?? Int.min) > (input.max ?? Int.max) {
+            add(
+                "input", input.position, zh: "min 大于 max", en: "`min` is above `max`", remedyZh: "请改正",
+                remedyEn: "correct it")
+        }
     }
 
     private mutating func check(_ condition: Process.Condition, of action: Process.Action) {
@@ -152,6 +182,15 @@ struct ProcessCheck {
             remedyZh: "请改类型", remedyEn: "change its type")
     }
 
+    /// A task without a unit, or a clock without a limit, would come of an input that is left empty.
+    private mutating func checkRequired(_ id: String, _ kind: Process.Input.Kind, of action: Process.Action) {
+        guard let input = action.ask.first(where: { $0.id == id }), input.kind == kind, !input.required else { return }
+        add(
+            "input", input.position, zh: "输入“\(id)”不能留空，任务要用它",
+            en: "the input `\(id)` may be left empty, and a task needs it",
+            remedyZh: "请写 required: true", remedyEn: "write `required: true`")
+    }
+
     private mutating func checkReference(
         _ reference: Process.Reference, _ kinds: Set<Process.Input.Kind>, of action: Process.Action
     ) {
@@ -169,8 +208,20 @@ struct ProcessCheck {
         case .enter(let state): known(state, among: stateNames, Self.state, at: place)
         case .open(let kind, let unit, _, let budget):
             known(kind, among: taskNames, Self.task, at: place)
-            if case .input(let id) = unit { checkInput(id, [.unit, .units], of: action, at: place) }
-            if case .input(let id) = budget { checkInput(id, [.limit], of: action, at: place) }
+            if case .input(let id) = unit {
+                checkInput(id, [.unit, .units], of: action, at: place)
+                checkRequired(id, .unit, of: action)
+            }
+            if case .input(let id) = budget {
+                checkInput(id, [.limit], of: action, at: place)
+                checkRequired(id, .limit, of: action)
+            }
+            if budget == .branch || budget == nil && process.task(kind)?.clock == .branch {
+                add(
+                    "budget", place, zh: "只有 for: form.branches 打开的任务才有部门的时限",
+                    en: "only tasks opened `for: form.branches` have a branch's limit",
+                    remedyZh: "请改 budget:", remedyEn: "change `budget:`")
+            }
             guard let task = process.task(kind) else { return }
             if unit == nil, task.unit == nil {
                 add(
@@ -215,7 +266,7 @@ struct ProcessCheck {
         case .tell(let text): checkReference(text, [.text, .longtext], of: action)
         case .remind(let audience): checkAudience(audience, at: place)
         case .relate(let subject, _), .unrelate(let subject): checkReference(subject, [.case], of: action)
-        case .score(_, .input(let id)): checkInput(id, [.number, .single], of: action, at: place)
+        case .score(_, .input(let id)): checkInput(id, [.number], of: action, at: place)
         case .when(let conditions, let effects):
             for condition in conditions { check(condition, of: action) }
             for effect in effects { check(effect, of: action) }
@@ -245,6 +296,14 @@ struct ProcessCheck {
                     remedyZh: "请补上操作", remedyEn: "add an action that leads on")
             }
         }
+        for (action, kinds) in flow.overtaken.sorted(by: { $0.key < $1.key }) {
+            guard let action = process.action(action) else { continue }
+            let list = kinds.sorted().joined(separator: ", ")
+            add(
+                "open-task", action.position, zh: "“\(action.id)”打开新一轮任务时，上一轮的 \(list) 可能还开着",
+                en: "`\(action.id)` begins a new round while \(list) of the last may be open",
+                remedyZh: "请先写 close: …", remedyEn: "close them first")
+        }
         for (action, kinds) in flow.leftOpen.sorted(by: { $0.key < $1.key }) {
             guard let action = process.action(action) else { continue }
             let list = kinds.sorted().joined(separator: ", ")
@@ -263,6 +322,12 @@ struct ProcessCheck {
             process.actions.flatMap(\.allEffects).compactMap {
                 if case .start(let clock, _) = $0 { clock } else { nil }
             })
+        let stopped = Set(
+            process.actions.flatMap(\.allEffects).compactMap {
+                if case .stop(let clock) = $0 { clock } else { nil }
+            })
+        for action in process.actions { checkStarts(of: action) }
+        for edge in flow.edges { checkRestart(edge) }
         for clock in process.clocks {
             let running = clock.outlives ? [] : finals.filter { !clock.stop.contains($0) }
             if !running.isEmpty {
@@ -272,6 +337,18 @@ struct ProcessCheck {
                     en: "the clock `\(clock.id)` goes on in the final state \(list)",
                     remedyZh: "请写进 stop:，或写 outlives: true", remedyEn: "add it to `stop:`, or write `outlives: true`")
             }
+            if clock.outlives, clock.stop.isEmpty, !stopped.contains(clock.id) {
+                add(
+                    "clock", clock.position, zh: "没有什么会停下时限“\(clock.id)”",
+                    en: "nothing ever stops the clock `\(clock.id)`",
+                    remedyZh: "请写 {stop: \(clock.id)}", remedyEn: "write {stop: \(clock.id)}")
+            }
+            if clock.since == .receipt, clock.budget == .branch || clock.budget.isInput {
+                add(
+                    "budget", clock.position, zh: "时限“\(clock.id)”从收件开始，那时还没有这个输入",
+                    en: "the clock `\(clock.id)` begins with the case, when there is no such input",
+                    remedyZh: "请换 budget:", remedyEn: "choose another `budget:`")
+            }
             if clock.since == .start, !started.contains(clock.id) {
                 add(
                     "clock", clock.position, zh: "没有操作启动时限“\(clock.id)”",
@@ -280,12 +357,51 @@ struct ProcessCheck {
             }
             for rung in clock.ladder {
                 guard let act = rung.act, let action = process.action(act) else { continue }
-                if !action.by.contains(.clock) || action.ask.contains(where: \.required) {
+                if !action.by.contains(.clock) || !action.ask.isEmpty || action.on != nil {
                     add(
                         "rung", rung.position, zh: "时限不能做操作“\(act)”", en: "the clock cannot take the action `\(act)`",
-                        remedyZh: "该操作要写 by: clock，且没有必填的输入", remedyEn: "it must say `by: clock` and ask for nothing")
+                        remedyZh: "该操作要写 by: clock，不写 on 和 ask",
+                        remedyEn: "it must say `by: clock`, work on no task and ask for nothing")
                 }
             }
+        }
+    }
+
+    /// A clock that an action starts and that goes on where the case has ended.
+    private mutating func checkStarts(of action: Process.Action) {
+        for from in action.from {
+            var state = process.state(from)
+            var started: Set<String> = []
+            for effect in action.allEffects {
+                switch effect {
+                case .enter(let next):
+                    state = process.state(next)
+                    started = started.filter { process.clock($0)?.stop.contains(next) == false }
+                case .start(let clock, _): if process.clock(clock)?.outlives == false { started.insert(clock) }
+                default: break
+                }
+            }
+            guard state?.isFinal == true, let clock = started.min() else { continue }
+            add(
+                "clock", action.position, zh: "“\(action.id)”启动时限“\(clock)”，办件却已终结",
+                en: "`\(action.id)` starts the clock `\(clock)` of a case that has ended",
+                remedyZh: "请先写 start，再写 enter；或写 outlives: true",
+                remedyEn: "start it before `enter`, or write `outlives: true`")
+            return
+        }
+    }
+
+    /// A way back from where a clock stopped to where it should run, on which nobody starts it again.
+    private mutating func checkRestart(_ edge: ProcessFlow.Edge) {
+        guard let action = process.action(edge.action) else { return }
+        for clock in process.clocks
+        where clock.since == .receipt && clock.stop.contains(edge.from) && !clock.stop.contains(edge.to) {
+            let isStarted = action.allEffects.contains { if case .start(clock.id, _) = $0 { true } else { false } }
+            guard !isStarted else { continue }
+            add(
+                "clock", action.position, zh: "“\(action.id)”回到“\(edge.to)”，时限“\(clock.id)”却停着",
+                en: "`\(action.id)` leads back to `\(edge.to)`, and the clock `\(clock.id)` stays stopped",
+                remedyZh: "请写 {start: \(clock.id)}", remedyEn: "write {start: \(clock.id)}")
         }
     }
 
@@ -356,7 +472,7 @@ struct ProcessCheck {
                     "idle", action.position, zh: "“\(action.id)”什么也不改变", en: "`\(action.id)` changes nothing",
                     remedyZh: "请写 do:，或删去", remedyEn: "write `do:`, or take it out")
             }
-            if !flow.taken.contains(action.id) {
+            if !flow.takeable.contains(action.id) {
                 add(
                     "idle", action.position, zh: "谁也做不了“\(action.id)”：它的状态里没有开着的任务，或到不了那些状态",
                     en:

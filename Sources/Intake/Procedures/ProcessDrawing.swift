@@ -43,7 +43,8 @@ package struct ProcessDrawing {
             <defs><marker id="process-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8Z" fill="currentColor"/></marker></defs>
 
             """
-        for way in ways { out += draw(way) }
+        let spacing = min(Self.lane, (Self.width - Self.box.width) / 2 / ((ways.map(\.lane).max() ?? 0) + 1))
+        for way in ways { out += draw(way, spacing) }
         for (index, state) in process.states.enumerated() { out += draw(state, index) }
         for (index, text) in lines.enumerated() {
             let y = bottom + index * Self.line.height + 10
@@ -114,7 +115,8 @@ package struct ProcessDrawing {
             """
     }
 
-    private func draw(_ way: Way) -> String {
+    /// - Parameter spacing: between lanes.
+    private func draw(_ way: Way, _ spacing: Int) -> String {
         let centre = Self.width / 2
         if way.lane == 0 {
             let (start, end) = (y(way.from) + Self.box.height, y(way.to) - 1)
@@ -123,7 +125,7 @@ package struct ProcessDrawing {
         let isForward = way.to > way.from
         let side = isForward ? 1 : -1
         let edge = centre + side * Self.box.width / 2
-        let x = edge + side * way.lane * Self.lane
+        let x = edge + side * way.lane * spacing
         // Arrows leave a box in its lower half and arrive in its upper, a little apart by lane.
         let shift = min(way.lane, 4) * 3
         let (start, end) = (y(way.from) + 22 + shift, y(way.to) + 20 - shift)
@@ -156,7 +158,7 @@ package struct ProcessDrawing {
         }
         for state in process.states {
             let staying = process.actions.filter {
-                $0.from.contains(state.id) && $0.enters.isEmpty && flow.taken.contains($0.id)
+                $0.from.contains(state.id) && $0.enters.isEmpty && flow.takeable.contains($0.id)
             }
             guard !staying.isEmpty else { continue }
             lines.append("\(state.label.text(language)): " + labels(staying.map(\.id)))

@@ -12,9 +12,11 @@ package struct ProcessFlow: Sendable {
     /// States that can be reached, with the kinds of tasks that may be open there.
     package private(set) var reached: [String: Set<String>] = [:]
     /// Actions that somebody may be able to take.
-    package private(set) var taken: Set<String> = []
-    /// Actions that may enter a final state with tasks open, and their kinds.
+    package private(set) var takeable: Set<String> = []
+    /// Actions that may leave tasks open in a final state, and their kinds.
     package private(set) var leftOpen: [String: Set<String>] = [:]
+    /// Actions that may begin a new round of a kind while tasks of the last are open: conditions look at one round only.
+    package private(set) var overtaken: [String: Set<String>] = [:]
     /// Ways from state to state.
     package private(set) var edges: [Edge] = []
 
@@ -39,15 +41,10 @@ package struct ProcessFlow: Sendable {
             }
         }
         reached = open.mapValues { Set($0.keys) }
-        var known: Set<Edge> = []
-        for state in process.states where open[state.id] != nil {
-            for action in process.actions where action.from.contains(state.id) && taken.contains(action.id) {
-                for target in action.enters where target != state.id {
-                    let edge = Edge(from: state.id, action: action.id, to: target)
-                    if known.insert(edge).inserted { edges.append(edge) }
-                }
-            }
-        }
+        let order = Dictionary(uniqueKeysWithValues: process.states.enumerated().map { ($1.id, $0) })
+        let actions = Dictionary(uniqueKeysWithValues: process.actions.enumerated().map { ($1.id, $0) })
+        func place(_ edge: Edge) -> [Int] { [order[edge.from] ?? 0, actions[edge.action] ?? 0, order[edge.to] ?? 0] }
+        edges.sort { place($0).lexicographicallyPrecedes(place($1)) }
     }
 
     /// States from which a final one can be reached.
@@ -73,64 +70,91 @@ package struct ProcessFlow: Sendable {
     }
 
     /// What may come of an action in a state.
-    private mutating func take(_ action: Process.Action, in state: String) -> [(String, OpenTasks)] {
+    private mutating func take(_ action: Process.Action, in state: String) -> [String: OpenTasks] {
         var tasks = open[state] ?? [:]
         if let on = action.on, !action.onClosed {
-            guard tasks[on] != nil else { return [] }
+            guard tasks[on] != nil else { return [:] }
         }
-        taken.insert(action.id)
         for condition in action.need { Self.learn(condition, &tasks) }
-        // A task that the action works on is open, whatever else is known of its kind.
-        if let on = action.on, !action.onClosed, tasks[on] == nil { tasks[on] = .one }
-        let outcomes = run(action.effects[...], action, [(state, tasks)])
-        for (entered, tasks) in outcomes
-        where process.state(entered)?.isFinal == true && !action.after && !tasks.isEmpty {
-            leftOpen[action.id, default: []].formUnion(tasks.keys)
+        // What it needs denies the task that it works on.
+        if let on = action.on, !action.onClosed, tasks[on] == nil { return [:] }
+        takeable.insert(action.id)
+        let outcomes = run(action.effects, action, [state: tasks])
+        for (entered, tasks) in outcomes {
+            if process.state(entered)?.isFinal == true, !tasks.isEmpty {
+                leftOpen[action.id, default: []].formUnion(tasks.keys)
+            }
+            let edge = Edge(from: state, action: action.id, to: entered)
+            if entered != state, !edges.contains(edge) { edges.append(edge) }
         }
         return outcomes
     }
 
     /// What a condition tells of open tasks.
     private static func learn(_ condition: Process.Condition, _ tasks: inout OpenTasks) {
-        guard case .tasks(let kind, let lead, let quantity, let state) = condition else { return }
-        switch (quantity, state) {
-        // Of the lead's alone, or the helpers' alone, some may be left.
-        case (.all, .closed), (.none, .open): tasks[kind] = lead == nil ? nil : tasks[kind].map { _ in .one }
+        switch condition {
+        case .tasks(let kind, let lead, .all, .closed), .tasks(let kind, let lead, .all, .outcome),
+            .tasks(let kind, let lead, .none, .open), .not(.tasks(let kind, let lead, .any, .open)):
+            switch lead {
+            case nil: tasks[kind] = nil
+            // The lead has one task.
+            case false?: tasks[kind] = tasks[kind].map { _ in .one }
+            case true?: break
+            }
+        case .any(let ways):
+            let met = ways.map { way in
+                var tasks = tasks
+                learn(way, &tasks)
+                return tasks
+            }
+            guard let first = met.first else { return }
+            tasks = met.dropFirst().reduce(first) { $0.merging($1) { max($0, $1) } }
         default: break
         }
     }
 
-    private func run(
-        _ effects: ArraySlice<Process.Effect>, _ action: Process.Action, _ before: [(String, OpenTasks)]
-    ) -> [(String, OpenTasks)] {
+    /// What may be open in each state that the effects may lead to; ways to the same state are taken together.
+    private mutating func run(
+        _ effects: [Process.Effect], _ action: Process.Action, _ before: [String: OpenTasks]
+    ) -> [String: OpenTasks] {
         var ways = before
         for effect in effects {
-            ways = ways.flatMap { state, tasks -> [(String, OpenTasks)] in
-                var tasks = tasks
-                switch effect {
-                case .enter(let next): return [(next, tasks)]
-                case .open(let kind, let unit, let isLead, _):
-                    var isOne = unit == nil || isLead
-                    if case .input(let id) = unit, action.ask.contains(where: { $0.id == id && $0.kind == .units }) {
-                        isOne = false
-                    }
-                    tasks[kind] = tasks[kind] == nil && isOne ? .one : .many
-                case .fork(let kind): tasks[kind] = .many
-                case .close(let kind, _):
-                    if let kind {
-                        tasks[kind] = nil
-                    } else if let on = action.on, tasks[on] == .one {
-                        tasks[on] = nil
-                    }
-                case .when(let conditions, let inner):
-                    var met = tasks
-                    for condition in conditions { Self.learn(condition, &met) }
-                    return [(state, tasks)] + run(inner[...], action, [(state, met)])
-                default: break
+            switch effect {
+            case .enter(let next):
+                ways = ways.values.reduce(into: [:]) { Self.merge($1, into: &$0, at: next) }
+            case .when(let conditions, let inner):
+                var met = ways
+                for state in met.keys {
+                    for condition in conditions { Self.learn(condition, &met[state, default: [:]]) }
                 }
-                return [(state, tasks)]
+                for (state, tasks) in run(inner, action, met) { Self.merge(tasks, into: &ways, at: state) }
+            default: for state in ways.keys { change(&ways[state, default: [:]], effect, action) }
             }
         }
         return ways
+    }
+
+    private static func merge(_ tasks: OpenTasks, into ways: inout [String: OpenTasks], at state: String) {
+        ways[state] = (ways[state] ?? tasks).merging(tasks) { max($0, $1) }
+    }
+
+    private mutating func change(_ tasks: inout OpenTasks, _ effect: Process.Effect, _ action: Process.Action) {
+        switch effect {
+        case .open(let kind, let unit, let isLead, _):
+            if isLead, tasks[kind] != nil { overtaken[action.id, default: []].insert(kind) }
+            var isOne = true
+            if case .input(let id) = unit { isOne = !action.ask.contains { $0.id == id && $0.kind == .units } }
+            tasks[kind] = tasks[kind] == nil && isOne ? .one : .many
+        case .fork(let kind):
+            if tasks[kind] != nil { overtaken[action.id, default: []].insert(kind) }
+            tasks[kind] = .many
+        case .close(let kind, _):
+            if let kind {
+                tasks[kind] = nil
+            } else if let on = action.on, tasks[on] == .one {
+                tasks[on] = nil
+            }
+        default: break
+        }
     }
 }

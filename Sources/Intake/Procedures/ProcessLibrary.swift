@@ -15,8 +15,7 @@ package struct ProcessLibrary: Sendable {
     ///
     /// - Parameters:
     ///   - source: the folder that holds `Content`.
-    ///   - forms: ids of the forms that there are; nil where they are not known.
-    package init(source: String, forms: Set<String>?, diagnostics: inout [Diagnostic]) {
+    package init(source: String, diagnostics: inout [Diagnostic]) {
         func node(_ path: String) -> YAMLNode? {
             do {
                 let bytes = try FileSystem.read(source + "/" + path, limit: Self.limit)
@@ -24,7 +23,13 @@ package struct ProcessLibrary: Sendable {
                     diagnostics.append(Self.unreadable(path, zh: "文件不是 UTF-8 编码", en: "the file is not UTF-8"))
                     return nil
                 }
-                return YAMLNode.parse(text, path: path, diagnostics: &diagnostics)
+                let before = diagnostics.count
+                let node = YAMLNode.parse(text, path: path, diagnostics: &diagnostics)
+                if node?.pairs == nil, diagnostics.count == before {
+                    diagnostics.append(
+                        Self.unreadable(path, zh: "文件是空的，或不是 键: 值", en: "the file is empty, or no map of keys"))
+                }
+                return node.flatMap { $0.pairs == nil ? nil : $0 }
             } catch {
                 diagnostics.append(Self.unreadable(path, zh: "读不出来：\(error)", en: "cannot be read: \(error)"))
                 return nil
@@ -44,6 +49,8 @@ package struct ProcessLibrary: Sendable {
             processes = []
             return
         }
+        Self.checkUnits(units, &diagnostics)
+        let forms = Self.forms(source, &diagnostics)
         let names = Process.Names(roles: roles, units: units)
         var processes: [Process] = []
         var owners: [String: String] = [:]
@@ -68,14 +75,13 @@ package struct ProcessLibrary: Sendable {
                             zh: "请写 id: \(file.dropLast(5))", en: "write `id: \(file.dropLast(5))`")))
             }
             for form in process.forms {
-                if let forms, !forms.contains(form) {
+                if !forms.contains(form) {
                     diagnostics.append(
                         Diagnostic(
                             "process-name", node["forms"]?.position ?? position,
                             problem: Bilingual(zh: "没有表单“\(form)”", en: "there is no form `\(form)`"),
-                            remedy: nearestName(to: form, among: forms.sorted()).map {
-                                Bilingual(zh: "是不是“\($0)”？", en: "did you mean `\($0)`?")
-                            } ?? Bilingual(zh: "请改正，或补上表单", en: "correct it, or add the form")))
+                            remedy: didYouMean(nearestName(to: form, among: forms.sorted()))
+                                ?? Bilingual(zh: "请改正，或补上表单", en: "correct it, or add the form")))
                 }
                 if let owner = owners.updateValue(process.id, forKey: form) {
                     diagnostics.append(
@@ -90,6 +96,48 @@ package struct ProcessLibrary: Sendable {
             processes.append(process)
         }
         self.processes = processes
+    }
+
+    private static func forms(_ source: String, _ diagnostics: inout [Diagnostic]) -> Set<String> {
+        let folder = "Content/forms"
+        guard FileSystem.kind(source + "/" + folder) == .directory else { return [] }
+        do {
+            let names = try FileSystem.list(source + "/" + folder).map(\.name)
+            return Set(names.filter { $0.hasSuffix(".yaml") }.map { String($0.dropLast(5)) })
+        } catch {
+            diagnostics.append(unreadable(folder, zh: "读不出来：\(error)", en: "cannot be read: \(error)"))
+            return []
+        }
+    }
+
+    /// Every unit above another is there, and none stands below itself.
+    private static func checkUnits(_ units: YAMLNode, _ diagnostics: inout [Diagnostic]) {
+        let pairs = units.pairs ?? []
+        let parents = Dictionary(
+            pairs.compactMap { pair in pair.value["parent"]?.scalar.map { (pair.key, $0) } }
+        ) { first, _ in first }
+        let names = pairs.map(\.key)
+        for pair in pairs {
+            var (at, steps) = (pair.key, 0)
+            while let parent = parents[at], names.contains(parent), steps <= names.count {
+                (at, steps) = (parent, steps + 1)
+            }
+            if let parent = parents[at], !names.contains(parent), at == pair.key {
+                diagnostics.append(
+                    Diagnostic(
+                        "process-name", pair.value["parent"]?.position ?? pair.keyPosition,
+                        problem: Bilingual(zh: "没有单位“\(parent)”", en: "there is no unit `\(parent)`"),
+                        remedy: didYouMean(nearestName(to: parent, among: names))
+                            ?? Bilingual(zh: "请改正，或补上单位", en: "correct it, or add the unit")))
+            } else if steps > names.count {
+                diagnostics.append(
+                    Diagnostic(
+                        "process-unit", pair.keyPosition,
+                        problem: Bilingual(
+                            zh: "单位“\(pair.key)”在自己之下", en: "the unit `\(pair.key)` stands below itself"),
+                        remedy: Bilingual(zh: "请改正 parent", en: "correct `parent`")))
+            }
+        }
     }
 
     private static func unreadable(_ path: String, zh: String, en: String) -> Diagnostic {

@@ -40,6 +40,7 @@ struct ProcessReader {
 
     mutating func read() -> Process? {
         let id = reader.requiredString("id")
+        if let id, !Self.isName(id) { reader.wrongType("id", zh: "字母、数字、连字符", en: "letters, digits and hyphens") }
         let title = reader.localized("title").map(Process.Localized.init(values:))
         if title == nil { reader.missing("title") }
         let forms = reader.strings("forms") ?? []
@@ -62,7 +63,32 @@ struct ProcessReader {
     }
 
     /// The entries of a map, in the order of the file.
-    private mutating func pairs(_ key: String) -> [YAMLNode.Pair] { reader.raw(key)?.pairs ?? [] }
+    private mutating func pairs(_ key: String) -> [YAMLNode.Pair] {
+        guard let node = reader.raw(key) else { return [] }
+        guard let pairs = node.pairs else {
+            reader.wrongType(key, zh: "名称: {…} 的列表", en: "a map of name: {…}")
+            return []
+        }
+        for pair in pairs where !Self.isName(pair.key) || pair.key == "task" || pair.key == "opened" {
+            findings.append(
+                Diagnostic(
+                    "process-id", pair.keyPosition,
+                    problem: Bilingual(zh: "“\(pair.key)”不能做名称", en: "`\(pair.key)` cannot be a name"),
+                    remedy: Bilingual(
+                        zh: "用字母开头，只含字母、数字、连字符；task 和 opened 另有意思",
+                        en:
+                            "begin with a letter, use letters, digits and hyphens; `task` and `opened` mean something else"
+                    )))
+        }
+        return pairs
+    }
+
+    private static func isName(_ text: String) -> Bool {
+        guard let first = text.utf8.first, first | 0x20 >= 0x61, first | 0x20 <= 0x7A else { return false }
+        return text.utf8.allSatisfy {
+            ($0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) || $0 == UInt8(ascii: "-")
+        }
+    }
 
     private mutating func take(_ inner: MapReader) {
         var inner = inner
@@ -296,6 +322,7 @@ struct ProcessReader {
 
     private mutating func conditions(_ node: YAMLNode?) -> [Process.Condition] {
         guard let node else { return [] }
+        if node.items?.isEmpty == true { refuse(node, zh: "至少一个条件", en: "one condition at least") }
         return (node.items ?? [node]).compactMap { condition($0) }
     }
 
@@ -365,7 +392,9 @@ struct ProcessReader {
         defer { take(inner) }
         if let when = inner.raw("when") {
             let conditions = conditions(when)
-            return .when(conditions, effects(inner.raw("do")))
+            let effects = effects(inner.raw("do"))
+            if effects.isEmpty { inner.missing("do") }
+            return .when(conditions, effects)
         }
         if let state = inner.string("enter") { return .enter(state) }
         if let kind = inner.string("open") { return open(kind, &inner) }
