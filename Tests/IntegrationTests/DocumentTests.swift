@@ -45,11 +45,26 @@ struct DocumentTests {
                 "personal-number",
                 ("word/document.xml", "<w:p><w:t>1101051949</w:t></w:r><w:r><w:t>1231002X</w:t></w:p>")
             ),
+            ("document-changes", ("word/document.xml", "<w:p><w:pPr><w:rPrChange\tw:id=\"1\"/></w:pPr></w:p>")),
+            ("document-hidden", ("word/document.xml", "<w:r><w:rPr><w:vanish/></w:rPr><w:t>密</w:t></w:r>")),
+            ("document-hidden", ("ppt/slides/slide2.xml", "<p:sld show=\"0\"/>")),
+            ("document-hidden", ("content.xml", "<style table:display=\"false\"/>")),
+            ("document-notes", ("ppt/notesSlides/notesSlide1.xml", "<a:p><a:t>不要念出来</a:t></a:p>")),
+            ("document-remarks", ("Doc_0/Annots/Page_0/Annotation.xml", "<ofd:Annot ID=\"1\"/>")),
             ("personal-number", ("content.xml", "<text:p>13800138000</text:p>")),
         ] {
             #expect(try rules("a.xlsx", archive([part])) == [rule], "\(part.0)")
             // Inside, officers share what they please.
             #expect(try rules("a.xlsx", archive([part]), "visibility: intranet") == [], "\(part.0)")
+        }
+        // Cells and measures that stand side by side are no number.
+        for part in [
+            ("xl/worksheets/sheet1.xml", "<c><v>150</v></c><c><v>2024</v></c><c><v>3456</v></c>"),
+            ("word/document.xml", "<w:p><wp:posOffset>1828800</wp:posOffset><wp:posOffset>6350</wp:posOffset></w:p>"),
+            ("word/charts/chart1.xml", "<c:v>150</c:v><c:v>2024</c:v><c:v>3456</c:v>"),
+            ("word/document.xml", "<w:p><w:t>150</w:t></w:p><w:p><w:t>2024</w:t></w:p><w:p><w:t>3456</w:t></w:p>"),
+        ] {
+            #expect(try rules("a.docx", archive([part])) == [], "\(part.1)")
         }
         #expect(try rules("a.docx", Array("PK damaged".utf8)) == ["file-kind"])
         #expect(try rules("a.doc", [0xD0, 0xCF, 0x11, 0xE0]) == ["document-unread"])
@@ -58,10 +73,13 @@ struct DocumentTests {
     @Test(arguments: [
         "1 0 obj <</Author (Zhang \\(San\\))>> endobj", "1 0 obj <</Author <FEFF5F204E09>>> endobj",
         "<rdf><dc:creator><rdf:Seq><rdf:li>李四</rdf:li></rdf:Seq></dc:creator></rdf>",
+        "1 0 obj <</Author 11 0 R>> endobj\n11 0 obj (Zhang San) endobj", "<rdf><pdf:Author>李四</pdf:Author></rdf>",
+        "/Title (streamlining /Encrypted things) /Author(Zhang San)",
     ])
     func theAuthorOfAPDFIsTold(_ body: String) throws {
         #expect(try rules("a.pdf", Array("%PDF-1.4\n\(body)\n%%EOF".utf8)) == ["document-author"])
-        #expect(try rules("a.pdf", Array("%PDF-1.4\n\(body)\n<</Encrypt 2 0 R>>%%EOF".utf8)) == [])
+        #expect(
+            try rules("a.pdf", Array("%PDF-1.4\n\(body)\n<</Encrypt 2 0 R>>%%EOF".utf8)) == ["document-unread"])
     }
 
     @Test func theAuthorInsideAStreamOfObjectsIsTold() throws {
@@ -71,6 +89,17 @@ struct DocumentTests {
         let head = Array("%PDF-1.5\n1 0 obj <</Type /ObjStm /Filter /FlateDecode>> stream\r\n".utf8)
         #expect(try rules("a.pdf", head + packed + Array("\nendstream endobj".utf8)) == ["document-author"])
         #expect(try rules("a.pdf", head + [0x78] + Array("\nendstream endobj".utf8)) == [])
+    }
+
+    @Test func remarksInAPDFAreTold() throws {
+        let note = "%PDF-1.4\n1 0 obj <</Type/Annot/Subtype/Text/Contents(x)>> endobj %%EOF"
+        #expect(try rules("a.pdf", Array(note.utf8)) == ["document-remarks"])
+        #expect(try rules("a.pdf", Array(note.replacing("/Text", with: "/Link").utf8)) == [])
+    }
+
+    @Test func aTableInUTF16IsLookedAtToo() throws {
+        let text = "姓名\t电话\r\n乙\t13800138000\r\n".utf16.flatMap { [UInt8($0 & 255), UInt8($0 >> 8)] }
+        #expect(try rules("a.txt", [0xFF, 0xFE] + text) == ["personal-number"])
     }
 
     @Test func numbersOfPersonsInTablesBesidePagesStopTheBuild() throws {

@@ -71,6 +71,10 @@ import Testing
         #expect(kinds("110105 19491231 002X") == [.identity])
         #expect(kinds("电话 13800138000，") == [.mobile])
         #expect(kinds("138-0013-8000") == [.mobile])
+        #expect(kinds("1380013\n8000") == [.mobile])
+        #expect(kinds("150\n2024\n3456") == [] && kinds("11 01 05 19 49 12 31 00 2X") == [])
+        #expect(kinds("13800138000 万先生") == [.mobile] && kinds("13800138000 Xu Ming") == [.mobile])
+        #expect(kinds("姓名,13800138000.0") == [.mobile])
         for text in [
             "**13800138000**", "_13800138000_", "0371-69822222/13800138000", "张三/13800138000", "电话=13800138000",
             "tel13800138000", "#13800138000",
@@ -97,9 +101,9 @@ import Testing
         "[intranet: 密]", "说明【内网：密】", "【内部】密",
         "a,\":::intranet", "a,:::intranet", "（:::intranet", "可见：内部", "可见范围：仅限内网",
         "电话：**内网**【密】", "**电话：**内网【密】", "电话：`内网`【密】", ":**intranet**[密]",
-        ":仅内网可见[密]", "电话:隐藏[密]", "电话：不公开【密】", ":内 网[密]", ":intra_net[密]", ":intra-net[密]", ":&#105;ntranet[密]",
+        ":仅内网可见[密]", "电话:隐藏[密]", "电话:不公开[密]", ":内 网[密]", ":intra_net[密]", ":intra-net[密]", ":&#105;ntranet[密]",
         ":&#x69;ntranet[密]", "::#########################only 密", "&colon;intranet[密]", ":intra&shy;net[密]", "电话；内网【密】",
-        "电话内网[密]", "内网[8123]", ":[内网]密",
+        "内网[8123]", ":[内网]密",
         "[密]{.intranet}",
         "[密]{内网}", "【仅限内网可见】密", ": : : intranet", "！！！内网", "!!! intranet", "[visibility: intranet] 密", "{% intranet %}",
         "<仅内网>密",
@@ -125,6 +129,12 @@ import Testing
         "Note: only [registered] users",
         "请登录内网【办公系统】", "《内网》", "| 网络 | 内网 |\n|---|---|\n| 甲 | 乙 |", "| Visibility | 3 km |", "&copy; 2026 & more;",
         "文明！内网已通",
+        "公开方式：不公开【理由：涉及个人隐私】", "密级：保密【三年】", "【保密】要求如下", "【隐藏】按钮", "「内部」与「外部」", "内部「挖潜」、外部「引智」", "「内网」用户", "内网「一张网」建设",
+        "该系统仅限内网「政务云」访问。", "系统部署在内网[核心区]。", "准印号：内部[豫]2026-12号", "单位内网[1]开通。", "英文名称：Intranet", "又称：Intranet。",
+        "例如：Intranet 与 Extranet",
+        "类型：Intranet（内网）", "账号：intranet_user", "Type:Intranet", "See: intranet [1]", "Intranet【内网】建设",
+        "Applicants:only (a) residents", "？！内部管理如何加强", "★★★内部资料",
+        "|网络|可见|\n|-|-|\n|内网|是|", "|天体|可见性|位置|\n|-|-|-|\n|甲|好|内部|", "申请人要求：保密「联系电话」。",
         "加强内部管理（试行）", "系统（内网：http://10.0.0.1）", "仅限内部使用", "范围：内部（含分支）", "Intranet: 单位内部的网络", "例：内网用户请登录",
     ])
     func plainWordsAreNoMarks(_ text: String) { #expect(VisibilityMarks.count(in: Array(text.utf8)) == 0) }

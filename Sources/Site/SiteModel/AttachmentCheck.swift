@@ -47,6 +47,11 @@ enum AttachmentCheck {
             let bytes = try FileSystem.read(file.location, limit: maxBytes)
             if isDocument { return findings(inDocument: bytes, ending, place, configuration) }
             var found: [Diagnostic] = []
+            if let wide = utf8(ofUTF16: bytes) {
+                // “Unicode text” of a spreadsheet.
+                return findings(inText: wide, of: file)
+                    + (isOpen ? personalNumbers(in: wide, configuration) { lined($0, wide, place) } : [])
+            }
             if String(validating: bytes, as: UTF8.self) != nil {
                 found = findings(inText: bytes, of: file)
             } else if ["csv", "txt", "tsv"].contains(ending) {
@@ -107,7 +112,13 @@ enum AttachmentCheck {
             add("document-changes", zh: "文档里有修订记录，删去的文字还在", en: "the document holds tracked changes, deleted words too")
         }
         if traces.hasRemarks { add("document-remarks", zh: "文档里有批注", en: "the document holds comments") }
-        if traces.hidesSheets { add("document-hidden", zh: "工作簿里有隐藏的工作表", en: "the workbook holds hidden sheets") }
+        if traces.hidesParts {
+            add("document-hidden", zh: "文档里有隐藏的工作表、幻灯片或文字", en: "the document holds hidden sheets, slides or words")
+        }
+        if traces.hasNotes {
+            add("document-notes", .warning, zh: "演示文稿里有备注", en: "the presentation holds speaker notes")
+        }
+        if traces.isLocked { found.append(unread(place)) }
         if !traces.authors.isEmpty {
             let names = traces.authors.sorted().joined(separator: "、")
             add(
@@ -117,11 +128,27 @@ enum AttachmentCheck {
         return found + personalNumbers(in: traces.text, configuration) { _ in place }
     }
 
-    private static func isText(_ head: [UInt8]) -> Bool { !head.contains { $0 < 0x09 || ($0 > 0x0D && $0 < 0x20) } }
+    /// Nil without the mark of UTF-16.
+    private static func utf8(ofUTF16 bytes: [UInt8]) -> [UInt8]? {
+        guard bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF]) else { return nil }
+        let (high, low) = bytes[0] == 0xFE ? (0, 1) : (1, 0)
+        let units = stride(from: 2, to: bytes.count - 1, by: 2).map { (i: Int) -> UInt16 in
+            UInt16(bytes[i + high]) << 8 | UInt16(bytes[i + low])
+        }
+        return Array(String(decoding: units, as: UTF16.self).utf8)
+    }
+
+    private static func isText(_ head: [UInt8]) -> Bool {
+        head.starts(with: [0xFF, 0xFE]) || head.starts(with: [0xFE, 0xFF])
+            || !head.contains { $0 < 0x09 || ($0 > 0x0D && $0 < 0x20) }
+    }
 
     private static func findings(inText bytes: [UInt8], of file: LoadedFile) -> [Diagnostic] {
         let place = SourcePosition(path: file.path)
-        if let offset = VisibilityMarks.find(in: bytes).first {
+        let ending = FileSystem.suffix(file.name)
+        // Cells and values are no lines of running text.
+        let isData = ["csv", "tsv", "json", "geojson"].contains(ending)
+        if let offset = VisibilityMarks.find(in: bytes, linesAreText: !isData).first {
             return [
                 Diagnostic(
                     "attachment-mark", lined(offset, bytes, place),
@@ -135,10 +162,14 @@ enum AttachmentCheck {
         }
         var text = bytes[...]
         if text.starts(with: [0xEF, 0xBB, 0xBF]) { text = text.dropFirst(3) }
-        let isPage = text.starts(with: "---\n".utf8) || text.starts(with: "---\r\n".utf8)
+        let lines = text.prefix(4_096).split(separator: 0x0A, maxSplits: 2, omittingEmptySubsequences: false)
+        let isPage =
+            lines.count > 2 && ["---", "---\r"].contains { lines[0].elementsEqual($0.utf8) } && lines[1].contains(0x3A)
         let firstLine = String(decoding: text.prefix { $0 != 0x0A && $0 != 0x0D }.prefix(4_096), as: UTF8.self)
         let columns = firstLine.split { ",;\t\"，；|".contains($0) }.map(String.init)
-        let hasTags = columns.count > 1 && columns.contains(where: VisibilityNames.isMeant)
+        let hasTags =
+            ending != "json" && ending != "geojson" && columns.count > 1
+            && columns.contains(where: VisibilityNames.isMeant)
         guard isPage || hasTags else { return [] }
         return [
             Diagnostic(

@@ -35,7 +35,9 @@ struct ZipArchive {
             guard next <= end else { return nil }
             entries.append(
                 Entry(
-                    name: String(decoding: bytes[(at + 46)..<(at + 46 + nameBytes)], as: UTF8.self),
+                    name: String(
+                        decoding: bytes[(at + 46)..<(at + 46 + nameBytes)].map { $0 == 0x5C ? 0x2F : $0 }, as: UTF8.self
+                    ),
                     method: Self.little(bytes, at + 10, 2), packedBytes: Self.little(bytes, at + 20, 4),
                     header: Self.little(bytes, at + 42, 4)))
             at = next

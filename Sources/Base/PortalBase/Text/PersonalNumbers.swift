@@ -54,23 +54,31 @@ package enum PersonalNumbers {
         private struct Group {
             let offset: Int
             var digits: [UInt8]
+            /// Whether it begins a line.
+            var isOnNewLine = false
         }
+
+        /// A number is written in no more groups, and over no more than two lines.
+        private static let mostGroups = 6
 
         private var groups: [Group] = []
         private(set) var end: Int
 
         init(_ bytes: UnsafeBufferPointer<UInt8>, from start: Int) {
             var i = start
+            var isOnNewLine = false
             while true {
                 var group = Group(offset: i, digits: [])
                 while let (value, length) = PersonalNumbers.digit(bytes, i) {
                     group.digits.append(value)
                     i += length
                 }
+                group.isOnNewLine = isOnNewLine
                 groups.append(group)
                 guard let next = PersonalNumbers.separator(bytes, i), PersonalNumbers.digit(bytes, next) != nil else {
                     break
                 }
+                isOnNewLine = bytes[i] == 0x0A
                 i = next
             }
             end = i
@@ -89,7 +97,12 @@ package enum PersonalNumbers {
                 var digits: [UInt8] = []
                 var next = start
                 var match: (kind: Kind, end: Int, digits: [UInt8])?
-                while next < groups.count, digits.count + groups[next].digits.count <= 19 {
+                var lines = 1
+                while next < groups.count, next - start < Self.mostGroups,
+                    digits.count + groups[next].digits.count <= 19
+                {
+                    if next > start, groups[next].isOnNewLine { lines += 1 }
+                    guard lines <= 2 else { break }
                     digits += groups[next].digits
                     next += 1
                     let isWhole = groups[start..<next].allSatisfy { $0.digits.count >= 3 }
@@ -111,8 +124,10 @@ package enum PersonalNumbers {
         /// - Parameter isWhole: no group is shorter than three digits, as in 138 0000 0000.
         private static func kind(_ digits: [UInt8], isWhole: Bool) -> Kind? {
             if digits.count == 18, isResidentIDNumber(String(decoding: digits, as: UTF8.self)) { return .identity }
-            guard isWhole, digits.last != UInt8(ascii: "X") else { return nil }
-            if isMobile(digits) { return .mobile }
+            guard isWhole else { return nil }
+            // The letter may begin the next word.
+            if isMobile(digits.last == UInt8(ascii: "X") ? Array(digits.dropLast()) : digits) { return .mobile }
+            if digits.last == UInt8(ascii: "X") { return nil }
             return isBankCard(digits) ? .bankCard : nil
         }
 
@@ -216,14 +231,18 @@ package enum PersonalNumbers {
     /// One or two decimals behind a number that is written without gaps.
     private static func hasDecimals(_ bytes: UnsafeBufferPointer<UInt8>, after end: Int) -> Bool {
         guard end + 1 < bytes.count, bytes[end] == UInt8(ascii: "."), digit(bytes, end + 1) != nil else { return false }
+        // A table of numbers writes a telephone as 13800138000.0.
+        if bytes[end + 1] == 0x30, digit(bytes, end + 2) == nil { return false }
         return digit(bytes, end + 2) == nil || digit(bytes, end + 3) == nil
     }
 
     /// Whether what follows makes a sum of money or a quantity of a number: 元, 万, 亿.
     private static func isAmount(_ bytes: UnsafeBufferPointer<UInt8>, at end: Int) -> Bool {
-        var i = end
-        if i < bytes.count, bytes[i] == 0x20 { i += 1 }
-        return ["元", "万", "亿"].contains { bytes[min(i, bytes.count)...].starts(with: $0.utf8) }
+        let isApart = end < bytes.count && bytes[end] == 0x20
+        let rest = bytes[min(isApart ? end + 1 : end, bytes.count)...]
+        // Apart, 万 and 亿 may begin a name.
+        let units = isApart ? ["万元", "亿元", "元。", "元，", "元,", "元;"] : ["元", "万", "亿"]
+        return units.contains { rest.starts(with: $0.utf8) } || isApart && rest.elementsEqual("元".utf8)
     }
 }
 

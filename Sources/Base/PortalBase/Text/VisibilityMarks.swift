@@ -42,13 +42,13 @@ package enum VisibilityMarks {
     package static func look(in text: [UInt8], linesAreText: Bool = true) -> [Int] {
         var found: [Int] = []
         var reader = LineReader(text)
-        var isTagged = false
+        var column: Int?
         while let line = reader.next() {
             let first = found.count
             line.find(&found, isText: linesAreText)
             guard linesAreText else { continue }
-            let row = line.row(below: isTagged)
-            isTagged = row.isTagged
+            let row = line.row(below: column)
+            column = row.column
             if found.count == first, let mark = row.mark { found.append(mark) }
         }
         return found
@@ -188,12 +188,13 @@ package enum VisibilityMarks {
         case 0xFF1B, 0xFE14, 0xFE54, 0x037E, 0x204F: return [.semicolon]
         case 0x3400...0x4DBF, 0x4E00...0x9FFF, 0x20000...0x3FFFD: return [.han(scalar.value)]
         case 0x3000: return [.space]
-        case 0x201C, 0x2018, 0xFF02, 0xFF07: return [.open(.quote)]
+        // Quotation marks of both scripts.
+        case 0x201C, 0x2018, 0xFF02, 0xFF07, 0x300C, 0x300E, 0xFF62, 0xFE41, 0xFE43: return [.open(.quote)]
         case 0x201D, 0x2019: return [.close]
         case 0x3008, 0x300A, 0x2039, 0xAB: return [.open(.quote)]
         case 0xFF1C: return [.open(.angle)]
         case 0xFF3B, 0xFE47: return [.open(.square)]
-        case 0x3010, 0x3014, 0x3016, 0x3018, 0x301A, 0x300C, 0x300E, 0xFE3B, 0xFE39: return [.open(.title)]
+        case 0x3010, 0x3014, 0x3016, 0x3018, 0x301A, 0xFE3B, 0xFE39: return [.open(.title)]
         case 0xFF5B, 0xFE37: return [.open(.curly)]
         case 0xFF08, 0xFE59, 0xFE35: return [.open(.round)]
         default: break
@@ -318,25 +319,31 @@ package enum VisibilityMarks {
             guard let (word, wordEnd) = word(at) else { return spacedWord(at) ?? bracketedWord(i, at) }
             let after = skipMarkup(wordEnd)
             let opens = after < characters.count && isOpen(after)
-            // An explanation in English, as in `types: intranet (LAN)`; an address, as in `mailto:intranet@…`.
-            let explains = at > end && opens && characters[after].isByte("(")
+            // An explanation in English, as in `types: intranet (LAN)`, and the proper noun, as in 类型：Intranet（内网）.
+            let explains = at > end && opens && (characters[after].isByte("(") || isFootnote(after))
+            let isNoun = characters[at].isByte("I") && characters.dropFirst(at + 1).first?.isByte("N") != true
+            let isSquared = opens && isSquare(after)
             let isMark =
                 switch word {
                 case .intranet:
-                    !isAddress(wordEnd)
-                        && (at == end || opens && !explains || i == start || i > 0 && !characters[i].isPlain)
-                case .only: opens && (at == end || after == wordEnd) || (i == start && end - i >= 2)
+                    !isAddress(wordEnd) && !explains && (!isNoun || isSquared && after == wordEnd)
+                        && (at == end || opens || i == start || i > 0 && !characters[i].isPlain)
+                case .only:
+                    opens && (at == end || after == wordEnd) && !(after > wordEnd && characters[after].isByte("("))
+                        || (i == start && end - i >= 2)
                 case .limited: opens || (i == start && end - i >= 2)
                 case .network: opens && isMarkBracket(after) || i == start
                 case .inner: opens && isMarkBracket(after) || (i == start && end - i >= 2)
-                case .hidden: opens && isMarkBracket(after)
+                // 公开方式：不公开【依据条例】 is an ordinary line.
+                case .hidden:
+                    characters[i].isPlain && at == end && isSquared && characters[after].character != .open(.title)
                 }
             return isMark ? wordEnd : nil
         }
 
         /// Whether a word goes on as one of a name of a host or a mailbox.
         private func isAddress(_ end: Int) -> Bool {
-            guard end + 1 < characters.count, let byte = characters[end].byte, "@.-/".utf8.contains(byte) else {
+            guard end + 1 < characters.count, let byte = characters[end].byte, "@.-/_".utf8.contains(byte) else {
                 return false
             }
             if case .letter = characters[end + 1].character { return true }
@@ -404,14 +411,14 @@ package enum VisibilityMarks {
 
         private func isOpen(_ i: Int) -> Bool { if case .open = characters[i].character { true } else { false } }
 
-        /// A square or curly bracket that begins no number of a document, as in 〔2026〕3号.
+        /// A square or curly bracket that begins no number of a document, as in 〔2026〕3号 and [豫]2026-12号.
         private func isMarkBracket(_ i: Int) -> Bool {
             guard isSquare(i) else { return false }
-            let year = characters[(i + 1)...].prefix(4)
-            let close = i + 1 + year.count
+            let inside = characters[(i + 1)...].prefix(5).prefix { $0.character != .close }
+            let close = i + 1 + inside.count
             return
-                !(year.count == 4 && year.allSatisfy { $0.character == .digit } && close + 1 < characters.count
-                && characters[close].character == .close && characters[close + 1].character == .digit)
+                !(close + 1 < characters.count && characters[close].character == .close
+                && characters[close + 1].character == .digit)
         }
 
         /// `[intranet: …]`, `【内网：…】`, `[visibility: intranet]`, but the text of a Markdown link.
@@ -432,10 +439,21 @@ package enum VisibilityMarks {
             switch word {
             case .intranet:
                 if i > 0, case .letter = characters[i - 1].character { return false }
+                // The proper noun before 【…】.
+                if characters[i].isByte("I"), !isSquare { return false }
                 // The text of a Markdown link: `[intranet][…]`.
                 let isLink = i > 0 && characters[i - 1].character == .open(.square) && characters[end].isPlain
                 return self.isSquare(end) && !isLink && !isFootnote(end)
-            case .network: return isMarkBracket(end) && (isSquare || isFirst) && !isLink(end) && !isFootnote(end)
+            case .network:
+                // Behind other words the bracket belongs to what is said: 部署在内网[核心区].
+                var isApart = i == 0
+                if i > 0 {
+                    switch characters[i - 1].character {
+                    case .han, .letter, .digit, .other: break
+                    default: isApart = true
+                    }
+                }
+                return isApart && isMarkBracket(end) && (isSquare || isFirst) && !isLink(end) && !isFootnote(end)
             case .limited: return isMarkBracket(end) && !isFootnote(end)
             case .inner: return isFirst && isMarkBracket(end) && !isLink(end) && !isFootnote(end)
             case .only, .hidden: return false
@@ -483,7 +501,7 @@ package enum VisibilityMarks {
             guard signs > 0, let (word, end) = word(i) else { return nil }
             let after = skip(end)
             if let bracket {
-                guard word != .only, after < characters.count else { return nil }
+                guard word != .only, word != .hidden, after < characters.count else { return nil }
                 let isClosed =
                     characters[after].character == .close || characters[after].isByte(">") || isOpen(after)
                     || characters[after].character == .punctuation && after + 1 < characters.count
@@ -491,7 +509,7 @@ package enum VisibilityMarks {
                 return isClosed && !isLink(bracket) ? start : nil
             }
             let opens = after < characters.count && isOpen(after)
-            return signs >= 2 && (word != .only && word != .hidden || opens) ? start : nil
+            return signs >= 2 && (word == .intranet || word == .network || word == .limited || opens) ? start : nil
         }
 
         /// `visibility: intranet` or 可见：内网 in the text.
@@ -510,19 +528,18 @@ package enum VisibilityMarks {
             return Self.tags.contains { matches(at, $0).map { isEnd(skip($0)) } ?? false } || isOpenTag(at)
         }
 
-        /// What a row of a table says: whether it or the head above has a column of visibility, and where the row's tag stands.
-        func row(below isTagged: Bool) -> (isTagged: Bool, mark: Int?) {
-            guard characters.contains(where: { $0.isByte("|") }) else { return (false, nil) }
-            var mark: Int?
-            var isHead = false
-            for cell in characters.indices.split(whereSeparator: { characters[$0].isByte("|") }) {
-                let at = skip(cell.startIndex)
-                guard at < cell.endIndex else { continue }
-                let end = word(at).map { ($0.0 == .only ? nil : $0.1) } ?? nil
-                if isTagged, mark == nil, let end, skip(end) == cell.endIndex { mark = characters[at].offset }
-                if let end = keyEnd(at), skip(end) == cell.endIndex { isHead = true }
+        /// What a row of a table says: which column is one of visibility, here or in the head above, and where that column's tag
+        /// stands in this row.
+        func row(below column: Int?) -> (column: Int?, mark: Int?) {
+            guard characters.contains(where: { $0.isByte("|") }) else { return (nil, nil) }
+            let cells = characters.indices.split(omittingEmptySubsequences: false) { characters[$0].isByte("|") }
+            func isWhole(_ cell: Range<Int>, _ end: Int?) -> Bool { end.map { skip($0) == cell.endIndex } ?? false }
+            if let column, column < cells.count {
+                let at = skip(cells[column].startIndex)
+                let tag = word(at).flatMap { $0.0 == .only || $0.0 == .hidden ? nil : $0.1 }
+                return (column, isWhole(cells[column], tag) ? characters[at].offset : nil)
             }
-            return (isTagged || isHead, mark)
+            return (cells.firstIndex { isWhole($0, keyEnd(skip($0.startIndex))) } ?? column, nil)
         }
 
         /// The end of `visibility`, 可见, 可见性 or 可见范围.

@@ -20,7 +20,7 @@ package enum VisibilityNames {
 
     /// Heads of columns and keys of `extra` by which editors mean that a row or a page is not for everybody.
     private static let tellingNames: Set<String> = [
-        "内网", "仅内网", "是否内网", "仅限内网", "仅限内部", "内部", "是否内部", "hidden", "draft", "草稿", "密级", "是否公开", "不公开",
+        "内网", "仅内网", "是否内网", "仅限内网", "仅限内部", "是否内部", "hidden", "draft", "草稿", "密级", "是否公开", "不公开",
         "private", "secret",
     ]
 
