@@ -139,6 +139,9 @@ let package = Package(
         // parameter; knows no clock, no SQL and no HTTP.
         library(.core, "Workflow", ["PortalBase", "Procedures", "Authority"]),
 
+        // The log of cases and what is made out of it: the only writer of the core's tables. Knows no HTTP and no lane.
+        library(.core, "Cases", ["PortalBase", "CMS", "SQL", "Procedures", "Workflow"]),
+
         // MARK: Programs
 
         // The command `sitegen`: stages from a source folder to output trees.
@@ -240,6 +243,12 @@ let package = Package(
             dependencies: [
                 "PortalBase", "PositionedYAML", "Forms", "Procedures", "Authority", "Workflow", "TestSupport",
             ], swiftSettings: strict),
+        .testTarget(
+            name: "CasesTests",
+            dependencies: [
+                "PortalBase", "CMS", "SQL", "Procedures", "Authority", "Workflow", "Cases", "TestSupport",
+            ],
+            swiftSettings: strict),
         .testTarget(
             name: "FormsAPITests",
             dependencies: [

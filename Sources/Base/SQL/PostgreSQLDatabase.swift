@@ -38,6 +38,19 @@ package final class PostgreSQLDatabase: SQLDatabase {
             .replacingOccurrences(of: "BLOB", with: "BYTEA")
     }
 
+    package func appendOnly(_ table: String) -> [String] {
+        [
+            """
+            CREATE OR REPLACE FUNCTION \(table)_refuse() RETURNS trigger LANGUAGE plpgsql
+                AS $$ BEGIN RAISE EXCEPTION 'rows of \(table) are append-only'; END $$
+            """,
+            """
+            CREATE TRIGGER \(table)_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON \(table)
+                FOR EACH STATEMENT EXECUTE FUNCTION \(table)_refuse()
+            """,
+        ]
+    }
+
     private func transaction<T>(_ begin: String, _ body: (any SQLConnection) throws -> T) throws -> T {
         let connection = try pool.take()
         defer { pool.give(connection) }

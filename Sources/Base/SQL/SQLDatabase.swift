@@ -17,6 +17,9 @@ package protocol SQLDatabase: Sendable {
 
     /// A statement of a schema, which is written in SQLite's words, in this engine's.
     func schema(_ statement: String) -> String
+
+    /// Statements after which no row of a table can be changed or taken away.
+    func appendOnly(_ table: String) -> [String]
 }
 
 /// A connection inside a transaction; not to be kept or passed on.

@@ -48,6 +48,15 @@ package final class SQLiteDatabase: SQLDatabase {
         try await committer.commit(in: self, body)
     }
 
+    package func appendOnly(_ table: String) -> [String] {
+        ["UPDATE", "DELETE"].map { change in
+            """
+            CREATE TRIGGER \(table)_no_\(change.lowercased()) BEFORE \(change) ON \(table)
+                BEGIN SELECT RAISE(ABORT, 'rows of \(table) are append-only'); END
+            """
+        }
+    }
+
     package func schema(_ statement: String) -> String { statement }
 
     private func translating<T>(_ body: () throws -> T) throws -> T {

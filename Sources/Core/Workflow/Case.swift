@@ -134,7 +134,7 @@ package struct Case: Sendable, Equatable {
             for index in requests.indices where requests[index].name == name && requests[index].answered == nil {
                 requests[index].answered = now
             }
-        case .issued(let document, _): documents.append(document)
+        case .issued(let document, _, _): documents.append(document)
         case .published(let page): published.insert(page)
         case .retracted(let page): published.remove(page)
         case .related(let subject, let kind): relations[subject] = kind

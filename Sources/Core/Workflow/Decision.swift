@@ -333,7 +333,7 @@ struct Decision {
             }
             add(.told(state.citizen, text: text))
         case .remind(let audience): remind([audience])
-        case .issue(let document, let series): add(.issued(document: document, series: series))
+        case .issue(let document, let series): add(.issued(document: document, series: series, number: 0))
         case .publish(let page): add(.published(page))
         case .retract(let page): add(.retracted(page))
         case .relate(let reference, let kind):

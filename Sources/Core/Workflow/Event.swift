@@ -74,7 +74,8 @@ package enum Fact: Sendable, Equatable {
     case notified(units: [String])
     case requested(name: String, fields: [String], within: Process.Limit)
     case answeredRequest(name: String)
-    case issued(document: String, series: String)
+    /// - number: 0 until the store gives the next of the series.
+    case issued(document: String, series: String, number: Int)
     case published(String)
     case retracted(String)
     case related(String, as: String)

@@ -18,8 +18,10 @@ package struct Process: Sendable, Equatable {
     package let clocks: [Clock]
     package let tasks: [TaskKind]
     package let actions: [Action]
-    /// Of the definition as canonical JSON (RFC 8785): a case keeps the digest that it began under.
+    /// Of `source`: a case keeps the digest that it began under.
     package let digest: SHA256Digest
+    /// The definition as canonical JSON (RFC 8785).
+    package let source: [UInt8]
 
     package func state(_ id: String) -> State? { states.first { $0.id == id } }
     package func action(_ id: String) -> Action? { actions.first { $0.id == id } }

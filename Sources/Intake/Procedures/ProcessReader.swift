@@ -56,10 +56,11 @@ struct ProcessReader {
         if actions.isEmpty { reader.missing("actions") }
         findings += reader.finish()
         guard let id, let title, let retention, let begin else { return nil }
+        let source = reader.node.json.canonicalBytes
         return Process(
             id: id, title: title, forms: forms, retention: retention, begin: begin, classes: classes, states: states,
             clocks: clocks, tasks: tasks, actions: actions,
-            digest: SHA256Digest(of: reader.node.json.canonicalBytes))
+            digest: SHA256Digest(of: source), source: source)
     }
 
     /// The entries of a map, in the order of the file.

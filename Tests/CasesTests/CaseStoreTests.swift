@@ -1,0 +1,246 @@
+import Authority
+import CMS
+import Foundation
+import PortalBase
+import Procedures
+import SQL
+import Synchronization
+import TestSupport
+import Testing
+import Workflow
+
+@testable import Cases
+
+/// The same over SQLite and PostgreSQL.
+@Suite struct CaseStoreTests {
+    static let processes: [Procedures.Process] = {
+        var diagnostics: [Diagnostic] = []
+        return ProcessLibrary(source: repositoryRoot, diagnostics: &diagnostics).processes
+    }()
+    static let start = Instant(iso: "2026-03-02T09:00:00+08:00", zone: .shanghai)!
+
+    /// A store over a new database.
+    private struct Desk {
+        let folder = TemporaryFolder()
+        let location: String
+        let database: any SQLDatabase
+        let store: CaseStore
+
+        init(_ engine: DatabaseEngine) throws {
+            location = try engine.location(in: folder)
+            database = try openDatabase(location)
+            store = try Self.store(database)
+        }
+
+        static func store(_ database: any SQLDatabase) throws -> CaseStore {
+            let keys = try #require(SubjectKeys(master: [UInt8](repeating: 7, count: 32), random: systemRandomBytes))
+            return try CaseStore(database, keys: keys, processes: processes) { form, now in
+                let isRequest = form == "hotline"
+                let branches = ["market", "fire"].map {
+                    FormFacts.Branch(unit: $0, limit: Procedures.Process.Limit("15wd")!)
+                }
+                return World(
+                    now: now,
+                    calendar: WorkingCalendar(rows: [
+                        (CivilDate(year: 2026, month: 1, day: 1)!, "holiday")
+                    ])!, hours: OfficeHours([510..<720, 870..<1_050])!,
+                    units: UnitTree(["city": nil, "market": "city", "fire": "city", "hotline-centre": "city"])!,
+                    form: FormFacts(
+                        lead: isRequest ? nil : "market", branches: isRequest ? [] : branches, join: .all,
+                        legal: Procedures.Process.Limit("45wd"), promised: Procedures.Process.Limit("20wd"),
+                        fields: ["name"]),
+                    catalogueLimit: Procedures.Process.Limit("5wd"))
+            }
+        }
+
+        func begin(_ id: String, _ process: String, words: String = "路灯不亮") throws -> Int {
+            let process = try #require(processes.first { $0.id == process })
+            return try store.begin(
+                id, process: process, form: process.forms[0], answers: ["details": [words]], received: start, at: start)
+        }
+
+        @discardableResult
+        func act(
+            _ action: String, on id: String, _ role: String, _ unit: String, task: Int? = nil,
+            _ inputs: [String: InputValue] = [:], key: String? = nil
+        ) throws -> Event {
+            let post = Post(person: "\(role) \(unit)", role: role, unit: unit, from: Instant(seconds: 0))
+            return try store.perform(
+                Command(action: action, task: task, inputs: inputs), on: id,
+                as: .officer(Officer(post: post, level: 4)), key: key ?? "\(action) \(task ?? 0) \(unit)", at: start,
+                now: start)
+        }
+
+        func dispatch(_ id: String) throws {
+            try act(
+                "dispatch", on: id, "dispatcher", "hotline-centre",
+                ["lead": .text("market"), "budget": .limit(Procedures.Process.Limit("5wd")!)])
+        }
+    }
+
+    @Test(arguments: DatabaseEngine.available)
+    func aCommandHasItsEffectOnce(_ engine: DatabaseEngine) throws {
+        let desk = try Desk(engine)
+        #expect(
+            try desk.begin("a", "hotline") == 1 && desk.begin("a", "hotline") == 1 && desk.begin("b", "hotline") == 2)
+        try desk.dispatch("a")
+        let before = try desk.store.view("a")
+        #expect(before.file.state == "handling" && before.file.answers == ["details": ["路灯不亮"]])
+        #expect(try desk.store.tasks(of: "market", limit: 10).map(\.subject) == ["a"])
+        // The same request again, and another under its key.
+        try desk.dispatch("a")
+        #expect(try desk.store.view("a").events == before.events)
+        #expect(throws: CaseStore.Failure.keyReused) {
+            try desk.act("note", on: "a", "handler", "market", ["words": .text("x")], key: "dispatch 0 hotline-centre")
+        }
+        #expect(throws: CaseStore.Failure.refused(.officer(.role))) {
+            try desk.act("supervise", on: "a", "handler", "market", ["words": .text("x")])
+        }
+        #expect(throws: CaseStore.Failure.unknownSubject) { try desk.dispatch("none") }
+        #expect(try desk.store.view("a").file == before.file)
+        #expect(try desk.store.verify().isEmpty && desk.store.rebuild() == 0)
+        // Another process, started anew, reads the same.
+        #expect(try Desk.store(openDatabase(desk.location)).view("a").file == before.file)
+    }
+
+    /// Law 4: every accepted command has its event, none is lost, and numbers have no gap.
+    @Test(arguments: DatabaseEngine.available)
+    func manyAtOnceLoseNothing(_ engine: DatabaseEngine) throws {
+        let desk = try Desk(engine)
+        for number in 0..<8 { _ = try desk.begin("case\(number)", "approval") }
+        let stores = try (0..<3).map { _ in try Desk.store(openDatabase(desk.location)) }
+        let accepted = Mutex<[String]>([])
+        let failures = Mutex<[String]>([])
+        DispatchQueue.concurrentPerform(iterations: 48) { number in
+            let id = "case\(number % 8)"
+            let post = Post(person: "经办 \(number)", role: "handler", unit: "market", from: Instant(seconds: 0))
+            for attempt in 0..<20 {
+                do {
+                    // The first of six takes the case; the others extend what they find, or are told that it is taken.
+                    let event = try stores[number % 3].perform(
+                        Command(action: "accept", inputs: ["materials": .list(["ok"])]), on: id,
+                        as: .officer(Officer(post: post, level: 3)), key: "accept by \(number)", at: Self.start,
+                        now: Self.start)
+                    accepted.withLock { $0.append("\(id) \(event.version)") }
+                    return
+                } catch CaseStore.Failure.refused(.state) {
+                    return
+                } catch CaseStore.Failure.busy {
+                    continue
+                } catch {
+                    if attempt == 19 { failures.withLock { $0.append("\(error)") } }
+                }
+            }
+        }
+        #expect(failures.withLock { $0 } == [])
+        // Once each, although six wanted it.
+        #expect(accepted.withLock { $0.sorted() } == (0..<8).map { "case\($0) 2" })
+        let numbers = try (0..<8).flatMap { number in
+            try desk.store.view("case\(number)").events.flatMap(\.facts).compactMap { fact -> Int? in
+                if case .issued(_, "acceptance", let number) = fact { number } else { nil }
+            }
+        }
+        #expect(numbers.sorted() == Array(1...8))
+        #expect(try desk.store.verify().isEmpty && desk.store.rebuild() == 0)
+    }
+
+    @Test(arguments: DatabaseEngine.available)
+    func aRungPassesOnceHoweverManyAsk(_ engine: DatabaseEngine) throws {
+        let desk = try Desk(engine)
+        _ = try desk.begin("a", "approval")
+        let late = Self.start.adding(seconds: 12 * 86_400)
+        let due = try desk.store.due(at: late)
+        #expect(due.map(\.firing.rung) == [0, 1])
+        let last = try #require(due.last)
+        let versions = Mutex<Set<Int>>([])
+        DispatchQueue.concurrentPerform(iterations: 6) { _ in
+            if let event = try? desk.store.fire(last.firing, on: "a", now: late) {
+                _ = versions.withLock { $0.insert(event.version) }
+            }
+        }
+        // Silence is acceptance, by nobody.
+        #expect(versions.withLock { $0 } == [2])
+        let file = try desk.store.view("a").file
+        #expect(file.state == "inParallel" && file.flags == ["deemed"])
+        #expect(try desk.store.due(at: late).isEmpty)
+    }
+
+    @Test(arguments: DatabaseEngine.available)
+    func noRowOfTheLogIsChanged(_ engine: DatabaseEngine) throws {
+        let desk = try Desk(engine)
+        _ = try desk.begin("a", "hotline")
+        try desk.dispatch("a")
+        for change in ["UPDATE event SET action = 'x'", "DELETE FROM event", "DELETE FROM definition"] {
+            #expect(throws: SQLError.self) { try desk.database.write { try $0.execute(change) } }
+        }
+        #expect(try desk.store.verify().isEmpty)
+        // Somebody who owns the database can; the chain tells.
+        try desk.database.write { db in
+            if engine == .sqlite {
+                try db.execute("DROP TRIGGER event_no_update")
+            } else {
+                try db.execute("DROP TRIGGER event_append_only ON event")
+            }
+            try db.execute("UPDATE event SET at = at - 86400 WHERE version = 2")
+        }
+        #expect(try desk.store.verify().map(\.version) == [2])
+    }
+
+    @Test func wordsLieInBoxesAndGoWithTheirKey() throws {
+        let desk = try Desk(.sqlite)
+        let words = "举报人的话不能让人读到"
+        _ = try desk.begin("a", "hotline", words: words)
+        try desk.dispatch("a")
+        try desk.act("sign", on: "a", "handler", "market", task: 1)
+        try desk.act(
+            "answer", on: "a", "handler", "market", task: 1, ["done": .text(words + "二"), "reply": .text(words + "三")])
+        func bytesOnDisk() -> [UInt8] {
+            ["", "-wal"].flatMap { (try? FileSystem.read(desk.location + $0)) ?? [] }
+        }
+        let part = Array(words.utf8.prefix(12))
+        let disk = bytesOnDisk()
+        #expect(!disk.isEmpty && disk.firstRange(of: part) == nil)
+        let before = try desk.store.view("a").file
+        #expect(before.act("answer")?.inputs["reply"] == .text(words + "三"))
+        try desk.store.erase("a", at: Self.start)
+        let after = try desk.store.view("a").file
+        // What was done is on record; what was said is not.
+        #expect(after.state == before.state && after.tasks == before.tasks && after.version == before.version)
+        #expect(after.answers.isEmpty && after.acts.allSatisfy(\.inputs.isEmpty))
+        #expect(try desk.store.verify().isEmpty && desk.store.rebuild() == 0)
+        #expect(throws: CaseStore.Failure.erased) { try desk.act("approve", on: "a", "reviewer", "city") }
+        #expect(throws: CaseStore.Failure.unknownSubject) { try desk.store.erase("none", at: Self.start) }
+    }
+
+    /// Whatever a case may hold is read again as it was written.
+    @Test func everyFactIsReadAsItWasWritten() throws {
+        let limit = Procedures.Process.Limit("3wd")!
+        let facts: [Fact] = [
+            .begun(lead: nil), .begun(lead: "market"), .entered(state: "x"),
+            .opened(task: 1, kind: "k", unit: "u", isLead: true, round: 2, budget: limit),
+            .opened(task: 2, kind: "k", unit: "u", isLead: false, round: 2, budget: nil),
+            .closed(task: 1, outcome: "o"),
+            .assigned(task: 1, person: "p"), .started(clock: "c", since: Self.start, budget: limit),
+            .started(clock: "c", since: Self.start, budget: nil), .paused(clock: "c", ground: "听证"),
+            .resumed(clock: "c"),
+            .extended(clock: "c", by: limit), .stopped(clock: "c"), .fired(clock: "c", instance: 1, rung: 0),
+            .told(.answered, text: "话"), .told(.received, text: nil), .notified(units: ["u"]),
+            .requested(name: "n", fields: ["f"], within: limit), .answeredRequest(name: "n"),
+            .issued(document: "d", series: "s", number: 7), .published("p"), .retracted("p"),
+            .related("id", as: "duplicate"),
+            .unrelated("id"), .counted("c"), .scored("s", 5), .flagged("f"),
+        ]
+        let inputs: [String: InputValue] = ["a": .text("话"), "b": .list(["x"]), "c": .number(3), "d": .limit(limit)]
+        let post = Post(person: "p", role: "r", unit: "u", from: Self.start, until: Self.start.adding(seconds: 1))
+        for actor in [Actor.citizen, .clock, .officer(Officer(post: post, level: 3, deputised: "q"))] {
+            let event = Event(
+                version: 3, at: Self.start, actor: actor, action: "act", task: 2, inputs: inputs, facts: facts)
+            let (open, boxed) = event.coded
+            #expect(Event(open: open, boxed: boxed) == event)
+            #expect(!String(decoding: open.canonicalBytes, as: UTF8.self).contains("话"))
+            let erased = try #require(Event(open: open, boxed: nil))
+            #expect(erased.facts.count == facts.count && erased.inputs.isEmpty)
+            #expect(erased.facts.contains(.told(.answered, text: "")))
+        }
+    }
+}
