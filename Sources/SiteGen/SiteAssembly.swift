@@ -183,7 +183,7 @@ struct SiteAssembler: Sendable {
     ) -> VariantSite {
         let graph = SiteGraph(content, jobs: request.jobs, diagnostics: &diagnostics)
         let bodies = PageBodies(engine: engine, graph: graph)
-        let forms = FormPages(graph, diagnostics: &diagnostics)
+        let forms = FormPages(graph, source: request.source, diagnostics: &diagnostics)
         let images = ImagePlan(graph, jobs: request.jobs, diagnostics: &diagnostics)
         // The plan is one long list, the frames are made meanwhile.
         let jobs = request.jobs

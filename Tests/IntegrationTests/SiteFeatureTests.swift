@@ -23,6 +23,38 @@ import Testing
         SmallSite.sites.replacing("variants:", with: text + "\nvariants:")
     }
 
+    // MARK: Processes
+
+    /// The picture on a page is that of the definition; a changed definition draws the page anew.
+    @Test func aPageShowsAProcess() throws {
+        let site = try site([
+            "portal/guide.md": page("指南", "", "::process[流程图]{id=small}"), "portal/other.md": page("别的"),
+            "roles.yaml": "clerk: { zh: 经办人 }\n", "units.yaml": "office: { zh: 办公室 }\n",
+            "processes/small.yaml": """
+            id: small
+            title: { zh: 小流程, en: Small }
+            retention: 2y
+            begin: { state: new, by: citizen }
+            states: { new: { zh: 收到, citizen: received }, done: { zh: 办结, citizen: answered, final: true } }
+            actions: { finish: { zh: 了结, from: [new], by: { role: clerk }, do: [{ enter: done }] } }
+
+            """,
+        ])
+        #expect(try site.build().diagnostics == [])
+        let guide = try site.folder.text("out/public/guide/index.html")
+        #expect(guide.contains("<figure class=\"process\"><svg") && guide.contains("了结: 收到 → 办结"))
+        #expect(guide.contains("<figcaption>流程图</figcaption>"))
+        let text = try site.folder.text("Content/processes/small.yaml")
+        try site.folder.write("Content/processes/small.yaml", Array(text.replacing("了结", with: "办完").utf8))
+        #expect(try site.build().diagnostics == [])
+        #expect(try site.folder.text("out/public/guide/index.html").contains("办完: 收到 → 办结"))
+        try site.folder.write("Content/processes/small.yaml", Array(text.replacing("[new]", with: "[nwe]").utf8))
+        let found = try site.build().diagnostics.map { "\($0.rule) \($0.position.path):\($0.position.line)" }
+        #expect(
+            found.contains("process-name Content/processes/small.yaml:6")
+                && found.contains("process Content/portal/guide.md:4"))
+    }
+
     // MARK: Links
 
     @Test func aLinkGoesToTheReadersLanguageUnlessItNamesOne() throws {

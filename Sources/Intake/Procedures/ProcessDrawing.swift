@@ -38,9 +38,9 @@ package struct ProcessDrawing {
         let height = bottom + lines.count * Self.line.height + 8
         let title = escapedHTML(process.title.text(language))
         var out = """
-            <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(Self.width) \(height)" role="img" aria-label="\(title)" font-family="sans-serif" font-size="13">
+            <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(Self.width) \(height)" width="\(Self.width)" height="\(height)" role="group" aria-label="\(title)" font-family="sans-serif" font-size="13">
             <title>\(title)</title>
-            <defs><marker id="process-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8Z" fill="currentColor"/></marker></defs>
+            <defs><marker id="arrow-\(process.id)" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8Z" fill="currentColor"/></marker></defs>
 
             """
         let spacing = min(Self.lane, (Self.width - Self.box.width) / 2 / ((ways.map(\.lane).max() ?? 0) + 1))
@@ -134,7 +134,7 @@ package struct ProcessDrawing {
     }
 
     private func arrow(_ path: String) -> String {
-        "<path d=\"\(path)\" fill=\"none\" stroke=\"currentColor\" marker-end=\"url(#process-arrow)\"/>\n"
+        "<path d=\"\(path)\" fill=\"none\" stroke=\"currentColor\" marker-end=\"url(#arrow-\(process.id))\"/>\n"
     }
 
     /// On a disc of the paper's colour, so that crossing lines leave it readable.

@@ -144,6 +144,7 @@ final class OutputInputs: Sendable {
             addresses.append(to: &out)
             renderer.dataInputs.append(to: &out)
             for form in site.forms.current { out += "\(form.id) \(form.digest);".utf8 }
+            site.forms.processes.inputs.append(to: &out)
             for (index, node) in graph.nodes.enumerated() where node.page?.front.form != nil {
                 out += "\(node.page!.front.form!)".utf8
                 faces[index].append(to: &out)

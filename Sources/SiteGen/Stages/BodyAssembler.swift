@@ -265,6 +265,7 @@ struct BodyAssembler: Sendable {
         case "figure": return FigureDirective(context: context).draw(directive, &diagnostics)
         case "video": return VideoDirective(context: context).draw(directive, &diagnostics)
         case "live": return LiveDirective(context: context).draw(directive, &diagnostics)
+        case "process": return forms.processes.draw(directive, context, &diagnostics)
         case "map": return TileMapDirective(context: context).draw(directive, &diagnostics)
         default: return drawDirective(directive, content: [], theme: theme, node, &diagnostics)
         }

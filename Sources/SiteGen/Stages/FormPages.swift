@@ -15,8 +15,11 @@ struct FormPages: Sendable {
     /// Addresses of the pages that carry forms, by form and then `site.language`, and of the look-up of requests under
     /// `_status`: where formsapi leads somebody who opens an address that only takes posts.
     let addresses: JSON
+    /// What becomes of a form once it is sent.
+    let processes: ProcessDirective
 
-    init(_ graph: SiteGraph, diagnostics: inout [Diagnostic]) {
+    /// - Parameter source: the folder that holds `Content`.
+    init(_ graph: SiteGraph, source: String, diagnostics: inout [Diagnostic]) {
         var definitions: [String: FormDefinition] = [:]
         var files: [(digest: String, bytes: [UInt8])] = []
         for form in graph.forms {
@@ -42,6 +45,7 @@ struct FormPages: Sendable {
             pages[form, default: []].append(index)
         }
         self.definitions = definitions
+        processes = ProcessDirective(source: source)
         runtimeFiles = files.sorted { $0.digest < $1.digest }
         current = definitions.map { ($0.key, $0.value.digest) }.sorted { $0.0 < $1.0 }
         pageOfForm = pages

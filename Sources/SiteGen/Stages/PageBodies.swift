@@ -91,7 +91,7 @@ final class PageBodies: Sendable {
     private let found = Mutex<[Diagnostic]>([])
 
     /// Directives that sitegen itself draws, besides the theme's.
-    static let ownLeaves: Set<String> = ["table", "form", "figure", "video", "live", "map"]
+    static let ownLeaves: Set<String> = ["table", "form", "figure", "video", "live", "map", "process"]
 
     static func engine(configuration: SiteConfiguration, themes: [String: Theme]) -> MarkdownEngine {
         let directives = themes.values.reduce(into: Set<String>()) { $0.formUnion($1.directives.keys) }
