@@ -140,7 +140,7 @@ let package = Package(
         library(.core, "Workflow", ["PortalBase", "Procedures", "Authority"]),
 
         // The log of cases and what is made out of it: the only writer of the core's tables. Knows no HTTP and no lane.
-        library(.core, "Cases", ["PortalBase", "CMS", "SQL", "Procedures", "Workflow"]),
+        library(.core, "Cases", ["PortalBase", "CMS", "SQL", "Procedures", "Authority", "Workflow"]),
 
         // MARK: Programs
 

@@ -63,7 +63,7 @@ package final class PostgreSQLDatabase: SQLDatabase {
         }
         do {
             let result = try body(connection)
-            try connection.execute("COMMIT")
+            try connection.commit()
             return result
         } catch {
             if connection.isAlive, connection.isInTransaction { try connection.execute("ROLLBACK") }
@@ -188,6 +188,15 @@ private final class PostgreSQLConnection: SQLConnection {
         }
     }
 
+    /// A transaction in which a statement failed is rolled back by COMMIT, and the server calls that no error.
+    func commit() throws(SQLError) {
+        let result = try run("COMMIT", [])
+        defer { PQclear(result) }
+        guard String(cString: PQcmdStatus(result)) == "COMMIT" else {
+            throw SQLError(.fault, "the transaction had failed before its COMMIT")
+        }
+    }
+
     func execute(_ statement: String, values: [SQLValue]) throws(SQLError) -> Int {
         let result = try run(statement, values)
         defer { PQclear(result) }
@@ -220,7 +229,10 @@ private final class PostgreSQLConnection: SQLConnection {
             switch value {
             case .null: storage.append(nil)
             case .integer(let number): storage.append(Array("\(number)".utf8) + [0])
-            case .text(let text): storage.append(Array(text.utf8) + [0])
+            case .text(let text):
+                // It would end there.
+                guard !text.utf8.contains(0) else { throw SQLError(.fault, "U+0000 in a text") }
+                storage.append(Array(text.utf8) + [0])
             case .blob(let bytes): storage.append(bytes + [0])
             }
             if case .blob(let bytes) = value {

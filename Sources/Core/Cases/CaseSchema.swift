@@ -28,9 +28,11 @@ enum CaseSchema {
                     """
                     CREATE TABLE case_index (
                         subject TEXT PRIMARY KEY REFERENCES subject (id), number INTEGER NOT NULL, process TEXT NOT NULL,
-                        state TEXT NOT NULL, final INTEGER NOT NULL, lead TEXT, version INTEGER NOT NULL, told INTEGER NOT NULL)
+                        state TEXT NOT NULL, final INTEGER NOT NULL, running INTEGER NOT NULL,
+                        lead TEXT, version INTEGER NOT NULL, told INTEGER NOT NULL)
                     """,
                     "CREATE INDEX case_index_open ON case_index (final, state, number)",
+                    "CREATE INDEX case_index_running ON case_index (running, number)",
                     """
                     CREATE TABLE task (
                         subject TEXT NOT NULL REFERENCES subject (id), task INTEGER NOT NULL, kind TEXT NOT NULL,

@@ -1,3 +1,4 @@
+import Authority
 import CMS
 package import PortalBase
 package import Procedures
@@ -9,6 +10,7 @@ package import Workflow
 package struct CaseStore: Sendable {
     private let database: any SQLDatabase
     private let keys: SubjectKeys
+    /// Those that are put to work now, and those under which older cases began.
     private let processes: [SHA256Digest: Process]
     /// What a process looks at besides the case, for a form at a moment.
     private let world: @Sendable (_ form: String, _ now: Instant) throws -> World
@@ -23,6 +25,10 @@ package struct CaseStore: Sendable {
         /// Others were quicker, again and again.
         case busy
         case erased
+        /// Only what has come to its end is erased.
+        case running
+        /// It holds what could not be read again, such as a text of nothing but combining marks.
+        case unwritable
         /// An event that does not read: the log is damaged.
         case damaged(subject: String, version: Int)
     }
@@ -41,7 +47,6 @@ package struct CaseStore: Sendable {
     ) throws {
         self.database = database
         self.keys = keys
-        self.processes = Dictionary(processes.map { ($0.digest, $0) }) { first, _ in first }
         self.world = world
         try CaseSchema.migrations(database).run(on: database)
         try database.write { db in
@@ -51,31 +56,52 @@ package struct CaseStore: Sendable {
                     process.digest.hex, process.id, process.source)
             }
         }
+        let stored: [[UInt8]] = try database.read { try $0.column("SELECT text FROM definition") }
+        self.processes = Dictionary(
+            (processes + stored.compactMap(Process.init(stored:))).map { ($0.digest, $0) }
+        ) { first, _ in first }
     }
 
     // MARK: Writing
 
-    /// A new case. The same id again is the same case: nothing happens.
+    /// A new case. The same id with the same answers is the same case: nothing happens.
     ///
     /// - Returns: its number; numbers rise without a gap.
     package func begin(
-        _ id: String, process: Process, form: String, answers: [String: [String]], received: Instant, at now: Instant
+        _ id: String, process: Process, form: String, answers: [String: [String]], by actor: Actor = .citizen,
+        received: Instant, at now: Instant
     ) throws -> Int {
-        let (key, wrapped) = try keys.make(for: id)
-        return try database.write { db in
-            if let known: Int = try db.value("SELECT number FROM subject WHERE id = ?", id) { return known }
-            let number = try next(of: "case", db)
-            try db.execute(
-                "INSERT INTO subject (id, number, process, form, received, key) VALUES (?, ?, ?, ?, ?, ?)", id, number,
-                process.digest.hex, form, received.seconds, wrapped)
-            var file = Case(received: received, answers: answers)
-            let event = Event(
-                version: 1, at: received, actor: .citizen, action: "begin", task: nil,
-                inputs: answers.mapValues(InputValue.list), facts: process.begin(file, in: try world(form, now)))
-            _ = try record(event, of: id, key, before: SHA256Digest(of: Array(id.utf8)), "begin", "begin", at: now, db)
-            file.apply(event)
-            try project(file, id, number, process, db)
-            return number
+        guard processes[process.digest] != nil else { throw Failure.unknownDefinition }
+        let begun = Command(action: "begin", inputs: answers.mapValues(InputValue.list))
+        return try retrying {
+            try database.write { db in
+                if let number: Int = try db.value("SELECT number FROM subject WHERE id = ?", id) {
+                    let (_, secret) = try subject(id, db)
+                    let written: String? = try db.value(
+                        "SELECT command FROM event WHERE subject = ? AND version = 1", id)
+                    guard let secret else { throw Failure.erased }
+                    guard Self.mark(begun, actor, secret) == written else { throw Failure.keyReused }
+                    return number
+                }
+                let (secret, wrapped) = try keys.make(for: id)
+                let number = try next(of: Self.numbers, db)
+                let isFirst = try db.execute(
+                    """
+                    INSERT INTO subject (id, number, process, form, received, key) VALUES (?, ?, ?, ?, ?, ?)
+                    ON CONFLICT DO NOTHING
+                    """, id, number, process.digest.hex, form, received.seconds, wrapped)
+                guard isFirst == 1 else { throw Quicker() }
+                var file = Case(received: received, answers: answers)
+                let event = Event(
+                    version: 1, at: received, actor: actor, action: begun.action, task: nil, inputs: begun.inputs,
+                    facts: process.begin(file, in: try world(form, received)))
+                _ = try record(
+                    event, of: id, secret, before: SHA256Digest(of: Array(id.utf8)), key: "begin",
+                    mark: Self.mark(begun, actor, secret), at: now, db)
+                file.apply(event)
+                try project(file, id, number, process, db)
+                return number
+            }
         }
     }
 
@@ -83,120 +109,155 @@ package struct CaseStore: Sendable {
     ///
     /// - Parameters:
     ///   - key: of the request; names the command for ever.
-    ///   - at: when it counts; receipt at the edge for what a citizen sent.
+    ///   - moment: when it counts; receipt at the edge for what a citizen sent. It is decided by that time.
     package func perform(
         _ command: Command, on id: String, as actor: Actor, key: String, at moment: Instant, now: Instant
     ) throws -> Event {
-        try change(id, key: key, command: Self.digest(command, actor), now: now) { process, file, world in
-            do throws(Refusal) {
-                let facts = try process.decide(command, on: file, as: actor, in: world)
-                return Event(
-                    version: file.version + 1, at: moment, actor: actor, action: command.action, task: command.task,
-                    inputs: command.inputs, facts: facts)
-            } catch {
-                throw Failure.refused(error)
-            }
+        let moment = min(moment, now)
+        return try change(id, key: "request " + key, command, actor, at: moment, now: now) { process, file, world in
+            (command.action, try process.decide(command, on: file, as: actor, in: world))
         }
     }
 
     /// Passes a rung that is due: once, however many ask for it.
     package func fire(_ firing: Firing, on id: String, now: Instant) throws -> Event {
-        let key = "clock \(firing.clock) \(firing.instance) \(firing.extensions) \(firing.rung)"
-        return try change(id, key: key, command: key, now: now) { process, file, world in
-            do throws(Refusal) {
-                let facts = try process.fire(firing, on: file, in: world)
-                return Event(
-                    version: file.version + 1, at: now, actor: .clock, action: "clock", task: nil, inputs: [:],
-                    facts: facts)
-            } catch {
-                throw Failure.refused(error)
-            }
+        let key = Self.key(firing)
+        return try change(id, key: key, Command(action: key), .clock, at: now, now: now) { process, file, world in
+            try process.fire(firing, on: file, in: world)
         }
     }
 
-    private static let attempts = 3
+    private static func key(_ firing: Firing) -> String {
+        "clock \(firing.clock) \(firing.instance) \(firing.extensions) \(firing.rung)"
+    }
 
-    private func change(
-        _ id: String, key: String, command: String, now: Instant,
-        _ decide: (Process, Case, World) throws -> Event
-    ) throws -> Event {
+    private static let attempts = 5
+
+    /// Somebody else wrote first: the case is folded again, and nothing of this attempt stays, no number either.
+    private struct Quicker: Error {}
+
+    private func retrying<T>(_ attempt: () throws -> T) throws -> T {
         for _ in 0..<Self.attempts {
             do {
-                return try once(id, key: key, command: command, now: now, decide)
+                return try attempt()
             } catch is Quicker {
-                // Somebody was: the case is folded again, and nothing of this attempt stays, no number either.
-            }
+            } catch let error as SQLError where error.code == .busy {}
         }
         throw Failure.busy
     }
 
-    private struct Quicker: Error {}
-
-    private func once(
-        _ id: String, key: String, command: String, now: Instant,
-        _ decide: (Process, Case, World) throws -> Event
+    private func change(
+        _ id: String, key: String, _ command: Command, _ actor: Actor, at moment: Instant, now: Instant,
+        _ decide: (Process, Case, World) throws -> (action: String, facts: [Fact])
     ) throws -> Event {
-        try database.write { db in
-            let (subject, secret) = try self.subject(id, db)
-            guard let secret else { throw Failure.erased }
-            let log = try log(of: id, secret, db)
-            if let known = log.first(where: { $0.key == key }) {
-                guard known.command == command else { throw Failure.keyReused }
-                return known.event
+        try retrying {
+            try database.write { db in
+                let (subject, secret) = try self.subject(id, db)
+                guard let secret else { throw Failure.erased }
+                let mark = Self.mark(command, actor, secret)
+                let log = try log(of: id, secret, db)
+                if let known = log.first(where: { $0.key == key }) {
+                    guard known.command == mark else { throw Failure.keyReused }
+                    return known.event
+                }
+                guard let process = processes[subject.process] else { throw Failure.unknownDefinition }
+                var file = Self.fold(subject, log)
+                let world = try world(subject.form, moment)
+                var head = log.last?.digest ?? SHA256Digest(of: Array(id.utf8))
+                // Rungs that fell due before it pass before it, whether or not the timer has run.
+                while actor != .clock, let firing = process.due(on: file, in: world).first {
+                    let fired = try process.fire(firing, on: file, in: world)
+                    let event = Event(
+                        version: file.version + 1, at: moment, actor: .clock, action: fired.action, task: nil,
+                        inputs: [:],
+                        facts: try numbered(fired.facts, db))
+                    let key = Self.key(firing)
+                    let mark = Self.mark(Command(action: key), .clock, secret)
+                    head = try record(event, of: id, secret, before: head, key: key, mark: mark, at: now, db)
+                    file.apply(event)
+                }
+                let decided: (action: String, facts: [Fact])
+                do {
+                    decided = try decide(process, file, world)
+                } catch let refusal as Refusal {
+                    throw Failure.refused(refusal)
+                }
+                let event = Event(
+                    version: file.version + 1, at: moment, actor: actor, action: decided.action, task: command.task,
+                    inputs: command.inputs, facts: try numbered(decided.facts, db))
+                _ = try record(event, of: id, secret, before: head, key: key, mark: mark, at: now, db)
+                file.apply(event)
+                try project(file, id, subject.number, process, db)
+                return event
             }
-            guard let process = processes[subject.process] else { throw Failure.unknownDefinition }
-            var file = Self.fold(subject, log)
-            // What is decided now is decided by the time of now; what came in time counts by when it came.
-            let event = try decide(process, file, try world(subject.form, now))
-            let filled = try fill(event, db)
-            let before = log.last?.digest ?? SHA256Digest(of: Array(id.utf8))
-            guard try record(filled, of: id, secret, before: before, key, command, at: now, db) else { throw Quicker() }
-            file.apply(filled)
-            try project(file, id, subject.number, process, db)
-            return filled
         }
     }
 
-    /// False where another writer has made this version, or used this key, meanwhile.
+    /// Throws `Quicker` where another writer has made this version, or used this key, meanwhile.
+    ///
+    /// - Returns: the head of the chain.
     private func record(
-        _ event: Event, of id: String, _ secret: [UInt8], before: SHA256Digest, _ key: String, _ command: String,
+        _ event: Event, of id: String, _ secret: [UInt8], before: SHA256Digest, key: String, mark: String,
         at now: Instant, _ db: any SQLConnection
-    ) throws -> Bool {
+    ) throws -> SHA256Digest {
         let (open, boxed) = event.coded
-        let body = open.canonicalBytes
-        let box = try keys.seal(boxed.canonicalBytes, key: secret, subject: id, version: event.version)
-        let digest = Self.digest(before, body, box)
-        return try db.execute(
+        let words = boxed.canonicalBytes
+        // The log is read for ever: what would not be read is not written.
+        guard let again = try? JSON(parsing: words), let body = try? JSON(parsing: open.canonicalBytes),
+            Event(open: body, boxed: again) == event
+        else { throw Failure.unwritable }
+        let box = try keys.seal(words, key: secret, subject: id, version: event.version)
+        let columns: [String: JSON] = [
+            "box": .string(SHA256Digest(of: box).hex), "command": .string(mark), "key": .string(key),
+            "recorded": .integer(now.seconds), "subject": .string(id),
+        ]
+        let whole = JSON.object((body.object ?? [:]).merging(columns) { first, _ in first }).canonicalBytes
+        let digest = Self.digest(before, whole)
+        let isFirst = try db.execute(
             """
             INSERT INTO event (subject, version, at, recorded, action, body, box, digest, key, command)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
-            """, id, event.version, event.at.seconds, now.seconds, event.action, body, box, digest.hex, key, command)
-            == 1
+            """, id, event.version, event.at.seconds, now.seconds, event.action, whole, box,
+            digest.hex, key, mark)
+        guard isFirst == 1 else { throw Quicker() }
+        return digest
     }
 
-    /// Over the digest before, what stands open, and the digest of the box: an erased box leaves its digest.
-    private static func digest(_ before: SHA256Digest, _ body: [UInt8], _ box: [UInt8]) -> SHA256Digest {
-        SHA256Digest(of: before.bytes + SHA256Digest(of: box).bytes + body)
+    /// Over the digest before and the body, which repeats every column and holds the box's digest: a box may go, the chain stays.
+    private static func digest(_ before: SHA256Digest, _ body: [UInt8]) -> SHA256Digest {
+        SHA256Digest(of: before.bytes + body)
     }
 
-    private static func digest(_ command: Command, _ actor: Actor) -> String {
+    /// Tells a command that comes again from another under its key, and says nothing of its words without the subject's key.
+    private static func mark(_ command: Command, _ actor: Actor, _ secret: [UInt8]) -> String {
+        let who: Actor =
+            switch actor {
+            // The same person after a new sign-on is the same.
+            case .officer(let officer):
+                .officer(
+                    Officer(
+                        post: Post(
+                            person: officer.post.person, role: officer.post.role, unit: officer.post.unit,
+                            from: Instant(seconds: 0)), level: 0, deputised: officer.deputised))
+            default: actor
+            }
         let event = Event(
-            version: 0, at: Instant(seconds: 0), actor: actor, action: command.action, task: command.task,
+            version: 0, at: Instant(seconds: 0), actor: who, action: command.action, task: command.task,
             inputs: command.inputs, facts: [])
         let (open, boxed) = event.coded
-        return SHA256Digest(of: open.canonicalBytes + boxed.canonicalBytes).hex
+        return hexText(hmacSHA256(key: secret, open.canonicalBytes + boxed.canonicalBytes))
     }
 
-    /// Numbers for what was issued: the next of each series.
-    private func fill(_ event: Event, _ db: any SQLConnection) throws -> Event {
-        let facts = try event.facts.map { fact -> Fact in
+    /// The facts with the next number of its series for each document that was issued.
+    private func numbered(_ facts: [Fact], _ db: any SQLConnection) throws -> [Fact] {
+        try facts.map { fact in
             guard case .issued(let document, let series, 0) = fact else { return fact }
-            return .issued(document: document, series: series, number: try next(of: series, db))
+            return .issued(document: document, series: series, number: try next(of: "document " + series, db))
         }
-        return Event(
-            version: event.version, at: event.at, actor: event.actor, action: event.action, task: event.task,
-            inputs: event.inputs, facts: facts)
     }
+
+    /// The series of the cases' own numbers.
+    private static let numbers = "case"
 
     private func next(of series: String, _ db: any SQLConnection) throws -> Int {
         try db.execute("INSERT INTO counter (series, last) VALUES (?, 0) ON CONFLICT DO NOTHING", series)
@@ -214,12 +275,12 @@ package struct CaseStore: Sendable {
     ) throws {
         try db.execute(
             """
-            INSERT INTO case_index (subject, number, process, state, final, lead, version, told)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT (subject) DO UPDATE SET state = excluded.state, final = excluded.final, lead = excluded.lead,
-                version = excluded.version, told = excluded.told
-            """, id, number, process.id, file.state, process.state(file.state)?.isFinal ?? false, file.lead,
-            file.version, file.toldVersion)
+            INSERT INTO case_index (subject, number, process, state, final, running, lead, version, told)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (subject) DO UPDATE SET state = excluded.state, final = excluded.final,
+                running = excluded.running, lead = excluded.lead, version = excluded.version, told = excluded.told
+            """, id, number, process.id, file.state, process.state(file.state)?.isFinal ?? false,
+            file.clocks.contains(where: \.isRunning), file.lead, file.version, file.toldVersion)
         try db.execute("DELETE FROM task WHERE subject = ?", id)
         for task in file.tasks where task.isOpen {
             try db.execute(
@@ -228,35 +289,39 @@ package struct CaseStore: Sendable {
         }
     }
 
-    /// Makes index and tasks anew out of the log.
+    /// Makes index and tasks anew out of the log. A case whose log is damaged keeps its rows.
     ///
-    /// - Returns: how many rows were other than they should be.
-    package func rebuild() throws -> Int {
+    /// - Returns: how many rows were other than they should be, and the cases that could not be read.
+    package func rebuild() throws -> (changed: Int, damaged: [String]) {
         try database.write { db in
             let before = try rows(db)
-            try db.execute("DELETE FROM task")
-            try db.execute("DELETE FROM case_index")
+            var damaged: [String] = []
             for id: String in try db.column("SELECT id FROM subject ORDER BY number") {
-                let (subject, secret) = try self.subject(id, db)
-                guard let process = processes[subject.process] else { throw Failure.unknownDefinition }
-                try project(
-                    Self.fold(subject, try log(of: id, secret, db)), id, subject.number, process, db)
+                do {
+                    let (subject, secret) = try self.subject(id, db)
+                    guard let process = processes[subject.process] else { throw Failure.unknownDefinition }
+                    try project(Self.fold(subject, try log(of: id, secret, db)), id, subject.number, process, db)
+                } catch is Failure {
+                    damaged.append(id)
+                }
             }
-            let after = try rows(db)
-            return before.symmetricDifference(after).count
+            return (before.symmetricDifference(try rows(db)).count, damaged)
         }
     }
 
+    /// Every column of what is made out of the log.
     private func rows(_ db: any SQLConnection) throws -> Set<String> {
         let index = try db.rows("SELECT * FROM case_index").map { row in
-            let lead: String? = try row["lead"]
-            return
-                "\(try row["subject"] as String) \(try row["state"] as String) \(try row["final"] as Int) \(lead ?? "-") \(try row["version"] as Int)"
+            let words: [String] = [try row["subject"], try row["process"], try row["state"], try row["lead"] ?? "-"]
+            let numbers: [Int] = [
+                try row["number"], try row["final"], try row["running"], try row["version"], try row["told"],
+            ]
+            return "\(words) \(numbers)"
         }
         let tasks = try db.rows("SELECT * FROM task").map { row in
-            let assignee: String? = try row["assignee"]
-            return
-                "\(try row["subject"] as String) \(try row["task"] as Int) \(try row["unit"] as String) \(assignee ?? "-")"
+            let words: [String] = [try row["subject"], try row["kind"], try row["unit"], try row["assignee"] ?? "-"]
+            let numbers: [Int] = [try row["task"], try row["opened"]]
+            return "\(words) \(numbers)"
         }
         return Set(index + tasks)
     }
@@ -281,16 +346,23 @@ package struct CaseStore: Sendable {
         }
     }
 
-    /// Rungs that are due now, over all cases that are not at their end.
-    package func due(at now: Instant) throws -> [(subject: String, firing: Firing)] {
-        let open: [String] = try database.read { db in
-            try db.column("SELECT subject FROM case_index ORDER BY number")
+    /// Rungs that are due now, over all cases with a clock that runs. A case that cannot be read stops no other: it is named.
+    package func due(at now: Instant) throws -> (firings: [(subject: String, firing: Firing)], damaged: [String]) {
+        let running: [String] = try database.read { db in
+            try db.column("SELECT subject FROM case_index WHERE running = 1 ORDER BY number")
         }
-        return try open.flatMap { id -> [(String, Firing)] in
-            let (subject, file, _) = try view(id)
-            guard let process = processes[subject.process], file.clocks.contains(where: \.isRunning) else { return [] }
-            return process.due(on: file, in: try world(subject.form, now)).map { (id, $0) }
+        var firings: [(subject: String, firing: Firing)] = []
+        var damaged: [String] = []
+        for id in running {
+            do {
+                let (subject, file, _) = try view(id)
+                guard let process = processes[subject.process] else { throw Failure.unknownDefinition }
+                firings += process.due(on: file, in: try world(subject.form, now)).map { (id, $0) }
+            } catch is Failure {
+                damaged.append(id)
+            }
         }
+        return (firings, damaged)
     }
 
     private func subject(_ id: String, _ db: any SQLConnection) throws -> (Subject, [UInt8]?) {
@@ -346,41 +418,90 @@ package struct CaseStore: Sendable {
 
     /// Destroys a subject's key: its words are gone, the record of what was done stays.
     package func erase(_ id: String, at now: Instant) throws {
-        let erased = try database.write { db in
-            try db.execute(
-                "UPDATE subject SET key = NULL, erased = ? WHERE id = ? AND key IS NOT NULL", now.seconds, id)
+        try database.write { db in
+            guard try subject(id, db).1 != nil else { return }
+            guard try db.value("SELECT final FROM case_index WHERE subject = ?", id) == true else {
+                throw Failure.running
+            }
+            try db.execute("UPDATE subject SET key = NULL, erased = ? WHERE id = ?", now.seconds, id)
         }
-        if erased == 0 { _ = try database.read { try subject(id, $0) } }
     }
 
-    /// Breaks of the chain: each event's digest covers the one before, and its columns say what its body says.
-    package func verify() throws -> [(subject: String, version: Int)] {
+    /// What does not hold in the log.
+    package struct Break: Sendable, Equatable, CustomStringConvertible {
+        /// Empty for the log as a whole.
+        package let subject: String
+        /// 0 for the subject as a whole.
+        package let version: Int
+        package let what: String
+
+        package var description: String { "\(subject) \(version): \(what)" }
+    }
+
+    /// Goes over the whole log: every event's digest covers the one before, its columns say what its body says, its box opens; no
+    /// event, case, number or definition is missing.
+    package func verify() throws -> [Break] {
         try database.read { db in
-            var broken: [(String, Int)] = []
-            for id: String in try db.column("SELECT id FROM subject ORDER BY number") {
-                var before = SHA256Digest(of: Array(id.utf8))
-                var expected = 1
-                for row in try db.rows(
-                    "SELECT version, at, action, body, box, digest FROM event WHERE subject = ? ORDER BY version", id)
-                {
-                    let version: Int = try row["version"]
-                    let body: [UInt8] = try row["body"]
-                    let box: [UInt8] = try row["box"] ?? []
-                    let digest = Self.digest(before, body, box)
-                    let at: Int = try row["at"]
-                    let action: String = try row["action"]
-                    let event = (try? JSON(parsing: body)).flatMap { Event(open: $0, boxed: nil) }
-                    let written: String = try row["digest"]
-                    let isWhole =
-                        version == expected && digest.hex == written && event?.version == version
-                        && event?.at.seconds == at && event?.action == action
-                    if !isWhole { broken.append((id, version)) }
-                    before = digest
-                    expected = version + 1
-                }
-                if expected == 1 { broken.append((id, 0)) }
+            var breaks: [Break] = []
+            let ids: [String] = try db.column("SELECT id FROM subject ORDER BY number")
+            let last: Int = try db.value("SELECT last FROM counter WHERE series = ?", Self.numbers) ?? 0
+            if ids.count != last {
+                breaks.append(Break(subject: "", version: 0, what: "\(last) cases began, \(ids.count) are there"))
             }
-            return broken
+            for row in try db.rows("SELECT digest, text FROM definition") {
+                let (digest, text): (String, [UInt8]) = (try row["digest"], try row["text"])
+                if SHA256Digest(of: text).hex != digest {
+                    breaks.append(Break(subject: "", version: 0, what: "definition \(digest) was changed"))
+                }
+            }
+            for id in ids { breaks += try verify(id, db) }
+            return breaks
         }
+    }
+
+    private func verify(_ id: String, _ db: any SQLConnection) throws -> [Break] {
+        var breaks: [Break] = []
+        func add(_ version: Int, _ what: String) { breaks.append(Break(subject: id, version: version, what: what)) }
+        let secret: [UInt8]?
+        do {
+            secret = try subject(id, db).1
+        } catch let error as SQLError {
+            throw error
+        } catch {
+            return [Break(subject: id, version: 0, what: "its key does not open")]
+        }
+        let rows = try db.rows("SELECT * FROM event WHERE subject = ? ORDER BY version", id)
+        var before = SHA256Digest(of: Array(id.utf8))
+        for (number, row) in rows.enumerated() {
+            let version = number + 1
+            do {
+                let body: [UInt8] = try row["body"]
+                let digest: String = try row["digest"]
+                let json = try JSON(parsing: body)
+                before = Self.digest(before, body)
+                if before.hex != digest { add(version, "the chain breaks") }
+                let texts: [String] = [try row["subject"], try row["action"], try row["key"], try row["command"]]
+                let numbers: [Int] = [try row["version"], try row["at"], try row["recorded"]]
+                let isSame =
+                    texts == ["subject", "action", "key", "command"].map { json[$0]?.string ?? "" }
+                    && numbers == ["version", "at", "recorded"].map { json[$0]?.integer ?? -1 } && numbers[0] == version
+                if !isSame { add(version, "a column differs from the body") }
+                let box: [UInt8]? = try row["box"]
+                if let box, SHA256Digest(of: box).hex != json["box"]?.string { add(version, "the box was changed") }
+                if let secret, let box {
+                    let words = try JSON(parsing: try keys.open(box, key: secret, subject: id, version: version))
+                    if Event(open: json, boxed: words) == nil { add(version, "it cannot be read") }
+                } else if Event(open: json, boxed: nil) == nil {
+                    add(version, "it cannot be read")
+                }
+                // From here on the chain goes on from what stands in the log, so that one change is told once.
+                before = SHA256Digest(hex: digest) ?? before
+            } catch {
+                add(version, "it cannot be read")
+            }
+        }
+        let known: Int? = try db.value("SELECT version FROM case_index WHERE subject = ?", id)
+        if known != rows.count { add(rows.count, "\(known ?? 0) events are known of it, \(rows.count) are there") }
+        return breaks
     }
 }

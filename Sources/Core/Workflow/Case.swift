@@ -112,12 +112,21 @@ package struct Case: Sendable, Equatable {
         case .started(let clock, let since, let budget):
             let instance = (self.clock(clock)?.instance ?? 0) + 1
             change(clock: clock) { if $0.isRunning { $0.stopped = now } }
-            clocks.append(ClockRun(clock: clock, instance: instance, since: since, budget: budget))
+            var run = ClockRun(clock: clock, instance: instance, since: since, budget: budget)
+            // One that goes on from the same moment keeps what it passed, and what stopped it.
+            if let same = clocks.last(where: { $0.clock == clock && $0.since == since }) {
+                run.extensions = same.extensions
+                run.pauses = same.pauses
+                run.fired = same.fired
+            }
+            clocks.append(run)
         case .paused(let clock, let ground):
             change(clock: clock) { $0.pauses.append(.init(ground: ground, from: now)) }
         case .resumed(let clock):
             change(clock: clock) { run in
-                for index in run.pauses.indices where run.pauses[index].to == nil { run.pauses[index].to = now }
+                for index in run.pauses.indices where run.pauses[index].to == nil {
+                    run.pauses[index].to = max(now, run.pauses[index].from)
+                }
             }
         case .extended(let clock, let limit): change(clock: clock) { $0.extensions.append(limit) }
         case .stopped(let clock): change(clock: clock) { $0.stopped = now }

@@ -36,21 +36,20 @@ package struct ClockRun: Sendable, Equatable {
         if case .at(let end) = due(in: world) { isRunning && end < world.now } else { false }
     }
 
-    /// When a share of it is used up, and some time later. Days' shares round up.
+    /// When a share of it is used up, and some time later. Shares of days round up to whole days.
     package func moment(percent: Int, later: Process.Limit?, in world: World) -> Due {
         guard let budget else { return .unknown }
-        if isPaused { return .paused }
-        var legs: [Process.Limit] = []
-        if percent >= 100 {
-            legs = [budget] + extensions
-        } else {
-            let whole = extensions.filter { $0.unit == budget.unit }.reduce(budget.count) { $0 + $1.count }
-            legs = [Process.Limit(count: (whole * percent + 99) / 100, unit: budget.unit)]
-        }
-        legs += later.map { [$0] } ?? []
+        if isRunning && isPaused { return .paused }
+        // Extensions in the budget's unit lengthen it; others come behind it.
+        let same = extensions.filter { $0.unit == budget.unit }
+        let whole = Process.Limit(count: same.reduce(budget.count) { $0 + $1.count }, unit: budget.unit)
+        var legs = [(limit: whole, percent: percent)]
+        if percent >= 100 { legs += extensions.filter { $0.unit != budget.unit }.map { ($0, 100) } }
+        legs += later.map { [($0, 100)] } ?? []
         var at = since
         for leg in legs {
-            guard let end = TimeBudget(world: world, pauses: pauses).end(of: leg, from: at) else { return .unknown }
+            let budget = TimeBudget(world: world, pauses: pauses)
+            guard let end = budget.end(of: leg.limit, percent: leg.percent, from: at) else { return .unknown }
             at = end
         }
         return .at(at)
@@ -72,13 +71,15 @@ struct TimeBudget {
     var pauses: [ClockRun.Pause] = []
     private static let zone = ZoneOffset.shanghai
     private static let day = 86_400
+    /// Seconds; beyond every calendar, and far from where sums overflow.
+    private static let farAway = 1 << 40
 
     /// Nil beyond the calendar's end.
-    func end(of limit: Process.Limit, from start: Instant) -> Instant? {
+    func end(of limit: Process.Limit, percent: Int = 100, from start: Instant) -> Instant? {
         switch limit.unit {
-        case .d, .wd: days(limit, start)
-        case .h: hours(limit.count * 3_600, from: start)
-        case .wh: officeHours(limit.count * 3_600, from: start)
+        case .d, .wd: days(Process.Limit(count: (limit.count * percent + 99) / 100, unit: limit.unit), start)
+        case .h: hours(limit.count * 36 * percent, from: start)
+        case .wh: officeHours(limit.count * 36 * percent, from: start)
         }
     }
 
@@ -104,20 +105,20 @@ struct TimeBudget {
         }
         while true {
             guard let isWorked = world.calendar.isWorkingDay(day) else { return nil }
-            if isWorked { return lastSecond(day) }
+            if isWorked && !isPaused(lastSecond(day)) { return lastSecond(day) }
             day = CivilDate(dayNumber: day.dayNumber + 1)
         }
     }
 
     private func hours(_ seconds: Int, from start: Instant) -> Instant {
-        spend(seconds, over: start.seconds..<Int.max).end ?? Instant(seconds: start.seconds + seconds)
+        spend(seconds, over: start.seconds..<Self.farAway).end ?? Instant(seconds: start.seconds + seconds)
     }
 
     /// Runs through a span without its pauses: the end where the budget is used up in it, else what is left.
     private func spend(_ seconds: Int, over span: Range<Int>) -> (end: Instant?, left: Int) {
         var at = span.lowerBound
         var left = seconds
-        let stops = pauses.map { ($0.from.seconds, $0.to?.seconds ?? Int.max) }.sorted { $0.0 < $1.0 }
+        let stops = pauses.map { ($0.from.seconds, $0.to?.seconds ?? Self.farAway) }.sorted { $0.0 < $1.0 }
         for (from, to) in stops where to > at && from < span.upperBound {
             if from > at {
                 if from - at >= left { break }

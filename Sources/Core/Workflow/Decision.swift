@@ -131,7 +131,7 @@ extension Process {
     private func refusal(
         of action: Action, _ task: Case.Task?, _ file: Case, _ actor: Actor, _ world: World
     ) -> Refusal? {
-        var worst: Refusal = .officer(.role)
+        var answer: Refusal = .officer(.role)
         for entry in action.by {
             switch (entry, actor) {
             case (.citizen, .citizen), (.clock, .clock): return nil
@@ -139,22 +139,29 @@ extension Process {
                 let unit: String?
                 switch scope {
                 case .any: unit = nil
-                case .task: unit = task?.unit ?? ""
-                case .lead: unit = file.lead ?? ""
+                case .task: unit = task?.unit
+                case .lead: unit = file.lead
+                }
+                if scope != .any, unit == nil {
+                    if case .officer(.role) = answer { answer = .officer(.unit) }
+                    continue
                 }
                 let excluded = not.reduce(into: Set<String>()) { $0.formUnion(file.persons(of: $1)) }
                 let demand = Demand(role: role, unit: unit, excluded: excluded, level: level)
                 switch Verdict(officer, demand, at: world.now) {
                 case .allow: return nil
-                case .stepUp(let level): worst = .level(level)
+                // The lowest level that is enough.
+                case .stepUp(let level):
+                    if case .level(let known) = answer, known <= level { break }
+                    answer = .level(level)
                 case .deny(let reason):
-                    if case .level = worst { break }
-                    if reason != .role { worst = .officer(reason) }
+                    if case .level = answer { break }
+                    if reason != .role { answer = .officer(reason) }
                 }
             default: break
             }
         }
-        return worst
+        return answer
     }
 
     // MARK: Clocks
@@ -181,7 +188,11 @@ extension Process {
     }
 
     /// What a rung does: it reminds and counts; an action that it names is taken where the case still allows it.
-    package func fire(_ firing: Firing, on file: Case, in world: World) throws(Refusal) -> [Fact] {
+    ///
+    /// - Returns: the action that was taken, or `clock`, and the facts.
+    package func fire(
+        _ firing: Firing, on file: Case, in world: World
+    ) throws(Refusal) -> (action: String, facts: [Fact]) {
         guard due(on: file, in: world).contains(firing), let rung = clock(firing.clock)?.ladder[firing.rung] else {
             throw .rung
         }
@@ -192,10 +203,19 @@ extension Process {
         if let act = rung.act, let action = action(act),
             refusal(of: action, task: nil, on: file, as: .clock, in: world) == nil
         {
-            try decision.run(action, Command(action: act), .clock)
+            var further = decision
+            do {
+                try further.run(action, Command(action: act), .clock)
+                return (act, further.facts)
+            } catch {
+                // What stands in the way of the action leaves the reminder.
+            }
         }
-        return decision.facts
+        return (Self.clockAction, decision.facts)
     }
+
+    /// The action of an event in which a rung only reminds and counts.
+    package static let clockAction = "clock"
 }
 
 /// Whether conditions hold of a case.
@@ -271,7 +291,7 @@ struct Decision {
     mutating func begin() {
         add(.begun(lead: world.form.lead))
         enter(process.begin.state)
-        for clock in process.clocks where clock.since == .receipt {
+        for clock in clocks where clock.since == .receipt {
             add(.started(clock: clock.id, since: file.received, budget: limit(clock.budget, nil)))
         }
     }
@@ -356,9 +376,12 @@ struct Decision {
     private mutating func enter(_ id: String) {
         guard let state = process.state(id) else { return }
         add(.entered(state: id))
-        for clock in process.clocks where clock.stop.contains(id) { stop(clock.id) }
+        for clock in clocks where clock.stop.contains(id) { stop(clock.id) }
         if file.told != state.citizen { add(.told(state.citizen, text: nil)) }
     }
+
+    /// In an order that does not depend on that of the definition's file.
+    private var clocks: [Process.Clock] { process.clocks.sorted { $0.id < $1.id } }
 
     private mutating func stop(_ clock: String) {
         if file.clock(clock)?.isRunning == true { add(.stopped(clock: clock)) }
@@ -457,30 +480,33 @@ struct InputCheck {
             throw .input(name, .unknown)
         }
         for input in action.ask {
-            guard let value = inputs[input.id], !value.isEmpty else {
-                if input.required { throw .input(input.id, .missing) }
-                continue
-            }
-            if let problem = problem(value, input) { throw .input(input.id, problem) }
+            if let value = inputs[input.id], let problem = problem(value, input) { throw .input(input.id, problem) }
+            if input.required, inputs[input.id]?.isEmpty ?? true { throw .input(input.id, .missing) }
         }
     }
+
+    /// Of persons, cases and files: no running text.
+    private static func isName(_ text: String) -> Bool { text.utf8.count <= 200 }
 
     private func problem(_ value: InputValue, _ input: Process.Input) -> Refusal.InputProblem? {
         switch (input.kind, value) {
         case (.text, .text(let text)), (.longtext, .text(let text)), (.ground, .text(let text)):
             return text.unicodeScalars.count > input.max ?? Self.longest ? .tooLong : nil
-        case (.unit, .text(let unit)): return world.units.names.contains(unit) ? nil : .unknown
+        case (.unit, .text(let unit)): return unit.isEmpty || world.units.names.contains(unit) ? nil : .unknown
         case (.units, .list(let units)): return units.allSatisfy(world.units.names.contains) ? nil : .unknown
         case (.fields, .list(let fields)): return fields.allSatisfy(world.form.fields.contains) ? nil : .unknown
         case (.number, .number(let number)):
             return number < input.min ?? Int.min || number > input.max ?? Int.max ? .outOfRange : nil
-        case (.attachment, .list(let files)): return files.count > input.max ?? 1 ? .outOfRange : nil
+        case (.attachment, .list(let files)):
+            return files.count > input.max ?? 1 ? .outOfRange : files.allSatisfy(Self.isName) ? nil : .tooLong
         case (.limit, .limit(let limit)):
             // A bound of a time limit is one in days.
+            guard (1...3_660).contains(limit.count) else { return .outOfRange }
             guard let most = input.max else { return nil }
             return [.d, .wd].contains(limit.unit) && limit.count <= most ? nil : .outOfRange
-        case (.person, .text), (.case, .text), (.date, .text), (.checklist, .list):
-            return nil
+        case (.person, .text(let name)), (.case, .text(let name)), (.date, .text(let name)):
+            return Self.isName(name) ? nil : .tooLong
+        case (.checklist, .list(let items)): return items.count <= 200 && items.allSatisfy(Self.isName) ? nil : .tooLong
         default: return .wrongType
         }
     }

@@ -25,9 +25,12 @@ extension Event {
         let words = boxed?["words"]?.array ?? []
         let facts = written.compactMap { Fact($0, words) }
         guard facts.count == written.count else { return nil }
+        let given = boxed?["inputs"]?.object ?? [:]
+        let inputs = given.compactMapValues(InputValue.init(json:))
+        guard inputs.count == given.count else { return nil }
         self.init(
             version: version, at: Instant(seconds: at), actor: actor, action: action, task: open["task"]?.integer,
-            inputs: (boxed?["inputs"]?.object ?? [:]).compactMapValues(InputValue.init(json:)), facts: facts)
+            inputs: inputs, facts: facts)
     }
 }
 
@@ -154,6 +157,9 @@ extension Fact {
         func text(_ key: String) -> String? { json[key]?.string }
         func number(_ key: String) -> Int? { json[key]?.integer }
         func limit(_ key: String) -> Process.Limit? { text(key).flatMap { Process.Limit($0) } }
+        // A limit that does not read is damage; none is none.
+        func isDamaged(_ key: String) -> Bool { json[key].map { $0 != .null } == true && limit(key) == nil }
+        if isDamaged("budget") { return nil }
         func list(_ key: String) -> [String]? { json[key]?.array?.compactMap(\.string) }
         // An erased word is empty.
         func word(_ key: String) -> String? {

@@ -31,6 +31,16 @@ extension Process {
     }
 }
 
+extension Process {
+    /// A definition out of its `source`, which was checked when it was put to work.
+    package init?(stored source: [UInt8]) {
+        guard let json = try? JSON(parsing: source) else { return nil }  // Any mistake means: not a definition.
+        var reader = ProcessReader(YAMLNode(json, path: "definition"))
+        guard let process = reader.read(), !reader.findings.hasErrors, process.source == source else { return nil }
+        self = process
+    }
+}
+
 /// YAML to values; what stands alone is checked here, what must fit together in `ProcessCheck`.
 struct ProcessReader {
     private var reader: MapReader
