@@ -19,6 +19,25 @@ import Workflow
     }()
     static let start = Instant(iso: "2026-03-02T09:00:00+08:00", zone: .shanghai)!
 
+    /// Two departments, a calendar, office hours.
+    static func world(_ form: String, _ now: Instant) -> World? {
+        let isRequest = form == "hotline"
+        let branches = ["market", "fire"].map {
+            FormFacts.Branch(unit: $0, limit: Procedures.Process.Limit("15wd")!)
+        }
+        return World(
+            now: now,
+            calendar: WorkingCalendar(rows: [
+                (CivilDate(year: 2026, month: 1, day: 1)!, "holiday")
+            ])!, hours: OfficeHours([510..<720, 870..<1_050])!,
+            units: UnitTree(["city": nil, "market": "city", "fire": "city", "hotline-centre": "city"])!,
+            form: FormFacts(
+                lead: isRequest ? nil : "market", branches: isRequest ? [] : branches, join: .all,
+                legal: Procedures.Process.Limit("45wd"), promised: Procedures.Process.Limit("20wd"),
+                fields: ["name"]),
+            catalogueLimit: Procedures.Process.Limit("5wd"))
+    }
+
     /// A store over a new database.
     private struct Desk {
         let folder = TemporaryFolder()
@@ -35,26 +54,8 @@ import Workflow
         static func store(_ database: any SQLDatabase) throws -> CaseStore {
             let keys = try #require(SubjectKeys(master: [UInt8](repeating: 7, count: 32), random: systemRandomBytes))
             return try CaseStore(database, keys: keys, processes: processes) { form, now in
-                try #require(world(form, now))
+                try #require(CaseStoreTests.world(form, now))
             }
-        }
-
-        static func world(_ form: String, _ now: Instant) -> World? {
-            let isRequest = form == "hotline"
-            let branches = ["market", "fire"].map {
-                FormFacts.Branch(unit: $0, limit: Procedures.Process.Limit("15wd")!)
-            }
-            return World(
-                now: now,
-                calendar: WorkingCalendar(rows: [
-                    (CivilDate(year: 2026, month: 1, day: 1)!, "holiday")
-                ])!, hours: OfficeHours([510..<720, 870..<1_050])!,
-                units: UnitTree(["city": nil, "market": "city", "fire": "city", "hotline-centre": "city"])!,
-                form: FormFacts(
-                    lead: isRequest ? nil : "market", branches: isRequest ? [] : branches, join: .all,
-                    legal: Procedures.Process.Limit("45wd"), promised: Procedures.Process.Limit("20wd"),
-                    fields: ["name"]),
-                catalogueLimit: Procedures.Process.Limit("5wd"))
         }
 
         func begin(_ id: String, _ process: String, words: String = "路灯不亮") throws -> Int {
@@ -297,7 +298,7 @@ import Workflow
         _ = try desk.begin("a", "hotline")
         let keys = try #require(SubjectKeys(master: [UInt8](repeating: 7, count: 32), random: systemRandomBytes))
         let without = try CaseStore(desk.database, keys: keys, processes: []) { form, now in
-            try #require(Desk.world(form, now))
+            try #require(Self.world(form, now))
         }
         #expect(try without.view("a").file.state == "received")
         #expect(try without.rebuild() == (0, []))

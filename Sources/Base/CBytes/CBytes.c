@@ -241,9 +241,11 @@ bool xm_may_hold_mark(const uint8_t *bytes, size_t count) {
                 while (end < count && end < i + 10 && (bytes[end] | 0x20) >= 'a' && (bytes[end] | 0x20) <= 'z') end++;
                 if (end >= i + 7 && end <= i + 9 && end < count && (bytes[end] >= 0x80 || strchr("[({<\"'", bytes[end]))) return true;
             }
-            if (starts(bytes + i, left, "in") || starts(bytes + i, left, "it") || starts(bytes + i, left, "nt")) {
+            // With spaces and marks of emphasis before it or in it.
+            if (starts(bytes + i, left, "in") || starts(bytes + i, left, "it") || starts(bytes + i, left, "nt") ||
+                (left > 1 && is_markup(bytes[i + 1]))) {
                 size_t k = i;
-                while (k > 0 && (bytes[k - 1] == ' ' || bytes[k - 1] == '\t')) k--;
+                while (k > 0 && is_markup(bytes[k - 1])) k--;
                 if (k > 0 && (bytes[k - 1] == ':' || bytes[k - 1] == 0x9A)) return true;
             }
             break;

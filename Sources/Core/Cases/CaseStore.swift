@@ -8,8 +8,8 @@ package import Workflow
 /// The only writer of the core's tables: folds a case out of its events, has the process decide, and records what came of it
 /// with everything that is made out of it, in one transaction.
 package struct CaseStore: Sendable {
-    private let database: any SQLDatabase
-    private let keys: SubjectKeys
+    let database: any SQLDatabase
+    let keys: SubjectKeys
     /// Those that are put to work now, and those under which older cases began.
     private let processes: [SHA256Digest: Process]
     /// What a process looks at besides the case, for a form at a moment.
@@ -224,7 +224,7 @@ package struct CaseStore: Sendable {
     }
 
     /// Over the digest before and the body, which repeats every column and holds the box's digest: a box may go, the chain stays.
-    private static func digest(_ before: SHA256Digest, _ body: [UInt8]) -> SHA256Digest {
+    static func digest(_ before: SHA256Digest, _ body: [UInt8]) -> SHA256Digest {
         SHA256Digest(of: before.bytes + body)
     }
 
@@ -257,7 +257,7 @@ package struct CaseStore: Sendable {
     }
 
     /// The series of the cases' own numbers.
-    private static let numbers = "case"
+    static let numbers = "case"
 
     private func next(of series: String, _ db: any SQLConnection) throws -> Int {
         try db.execute("INSERT INTO counter (series, last) VALUES (?, 0) ON CONFLICT DO NOTHING", series)
@@ -365,7 +365,7 @@ package struct CaseStore: Sendable {
         return (firings, damaged)
     }
 
-    private func subject(_ id: String, _ db: any SQLConnection) throws -> (Subject, [UInt8]?) {
+    func subject(_ id: String, _ db: any SQLConnection) throws -> (Subject, [UInt8]?) {
         guard let row = try db.row("SELECT * FROM subject WHERE id = ?", id) else { throw Failure.unknownSubject }
         guard let process = SHA256Digest(hex: try row["process"]) else { throw Failure.unknownDefinition }
         let wrapped: [UInt8]? = try row["key"]
@@ -414,7 +414,7 @@ package struct CaseStore: Sendable {
         return Case(received: subject.received, answers: answers, events: log.lazy.map(\.event))
     }
 
-    // MARK: Erasure and proof
+    // MARK: Erasure
 
     /// Destroys a subject's key: its words are gone, the record of what was done stays.
     package func erase(_ id: String, at now: Instant) throws {
@@ -425,83 +425,5 @@ package struct CaseStore: Sendable {
             }
             try db.execute("UPDATE subject SET key = NULL, erased = ? WHERE id = ?", now.seconds, id)
         }
-    }
-
-    /// What does not hold in the log.
-    package struct Break: Sendable, Equatable, CustomStringConvertible {
-        /// Empty for the log as a whole.
-        package let subject: String
-        /// 0 for the subject as a whole.
-        package let version: Int
-        package let what: String
-
-        package var description: String { "\(subject) \(version): \(what)" }
-    }
-
-    /// Goes over the whole log: every event's digest covers the one before, its columns say what its body says, its box opens; no
-    /// event, case, number or definition is missing.
-    package func verify() throws -> [Break] {
-        try database.read { db in
-            var breaks: [Break] = []
-            let ids: [String] = try db.column("SELECT id FROM subject ORDER BY number")
-            let last: Int = try db.value("SELECT last FROM counter WHERE series = ?", Self.numbers) ?? 0
-            if ids.count != last {
-                breaks.append(Break(subject: "", version: 0, what: "\(last) cases began, \(ids.count) are there"))
-            }
-            for row in try db.rows("SELECT digest, text FROM definition") {
-                let (digest, text): (String, [UInt8]) = (try row["digest"], try row["text"])
-                if SHA256Digest(of: text).hex != digest {
-                    breaks.append(Break(subject: "", version: 0, what: "definition \(digest) was changed"))
-                }
-            }
-            for id in ids { breaks += try verify(id, db) }
-            return breaks
-        }
-    }
-
-    private func verify(_ id: String, _ db: any SQLConnection) throws -> [Break] {
-        var breaks: [Break] = []
-        func add(_ version: Int, _ what: String) { breaks.append(Break(subject: id, version: version, what: what)) }
-        let secret: [UInt8]?
-        do {
-            secret = try subject(id, db).1
-        } catch let error as SQLError {
-            throw error
-        } catch {
-            return [Break(subject: id, version: 0, what: "its key does not open")]
-        }
-        let rows = try db.rows("SELECT * FROM event WHERE subject = ? ORDER BY version", id)
-        var before = SHA256Digest(of: Array(id.utf8))
-        for (number, row) in rows.enumerated() {
-            let version = number + 1
-            do {
-                let body: [UInt8] = try row["body"]
-                let digest: String = try row["digest"]
-                let json = try JSON(parsing: body)
-                before = Self.digest(before, body)
-                if before.hex != digest { add(version, "the chain breaks") }
-                let texts: [String] = [try row["subject"], try row["action"], try row["key"], try row["command"]]
-                let numbers: [Int] = [try row["version"], try row["at"], try row["recorded"]]
-                let isSame =
-                    texts == ["subject", "action", "key", "command"].map { json[$0]?.string ?? "" }
-                    && numbers == ["version", "at", "recorded"].map { json[$0]?.integer ?? -1 } && numbers[0] == version
-                if !isSame { add(version, "a column differs from the body") }
-                let box: [UInt8]? = try row["box"]
-                if let box, SHA256Digest(of: box).hex != json["box"]?.string { add(version, "the box was changed") }
-                if let secret, let box {
-                    let words = try JSON(parsing: try keys.open(box, key: secret, subject: id, version: version))
-                    if Event(open: json, boxed: words) == nil { add(version, "it cannot be read") }
-                } else if Event(open: json, boxed: nil) == nil {
-                    add(version, "it cannot be read")
-                }
-                // From here on the chain goes on from what stands in the log, so that one change is told once.
-                before = SHA256Digest(hex: digest) ?? before
-            } catch {
-                add(version, "it cannot be read")
-            }
-        }
-        let known: Int? = try db.value("SELECT version FROM case_index WHERE subject = ?", id)
-        if known != rows.count { add(rows.count, "\(known ?? 0) events are known of it, \(rows.count) are there") }
-        return breaks
     }
 }

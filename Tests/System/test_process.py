@@ -1,0 +1,65 @@
+"""Definitions of processes at a terminal: checked, shown, drawn, exported."""
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+import xml.dom.minidom
+
+from support import BIN, ROOT
+
+
+class ProcessCommandTests(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+        content = self.folder / "Content"
+        for part in ("processes", "forms"):
+            shutil.copytree(ROOT / "Content" / part, content / part)
+        for part in ("roles.yaml", "units.yaml"):
+            shutil.copy(ROOT / "Content" / part, content / part)
+        self.hotline = content / "processes/hotline.yaml"
+
+    def process(self, *words, language="en_GB.UTF-8", source=None):
+        return subprocess.run(
+            [BIN / "coredesk", "process", *words, "--source", source or self.folder],
+            env=dict(os.environ, LANG=language, LC_ALL=language), capture_output=True, text=True)
+
+    def test_sound_definitions_are_named_with_their_digests(self):
+        said = self.process("check")
+        self.assertEqual(said.returncode, 0, said.stdout + said.stderr)
+        self.assertRegex(said.stdout, r"approval [0-9a-f]{64}\nhotline [0-9a-f]{64}\n")
+
+    def test_every_mistake_has_its_place_in_the_operators_language(self):
+        text = self.hotline.read_text()
+        self.hotline.write_text(text.replace("by: { role: reviewer", "by: { role: reviewr").replace("enter: review }", "enter: reveiw }"))
+        lines = [number for number, line in enumerate(self.hotline.read_text().splitlines(), 1) if "reveiw" in line]
+        english, chinese = self.process("check"), self.process("check", language="zh_CN.UTF-8")
+        for said in (english, chinese):
+            self.assertEqual(said.returncode, 1)
+            self.assertNotIn("hotline ", said.stdout)
+            self.assertGreaterEqual(said.stdout.count("Content/processes/hotline.yaml:"), 3, said.stdout)
+        self.assertIn("did you mean `review`?", english.stdout)
+        self.assertIn("是不是“reviewer”？", chinese.stdout)
+        self.assertTrue(lines)
+
+    def test_what_is_not_there_is_said(self):
+        self.assertIn("there is no folder", self.process("check", source="/nonexistent").stderr)
+        self.assertIn("there are: approval, hotline", self.process("show", "hotlin").stderr)
+        (self.folder / "Content/roles.yaml").write_text("")
+        self.assertEqual(self.process("check").returncode, 1)
+
+    def test_pictures_and_exports_are_well_formed(self):
+        for id in ("hotline", "approval"):
+            for language in ("zh", "en"):
+                drawn = self.process("draw", id, "--language", language)
+                xml.dom.minidom.parseString(drawn.stdout)
+                exported = self.process("export", id, "--language", language)
+                model = xml.dom.minidom.parseString(exported.stdout)
+                self.assertGreater(len(model.getElementsByTagName("sequenceFlow")), 10)
+                self.assertIn("left out: ", exported.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
