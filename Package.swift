@@ -203,7 +203,8 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "PortalBase", "PositionedYAML", "SiteModel", "CMS", "Ferry", "Forms", "SiteBundle", "Workflow",
+                "PortalBase", "PositionedYAML", "SiteModel", "CMS", "Ferry", "Forms", "Procedures", "SiteBundle",
+                "Workflow",
             ],
             path: "Tests/Fuzz", exclude: ["seeds"],
             swiftSettings: strict),

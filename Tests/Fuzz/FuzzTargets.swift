@@ -4,6 +4,7 @@ import Forms
 import Foundation
 import PortalBase
 import PositionedYAML
+import Procedures
 import SiteBundle
 import SiteModel
 import Workflow
@@ -16,7 +17,7 @@ private let targets: [String: @Sendable ([UInt8]) -> Void] = [
     "epoch": epoch, "slip": slip, "tar": tar, "envelope": envelope, "signature": signature, "item": item,
     "bundle": bundle,
     "tree": tree, "text": text, "marks": marks, "numbers": numbers, "words": words, "workdays": workdays,
-    "head": head, "csv": csv, "drawing": drawing,
+    "head": head, "csv": csv, "drawing": drawing, "document": document, "process": process,
 ]
 
 nonisolated(unsafe) private let chosen: (([UInt8]) -> Void) = {
@@ -143,6 +144,24 @@ private func head(_ bytes: [UInt8]) {
     let first = YAMLNode.parse(head: bytes[...], path: "a.md", firstLine: 2, diagnostics: &quick)
     let second = YAMLNode.parse(text, path: "a.md", firstLine: 2, diagnostics: &whole)
     precondition(first == second && quick == whole)
+}
+
+/// An office file or a PDF, whichever it is.
+private func document(_ bytes: [UInt8]) {
+    let traces = bytes.starts(with: "PK".utf8) ? DocumentTraces(archive: bytes) : DocumentTraces(pdf: bytes)
+    precondition(traces?.authors.allSatisfy { !$0.isEmpty } ?? true)
+}
+
+/// A definition that is taken reads the same out of its source, and can be drawn and exported.
+private func process(_ bytes: [UInt8]) {
+    var diagnostics: [Diagnostic] = []
+    guard let text = String(validating: bytes, as: UTF8.self),
+        let node = YAMLNode.parse(text, path: "p.yaml", diagnostics: &diagnostics),
+        let process = Procedures.Process(
+            node, names: .init(roles: ["clerk"], units: ["office"]), diagnostics: &diagnostics)
+    else { return }
+    precondition(Procedures.Process(stored: process.source)?.digest == process.digest)
+    _ = ProcessDrawing(process, language: "zh").svg + BPMN(process, language: "en").xml
 }
 
 /// What is read without a finding and written with every cell in quotes reads the same.

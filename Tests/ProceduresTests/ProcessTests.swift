@@ -119,6 +119,7 @@ import Testing
         Mistake("wrong-type", 11, "5wd", "5 days"),
         Mistake("wrong-type", 15, "{ enter: work }", "{ go: work }"),
         Mistake("wrong-type", 8, "citizen: accepted", "citizen: acepted"),
+        Mistake("process-source", 1, "en: Small }", "en: Small, \(String(repeating: "x", count: 200)): Klein }"),
         Mistake("unknown-key", 16, "on: do", "onn: do"),
         Mistake("missing-key", 17, "by: clock, ", ""),
     ]

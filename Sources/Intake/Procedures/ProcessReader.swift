@@ -25,6 +25,16 @@ extension Process {
         let process = reader.read()
         var found = reader.findings
         if let process, !found.hasErrors { found += ProcessCheck(process, names).findings() }
+        // Cases keep it, and it is read again for as long as they live.
+        if let process, !found.hasErrors, Process(stored: process.source) == nil {
+            found.append(
+                Diagnostic(
+                    "process-source", node.position,
+                    problem: Bilingual(
+                        zh: "定义里有存不下来的文字（过长的键，或一长串附加符号）",
+                        en: "it holds what cannot be kept, such as a very long key or a run of combining marks"),
+                    remedy: Bilingual(zh: "请缩短或删去", en: "shorten it, or take it out")))
+        }
         diagnostics += found
         guard let process, !found.hasErrors else { return nil }
         self = process

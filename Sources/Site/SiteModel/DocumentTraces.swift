@@ -5,8 +5,8 @@ import PortalBase
 ///
 /// Office Open XML (ISO/IEC 29500), OpenDocument (ISO/IEC 26300) and OFD (GB/T 33190) are archives of XML; of a PDF
 /// (ISO 32000) the dictionaries and the metadata are read, not the pages.
-struct DocumentTraces {
-    private(set) var authors: Set<String> = []
+package struct DocumentTraces {
+    package private(set) var authors: Set<String> = []
     private(set) var hasRemarks = false
     private(set) var hasChanges = false
     private(set) var hasNotes = false
@@ -24,7 +24,7 @@ struct DocumentTraces {
     private static let mostBytes = 256 << 20
 
     /// Nil where the file is no such archive, or too large to be read.
-    init?(archive bytes: [UInt8]) {
+    package init?(archive bytes: [UInt8]) {
         guard let archive = ZipArchive(bytes), !archive.entries.isEmpty else { return nil }
         var left = Self.mostBytes
         for entry in archive.entries where Self.isRead(entry.name) {
@@ -165,7 +165,7 @@ struct DocumentTraces {
     ]
 
     /// What a PDF says of its author: the document information and the metadata, plain or deflated.
-    init(pdf bytes: [UInt8]) {
+    package init(pdf bytes: [UInt8]) {
         // The strings of an encrypted file say nothing.
         isLocked = Self.isEncrypted(bytes)
         if isLocked { return }
