@@ -8,6 +8,19 @@ extension String {
     }
 }
 
+extension UInt8 {
+    /// A letter or digit of ASCII.
+    package var isASCIIAlphanumeric: Bool {
+        (self | 0x20 >= 0x61 && self | 0x20 <= 0x7A) || (self >= 0x30 && self <= 0x39)
+    }
+}
+
+extension Collection where Element == UInt8 {
+    /// How many lines end in it.
+    @inlinable
+    package var lineFeeds: Int { reduce(0) { $0 + ($1 == 0x0A ? 1 : 0) } }
+}
+
 extension UnsafeBufferPointer where Element == UInt8 {
     /// Where `byte` stands next, from `start` on; the C library looks at many bytes at a time.
     package func find(_ byte: UInt8, from start: Int = 0) -> Int? {
@@ -15,6 +28,20 @@ extension UnsafeBufferPointer where Element == UInt8 {
             return nil
         }
         return base.distance(to: found.assumingMemoryBound(to: UInt8.self))
+    }
+
+    /// Where `text`, which is not empty, stands next, from `start` on.
+    package func find(_ text: String, from start: Int = 0) -> Int? {
+        var text = text
+        return text.withUTF8 { text in
+            guard let first = text.first else { return nil }
+            var i = start
+            while let found = find(first, from: i), found + text.count <= count {
+                if self[found..<(found + text.count)].elementsEqual(text) { return found }
+                i = found + 1
+            }
+            return nil
+        }
     }
 
     /// Whether `text` stands in it; its last byte should be rare.

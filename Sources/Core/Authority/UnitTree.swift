@@ -8,25 +8,18 @@ package struct UnitTree: Sendable, Equatable {
     package init?(_ parents: [String: String?]) {
         names = Set(parents.keys)
         self.parents = parents.compactMapValues { $0 }
-        for name in names where ancestors(of: name) == nil { return nil }
+        for name in names where !reachesTop(name) { return nil }
     }
 
     package func parent(of unit: String) -> String? { parents[unit] }
 
-    /// From the unit above on to the top; nil where that never ends.
-    private func ancestors(of unit: String) -> [String]? {
-        var above: [String] = []
-        var at = unit
+    /// Whether the way up from a unit comes to an end.
+    private func reachesTop(_ unit: String) -> Bool {
+        var (at, steps) = (unit, 0)
         while let parent = parents[at] {
-            guard names.contains(parent), above.count < names.count else { return nil }
-            above.append(parent)
-            at = parent
+            guard names.contains(parent), steps < names.count else { return false }
+            (at, steps) = (parent, steps + 1)
         }
-        return above
-    }
-
-    /// Whether a unit is another, or stands below it.
-    package func isWithin(_ unit: String, _ other: String) -> Bool {
-        unit == other || (ancestors(of: unit) ?? []).contains(other)
+        return true
     }
 }

@@ -56,10 +56,12 @@ package struct CaseStore: Sendable {
                     process.digest.hex, process.id, process.source)
             }
         }
-        let stored: [[UInt8]] = try database.read { try $0.column("SELECT text FROM definition") }
-        self.processes = Dictionary(
-            (processes + stored.compactMap(Process.init(stored:))).map { ($0.digest, $0) }
-        ) { first, _ in first }
+        var known = Dictionary(processes.map { ($0.digest, $0) }) { first, _ in first }
+        for row in try database.read({ try $0.rows("SELECT digest, text FROM definition") }) {
+            guard let digest = SHA256Digest(hex: try row["digest"]), known[digest] == nil else { continue }
+            known[digest] = Process(stored: try row["text"])
+        }
+        self.processes = known
     }
 
     // MARK: Writing
@@ -289,7 +291,8 @@ package struct CaseStore: Sendable {
         }
     }
 
-    /// Makes index and tasks anew out of the log. A case whose log is damaged keeps its rows.
+    /// Writes the rows of `case_index` and `task` anew from the events of every case; a case with an unreadable event keeps its
+    /// rows.
     ///
     /// - Returns: how many rows were other than they should be, and the cases that could not be read.
     package func rebuild() throws -> (changed: Int, damaged: [String]) {

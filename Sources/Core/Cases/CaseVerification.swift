@@ -2,7 +2,7 @@ import PortalBase
 import SQL
 import Workflow
 
-/// Whether the log is whole, as far as it can say so itself: who owns the database can write all of it anew.
+/// Finds changes to the log. The owner of the database can compute the whole chain anew: seals outside it will show that.
 extension CaseStore {
     /// What does not hold in the log.
     package struct Break: Sendable, Equatable, CustomStringConvertible {
@@ -71,7 +71,7 @@ extension CaseStore {
                 } else if Event(open: json, boxed: nil) == nil {
                     add(version, "it cannot be read")
                 }
-                // From here on the chain goes on from what stands in the log, so that one change is told once.
+                // The next event is held against the digest as the log has it, so that one change is told once.
                 before = SHA256Digest(hex: digest) ?? before
             } catch {
                 add(version, "it cannot be read")

@@ -1,8 +1,8 @@
 import CMS
 
-/// The keys of subjects, each wrapped by one that lies outside the database.
+/// Makes, wraps and uses the key of each subject. The master key, which wraps them, stays outside the database.
 ///
-/// Without a subject's key none of its words can be read again: that is how a case is erased.
+/// Destroying a subject's key erases every word of its boxes.
 package struct SubjectKeys: Sendable {
     private let master: [UInt8]
     private let random: @Sendable (Int) -> [UInt8]

@@ -113,7 +113,7 @@ package struct Case: Sendable, Equatable {
             let instance = (self.clock(clock)?.instance ?? 0) + 1
             change(clock: clock) { if $0.isRunning { $0.stopped = now } }
             var run = ClockRun(clock: clock, instance: instance, since: since, budget: budget)
-            // One that goes on from the same moment keeps what it passed, and what stopped it.
+            // A run since the same moment takes over the extensions, pauses and fired rungs of the earlier one.
             if let same = clocks.last(where: { $0.clock == clock && $0.since == since }) {
                 run.extensions = same.extensions
                 run.pauses = same.pauses

@@ -9,7 +9,7 @@ package struct ClockRun: Sendable, Equatable {
         package internal(set) var to: Instant?
     }
 
-    /// A rung that was passed, for so many extensions: an extension puts the ladder up anew.
+    /// A rung that has fired, and how many extensions the clock had then: each extension lets every rung fire once more.
     package struct Fired: Sendable, Hashable {
         package let rung: Int
         package let extensions: Int
@@ -83,7 +83,7 @@ struct TimeBudget {
         }
     }
 
-    /// Whether a moment lies in a pause.
+    /// Whether a pause covers the moment.
     private func isPaused(_ moment: Instant) -> Bool {
         pauses.contains { $0.from <= moment && ($0.to.map { moment < $0 } ?? true) }
     }

@@ -304,7 +304,6 @@ struct Decision {
         _ effect: Process.Effect, _ action: Process.Action, _ command: Command, _ actor: Actor
     ) throws(Refusal) {
         switch effect {
-        case .begin: break
         case .enter(let state): enter(state)
         case .open(let kind, let target, let isLead, let budget):
             let units = try units(target, of: kind, command)
@@ -411,21 +410,20 @@ struct Decision {
         case .lead:
             guard let lead = file.lead else { throw .unit }
             return [lead]
-        case .parent: return [try parent()]
+        case .parent: break
         case nil:
             switch process.task(kind)?.unit {
             case .named(let unit): return [unit]
-            case .parent: return [try parent()]
+            case .parent: break
             case nil: throw .unit
             }
         }
+        guard let parent else { throw .unit }
+        return [parent]
     }
 
-    /// The unit above the lead; the lead itself where it stands on top.
-    private func parent() throws(Refusal) -> String {
-        guard let lead = file.lead else { throw .unit }
-        return world.units.parent(of: lead) ?? lead
-    }
+    /// The unit above the lead; the lead itself where it stands on top. Nil where there is no lead.
+    private var parent: String? { file.lead.map { world.units.parent(of: $0) ?? $0 } }
 
     mutating func remind(_ audiences: [Process.Audience]) {
         var units: [String] = []
@@ -436,7 +434,7 @@ struct Decision {
     private func units(of audience: Process.Audience) -> [String] {
         switch audience {
         case .lead: [file.lead].compactMap { $0 }
-        case .parent, .leader: file.lead.map { [world.units.parent(of: $0) ?? $0] } ?? []
+        case .parent, .leader: [parent].compactMap { $0 }
         case .unitsOf(let kind): file.tasks.filter { $0.kind == kind && $0.isOpen }.map(\.unit)
         }
     }

@@ -76,7 +76,7 @@ struct DeskController: Sendable {
     private static func plain(_ id: String) -> String {
         String(
             decoding: id.utf8.filter {
-                $0 == UInt8(ascii: "-") || ($0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x7A) || (0x30...0x39).contains($0)
+                $0 == UInt8(ascii: "-") || $0.isASCIIAlphanumeric
             }, as: UTF8.self)
     }
 

@@ -96,8 +96,7 @@ package struct Spool: Sendable {
         String(
             decoding: name.utf8.prefix(64).map { byte -> UInt8 in
                 let isPlain =
-                    (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7A) || (byte >= 0x30 && byte <= 0x39)
-                    || ".-_".utf8.contains(byte)
+                    byte.isASCIIAlphanumeric || ".-_".utf8.contains(byte)
                 return isPlain ? byte : UInt8(ascii: "_")
             }, as: UTF8.self)
     }

@@ -1,3 +1,5 @@
+import PortalBase
+
 /// Finds what makes a PDF act by itself: scripts, programs to start, forms that send, files inside. Names are read as ISO
 /// 32000-1 §7.3.5 writes them, `#xx` undone. The scanner looks deeper; this holds where there is none.
 struct ActiveContent {
@@ -65,8 +67,7 @@ struct ActiveContent {
     /// before it up to `(` and behind it up to `)`, and words on both sides.
     private func isInsideText(_ slash: Int) -> Bool {
         func isWord(_ byte: UInt8) -> Bool {
-            (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7A) || (0x30...0x39).contains(byte)
-                || " ,.;:'-".utf8.contains(byte)
+            byte.isASCIIAlphanumeric || " ,.;:'-".utf8.contains(byte)
         }
         var start = slash
         while start > 0, slash - start < Self.reach, isWord(kept[start - 1]) { start -= 1 }

@@ -120,7 +120,7 @@ private struct DefinitionReader {
         if let id,
             FormDefinition.reservedNames.contains(id) || id.hasPrefix("_")
                 || !id.utf8.allSatisfy({
-                    ($0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) || $0 == UInt8(ascii: "-")
+                    $0.isASCIIAlphanumeric || $0 == UInt8(ascii: "-")
                 })
         {
             inner.wrongType(

@@ -196,8 +196,6 @@ package struct Process: Sendable, Equatable {
     package enum Who: Sendable, Equatable {
         case citizen
         case clock
-        /// Another process, whose action begins this one.
-        case process(String)
         /// - not: actions whose actors may not take this one.
         case role(String, unit: Scope, not: [String], level: Int)
 
@@ -258,7 +256,6 @@ package struct Process: Sendable, Equatable {
 
     /// What an action does, in order; a closed list.
     package indirect enum Effect: Sendable, Equatable {
-        case begin(process: String)
         case enter(String)
         case open(task: String, unit: Target?, lead: Bool, budget: Budget?)
         /// One task for each branch of the form, a fork.

@@ -270,7 +270,7 @@ struct ProcessCheck {
         case .when(let conditions, let effects):
             for condition in conditions { check(condition, of: action) }
             for effect in effects { check(effect, of: action) }
-        case .begin, .issue, .publish, .retract, .score, .count, .flag: break
+        case .issue, .publish, .retract, .score, .count, .flag: break
         }
     }
 

@@ -54,7 +54,9 @@ extension Process {
 /// YAML to values; what stands alone is checked here, what must fit together in `ProcessCheck`.
 struct ProcessReader {
     private var reader: MapReader
-    private(set) var findings: [Diagnostic] = []
+
+    /// Whole once `read` has ended.
+    var findings: [Diagnostic] { reader.diagnostics }
 
     init(_ node: YAMLNode) { reader = MapReader(node) }
 
@@ -74,7 +76,7 @@ struct ProcessReader {
         let actions = pairs("actions").compactMap { action($0) }
         if states.isEmpty { reader.missing("states") }
         if actions.isEmpty { reader.missing("actions") }
-        findings += reader.finish()
+        _ = reader.finish()
         guard let id, let title, let retention, let begin else { return nil }
         let source = reader.node.json.canonicalBytes
         return Process(
@@ -91,7 +93,7 @@ struct ProcessReader {
             return []
         }
         for pair in pairs where !Self.isName(pair.key) || pair.key == "task" || pair.key == "opened" {
-            findings.append(
+            reader.add(
                 Diagnostic(
                     "process-id", pair.keyPosition,
                     problem: Bilingual(zh: "“\(pair.key)”不能做名称", en: "`\(pair.key)` cannot be a name"),
@@ -105,22 +107,16 @@ struct ProcessReader {
     }
 
     private static func isName(_ text: String) -> Bool {
-        guard let first = text.utf8.first, first | 0x20 >= 0x61, first | 0x20 <= 0x7A else { return false }
-        return text.utf8.allSatisfy {
-            ($0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) || $0 == UInt8(ascii: "-")
-        }
+        guard let first = text.utf8.first, first.isASCIIAlphanumeric, first > 0x39 else { return false }
+        return text.utf8.allSatisfy { $0.isASCIIAlphanumeric || $0 == UInt8(ascii: "-") }
     }
 
     private mutating func take(_ inner: MapReader) {
         var inner = inner
-        findings += inner.finish()
+        for finding in inner.finish() { reader.add(finding) }
     }
 
-    private mutating func refuse(_ node: YAMLNode, zh: String, en: String) {
-        var inner = MapReader(YAMLNode(value: .map([]), position: node.position))
-        inner.wrongType(node, zh: zh, en: en)
-        findings += inner.diagnostics
-    }
+    private mutating func refuse(_ node: YAMLNode, zh: String, en: String) { reader.wrongType(node, zh: zh, en: en) }
 
     /// `zh:` and `en:` beside other keys.
     private func label(_ inner: inout MapReader) -> Process.Localized {
@@ -141,7 +137,7 @@ struct ProcessReader {
     private mutating func begin(_ node: YAMLNode) -> Process.Begin? {
         var inner = MapReader(node)
         let state = inner.requiredString("state")
-        let by = actors(inner.raw("by"), at: node)
+        let by = actors(&inner)
         take(inner)
         return state.map { Process.Begin(state: $0, by: by) }
     }
@@ -267,7 +263,7 @@ struct ProcessReader {
         if from.isEmpty { inner.missing("from") }
         let on = inner.string("on")
         let onClosed = inner.bool("closed") ?? false
-        let by = actors(inner.raw("by"), at: pair.value)
+        let by = actors(&inner)
         let within = inner.raw("within").flatMap { self.within($0) }
         let once = inner.bool("once") ?? false
         let after = inner.bool("after") ?? false
@@ -306,11 +302,9 @@ struct ProcessReader {
 
     // MARK: Who
 
-    private mutating func actors(_ node: YAMLNode?, at place: YAMLNode) -> [Process.Who] {
-        guard let node else {
-            var inner = MapReader(place)
+    private mutating func actors(_ inner: inout MapReader) -> [Process.Who] {
+        guard let node = inner.raw("by") else {
             inner.missing("by")
-            findings += inner.diagnostics
             return []
         }
         return (node.items ?? [node]).compactMap { actor($0) }
@@ -326,10 +320,6 @@ struct ProcessReader {
         case nil: break
         }
         var inner = MapReader(node)
-        if let process = inner.string("process") {
-            take(inner)
-            return .process(process)
-        }
         let role = inner.requiredString("role")
         let unit = inner.choice("unit", Process.Who.Scope.self) ?? .any
         let not = inner.strings("not") ?? []
@@ -465,7 +455,6 @@ struct ProcessReader {
         }
         if let name = inner.string("count") { return .count(name) }
         if let name = inner.string("flag") { return .flag(name) }
-        if let process = inner.string("begin") { return .begin(process: process) }
         refuse(
             node, zh: "效果，如 {enter: …}、{open: …}、{close: …, as: …}",
             en: "an effect such as {enter: …}, {open: …} or {close: …, as: …}")

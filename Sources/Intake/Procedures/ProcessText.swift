@@ -32,7 +32,6 @@ extension Process {
                 switch actor {
                 case .citizen: "citizen"
                 case .clock: "clock"
-                case .process(let process): process
                 case .role(let role, let unit, _, let level):
                     role + (unit == .any ? "" : "@\(unit.rawValue)") + (level > 2 ? " L\(level)" : "")
                 }

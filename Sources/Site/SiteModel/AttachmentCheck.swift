@@ -46,19 +46,16 @@ enum AttachmentCheck {
         do {
             let bytes = try FileSystem.read(file.location, limit: maxBytes)
             if isDocument { return findings(inDocument: bytes, ending, place, configuration) }
+            // “Unicode text” of a spreadsheet is UTF-16. Tables are saved in GB 18030 too: what is ASCII in them is looked at
+            // all the same.
+            let isUTF8 = String(validating: bytes, as: UTF8.self) != nil
+            let wide = utf8(ofUTF16: bytes)
+            let text = wide ?? (isUTF8 ? bytes : Array(String(decoding: bytes, as: UTF8.self).utf8))
             var found: [Diagnostic] = []
-            if let wide = utf8(ofUTF16: bytes) {
-                // “Unicode text” of a spreadsheet.
-                return findings(inText: wide, of: file)
-                    + (isOpen ? personalNumbers(in: wide, configuration) { lined($0, wide, place) } : [])
+            if isUTF8 || wide != nil || ["csv", "txt", "tsv"].contains(ending) {
+                found = findings(inText: text, of: file)
             }
-            if String(validating: bytes, as: UTF8.self) != nil {
-                found = findings(inText: bytes, of: file)
-            } else if ["csv", "txt", "tsv"].contains(ending) {
-                // Spreadsheets save tables in GB 18030: what is ASCII in them is looked at all the same.
-                found = findings(inText: Array(String(decoding: bytes, as: UTF8.self).utf8), of: file)
-            }
-            if isOpen, found.isEmpty { found = personalNumbers(in: bytes, configuration) { lined($0, bytes, place) } }
+            if isOpen, found.isEmpty { found = personalNumbers(in: text, configuration) { lined($0, text, place) } }
             return found
         } catch {
             return [unreadable(file.path, error)]
@@ -76,7 +73,7 @@ enum AttachmentCheck {
     }
 
     private static func lined(_ offset: Int, _ bytes: [UInt8], _ place: SourcePosition) -> SourcePosition {
-        SourcePosition(path: place.path, line: bytes[..<offset].reduce(1) { $0 + ($1 == 0x0A ? 1 : 0) })
+        SourcePosition(path: place.path, line: 1 + bytes[..<offset].lineFeeds)
     }
 
     private static func unread(_ place: SourcePosition) -> Diagnostic {

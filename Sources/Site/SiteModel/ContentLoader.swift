@@ -272,9 +272,7 @@ package struct ContentLoader: Sendable {
     /// Front matter is no Markdown: a mark there would be shown as it stands, with what it was meant to hide.
     private func checkHead(_ node: YAMLNode, isOpen: Bool, _ diagnostics: inout [Diagnostic]) {
         node.forEachScalar { text, position in
-            if VisibilityMarks.mayStand(in: text), VisibilityMarks.count(in: text.utf8, linesAreText: false) > 0 {
-                diagnostics.append(misplacedMark(position))
-            }
+            diagnostics += [misplacedMark(in: text, position)].compactMap { $0 }
             if isOpen, text.utf8.count > 10 { configuration.checkNumbers(in: text, position, &diagnostics) }
         }
     }
@@ -346,6 +344,14 @@ extension SiteConfiguration {
             diagnostics.append(PersonalNumberFinding.make(number, position))
         }
     }
+}
+
+/// What is said of a text that nothing reads for marks and that holds one.
+func misplacedMark(in text: String, _ position: SourcePosition) -> Diagnostic? {
+    guard VisibilityMarks.mayStand(in: text), VisibilityMarks.count(in: text.utf8, linesAreText: false) > 0 else {
+        return nil
+    }
+    return misplacedMark(position)
 }
 
 /// A mark of the inline or block form where nothing reads it.

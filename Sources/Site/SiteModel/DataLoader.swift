@@ -27,7 +27,8 @@ struct DataLoader {
             // Escapes of JSON and YAML may spell a mark that the bytes do not hold.
             if keys != nil {
                 for record in records {
-                    for cell in record.cells { checkMark(cell, SourcePosition(path: file.path, line: record.line)) }
+                    let position = SourcePosition(path: file.path, line: record.line)
+                    diagnostics += record.cells.compactMap { misplacedMark(in: $0, position) }
                 }
             }
             let name = String(file.path.dropFirst("Content/data/".count))
@@ -215,18 +216,11 @@ struct DataLoader {
                 position: tagNode?.position ?? SourcePosition(path: file.path))
             checkTag(tag.tag, tag.position, configuration, &diagnostics)
             node.forEachScalar {
-                checkMark($0, $1)
+                diagnostics += [misplacedMark(in: $0, $1)].compactMap { $0 }
                 if configuration.isOpen(tag.tag) { configuration.checkNumbers(in: $0, $1, &diagnostics) }
             }
             return LoadedForm(path: file.path, id: name, node: node, visibility: tag)
         }
-    }
-
-    private mutating func checkMark(_ text: String, _ position: SourcePosition) {
-        guard VisibilityMarks.mayStand(in: text), VisibilityMarks.count(in: text.utf8, linesAreText: false) > 0 else {
-            return
-        }
-        diagnostics.append(misplacedMark(position))
     }
 
     private mutating func text(_ file: SourceTree.File) -> [UInt8]? {
@@ -237,8 +231,7 @@ struct DataLoader {
             if !["yaml", "yml", "json"].contains(where: { file.path.hasSuffix("." + $0) }),
                 let mark = VisibilityMarks.find(in: text, linesAreText: false).first
             {
-                let line = text[..<mark].reduce(1) { $0 + ($1 == 0x0A ? 1 : 0) }
-                diagnostics.append(misplacedMark(SourcePosition(path: file.path, line: line)))
+                diagnostics.append(misplacedMark(SourcePosition(path: file.path, line: 1 + text[..<mark].lineFeeds)))
             }
             return text
         } catch {

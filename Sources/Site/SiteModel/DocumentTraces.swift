@@ -54,7 +54,7 @@ package struct DocumentTraces {
             hidesParts =
                 hidesParts
                 || ["\"hidden\"", "\"veryHidden\"", "'hidden'", "'veryHidden'"].contains {
-                    Self.holds(xml, "state=" + $0)
+                    xml.find("state=" + $0) != nil
                 }
         default:
             let remarks = [
@@ -69,8 +69,8 @@ package struct DocumentTraces {
                     .contains { Self.holdsElement(xml, $0) }
             hidesParts =
                 hidesParts || name.hasPrefix("word/") && Self.holdsElement(xml, "w:vanish")
-                || name.hasPrefix("ppt/slides/") && Self.holds(xml, " show=\"0\"")
-                || name == "content.xml" && Self.holds(xml, "table:display=\"false\"")
+                || name.hasPrefix("ppt/slides/") && xml.find(" show=\"0\"") != nil
+                || name == "content.xml" && xml.find("table:display=\"false\"") != nil
             let before = text.count
             addText(xml, all: name == "content.xml")
             if name.hasPrefix("ppt/notesSlides/") {
@@ -86,23 +86,11 @@ package struct DocumentTraces {
 
     /// Whether such an element begins somewhere.
     private static func holdsElement(_ xml: UnsafeBufferPointer<UInt8>, _ name: String) -> Bool {
-        let tag = Array(("<" + name).utf8)
+        let tag = "<" + name
         var start = 0
-        while let found = xml.find(UInt8(ascii: "<"), from: start) {
-            start = found + 1
-            let end = found + tag.count
-            guard end < xml.count, xml[found..<end].elementsEqual(tag) else { continue }
-            if " \t\r\n>/".utf8.contains(xml[end]) { return true }
-        }
-        return false
-    }
-
-    private static func holds(_ xml: UnsafeBufferPointer<UInt8>, _ text: String) -> Bool {
-        let text = Array(text.utf8)
-        var start = 0
-        while let found = xml.find(text[0], from: start), found + text.count <= xml.count {
-            if xml[found..<(found + text.count)].elementsEqual(text) { return true }
-            start = found + 1
+        while let found = xml.find(tag, from: start) {
+            start = found + tag.utf8.count
+            if start < xml.count, " \t\r\n>/".utf8.contains(xml[start]) { return true }
         }
         return false
     }
@@ -166,58 +154,41 @@ package struct DocumentTraces {
 
     /// What a PDF says of its author: the document information and the metadata, plain or deflated.
     package init(pdf bytes: [UInt8]) {
-        // The strings of an encrypted file say nothing.
-        isLocked = Self.isEncrypted(bytes)
-        if isLocked { return }
-        bytes.withUnsafeBufferPointer { scan($0) }
+        bytes.withUnsafeBufferPointer { pdf in
+            // The strings of an encrypted file say nothing.
+            isLocked = Self.isEncrypted(pdf)
+            guard !isLocked else { return }
+            scan(pdf)
+            scanStreams(of: pdf, bytes)
+        }
+    }
+
+    private mutating func scanStreams(of pdf: UnsafeBufferPointer<UInt8>, _ bytes: [UInt8]) {
         var left = Self.mostBytes
         var i = 0
-        while let start = Self.find("stream", in: bytes, from: i) {
+        while let start = pdf.find("stream", from: i) {
             i = start + 6
-            guard start < 3 || !bytes[(start - 3)..<start].elementsEqual("end".utf8) else { continue }
+            guard start < 3 || !pdf[(start - 3)..<start].elementsEqual("end".utf8) else { continue }
             var data = i
-            guard data < bytes.count, bytes[data] == 0x0D || bytes[data] == 0x0A else { continue }
-            if data < bytes.count, bytes[data] == 0x0D { data += 1 }
-            if data < bytes.count, bytes[data] == 0x0A { data += 1 }
-            guard let end = Self.find("endstream", in: bytes, from: data) else { return }
+            guard data < pdf.count, pdf[data] == 0x0D || pdf[data] == 0x0A else { continue }
+            if pdf[data] == 0x0D { data += 1 }
+            if data < pdf.count, pdf[data] == 0x0A { data += 1 }
+            guard let end = pdf.find("endstream", from: data) else { return }
             i = end + 9
-            let dictionary = bytes[max(0, start - 2_048)..<start]
             // Pictures, fonts and pages hold no names of authors.
-            let isOfObjects = Self.holds("/ObjStm", dictionary) || Self.holds("/Metadata", dictionary)
-            guard isOfObjects, let content = inflated(bytes[data..<end], isRaw: false, limit: min(left, 16 << 20))
-            else {
-                continue
-            }
+            let dictionary = UnsafeBufferPointer(rebasing: pdf[max(0, start - 2_048)..<start])
+            guard dictionary.holds("/ObjStm") || dictionary.holds("/Metadata"),
+                let content = inflated(bytes[data..<end], isRaw: false, limit: min(left, 16 << 20))
+            else { continue }
             left -= content.count
             content.withUnsafeBufferPointer { scan($0) }
         }
     }
 
-    private static func find(_ text: StaticString, in bytes: [UInt8], from start: Int) -> Int? {
-        let length = text.utf8CodeUnitCount
-        return bytes.withUnsafeBufferPointer { all in
-            var i = start
-            while let found = all.find(text.utf8Start[0], from: i) {
-                guard found + length <= all.count else { return nil }
-                if all[found..<(found + length)].elementsEqual(
-                    UnsafeBufferPointer(start: text.utf8Start, count: length))
-                {
-                    return found
-                }
-                i = found + 1
-            }
-            return nil
-        }
-    }
-
-    private static func holds(_ text: StaticString, _ bytes: ArraySlice<UInt8>) -> Bool {
-        bytes.withUnsafeBufferPointer { $0.holds(text) }
-    }
-
     /// `/Encrypt 12 0 R`
-    private static func isEncrypted(_ bytes: [UInt8]) -> Bool {
+    private static func isEncrypted(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
         var i = 0
-        while let found = find("/Encrypt", in: bytes, from: i) {
+        while let found = bytes.find("/Encrypt", from: i) {
             i = found + 8
             let rest = bytes[i...].prefix(24).drop { $0 == 0x20 || $0 == 0x0A || $0 == 0x0D }
             if let first = rest.first, first == UInt8(ascii: "<") || (first >= 0x30 && first <= 0x39) { return true }
@@ -229,20 +200,18 @@ package struct DocumentTraces {
     private static let mostNames = 64
 
     private mutating func scan(_ bytes: UnsafeBufferPointer<UInt8>) {
-        let all = Array(bytes)
         var i = 0
         var names = 0
-        while names < Self.mostNames, let found = Self.find("/Author", in: all, from: i) {
+        while names < Self.mostNames, let found = bytes.find("/Author", from: i) {
             i = found + 7
             names += 1
-            if let name = Self.string(bytes, i) ?? Self.referred(all, i) { add(author: name) }
+            if let name = Self.string(bytes, i) ?? Self.referred(bytes, i) { add(author: name) }
         }
-        for kind in ["Text", "Highlight", "StrikeOut", "Popup"] {
-            hasRemarks =
-                hasRemarks || Self.holds(bytes, "/Subtype/\(kind)/") || Self.holds(bytes, "/Subtype /\(kind)\n")
-                || Self.holds(bytes, "/Subtype /\(kind) ") || Self.holds(bytes, "/Subtype/\(kind) ")
-                || Self.holds(bytes, "/Subtype/\(kind)\n") || Self.holds(bytes, "/Subtype/\(kind)>")
-        }
+        let kinds = ["Text", "Highlight", "StrikeOut", "Popup"]
+        let spellings = ["/Subtype/%/", "/Subtype/% ", "/Subtype/%\n", "/Subtype/%>", "/Subtype /% ", "/Subtype /%\n"]
+        hasRemarks =
+            hasRemarks
+            || kinds.contains { kind in spellings.contains { bytes.find($0.replacing("%", with: kind)) != nil } }
         for name in bytes.holds("<pdf:Author")
             ? Self.values(of: "pdf:Author", in: String(decoding: bytes, as: UTF8.self)) : []
         {
@@ -256,17 +225,18 @@ package struct DocumentTraces {
     }
 
     /// The string behind a reference such as `11 0 R`.
-    private static func referred(_ bytes: [UInt8], _ start: Int) -> String? {
+    private static func referred(_ bytes: UnsafeBufferPointer<UInt8>, _ start: Int) -> String? {
         let rest = String(decoding: bytes[start...].prefix(24), as: UTF8.self)
         let parts = rest.split(maxSplits: 3, whereSeparator: \.isWhitespace)
         guard parts.count >= 3, parts[2].hasPrefix("R"), let object = Int(parts[0]), let number = Int(parts[1]) else {
             return nil
         }
-        let head = Array("\(object) \(number) obj".utf8)
-        for i in bytes.indices.dropLast(head.count)
-        where bytes[i] == head[0] && (i == 0 || bytes[i - 1] < 0x30) && bytes[i..<(i + head.count)].elementsEqual(head)
-        {
-            return bytes.withUnsafeBufferPointer { string($0, i + head.count) }
+        let head = "\(object) \(number) obj"
+        var i = 0
+        while let found = bytes.find(head, from: i) {
+            i = found + head.utf8.count
+            // `111 0 obj` is another object.
+            if found == 0 || bytes[found - 1] < 0x30 { return string(bytes, i) }
         }
         return nil
     }

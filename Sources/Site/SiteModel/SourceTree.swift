@@ -259,7 +259,7 @@ package func decodeSource(_ bytes: [UInt8], path: String, diagnostics: inout [Di
     }
     func position(_ offset: Int) -> SourcePosition {
         let before = text[..<offset]
-        let line = before.reduce(1) { $0 + ($1 == 0x0A ? 1 : 0) }
+        let line = 1 + before.lineFeeds
         let start = before.lastIndex(of: 0x0A).map { $0 + 1 } ?? 0
         return SourcePosition(path: path, line: line, column: offset - start + 1)
     }

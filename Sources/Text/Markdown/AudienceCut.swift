@@ -23,7 +23,7 @@ package struct CutBody: Sendable, Equatable {
     /// Where a byte of it stands in its file.
     package func position(ofByte offset: Int, path: String) -> SourcePosition {
         let before = bytes[..<min(offset, bytes.count)]
-        let line = before.reduce(0) { $0 + ($1 == 0x0A ? 1 : 0) }
+        let line = before.lineFeeds
         let start = before.lastIndex(of: 0x0A).map { $0 + 1 } ?? 0
         return SourcePosition(path: path, line: originalLine(line), column: offset - start + 1)
     }

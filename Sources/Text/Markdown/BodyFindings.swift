@@ -48,7 +48,7 @@ struct BodyFindings {
             literal += VisibilityMarks.count(in: (type == CMARK_NODE_CODE ? [UInt8(ascii: "`")] : []) + text)
         }
         guard written.count != literal else { return nil }
-        let line = source[..<first].reduce(1) { $0 + ($1 == 0x0A ? 1 : 0) }
+        let line = 1 + source[..<first].lineFeeds
         return Diagnostic(
             "unread-directive", position(line),
             problem: Bilingual(

@@ -133,7 +133,7 @@ struct MarkdownSource {
                 continue
             }
             count += 1
-            if count > maxOpeners { return .tooManyOpeners(line: bytes[..<i].reduce(0) { $0 + ($1 == 0x0A ? 1 : 0) }) }
+            if count > maxOpeners { return .tooManyOpeners(line: bytes[..<i].lineFeeds) }
         }
         return nil
     }

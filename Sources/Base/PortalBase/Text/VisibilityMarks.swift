@@ -341,7 +341,7 @@ package enum VisibilityMarks {
             return isMark ? wordEnd : nil
         }
 
-        /// Whether a word goes on as one of a name of a host or a mailbox.
+        /// Whether the word that ends at `end` is part of a host name or an e-mail address.
         private func isAddress(_ end: Int) -> Bool {
             guard end + 1 < characters.count, let byte = characters[end].byte, "@.-/_".utf8.contains(byte) else {
                 return false
