@@ -137,10 +137,10 @@ let package = Package(
 
         // Pure engine: what a process offers and decides on a case, the fold, clocks on a working calendar. Time is a
         // parameter; knows no clock, no SQL and no HTTP.
-        library(.core, "Workflow", ["PortalBase", "Procedures", "Authority"]),
+        library(.core, "Workflow", ["PortalBase", "Forms", "Procedures", "Authority"]),
 
         // The log of cases and what is made out of it: the only writer of the core's tables. Knows no HTTP and no lane.
-        library(.core, "Cases", ["PortalBase", "CMS", "SQL", "Procedures", "Authority", "Workflow"]),
+        library(.core, "Cases", ["PortalBase", "CMS", "SQL", "Forms", "Procedures", "Authority", "Workflow"]),
 
         // MARK: Programs
 
@@ -185,7 +185,7 @@ let package = Package(
             name: "CoreDesk",
             dependencies: [
                 "PortalBase", "PositionedYAML", "Templates", "Forms", "Procedures", "CMS", "Ferry", "LaneDatabase",
-                "LaneService", "SQL", "SiteBundle", "Workflow",
+                "LaneService", "SQL", "SiteBundle", "Authority", "Workflow", "Cases",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -247,7 +247,7 @@ let package = Package(
         .testTarget(
             name: "CasesTests",
             dependencies: [
-                "PortalBase", "CMS", "SQL", "Procedures", "Authority", "Workflow", "Cases", "TestSupport",
+                "PortalBase", "CMS", "SQL", "Forms", "Procedures", "Authority", "Workflow", "Cases", "TestSupport",
             ],
             swiftSettings: strict),
         .testTarget(
@@ -261,8 +261,7 @@ let package = Package(
             name: "CoreDeskTests",
             dependencies: [
                 "PortalBase", "Markdown", "PositionedYAML", "CMS", "Ferry", "Forms", "LaneDatabase", "SQL",
-                "Submissions",
-                "Workflow", "CoreDesk", "TestSupport",
+                "Procedures", "Submissions", "Authority", "Workflow", "Cases", "CoreDesk", "TestSupport",
             ],
             swiftSettings: strict),
         .testTarget(

@@ -9,11 +9,9 @@ import Workflow
 func buildApplication(_ configuration: Configuration) throws -> some ApplicationProtocol {
     // Read again with every request; here only to fail at start when it cannot be read.
     _ = try configuration.trust.store()
-    let database = try DeskDatabase(configuration, random: systemRandomBytes)
-    let authenticator = StaffAuthenticator(configuration: configuration, tokenKey: try database.tokenKey())
-    let calendar = try configuration.calendar()
-    let actions = CaseActions(
-        configuration: configuration, deadlines: CaseDeadlines(calendar: calendar, configuration: configuration))
+    let desk = try Desk(configuration, random: systemRandomBytes)
+    let authenticator = StaffAuthenticator(configuration: configuration, tokenKey: try desk.tokenKey())
+    let calendar = desk.surroundings.calendar
     let left = calendar.daysLeft(on: configuration.now().date(in: .shanghai))
     if left <= WorkingCalendar.warningDays {
         Logger(label: "coredesk").warning(
@@ -24,10 +22,7 @@ func buildApplication(_ configuration: Configuration) throws -> some Application
         Logger(label: "coredesk").warning("the clock is stopped at \(now.rfc3339(in: .shanghai)), for a demonstration")
     }
     let router = Router()
-    DeskController(
-        configuration: configuration, database: database, authenticator: authenticator, actions: actions,
-        views: try DeskViews()
-    ).addRoutes(to: router)
+    DeskController(desk: desk, authenticator: authenticator, views: try DeskViews()).addRoutes(to: router)
     // A socket that a killed process left behind; anything else at that path is not ours to remove.
     if FileSystem.kind(configuration.socket) == .other { unlink(configuration.socket) }
     umask(0o007)

@@ -1,3 +1,4 @@
+import Authority
 import CMS
 import Ferry
 import Forms
@@ -20,14 +21,17 @@ struct Configuration: Sendable {
     /// Folders of form definitions by digest.
     let definitions: [String]
     let workdays: String
+    /// Folder that holds `Content`: processes, roles, units, office hours, dispatch catalogue.
+    let source: String
+    /// File of 32 bytes that wraps the keys of all cases; no other copy of it may lie beside the database.
+    let masterKey: String
     /// Overlay folder for `sitegen build --overlay`.
     let overlay: String
     /// Folder for what is released to the edge.
     let bundles: String
     let authority: String
     let revocationLists: [String]
-    let officers: [Officer]
-    let departments: [String: String]
+    let staff: [StaffMember]
     let fixedNow: Instant?
     let ferry: StationSettings
 
@@ -82,19 +86,16 @@ struct ConfigurationError: Error, CustomStringConvertible {
     var description: String { text }
 }
 
-/// A person who may work here: known by the public key of a certificate, with roles and a department.
-struct Officer: Sendable {
-    enum Role: String, Sendable, CaseIterable {
-        /// Sends requests to departments and releases answers.
-        case dispatcher
-        /// Works on what a department is given.
-        case handler
-    }
-
+/// A person who may work here: known by the public key of a certificate, with posts.
+struct StaffMember: Sendable {
     let name: String
     let key: SHA256Digest
-    let roles: Set<Role>
-    let department: String
+    let posts: [Post]
+    /// How strongly the certificate says who it is: 2 in a device, 3 in a usb-key.
+    let level: Int
+
+    /// The person in each post.
+    var officers: [Officer] { posts.map { Officer(post: $0, level: level) } }
 }
 
 extension Configuration {
@@ -109,24 +110,29 @@ extension Configuration {
         func required(_ key: String, _ reader: inout MapReader) -> String { resolve(reader.requiredString(key) ?? "") }
         guard let node = YAMLNode.parse(text, path: path, diagnostics: &diagnostics) else { throw report(diagnostics) }
         var reader = MapReader(node)
-        let officers = reader.list("officers").compactMap { node -> Officer? in
+        let staff = reader.list("officers").compactMap { node -> StaffMember? in
             var inner = MapReader(node)
             let name = inner.requiredString("name")
             let certificate = inner.requiredString("certificate")
-            let roles = (inner.strings("roles") ?? []).compactMap(Officer.Role.init(rawValue:))
-            let department = inner.requiredString("department")
-            if roles.isEmpty { inner.missing("roles") }
+            let level = inner.integer("level") ?? 2
+            if !(2...3).contains(level) { inner.wrongType("level", zh: "2 或 3", en: "2 or 3") }
+            let posts = (inner.strings("posts") ?? []).compactMap { text -> Post? in
+                let parts = text.split(separator: "@", omittingEmptySubsequences: false).map(String.init)
+                guard parts.count == 2, let name, parts.allSatisfy({ !$0.isEmpty }) else {
+                    inner.wrongType("posts", zh: "角色@单位", en: "role@unit")
+                    return nil
+                }
+                return Post(person: name, role: parts[0], unit: parts[1], from: Instant(seconds: 0))
+            }
+            if posts.isEmpty { inner.missing("posts") }
             for diagnostic in inner.finish() { reader.add(diagnostic) }
-            guard let name, let certificate, let department else { return nil }
+            guard let name, let certificate else { return nil }
             guard let key = try? Certificate(pem: FileSystem.read(resolve(certificate))).publicKeyDigest else {
                 reader.wrongType(node["certificate"] ?? node, zh: "证书文件", en: "a certificate file")
                 return nil
             }
-            return Officer(name: name, key: key, roles: Set(roles), department: department)
+            return StaffMember(name: name, key: key, posts: posts, level: level)
         }
-        let departments = Dictionary(
-            (reader.raw("departments")?.pairs ?? []).compactMap { pair in pair.value.scalar.map { (pair.key, $0) } }
-        ) { first, _ in first }
         let authority = required("authority", &reader)
         let deskOpen = reader.strings("desk_open") ?? []
         if deskOpen.isEmpty { reader.missing("desk_open") }
@@ -141,10 +147,10 @@ extension Configuration {
             socket: required("socket", &reader), origin: reader.requiredString("origin") ?? "",
             database: required("database", &reader),
             deskOpen: deskOpen.map(resolve), definitions: (reader.strings("definitions") ?? []).map(resolve),
-            workdays: required("workdays", &reader), overlay: required("overlay", &reader),
+            workdays: required("workdays", &reader), source: required("source", &reader),
+            masterKey: required("master_key", &reader), overlay: required("overlay", &reader),
             bundles: resolve(reader.string("bundles") ?? "bundles"), authority: authority,
-            revocationLists: revocationLists, officers: officers,
-            departments: departments, fixedNow: fixedNow, ferry: ferry,
+            revocationLists: revocationLists, staff: staff, fixedNow: fixedNow, ferry: ferry,
             trust: TrustFiles(authority: authority, revocationLists: revocationLists))
         diagnostics += reader.finish()
         if diagnostics.hasErrors { throw report(diagnostics) }

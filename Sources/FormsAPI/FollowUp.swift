@@ -45,7 +45,9 @@ struct FollowUp: Sendable {
         switch found {
         case .nothing: false
         case .received: true
-        case .answer(let json, _): ["received", "accepted", "correction"].contains(json["state"]?.string ?? "")
+        // The core says so; older answers say it by their state.
+        case .answer(let json, _):
+            json["withdrawal"]?.bool ?? ["received", "accepted", "correction"].contains(json["state"]?.string ?? "")
         }
     }
 

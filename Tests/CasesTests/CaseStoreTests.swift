@@ -11,6 +11,22 @@ import Workflow
 
 @testable import Cases
 
+/// Hears nothing.
+struct Told: Outbox {
+    func tell(_ telling: Telling, _ db: any SQLConnection) {}
+}
+
+extension CaseStore {
+    func begin(_ id: String, _ process: Procedures.Process, _ answers: [String: JSON]) throws -> Int {
+        try begin(
+            .init(
+                id: id, process: process, form: process.forms[0], answers: answers, received: CaseStoreTests.start),
+            at: CaseStoreTests.start)
+    }
+
+    func view(_ id: String) throws -> View { try view(id, at: CaseStoreTests.start) }
+}
+
 /// The same over SQLite and PostgreSQL.
 @Suite struct CaseStoreTests {
     static let processes: [Procedures.Process] = {
@@ -48,20 +64,20 @@ import Workflow
         init(_ engine: DatabaseEngine) throws {
             location = try engine.location(in: folder)
             database = try openDatabase(location)
+            try Migrations(.init(CaseStore.tables(database))).run(on: database)
             store = try Self.store(database)
         }
 
         static func store(_ database: any SQLDatabase) throws -> CaseStore {
             let keys = try #require(SubjectKeys(master: [UInt8](repeating: 7, count: 32), random: systemRandomBytes))
-            return try CaseStore(database, keys: keys, processes: processes) { form, now in
+            return try CaseStore(database, keys: keys, processes: processes, outbox: Told()) { form, _, now, _ in
                 try #require(CaseStoreTests.world(form, now))
             }
         }
 
         func begin(_ id: String, _ process: String, words: String = "路灯不亮") throws -> Int {
             let process = try #require(processes.first { $0.id == process })
-            return try store.begin(
-                id, process: process, form: process.forms[0], answers: ["details": [words]], received: start, at: start)
+            return try store.begin(id, process, ["details": .string(words)])
         }
 
         @discardableResult
@@ -90,13 +106,14 @@ import Workflow
             try desk.begin("a", "hotline") == 1 && desk.begin("a", "hotline") == 1 && desk.begin("b", "hotline") == 2)
         try desk.dispatch("a")
         let before = try desk.store.view("a")
-        #expect(before.file.state == "handling" && before.file.answers == ["details": ["路灯不亮"]])
+        #expect(before.file.state == "handling" && before.file.answers == ["details": .string("路灯不亮")])
         #expect(try desk.store.tasks(of: "market", limit: 10).map(\.subject) == ["a"])
         // The same request again, and another under its key.
         try desk.dispatch("a")
         #expect(try desk.store.view("a").events == before.events)
         #expect(throws: CaseStore.Failure.keyReused) {
-            try desk.act("note", on: "a", "handler", "market", ["words": .text("x")], key: "dispatch 0 hotline-centre")
+            try desk.act(
+                "note", on: "a", "dispatcher", "market", ["words": .text("x")], key: "dispatch 0 hotline-centre")
         }
         #expect(throws: CaseStore.Failure.refused(.officer(.role))) {
             try desk.act("supervise", on: "a", "handler", "market", ["words": .text("x")])
@@ -154,12 +171,13 @@ import Workflow
         let desk = try Desk(engine)
         _ = try desk.begin("a", "approval")
         let late = Self.start.adding(seconds: 12 * 86_400)
-        let due = try desk.store.due(at: late).firings
-        #expect(due.map(\.firing.rung) == [0, 1])
+        let view = try desk.store.view("a", at: late)
+        let due = view.process.due(on: view.file, in: view.world)
+        #expect(due.map(\.rung) == [0, 1])
         let last = try #require(due.last)
         let versions = Mutex<Set<Int>>([])
         DispatchQueue.concurrentPerform(iterations: 6) { _ in
-            if let event = try? desk.store.fire(last.firing, on: "a", now: late) {
+            if let event = try? desk.store.fire(last, on: "a", now: late) {
                 _ = versions.withLock { $0.insert(event.version) }
             }
         }
@@ -167,7 +185,7 @@ import Workflow
         #expect(versions.withLock { $0 } == [2])
         let file = try desk.store.view("a").file
         #expect(file.state == "inParallel" && file.flags == ["deemed"])
-        #expect(try desk.store.due(at: late).firings.isEmpty)
+        #expect(try desk.store.tick(at: late).fired.isEmpty)
     }
 
     /// The result does not depend on when the timer ran.
@@ -187,7 +205,8 @@ import Workflow
             try act("requestCorrection", ["missing": .list(["name"]), "words": .text("请补")], days: 12)
         }
         _ = try act("askExtension", ["why": .text("难"), "more": .limit(.init(count: 10, unit: .wd))], days: 12)
-        let (_, file, events) = try desk.store.view("a")
+        let view = try desk.store.view("a")
+        let (file, events) = (view.file, view.events)
         #expect(
             events.map(\.action) == ["begin", "clock", "deemAccepted", "askExtension"] && file.state == "inParallel")
         #expect(try desk.store.verify() == [] && desk.store.rebuild() == (0, []))
@@ -224,8 +243,8 @@ import Workflow
         #expect(try desk.store.verify().map(\.what) == ["the box was changed", "it cannot be read"])
         // One case that cannot be read stops no other.
         _ = try desk.begin("b", "hotline")
-        let due = try desk.store.due(at: Self.start.adding(seconds: 30 * 86_400))
-        #expect(due.damaged == ["a"] && due.firings.map(\.subject) == ["b", "b", "b"])
+        let due = try desk.store.tick(at: Self.start.adding(seconds: 30 * 86_400))
+        #expect(due.damaged == ["a"] && due.fired.map(\.subject) == ["b", "b", "b"])
         #expect(try desk.store.rebuild() == (0, ["a"]))
         // The end of a log, and a whole case.
         try desk.database.write { db in
@@ -261,7 +280,7 @@ import Workflow
         #expect(after.answers.isEmpty && after.acts.allSatisfy(\.inputs.isEmpty))
         #expect(try desk.store.verify().isEmpty && desk.store.rebuild() == (0, []))
         #expect(throws: CaseStore.Failure.erased) {
-            try desk.act("note", on: "a", "handler", "city", ["words": .text("x")])
+            try desk.act("note", on: "a", "dispatcher", "city", ["words": .text("x")])
         }
         #expect(throws: CaseStore.Failure.unknownSubject) { try desk.store.erase("none", at: Self.start) }
     }
@@ -272,7 +291,7 @@ import Workflow
         _ = try desk.begin("a", "hotline")
         let marks = "a" + String(repeating: "\u{301}", count: 40)
         #expect(throws: CaseStore.Failure.unwritable) {
-            try desk.act("note", on: "a", "handler", "market", ["words": .text(marks)])
+            try desk.act("note", on: "a", "dispatcher", "city", ["words": .text(marks)])
         }
         for budget in [0, 5_000] {
             #expect(throws: CaseStore.Failure.refused(.input("budget", .outOfRange))) {
@@ -297,7 +316,7 @@ import Workflow
         let desk = try Desk(.sqlite)
         _ = try desk.begin("a", "hotline")
         let keys = try #require(SubjectKeys(master: [UInt8](repeating: 7, count: 32), random: systemRandomBytes))
-        let without = try CaseStore(desk.database, keys: keys, processes: []) { form, now in
+        let without = try CaseStore(desk.database, keys: keys, processes: [], outbox: Told()) { form, _, now, _ in
             try #require(Self.world(form, now))
         }
         #expect(try without.view("a").file.state == "received")
@@ -320,9 +339,8 @@ import Workflow
             do {
                 // All begin the same case, too.
                 let process = Self.processes.first { $0.id == "hotline" }!
-                _ = try store.begin(
-                    "a", process: process, form: "hotline", answers: [:], received: Self.start, at: Self.start)
-                let post = Post(person: "\(number)", role: "handler", unit: "market", from: Instant(seconds: 0))
+                _ = try store.begin("a", process, [:])
+                let post = Post(person: "\(number)", role: "dispatcher", unit: "market", from: Instant(seconds: 0))
                 for attempt in 0..<30 {
                     do {
                         _ = try store.perform(
@@ -337,7 +355,8 @@ import Workflow
             }
         }
         #expect(failures.withLock { $0 } == [])
-        let (subject, file, events) = try desk.store.view("a")
+        let view = try desk.store.view("a")
+        let (subject, file, events) = (view.subject, view.file, view.events)
         #expect(subject.number == 1 && events.map(\.version) == Array(1...31))
         #expect(Set(file.acts.compactMap { $0.inputs["words"] }).count == 30)
         #expect(try desk.store.verify() == [])
@@ -357,11 +376,19 @@ import Workflow
             .extended(clock: "c", by: limit), .stopped(clock: "c"), .fired(clock: "c", instance: 1, rung: 0),
             .told(.answered, text: "话"), .told(.received, text: nil), .notified(units: ["u"]),
             .requested(name: "n", fields: ["f"], within: limit), .answeredRequest(name: "n"),
-            .issued(document: "d", series: "s", number: 7), .published("p"), .retracted("p"),
+            .issued(document: "d", series: "s", number: 7), .published(.answerPage), .retracted(.answerPage),
+            .answered(fields: ["name"]),
+            .filed(
+                CaseDocument(
+                    number: 2, field: "plan", name: "话.pdf", type: "application/pdf", bytes: 3,
+                    digest: SHA256Digest(of: [1]))),
             .related("id", as: "duplicate"),
             .unrelated("id"), .counted("c"), .scored("s", 5), .flagged("f"),
         ]
-        let inputs: [String: InputValue] = ["a": .text("话"), "b": .list(["x"]), "c": .number(3), "d": .limit(limit)]
+        let inputs: [String: InputValue] = [
+            "a": .text("话"), "b": .list(["x"]), "c": .number(3), "d": .limit(limit),
+            "e": .answer(.object(["unit": .string("话")])),
+        ]
         let post = Post(person: "p", role: "r", unit: "u", from: Self.start, until: Self.start.adding(seconds: 1))
         for actor in [Actor.citizen, .clock, .officer(Officer(post: post, level: 3, deputised: "q"))] {
             let event = Event(

@@ -69,7 +69,9 @@ private final class FailingConnection: SQLConnection {
         let folder = TemporaryFolder()
         let database = FailingDatabase(try openDatabase(try engine.location(in: folder)))
         let keys = try #require(SubjectKeys(master: [UInt8](repeating: 7, count: 32), random: systemRandomBytes))
-        let store = try CaseStore(database, keys: keys, processes: CaseStoreTests.processes) { form, now in
+        try Migrations(.init(CaseStore.tables(database))).run(on: database)
+        let store = try CaseStore(database, keys: keys, processes: CaseStoreTests.processes, outbox: Told()) {
+            form, _, now, _ in
             try #require(CaseStoreTests.world(form, now))
         }
         let approval = try #require(CaseStoreTests.processes.first { $0.id == "approval" })
@@ -79,9 +81,7 @@ private final class FailingConnection: SQLConnection {
             (
                 "begin",
                 {
-                    _ = try store.begin(
-                        "a", process: approval, form: "catering-opening", answers: ["name": ["甲"]], received: start,
-                        at: start)
+                    _ = try store.begin("a", approval, ["name": .string("甲")])
                 }
             ),
             (

@@ -419,7 +419,8 @@ import Testing
     @Test func aLaneWithoutEpochDoesNotRun() throws {
         let folder = TemporaryFolder()
         let database = try openDatabase(folder.path + "/x.sqlite")
-        try Migrations(.init(LaneDatabase.tables + LaneDatabase.heldTables)).run(on: database)
+        try Migrations(.init(LaneDatabase.tables + LaneDatabase.heldTables + LaneDatabase.carriedColumns)).run(
+            on: database)
         #expect(try LaneDatabase.status(of: folder.path + "/x.sqlite", at: Side.now).isEmpty)
         let store = LaneDatabase(database, load: { _, _, _ in throw SQLError(.fault, "none") }, apply: { _, _, _ in })
         #expect(try store.epoch(of: "e2c") == nil)

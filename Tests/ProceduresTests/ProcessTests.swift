@@ -22,13 +22,13 @@ import Testing
           work: { zh: 办, en: Work, citizen: accepted }
           done: { zh: 完, en: Done, citizen: answered, final: true }
         clocks:
-          answer: { zh: 时限, en: Limit, budget: 5wd, since: receipt, stop: [done], ladder: [{ at: 100%, remind: [do.unit], act: late }] }
+          answer: { zh: 时限, en: Limit, budget: 5wd, since: receipt, stop: [done], ladder: [{ at: 100%, remind: [do.unit], act: expire }] }
         tasks:
           do: { zh: 办理, en: Handling, unit: office, clock: 2wd, outcomes: [made, moot] }
         actions:
           give: { zh: 交办, en: Give, from: [new], by: { role: clerk }, do: [{ open: do }, { enter: work }] }
           make: { zh: 办结, en: Make, from: [work], on: do, by: { role: clerk, unit: task }, ask: [{ id: words, zh: 话, en: Words, type: longtext }], do: [{ close: task, as: made }, { tell: $words }, { enter: done }] }
-          late: { zh: 超时, en: Late, from: [work], by: clock, do: [{ close: do, as: moot }, { enter: new }] }
+          expire: { zh: 超时, en: Late, from: [work], by: clock, do: [{ close: do, as: moot }, { enter: new }] }
           note: { zh: 备注, en: Note, from: [new, done], after: true, by: { role: boss }, ask: [{ id: words, zh: 话, en: Words, type: text }], do: [{ flag: noted }] }
           again: { zh: 重办, en: Again, from: [done], reopens: true, within: { limit: 15d, of: done }, by: citizen, do: [{ start: answer }, { enter: new }] }
         """
@@ -70,7 +70,7 @@ import Testing
         Mistake("process-name", 13, "unit: office", "unit: offfice"),
         Mistake("process-name", 11, "stop: [done]", "stop: [dune]"),
         Mistake("process-name", 11, "remind: [do.unit]", "remind: [du.unit]"),
-        Mistake("process-name", 11, "act: late", "act: later"),
+        Mistake("process-name", 11, "act: expire", "act: expires"),
         Mistake("process-name", 16, "as: made", "as: mad"),
         Mistake("process-name", 16, "{ tell: $words }", "{ tell: $word }"),
         Mistake("process-name", 17, "{ enter: new }", "{ enter: nw }"),
@@ -81,7 +81,7 @@ import Testing
             "{ close: task, as: made }, { tell: $words }"),
         Mistake("process-open-task", 16, "{ close: task, as: made }, { tell", "{ tell"),
         Mistake("process-clock", 11, "stop: [done]", "stop: [work]"),
-        Mistake("process-rung", 11, "act: late", "act: give"),
+        Mistake("process-rung", 11, "act: expire", "act: give"),
         Mistake("process-task", 13, "{ open: do }, ", ""),
         Mistake("process-outcome", 13, "outcomes: [made, moot]", "outcomes: [made, moot, lost]"),
         Mistake("process-unit", 15, "unit: office, clock", "clock"),
@@ -91,7 +91,7 @@ import Testing
         Mistake("process-final", 19, "within: { limit: 15d, of: done }, ", ""),
         Mistake("process-final", 18, "{ flag: noted }", "{ enter: work }"),
         Mistake("process-idle", 15, "[{ open: do }, { enter: work }]", "[]"),
-        Mistake("process-idle", 17, ", act: late", ""),
+        Mistake("process-idle", 17, ", act: expire", ""),
         Mistake("process-begin", 9, "state: new, by", "state: done, by"),
         Mistake(
             "process-condition", 15, "from: [new], by: { role: clerk }",

@@ -21,26 +21,26 @@ struct Walk {
         (CivilDate(year: 2026, month: 1, day: 1)!, "holiday"), (CivilDate(year: 2026, month: 10, day: 1)!, "holiday"),
     ])!
     static let units = UnitTree([
-        "city": nil, "centre": "city", "market": "city", "fire": "city", "hotline-centre": "city",
+        "city": nil, "centre": "city", "market": "city", "fire": "city", "ecology": "city", "hotline-centre": "city",
     ])!
     static let hours = OfficeHours([510..<720, 870..<1_050])!
     static let start = Instant(iso: "2026-03-02T09:00:00+08:00", zone: .shanghai)!
 
-    init(_ process: Process, answers: [String: [String]] = ["publish": ["agree"]], join: Process.Condition.Join = .all)
-    {
+    init(
+        _ process: Process, answers: [String: JSON] = ["publish": .string("agree")],
+        join: Process.Condition.Join = .all,
+        units: [String] = ["market", "fire"]
+    ) {
         self.process = process
         let isApproval = process.id == "approval"
         form = FormFacts(
             lead: isApproval ? "market" : nil,
-            branches: isApproval
-                ? [
-                    .init(unit: "market", limit: Process.Limit("15wd")!),
-                    .init(unit: "fire", limit: Process.Limit("10wd")!),
-                ] : [],
+            branches: isApproval ? units.map { .init(unit: $0, limit: Process.Limit("15wd")!) } : [],
             join: join, legal: Process.Limit("45wd"), promised: Process.Limit("20wd"), fields: ["name", "place"])
         now = Self.start
-        file = Case(received: Self.start, answers: answers)
-        record(.citizen, "begin", nil, [:], process.begin(file, in: world))
+        file = Case(received: Self.start)
+        let begun = Command(action: Process.EventName.begin, inputs: answers.mapValues(InputValue.answer))
+        record(.citizen, begun.action, nil, begun.inputs, process.begin(file, with: begun, in: world))
     }
 
     var world: World {
@@ -101,7 +101,8 @@ struct Walk {
                         Process.Limit(["3wd", "10d", input.max == nil ? "24h" : "2wd"].randomElement(using: &random)!)!)
                 case .number: .number(input.min ?? 1)
                 case .fields: .list(["name"])
-                case .checklist, .attachment: .list(["x"])
+                case .checklist: .list(["x"])
+                case .yesno: .text("yes")
                 default: .text("话")
                 }
         }
@@ -162,7 +163,7 @@ struct Walk {
                 }
                 walk.wait(days: Int.random(in: 0...(id == "approval" ? 8 : 3), using: &random))
                 // The fold of the log is the case.
-                let folded = Case(received: before.received, answers: before.answers, events: walk.events)
+                let folded = Case(received: before.received, events: walk.events)
                 #expect(folded == walk.file)
                 #expect(walk.file.toldVersion >= told)
                 check(walk.file, process)
@@ -239,8 +240,10 @@ struct Walk {
         let caller = Walk.officer("访", "caller", "hotline-centre")
         try walk.take("satisfied", as: caller, task: 3)
         #expect(walk.file.state == "closed" && walk.file.scores["callback"] == [1])
-        try walk.take("rate", as: .citizen, ["score": .number(5)])
-        #expect(throws: Refusal.once) { try walk.take("rate", as: .citizen, ["score": .number(1)]) }
+        try walk.take("rate", as: .citizen, ["score": .number(5), "solved": .text("yes")])
+        #expect(throws: Refusal.once) {
+            try walk.take("rate", as: .citizen, ["score": .number(1), "solved": .text("no")])
+        }
         #expect(throws: Refusal.level(3)) {
             try walk.take(
                 "publish", as: Walk.officer("公", "publisher", "city", level: 2),

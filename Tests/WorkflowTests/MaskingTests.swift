@@ -65,13 +65,8 @@ import Workflow
         #expect(try WorkingCalendar.merged(other, with: against, replaces: true).map(\.kind) == ["workday-adjusted"])
     }
 
-    @Test func beyondTheScheduleThereIsAnOrderAndNoDeadline() throws {
+    @Test func theScheduleEndsWithItsYear() throws {
         let calendar = try WorkingCalendar(csv: Array("2026-10-01,holiday,\n".utf8))
-        let limit = TimeLimit(days: 5, working: true)
         #expect(calendar.daysLeft(on: CivilDate(iso: "2026-12-01")!) == 30)
-        #expect(
-            calendar.deadline(from: CivilDate(iso: "2026-12-30")!, limit)
-                == .unknown(after: CivilDate(iso: "2026-12-31")!))
-        #expect(calendar.estimate(from: CivilDate(iso: "2026-12-30")!, limit).text == "2027-01-06")
     }
 }

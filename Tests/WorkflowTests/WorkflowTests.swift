@@ -1,11 +1,25 @@
 import PortalBase
+import Procedures
 import TestSupport
 import Testing
-import Workflow
+
+@testable import Workflow
 
 @Suite struct WorkingCalendarTests {
     private func calendar() throws -> WorkingCalendar {
         try WorkingCalendar(csv: FileSystem.read(repositoryRoot + "/Content/data/workdays.csv"))
+    }
+
+    /// The last day of a limit that begins on a day.
+    private func end(_ start: String, _ count: Int, _ unit: Procedures.Process.Limit.Unit, guesses: Bool = false) throws
+        -> CivilDate?
+    {
+        let form = FormFacts(lead: nil, branches: [], join: .all, legal: nil, promised: nil, fields: [])
+        let from = try #require(Instant(iso: start + "T09:00:00+08:00", zone: .shanghai))
+        let world = World(
+            now: from, calendar: try calendar(), hours: Walk.hours, units: Walk.units, form: form, catalogueLimit: nil)
+        let budget = TimeBudget(world: world, guesses: guesses)
+        return budget.end(of: .init(count: count, unit: unit), from: from)?.date(in: .shanghai)
     }
 
     /// Vectors recomputed from the State Council's schedules.
@@ -19,111 +33,16 @@ import Workflow
         ("2025-09-26", 5, "2025-10-10"), ("2025-12-31", 5, "2026-01-08"), ("2026-01-05", 45, "2026-03-13"),
     ])
     func workingDaysAreCountedFromTheDayAfter(_ start: String, _ days: Int, _ due: String) throws {
-        let deadline = try calendar().deadline(from: CivilDate(iso: start)!, TimeLimit(days: days, working: true))
-        #expect(deadline == .on(CivilDate(iso: due)!))
+        #expect(try end(start, days, .wd) == CivilDate(iso: due)!)
     }
 
-    @Test func aDeadlineBeyondTheSchedulesIsUnknownAndNotOverdue() throws {
-        let deadline = try calendar().deadline(from: CivilDate(iso: "2026-12-20")!, TimeLimit(days: 20, working: true))
-        #expect(deadline == .unknown(after: CivilDate(iso: "2026-12-31")!))
-        #expect(!deadline.isOverdue(on: CivilDate(iso: "2030-01-01")!))
+    @Test func anEndBeyondTheSchedulesIsUnknown() throws {
+        #expect(try end("2026-12-20", 20, .wd) == nil)
+        // For the order of a list, every weekday beyond is worked.
+        #expect(try end("2026-12-20", 20, .wd, guesses: true) == CivilDate(iso: "2027-01-15")!)
     }
 
     @Test func calendarDaysRollForwardOffAHoliday() throws {
-        #expect(
-            try calendar().deadline(from: CivilDate(iso: "2026-09-22")!, TimeLimit(days: 10, working: false))
-                == .on(CivilDate(iso: "2026-10-08")!))
-    }
-}
-
-@Suite struct HotlineTicketTests {
-    @Test func whatIsMissingIsToldOnceAndAnsweredOnce() throws {
-        let now = Instant(seconds: 1_788_224_400)
-        var application = ApprovalCase(lead: "market", tasks: [])
-        let notice = ApprovalCase.Notice(token: "t", text: "缺图", fields: ["plan"], given: now)
-        #expect(throws: WorkflowError.notYours) { try application.askForCorrection(by: "fire", notice) }
-        try application.askForCorrection(by: "market", notice)
-        #expect(throws: WorkflowError.state) { try application.accept(by: "market") }
-        #expect(throws: WorkflowError.state) { try application.supplement(token: "x", fields: ["plan"], at: now) }
-        #expect(throws: WorkflowError.state) { try application.supplement(token: "t", fields: ["name"], at: now) }
-        try application.supplement(token: "t", fields: ["plan"], at: now.adding(seconds: 60))
-        #expect(application.state == .submitted && application.notice?.answered == now.adding(seconds: 60))
-        #expect(throws: WorkflowError.state) { try application.askForCorrection(by: "market", notice) }
-        #expect(throws: WorkflowError.state) { try application.supplement(token: "t", fields: ["plan"], at: now) }
-        try application.accept(by: "market")
-    }
-
-    @Test func itMayBeTakenBackUntilItIsAnswered() throws {
-        var early = HotlineTicket()
-        try early.withdraw()
-        #expect(early.state == .withdrawn)
-        #expect(throws: WorkflowError.state) { try early.dispatch(to: "fire") }
-        var late = HotlineTicket(state: .answered, department: "fire", reply: "好了")
-        #expect(throws: WorkflowError.state) { try late.withdraw() }
-        var application = ApprovalCase(lead: "fire", tasks: [], state: .joined)
-        try application.withdraw()
-        #expect(throws: WorkflowError.state) { try application.withdraw() }
-        var decided = ApprovalCase(lead: "fire", tasks: [], state: .granted)
-        #expect(throws: WorkflowError.state) { try decided.withdraw() }
-    }
-
-    @Test func theLoopRunsAndNothingElseDoes() throws {
-        var ticket = HotlineTicket()
-        #expect(throws: WorkflowError.state) { try ticket.answer(by: "fire", note: "", reply: "x") }
-        try ticket.dispatch(to: "urban")
-        try ticket.dispatch(to: "fire")
-        #expect(throws: WorkflowError.notYours) { try ticket.answer(by: "urban", note: "", reply: "x") }
-        #expect(throws: WorkflowError.textMissing) { try ticket.answer(by: "fire", note: "", reply: "") }
-        try ticket.answer(by: "fire", note: "n", reply: "r")
-        #expect(throws: WorkflowError.state) { try ticket.dispatch(to: "urban") }
-        #expect(throws: WorkflowError.notAgreed) { try ticket.release(agreed: false, texts: ["a"], secrets: []) }
-        try ticket.release(agreed: true, texts: ["a"], secrets: [.init(label: "姓名", text: "张三")])
-        #expect(ticket.state == .released)
-    }
-
-    @Test(arguments: [
-        "请联系张三", "电话 138 0000 0000", "证号410183199001011234", "0371-6981-2345", "138.0013.8000", "138–0013–8000",
-        "138\u{3000}0013\u{00A0}8000", "１３８００００００００",
-    ])
-    func namesAndNumbersAreNotPublished(_ text: String) throws {
-        var ticket = HotlineTicket(state: .answered, department: "d", internalNote: nil, reply: "r")
-        #expect(throws: WorkflowError.notMasked) {
-            try ticket.release(agreed: true, texts: [text], secrets: [.init(label: "姓名", text: "张三")])
-        }
-        #expect(ticket.state == .answered)
-    }
-}
-
-@Suite struct ApprovalCaseTests {
-    private func application() -> ApprovalCase {
-        ApprovalCase(
-            lead: "a", tasks: ["a", "b", "c"].map { .init(department: $0, limit: TimeLimit(days: 10, working: true)) })
-    }
-
-    @Test func branchesRunInAnyOrderAndJoinOnce() throws {
-        var approval = application()
-        #expect(throws: WorkflowError.notYours) { try approval.accept(by: "b") }
-        try approval.accept(by: "a")
-        try approval.give(.agree, by: "c", note: "")
-        #expect(throws: WorkflowError.state) { try approval.give(.agree, by: "c", note: "") }
-        #expect(throws: WorkflowError.notJoined) { try approval.decide(grant: true, by: "a", text: "ok") }
-        try approval.give(.agree, by: "a", note: "")
-        #expect(approval.state == .inParallel)
-        try approval.give(.agree, by: "b", note: "")
-        #expect(approval.state == .joined)
-        #expect(throws: WorkflowError.notYours) { try approval.decide(grant: true, by: "b", text: "ok") }
-        try approval.decide(grant: true, by: "a", text: "ok")
-        #expect(approval.state == .granted)
-    }
-
-    @Test func oneDisagreementCannotBeGranted() throws {
-        var approval = application()
-        try approval.accept(by: "a")
-        #expect(throws: WorkflowError.textMissing) { try approval.give(.disagree, by: "b", note: "") }
-        try approval.give(.disagree, by: "b", note: "通道不足")
-        for department in ["a", "c"] { try approval.give(.agree, by: department, note: "") }
-        #expect(throws: WorkflowError.state) { try approval.decide(grant: true, by: "a", text: "ok") }
-        try approval.decide(grant: false, by: "a", text: "不符合")
-        #expect(approval.state == .refused)
+        #expect(try end("2026-09-22", 10, .d) == CivilDate(iso: "2026-10-08")!)
     }
 }

@@ -60,6 +60,9 @@ package enum FileSystem {
         return stat(path, &info) == 0 ? info.st_mode & 0o7777 : nil
     }
 
+    /// Whether nobody but its owner may read, write or run it.
+    package static func isPrivate(_ path: String) -> Bool { permissions(path).map { $0 & 0o077 == 0 } ?? false }
+
     /// Bytes of a file; nil where there is none.
     package static func size(_ path: String) -> Int? {
         var info = stat()

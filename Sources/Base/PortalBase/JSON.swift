@@ -1,7 +1,7 @@
 /// A JSON value whose numbers are integers.
 ///
 /// Nothing in this system's formats carries a fraction, and integers keep RFC 8785's number rules trivial.
-package enum JSON: Sendable, Equatable {
+package enum JSON: Sendable, Hashable {
     case null
     case bool(Bool)
     case integer(Int)

@@ -1,44 +1,80 @@
 import SQL
 
-/// Tables of the core. `event`, `subject`, `definition` and `counter` are the truth; `case_index` and `task` are made out of it
-/// and can be made again.
+/// Tables of the core. `event`, `subject`, `definition`, `counter`, `correspondent`, `document` and `access` are the truth;
+/// `case_index`, `task`, `visible` and `page` are made out of it and can be made again.
 enum CaseSchema {
-    static func migrations(_ database: some SQLDatabase) -> Migrations {
-        Migrations(
-            Migrations.Step(
-                [
-                    // `key` is the subject's, wrapped; null once it was erased.
-                    """
-                    CREATE TABLE subject (
-                        id TEXT PRIMARY KEY, number INTEGER NOT NULL UNIQUE, process TEXT NOT NULL, form TEXT NOT NULL,
-                        received INTEGER NOT NULL, key BLOB, erased INTEGER)
-                    """,
-                    "CREATE TABLE definition (digest TEXT PRIMARY KEY, process TEXT NOT NULL, text BLOB NOT NULL)",
-                    // Two writers of one version: the second is told by `UNIQUE (subject, version)`; one command twice by
-                    // `UNIQUE (key, subject)`.
-                    """
-                    CREATE TABLE event (
-                        position INTEGER PRIMARY KEY AUTOINCREMENT, subject TEXT NOT NULL REFERENCES subject (id),
-                        version INTEGER NOT NULL, at INTEGER NOT NULL, recorded INTEGER NOT NULL, action TEXT NOT NULL,
-                        body BLOB NOT NULL, box BLOB, digest TEXT NOT NULL, key TEXT NOT NULL, command TEXT NOT NULL,
-                        UNIQUE (subject, version), UNIQUE (key, subject))
-                    """,
-                    // Numbers without a gap, one row a series.
-                    "CREATE TABLE counter (series TEXT PRIMARY KEY, last INTEGER NOT NULL)",
-                    """
-                    CREATE TABLE case_index (
-                        subject TEXT PRIMARY KEY REFERENCES subject (id), number INTEGER NOT NULL, process TEXT NOT NULL,
-                        state TEXT NOT NULL, final INTEGER NOT NULL, running INTEGER NOT NULL,
-                        lead TEXT, version INTEGER NOT NULL, told INTEGER NOT NULL)
-                    """,
-                    "CREATE INDEX case_index_open ON case_index (final, state, number)",
-                    "CREATE INDEX case_index_running ON case_index (running, number)",
-                    """
-                    CREATE TABLE task (
-                        subject TEXT NOT NULL REFERENCES subject (id), task INTEGER NOT NULL, kind TEXT NOT NULL,
-                        unit TEXT NOT NULL, assignee TEXT, opened INTEGER NOT NULL, PRIMARY KEY (subject, task))
-                    """,
-                    "CREATE INDEX task_unit ON task (unit, opened)",
-                ] + database.appendOnly("event") + database.appendOnly("definition")))
+    static func tables(_ database: some SQLDatabase) -> [String] {
+        truth + projections + ["event", "definition", "access"].flatMap { database.appendOnly($0) }
     }
+
+    private static let truth = [
+        // `key` is the subject's, wrapped; null once it was erased.
+        """
+        CREATE TABLE subject (
+            id TEXT PRIMARY KEY, number INTEGER NOT NULL UNIQUE, process TEXT NOT NULL, form TEXT NOT NULL,
+            received INTEGER NOT NULL, key BLOB, erased INTEGER)
+        """,
+        "CREATE TABLE definition (digest TEXT PRIMARY KEY, process TEXT NOT NULL, text BLOB NOT NULL)",
+        // Two writers of one version: the second is told by `UNIQUE (subject, version)`; one command twice by
+        // `UNIQUE (key, subject)`.
+        """
+        CREATE TABLE event (
+            position INTEGER PRIMARY KEY AUTOINCREMENT, subject TEXT NOT NULL REFERENCES subject (id),
+            version INTEGER NOT NULL, at INTEGER NOT NULL, recorded INTEGER NOT NULL, action TEXT NOT NULL,
+            body BLOB NOT NULL, box BLOB, digest TEXT NOT NULL, key TEXT NOT NULL, command TEXT NOT NULL,
+            UNIQUE (subject, version), UNIQUE (key, subject))
+        """,
+        // Numbers without a gap, one row a series.
+        "CREATE TABLE counter (series TEXT PRIMARY KEY, last INTEGER NOT NULL)",
+        // How whoever sent the case is answered; `lookup` is what their messages name it by.
+        """
+        CREATE TABLE correspondent (
+            subject TEXT PRIMARY KEY REFERENCES subject (id), lookup TEXT NOT NULL, receipt TEXT NOT NULL, box BLOB NOT NULL,
+            UNIQUE (lookup), UNIQUE (receipt))
+        """,
+        // Files in pieces, each under the subject's key.
+        """
+        CREATE TABLE document (
+            subject TEXT NOT NULL REFERENCES subject (id), number INTEGER NOT NULL, piece INTEGER NOT NULL,
+            box BLOB NOT NULL, PRIMARY KEY (subject, number, piece))
+        """,
+        // Who read what; lines of one writer chain.
+        """
+        CREATE TABLE access (
+            position INTEGER PRIMARY KEY AUTOINCREMENT, writer TEXT NOT NULL, n INTEGER NOT NULL, line TEXT NOT NULL,
+            UNIQUE (writer, n))
+        """,
+    ]
+
+    private static let projections = [
+        """
+        CREATE TABLE case_index (
+            subject TEXT PRIMARY KEY REFERENCES subject (id), number INTEGER NOT NULL, process TEXT NOT NULL,
+            state TEXT NOT NULL, final INTEGER NOT NULL, running INTEGER NOT NULL,
+            lead TEXT, version INTEGER NOT NULL, told INTEGER NOT NULL, next INTEGER)
+        """,
+        "CREATE INDEX case_index_running ON case_index (running, number)",
+        // When the next rung may be due.
+        "CREATE INDEX case_index_next ON case_index (next)",
+        """
+        CREATE TABLE task (
+            subject TEXT NOT NULL REFERENCES subject (id), task INTEGER NOT NULL, kind TEXT NOT NULL,
+            unit TEXT NOT NULL, assignee TEXT, opened INTEGER NOT NULL, PRIMARY KEY (subject, task))
+        """,
+        "CREATE INDEX task_unit ON task (unit, opened)",
+        // `viewer` is a role or a unit.
+        """
+        CREATE TABLE visible (
+            viewer TEXT NOT NULL, final INTEGER NOT NULL, number INTEGER NOT NULL,
+            subject TEXT NOT NULL REFERENCES subject (id), PRIMARY KEY (viewer, number))
+        """,
+        "CREATE INDEX visible_open ON visible (viewer, final, number)",
+        "CREATE INDEX visible_subject ON visible (subject)",
+        // `version` is that of the event which published the page last; `published` whether it stands.
+        """
+        CREATE TABLE page (
+            subject TEXT PRIMARY KEY REFERENCES subject (id), number INTEGER NOT NULL, version INTEGER NOT NULL,
+            published INTEGER NOT NULL)
+        """,
+    ]
 }

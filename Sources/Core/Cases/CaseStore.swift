@@ -11,15 +11,23 @@ package struct CaseStore: Sendable {
     let database: any SQLDatabase
     let keys: SubjectKeys
     /// Those that are put to work now, and those under which older cases began.
-    private let processes: [SHA256Digest: Process]
-    /// What a process looks at besides the case, for a form at a moment.
-    private let world: @Sendable (_ form: String, _ now: Instant) throws -> World
+    let processes: [SHA256Digest: Process]
+    /// What a process looks at besides the case, for a form with these answers at a moment.
+    package typealias MakeWorld =
+        @Sendable (_ form: String, _ answers: [String: JSON], _ now: Instant, _ carried: Instant?) throws -> World
+    private let makeWorld: MakeWorld
+    private let carried: @Sendable (any SQLConnection) throws -> Instant?
+    private let outbox: any Outbox
+    let readings: Readings
 
     /// Why a command changes nothing.
     package enum Failure: Error, Sendable, Equatable {
+        /// There is none, or it is not for this officer to see.
         case unknownSubject
         case unknownDefinition
         case refused(Refusal)
+        /// The page that asked was made before the case changed.
+        case stale
         /// The key was used for another command.
         case keyReused
         /// Others were quicker, again and again.
@@ -29,6 +37,8 @@ package struct CaseStore: Sendable {
         case running
         /// It holds what could not be read again, such as a text of nothing but combining marks.
         case unwritable
+        /// A file whose bytes are not what was said of it.
+        case document
         /// An event that does not read: the log is damaged.
         case damaged(subject: String, version: Int)
     }
@@ -37,18 +47,29 @@ package struct CaseStore: Sendable {
         package let id: String
         package let number: Int
         package let process: SHA256Digest
+        /// Digest of the form's definition.
         package let form: String
         package let received: Instant
     }
 
+    /// Statements that make the tables, for the database's owner.
+    package static func tables(_ database: some SQLDatabase) -> [String] { CaseSchema.tables(database) }
+
+    /// - Parameters:
+    ///   - database: with `tables` in it.
+    ///   - outbox: hears what the citizen is to be told.
+    ///   - carried: up to when what citizens sent is here; nil where nothing crosses a lane.
     package init(
-        _ database: any SQLDatabase, keys: SubjectKeys, processes: [Process],
-        world: @escaping @Sendable (_ form: String, _ now: Instant) throws -> World
+        _ database: any SQLDatabase, keys: SubjectKeys, processes: [Process], outbox: any Outbox,
+        carried: @escaping @Sendable (any SQLConnection) throws -> Instant? = { _ in nil },
+        world: @escaping MakeWorld
     ) throws {
         self.database = database
         self.keys = keys
-        self.world = world
-        try CaseSchema.migrations(database).run(on: database)
+        makeWorld = world
+        self.carried = carried
+        self.outbox = outbox
+        readings = Readings(writer: keys.token())
         try database.write { db in
             for process in processes {
                 try db.execute(
@@ -64,68 +85,143 @@ package struct CaseStore: Sendable {
         self.processes = known
     }
 
+    func world(
+        _ form: String, _ answers: [String: JSON], _ now: Instant, _ db: any SQLConnection
+    ) throws -> World {
+        try makeWorld(form, answers, now, try carried(db))
+    }
+
     // MARK: Writing
+
+    /// What begins a case.
+    package struct Beginning: Sendable {
+        let id: String
+        let process: Process
+        let form: String
+        let answers: [String: JSON]
+        let received: Instant
+        let actor: Actor
+        let correspondent: Correspondent?
+        let documents: [IncomingDocument]
+        let flags: [String]
+
+        /// - Parameters:
+        ///   - id: unique for ever.
+        ///   - form: digest of its definition.
+        package init(
+            id: String, process: Process, form: String, answers: [String: JSON], received: Instant,
+            by actor: Actor = .citizen, correspondent: Correspondent? = nil, documents: [IncomingDocument] = [],
+            flags: [String] = []
+        ) {
+            self.id = id
+            self.process = process
+            self.form = form
+            self.answers = answers
+            self.received = received
+            self.actor = actor
+            self.correspondent = correspondent
+            self.documents = documents
+            self.flags = flags
+        }
+    }
 
     /// A new case. The same id with the same answers is the same case: nothing happens.
     ///
     /// - Returns: its number; numbers rise without a gap.
-    package func begin(
-        _ id: String, process: Process, form: String, answers: [String: [String]], by actor: Actor = .citizen,
-        received: Instant, at now: Instant
-    ) throws -> Int {
-        guard processes[process.digest] != nil else { throw Failure.unknownDefinition }
-        let begun = Command(action: "begin", inputs: answers.mapValues(InputValue.list))
-        return try retrying {
-            try database.write { db in
-                if let number: Int = try db.value("SELECT number FROM subject WHERE id = ?", id) {
-                    let (_, secret) = try subject(id, db)
-                    let written: String? = try db.value(
-                        "SELECT command FROM event WHERE subject = ? AND version = 1", id)
-                    guard let secret else { throw Failure.erased }
-                    guard Self.mark(begun, actor, secret) == written else { throw Failure.keyReused }
-                    return number
-                }
-                let (secret, wrapped) = try keys.make(for: id)
-                let number = try next(of: Self.numbers, db)
-                let isFirst = try db.execute(
-                    """
-                    INSERT INTO subject (id, number, process, form, received, key) VALUES (?, ?, ?, ?, ?, ?)
-                    ON CONFLICT DO NOTHING
-                    """, id, number, process.digest.hex, form, received.seconds, wrapped)
-                guard isFirst == 1 else { throw Quicker() }
-                var file = Case(received: received, answers: answers)
-                let event = Event(
-                    version: 1, at: received, actor: actor, action: begun.action, task: nil, inputs: begun.inputs,
-                    facts: process.begin(file, in: try world(form, received)))
-                _ = try record(
-                    event, of: id, secret, before: SHA256Digest(of: Array(id.utf8)), key: "begin",
-                    mark: Self.mark(begun, actor, secret), at: now, db)
-                file.apply(event)
-                try project(file, id, number, process, db)
-                return number
-            }
+    package func begin(_ beginning: Beginning, at now: Instant) throws -> Int {
+        try retrying { try database.write { db in try begin(beginning, at: now, db) } }
+    }
+
+    /// The same, in a transaction of the caller's.
+    package func begin(_ new: Beginning, at now: Instant, _ db: any SQLConnection) throws -> Int {
+        guard processes[new.process.digest] != nil else { throw Failure.unknownDefinition }
+        let command = Command(
+            action: Process.EventName.begin, inputs: new.answers.mapValues(InputValue.answer),
+            files: new.documents.described(from: 0))
+        if let number: Int = try db.value("SELECT number FROM subject WHERE id = ?", new.id) {
+            let (_, secret) = try subject(new.id, db)
+            let written: String? = try db.value("SELECT command FROM event WHERE subject = ? AND version = 1", new.id)
+            guard let secret else { throw Failure.erased }
+            guard Self.mark(command, new.actor, secret) == written else { throw Failure.keyReused }
+            return number
         }
+        let (secret, wrapped) = try keys.make(for: new.id)
+        let number = try next(of: Self.numbers, db)
+        let isFirst = try db.execute(
+            """
+            INSERT INTO subject (id, number, process, form, received, key) VALUES (?, ?, ?, ?, ?, ?)
+            ON CONFLICT DO NOTHING
+            """, new.id, number, new.process.digest.hex, new.form, new.received.seconds, wrapped)
+        guard isFirst == 1 else { throw Quicker() }
+        if let correspondent = new.correspondent { try keep(correspondent, of: new.id, secret, db) }
+        try file(new.documents, command.files, of: new.id, secret, db)
+        let subject = Subject(
+            id: new.id, number: number, process: new.process.digest, form: new.form, received: new.received)
+        let world = try world(new.form, new.answers, new.received, db)
+        var writing = Writing(subject: subject, secret: secret, process: new.process, log: [], now: now)
+        let facts = new.process.begin(writing.file, with: command, in: world) + new.flags.map(Fact.flagged)
+        try record(
+            &writing, new.actor, Process.EventName.begin, command, facts, key: Process.EventName.begin,
+            mark: Self.mark(command, new.actor, secret), at: new.received, db)
+        try conclude(writing, statusBefore: nil, in: world, db)
+        return number
     }
 
     /// Does what somebody wants, once: the same key with the same command gives the events of the first time.
     ///
     /// - Parameters:
     ///   - key: of the request; names the command for ever.
+    ///   - grounds: what the officer's page was made from; nil where there was none.
     ///   - moment: when it counts; receipt at the edge for what a citizen sent. It is decided by that time.
     package func perform(
-        _ command: Command, on id: String, as actor: Actor, key: String, at moment: Instant, now: Instant
+        _ command: Command, on id: String, as actor: Actor, key: String, grounds: SHA256Digest? = nil,
+        at moment: Instant, now: Instant
     ) throws -> Event {
         let moment = min(moment, now)
-        return try change(id, key: "request " + key, command, actor, at: moment, now: now) { process, file, world in
-            (command.action, try process.decide(command, on: file, as: actor, in: world))
+        return try retrying {
+            try database.write { db in
+                try change(id, key: "request " + key, command, actor, at: moment, now: now, db) {
+                    process, file, world in
+                    if let grounds, let action = process.action(command.action),
+                        process.grounds(of: action, task: command.task, on: file) != grounds
+                    {
+                        throw Failure.stale
+                    }
+                    return (command.action, try process.decide(command, on: file, as: actor, in: world))
+                }
+            }
+        }
+    }
+
+    /// What a citizen sent about a case, once, in a transaction of the caller's. What the case does not take any more is kept to be
+    /// read, and changes nothing.
+    ///
+    /// - Parameter key: of the message.
+    package func receive(
+        _ command: Command, documents: [IncomingDocument], on id: String, key: String, isCurrent: Bool,
+        at moment: Instant, now: Instant, _ db: any SQLConnection
+    ) throws {
+        _ = try change(
+            id, key: "message " + key, command, .citizen, documents: documents, at: min(moment, now), now: now, db
+        ) { process, file, world in
+            let numbered = Command(
+                action: command.action, inputs: command.inputs, files: documents.described(from: file.files.count))
+            if isCurrent, let facts = try? process.decide(numbered, on: file, as: .citizen, in: world) {
+                return (command.action, facts)
+            }
+            return (Process.EventName.late, numbered.files.map(Fact.filed))
         }
     }
 
     /// Passes a rung that is due: once, however many ask for it.
     package func fire(_ firing: Firing, on id: String, now: Instant) throws -> Event {
         let key = Self.key(firing)
-        return try change(id, key: key, Command(action: key), .clock, at: now, now: now) { process, file, world in
-            try process.fire(firing, on: file, in: world)
+        return try retrying {
+            try database.write { db in
+                try change(id, key: key, Command(action: key), .clock, at: now, now: now, db) { process, file, world in
+                    try process.fire(firing, on: file, in: world)
+                }
+            }
         }
     }
 
@@ -136,7 +232,7 @@ package struct CaseStore: Sendable {
     private static let attempts = 5
 
     /// Somebody else wrote first: the case is folded again, and nothing of this attempt stays, no number either.
-    private struct Quicker: Error {}
+    package struct Quicker: Error {}
 
     private func retrying<T>(_ attempt: () throws -> T) throws -> T {
         for _ in 0..<Self.attempts {
@@ -148,81 +244,119 @@ package struct CaseStore: Sendable {
         throw Failure.busy
     }
 
-    private func change(
-        _ id: String, key: String, _ command: Command, _ actor: Actor, at moment: Instant, now: Instant,
-        _ decide: (Process, Case, World) throws -> (action: String, facts: [Fact])
-    ) throws -> Event {
-        try retrying {
-            try database.write { db in
-                let (subject, secret) = try self.subject(id, db)
-                guard let secret else { throw Failure.erased }
-                let mark = Self.mark(command, actor, secret)
-                let log = try log(of: id, secret, db)
-                if let known = log.first(where: { $0.key == key }) {
-                    guard known.command == mark else { throw Failure.keyReused }
-                    return known.event
-                }
-                guard let process = processes[subject.process] else { throw Failure.unknownDefinition }
-                var file = Self.fold(subject, log)
-                let world = try world(subject.form, moment)
-                var head = log.last?.digest ?? SHA256Digest(of: Array(id.utf8))
-                // Rungs that fell due before it pass before it, whether or not the timer has run.
-                while actor != .clock, let firing = process.due(on: file, in: world).first {
-                    let fired = try process.fire(firing, on: file, in: world)
-                    let event = Event(
-                        version: file.version + 1, at: moment, actor: .clock, action: fired.action, task: nil,
-                        inputs: [:],
-                        facts: try numbered(fired.facts, db))
-                    let key = Self.key(firing)
-                    let mark = Self.mark(Command(action: key), .clock, secret)
-                    head = try record(event, of: id, secret, before: head, key: key, mark: mark, at: now, db)
-                    file.apply(event)
-                }
-                let decided: (action: String, facts: [Fact])
-                do {
-                    decided = try decide(process, file, world)
-                } catch let refusal as Refusal {
-                    throw Failure.refused(refusal)
-                }
-                let event = Event(
-                    version: file.version + 1, at: moment, actor: actor, action: decided.action, task: command.task,
-                    inputs: command.inputs, facts: try numbered(decided.facts, db))
-                _ = try record(event, of: id, secret, before: head, key: key, mark: mark, at: now, db)
-                file.apply(event)
-                try project(file, id, subject.number, process, db)
-                return event
-            }
+    /// A case while events are added to it.
+    struct Writing {
+        let subject: Subject
+        /// Empty once it was erased.
+        let secret: [UInt8]
+        var isErased: Bool { secret.isEmpty }
+        let process: Process
+        var file: Case
+        /// Of the newest event.
+        var head: SHA256Digest
+        let now: Instant
+
+        init(subject: Subject, secret: [UInt8], process: Process, log: [Entry], now: Instant) {
+            self.subject = subject
+            self.secret = secret
+            self.process = process
+            file = Case(received: subject.received, events: log.lazy.map(\.event))
+            head = log.last?.digest ?? SHA256Digest(of: Array(subject.id.utf8))
+            self.now = now
         }
     }
 
+    private func change(
+        _ id: String, key: String, _ given: Command, _ actor: Actor, documents: [IncomingDocument] = [],
+        at moment: Instant, now: Instant, _ db: any SQLConnection,
+        _ decide: (Process, Case, World) throws -> (action: String, facts: [Fact])
+    ) throws -> Event {
+        let (subject, secret) = try self.subject(id, db)
+        guard let secret else { throw Failure.erased }
+        let mark = Self.mark(given, actor, secret)
+        let log = try log(of: id, secret, db)
+        if let known = log.first(where: { $0.key == key }) {
+            guard known.command == mark else { throw Failure.keyReused }
+            return known.event
+        }
+        guard let process = processes[subject.process] else { throw Failure.unknownDefinition }
+        var writing = Writing(subject: subject, secret: secret, process: process, log: log, now: now)
+        let world = try world(subject.form, writing.file.answers, moment, db)
+        if case .officer(let officer) = actor, !isVisible(writing, to: [officer.post], in: world) {
+            throw Failure.unknownSubject
+        }
+        let before = process.status(of: writing.file, in: world)
+        // Rungs that fell due before it pass before it, whether or not the timer has run.
+        while actor != .clock, let firing = process.due(on: writing.file, in: world).first {
+            let fired = try process.fire(firing, on: writing.file, in: world)
+            let key = Self.key(firing)
+            try record(
+                &writing, .clock, fired.action, Command(action: fired.action), fired.facts, key: key,
+                mark: Self.mark(Command(action: key), .clock, secret), at: moment, db)
+        }
+        let decided: (action: String, facts: [Fact])
+        do {
+            decided = try decide(process, writing.file, world)
+        } catch let refusal as Refusal {
+            throw Failure.refused(refusal)
+        }
+        let filed = decided.facts.compactMap { if case .filed(let file) = $0 { file } else { nil } }
+        try file(documents, filed, of: id, secret, db)
+        let event = try record(
+            &writing, actor, decided.action, given, decided.facts, key: key, mark: mark, at: moment, db)
+        try conclude(writing, statusBefore: before, in: world, db)
+        try relate(event, writing, at: moment, db)
+        return event
+    }
+
     /// Throws `Quicker` where another writer has made this version, or used this key, meanwhile.
-    ///
-    /// - Returns: the head of the chain.
+    @discardableResult
     private func record(
-        _ event: Event, of id: String, _ secret: [UInt8], before: SHA256Digest, key: String, mark: String,
-        at now: Instant, _ db: any SQLConnection
-    ) throws -> SHA256Digest {
+        _ writing: inout Writing, _ actor: Actor, _ action: String, _ command: Command, _ facts: [Fact], key: String,
+        mark: String, at moment: Instant, _ db: any SQLConnection
+    ) throws -> Event {
+        let event = Event(
+            version: writing.file.version + 1, at: moment, actor: actor, action: action, task: command.task,
+            inputs: command.inputs, facts: try numbered(facts, db))
         let (open, boxed) = event.coded
         let words = boxed.canonicalBytes
         // The log is read for ever: what would not be read is not written.
         guard let again = try? JSON(parsing: words), let body = try? JSON(parsing: open.canonicalBytes),
             Event(open: body, boxed: again) == event
         else { throw Failure.unwritable }
-        let box = try keys.seal(words, key: secret, subject: id, version: event.version)
+        let id = writing.subject.id
+        let box = try keys.seal(words, key: writing.secret, at: .event(subject: id, version: event.version))
         let columns: [String: JSON] = [
             "box": .string(SHA256Digest(of: box).hex), "command": .string(mark), "key": .string(key),
-            "recorded": .integer(now.seconds), "subject": .string(id),
+            "recorded": .integer(writing.now.seconds), "subject": .string(id),
         ]
         let whole = JSON.object((body.object ?? [:]).merging(columns) { first, _ in first }).canonicalBytes
-        let digest = Self.digest(before, whole)
+        let digest = Self.digest(writing.head, whole)
         let isFirst = try db.execute(
             """
             INSERT INTO event (subject, version, at, recorded, action, body, box, digest, key, command)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
-            """, id, event.version, event.at.seconds, now.seconds, event.action, whole, box,
+            """, id, event.version, event.at.seconds, writing.now.seconds, event.action, whole, box,
             digest.hex, key, mark)
         guard isFirst == 1 else { throw Quicker() }
-        return digest
+        writing.file.apply(event)
+        writing.head = digest
+        return event
+    }
+
+    /// Brings to date what is made out of the log, and tells the citizen where something is new.
+    private func conclude(
+        _ writing: Writing, statusBefore: CitizenStatus?, in world: World, _ db: any SQLConnection
+    ) throws {
+        try project(writing, in: world, db)
+        guard let status = writing.process.status(of: writing.file, in: world), status != statusBefore,
+            let correspondent = try correspondent(of: writing.subject.id, writing.secret, db)
+        else { return }
+        try outbox.tell(
+            Telling(
+                subject: writing.subject, correspondent: correspondent, answers: writing.file.answers, status: status,
+                version: writing.file.version, item: makeUUID(of: writing.head),
+                notices: Notices(writing.file, secret: writing.secret), at: writing.now), db)
     }
 
     /// Over the digest before and the body, which repeats every column and holds the box's digest: a box may go, the chain stays.
@@ -245,7 +379,7 @@ package struct CaseStore: Sendable {
             }
         let event = Event(
             version: 0, at: Instant(seconds: 0), actor: who, action: command.action, task: command.task,
-            inputs: command.inputs, facts: [])
+            inputs: command.inputs, facts: command.files.map(Fact.filed))
         let (open, boxed) = event.coded
         return hexText(hmacSHA256(key: secret, open.canonicalBytes + boxed.canonicalBytes))
     }
@@ -270,151 +404,64 @@ package struct CaseStore: Sendable {
         return number
     }
 
-    // MARK: What is made out of the log
+    // MARK: Cases that belong together
 
-    private func project(
-        _ file: Case, _ id: String, _ number: Int, _ process: Process, _ db: any SQLConnection
+    /// A case that was put to another (并单) stands in that one's log too, and those that belong to a case hear what is told of it.
+    private func relate(_ event: Event, _ writing: Writing, at moment: Instant, _ db: any SQLConnection) throws {
+        let id = writing.subject.id
+        for fact in event.facts {
+            let (other, mirror): (String, Fact)
+            switch fact {
+            case .related(let main, let kind): (other, mirror) = (main, .related(id, as: Self.mirrored + kind))
+            case .unrelated(let main): (other, mirror) = (main, .unrelated(id))
+            default: continue
+            }
+            try add(
+                [mirror], to: other, as: event.actor, event.action, key: "\(id) \(event.version)", at: moment,
+                writing.now, db)
+        }
+        let told = event.facts.filter { if case .told(_, .some) = $0 { true } else { false } }
+        guard !told.isEmpty else { return }
+        for (other, kind) in writing.file.relations.sorted(by: { $0.key < $1.key }) where kind.hasPrefix(Self.mirrored)
+        {
+            try add(
+                told, to: other, as: event.actor, Process.EventName.follow, key: "\(id) \(event.version)", at: moment,
+                writing.now, db)
+        }
+    }
+
+    /// Before the kind of a relation as the other case has it.
+    private static let mirrored = "has-"
+
+    /// Adds what another case brought with it.
+    private func add(
+        _ facts: [Fact], to id: String, as actor: Actor, _ action: String, key: String, at moment: Instant,
+        _ now: Instant, _ db: any SQLConnection
     ) throws {
-        try db.execute(
-            """
-            INSERT INTO case_index (subject, number, process, state, final, running, lead, version, told)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT (subject) DO UPDATE SET state = excluded.state, final = excluded.final,
-                running = excluded.running, lead = excluded.lead, version = excluded.version, told = excluded.told
-            """, id, number, process.id, file.state, process.state(file.state)?.isFinal ?? false,
-            file.clocks.contains(where: \.isRunning), file.lead, file.version, file.toldVersion)
-        try db.execute("DELETE FROM task WHERE subject = ?", id)
-        for task in file.tasks where task.isOpen {
-            try db.execute(
-                "INSERT INTO task (subject, task, kind, unit, assignee, opened) VALUES (?, ?, ?, ?, ?, ?)", id, task.id,
-                task.kind, task.unit, task.assignee, task.opened.seconds)
-        }
+        let (subject, secret) = try self.subject(id, db)
+        guard let secret, let process = processes[subject.process] else { return }
+        var writing = Writing(
+            subject: subject, secret: secret, process: process, log: try log(of: id, secret, db), now: now)
+        let world = try world(subject.form, writing.file.answers, moment, db)
+        let before = process.status(of: writing.file, in: world)
+        let command = Command(action: action)
+        try record(
+            &writing, actor, action, command, facts, key: "beside " + key, mark: Self.mark(command, actor, secret),
+            at: moment, db)
+        try conclude(writing, statusBefore: before, in: world, db)
     }
 
-    /// Writes the rows of `case_index` and `task` anew from the events of every case; a case with an unreadable event keeps its
-    /// rows.
+    /// Those that officers may name: of the same process, and not the case itself.
     ///
-    /// - Returns: how many rows were other than they should be, and the cases that could not be read.
-    package func rebuild() throws -> (changed: Int, damaged: [String]) {
-        try database.write { db in
-            let before = try rows(db)
-            var damaged: [String] = []
-            for id: String in try db.column("SELECT id FROM subject ORDER BY number") {
-                do {
-                    let (subject, secret) = try self.subject(id, db)
-                    guard let process = processes[subject.process] else { throw Failure.unknownDefinition }
-                    try project(Self.fold(subject, try log(of: id, secret, db)), id, subject.number, process, db)
-                } catch is Failure {
-                    damaged.append(id)
-                }
-            }
-            return (before.symmetricDifference(try rows(db)).count, damaged)
-        }
-    }
-
-    /// Every column of what is made out of the log.
-    private func rows(_ db: any SQLConnection) throws -> Set<String> {
-        let index = try db.rows("SELECT * FROM case_index").map { row in
-            let words: [String] = [try row["subject"], try row["process"], try row["state"], try row["lead"] ?? "-"]
-            let numbers: [Int] = [
-                try row["number"], try row["final"], try row["running"], try row["version"], try row["told"],
-            ]
-            return "\(words) \(numbers)"
-        }
-        let tasks = try db.rows("SELECT * FROM task").map { row in
-            let words: [String] = [try row["subject"], try row["kind"], try row["unit"], try row["assignee"] ?? "-"]
-            let numbers: [Int] = [try row["task"], try row["opened"]]
-            return "\(words) \(numbers)"
-        }
-        return Set(index + tasks)
-    }
-
-    // MARK: Reading
-
-    package func view(_ id: String) throws -> (subject: Subject, file: Case, events: [Event]) {
+    /// - Returns: the id of the case with this number; nil where there is none.
+    package func subject(numbered number: Int, besides id: String) throws -> String? {
         try database.read { db in
-            let (subject, secret) = try self.subject(id, db)
-            let log = try log(of: id, secret, db)
-            return (subject, Self.fold(subject, log), log.map(\.event))
+            try db.value(
+                """
+                SELECT a.id FROM subject a JOIN subject b ON b.id = ?
+                WHERE a.number = ? AND a.id <> b.id AND a.process = b.process AND a.key IS NOT NULL
+                """, id, number)
         }
-    }
-
-    /// Open tasks of a unit, the oldest first.
-    package func tasks(of unit: String, limit: Int) throws -> [(subject: String, task: Int)] {
-        try database.read { db in
-            try db.rows(
-                "SELECT subject, task FROM task WHERE unit = ? ORDER BY opened, subject, task LIMIT ?", unit, limit
-            )
-            .map { (try $0["subject"], try $0["task"]) }
-        }
-    }
-
-    /// Rungs that are due now, over all cases with a clock that runs. A case that cannot be read stops no other: it is named.
-    package func due(at now: Instant) throws -> (firings: [(subject: String, firing: Firing)], damaged: [String]) {
-        let running: [String] = try database.read { db in
-            try db.column("SELECT subject FROM case_index WHERE running = 1 ORDER BY number")
-        }
-        var firings: [(subject: String, firing: Firing)] = []
-        var damaged: [String] = []
-        for id in running {
-            do {
-                let (subject, file, _) = try view(id)
-                guard let process = processes[subject.process] else { throw Failure.unknownDefinition }
-                firings += process.due(on: file, in: try world(subject.form, now)).map { (id, $0) }
-            } catch is Failure {
-                damaged.append(id)
-            }
-        }
-        return (firings, damaged)
-    }
-
-    func subject(_ id: String, _ db: any SQLConnection) throws -> (Subject, [UInt8]?) {
-        guard let row = try db.row("SELECT * FROM subject WHERE id = ?", id) else { throw Failure.unknownSubject }
-        guard let process = SHA256Digest(hex: try row["process"]) else { throw Failure.unknownDefinition }
-        let wrapped: [UInt8]? = try row["key"]
-        let subject = Subject(
-            id: id, number: try row["number"], process: process, form: try row["form"],
-            received: Instant(seconds: try row["received"]))
-        return (subject, try wrapped.map { try keys.unwrap($0, of: id) })
-    }
-
-    private struct Entry {
-        let event: Event
-        let digest: SHA256Digest
-        let key: String
-        let command: String
-    }
-
-    /// - Parameter secret: nil for an erased subject, whose words are gone.
-    private func log(of id: String, _ secret: [UInt8]?, _ db: any SQLConnection) throws -> [Entry] {
-        try db.rows("SELECT version, body, box, digest, key, command FROM event WHERE subject = ? ORDER BY version", id)
-            .map { row in
-                let version: Int = try row["version"]
-                let box: [UInt8]? = try row["box"]
-                let damaged = Failure.damaged(subject: id, version: version)
-                do {
-                    var boxed: JSON?
-                    if let secret, let box {
-                        boxed = try JSON(parsing: try keys.open(box, key: secret, subject: id, version: version))
-                    }
-                    guard let event = Event(open: try JSON(parsing: try row["body"]), boxed: boxed),
-                        let digest = SHA256Digest(hex: try row["digest"])
-                    else { throw damaged }
-                    return Entry(event: event, digest: digest, key: try row["key"], command: try row["command"])
-                } catch let error as SQLError {
-                    throw error
-                } catch {
-                    throw damaged
-                }
-            }
-    }
-
-    private static func fold(_ subject: Subject, _ log: [Entry]) -> Case {
-        var answers: [String: [String]] = [:]
-        for (name, value) in log.first?.event.inputs ?? [:] {
-            if case .list(let values) = value { answers[name] = values }
-        }
-        return Case(received: subject.received, answers: answers, events: log.lazy.map(\.event))
     }
 
     // MARK: Erasure
@@ -427,6 +474,11 @@ package struct CaseStore: Sendable {
                 throw Failure.running
             }
             try db.execute("UPDATE subject SET key = NULL, erased = ? WHERE id = ?", now.seconds, id)
+            // What was published of it goes too.
+            try db.execute("UPDATE page SET published = 0 WHERE subject = ?", id)
+            for table in ["document", "correspondent"] {
+                try db.execute("DELETE FROM \(table) WHERE subject = ?", id)
+            }
         }
     }
 }

@@ -31,6 +31,11 @@ extension CaseStore {
                     breaks.append(Break(subject: "", version: 0, what: "definition \(digest) was changed"))
                 }
             }
+            for writer in try Readings.broken(db) {
+                breaks.append(
+                    Break(subject: "", version: 0, what: "the access lines of \(writer) do not follow one from another")
+                )
+            }
             for id in ids { breaks += try verify(id, db) }
             return breaks
         }
@@ -66,7 +71,8 @@ extension CaseStore {
                 let box: [UInt8]? = try row["box"]
                 if let box, SHA256Digest(of: box).hex != json["box"]?.string { add(version, "the box was changed") }
                 if let secret, let box {
-                    let words = try JSON(parsing: try keys.open(box, key: secret, subject: id, version: version))
+                    let words = try JSON(
+                        parsing: try keys.open(box, key: secret, at: .event(subject: id, version: version)))
                     if Event(open: json, boxed: words) == nil { add(version, "it cannot be read") }
                 } else if Event(open: json, boxed: nil) == nil {
                     add(version, "it cannot be read")

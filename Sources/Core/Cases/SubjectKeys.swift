@@ -1,4 +1,5 @@
 import CMS
+import PortalBase
 
 /// Makes, wraps and uses the key of each subject. The master key, which wraps them, stays outside the database.
 ///
@@ -16,6 +17,25 @@ package struct SubjectKeys: Sendable {
         self.random = random
     }
 
+    /// Where a box belongs: moved to another place it does not open.
+    enum Place {
+        case event(subject: String, version: Int)
+        case correspondent(subject: String)
+        case document(subject: String, number: Int, piece: Int, isLast: Bool)
+
+        fileprivate var bytes: [UInt8] {
+            switch self {
+            case .event(let subject, let version): Array("\(subject)\0\(version)".utf8)
+            case .correspondent(let subject): Array("\(subject)\0correspondent".utf8)
+            case .document(let subject, let number, let piece, let isLast):
+                Array("\(subject)\0document\0\(number)\0\(piece)\0\(isLast ? 1 : 0)".utf8)
+            }
+        }
+    }
+
+    /// Sixteen random bytes as a name.
+    func token() -> String { hexText(random(16)) }
+
     /// A new key, and how it is kept.
     func make(for subject: String) throws(CryptoError) -> (key: [UInt8], wrapped: [UInt8]) {
         let key = random(AEAD.keyBytes)
@@ -26,14 +46,11 @@ package struct SubjectKeys: Sendable {
         try AEAD.open(wrapped, key: master, associated: Array(subject.utf8))
     }
 
-    /// A box knows where it belongs: one of another event, or of another subject, does not open.
-    func seal(_ plain: [UInt8], key: [UInt8], subject: String, version: Int) throws(CryptoError) -> [UInt8] {
-        try AEAD.seal(plain, key: key, nonce: random(12), associated: Self.place(subject, version))
+    func seal(_ plain: [UInt8], key: [UInt8], at place: Place) throws(CryptoError) -> [UInt8] {
+        try AEAD.seal(plain, key: key, nonce: random(12), associated: place.bytes)
     }
 
-    func open(_ box: [UInt8], key: [UInt8], subject: String, version: Int) throws(CryptoError) -> [UInt8] {
-        try AEAD.open(box, key: key, associated: Self.place(subject, version))
+    func open(_ box: [UInt8], key: [UInt8], at place: Place) throws(CryptoError) -> [UInt8] {
+        try AEAD.open(box, key: key, associated: place.bytes)
     }
-
-    private static func place(_ subject: String, _ version: Int) -> [UInt8] { Array("\(subject)\0\(version)".utf8) }
 }

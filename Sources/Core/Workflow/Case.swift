@@ -39,7 +39,10 @@ package struct Case: Sendable, Equatable {
     }
 
     package let received: Instant
-    package let answers: [String: [String]]
+    /// To the form's fields, as they count now.
+    package private(set) var answers: [String: JSON] = [:]
+    /// What came with the case and later.
+    package private(set) var files: [CaseDocument] = []
     package private(set) var version = 0
     package private(set) var state = ""
     package private(set) var lead: String?
@@ -51,22 +54,25 @@ package struct Case: Sendable, Equatable {
     package private(set) var scores: [String: [Int]] = [:]
     package private(set) var flags: Set<String> = []
     package private(set) var relations: [String: String] = [:]
-    package private(set) var published: Set<String> = []
-    package private(set) var documents: [String] = []
+    package private(set) var published: Set<Process.Page> = []
+    /// Version of the event that published a page last, whether or not it was taken back since.
+    package private(set) var lastPublished: [Process.Page: Int] = [:]
+    /// Documents that were issued, with their numbers.
+    package private(set) var issued: [String: Int] = [:]
     /// When each state was entered last.
     package private(set) var entered: [String: Instant] = [:]
-    /// What the citizen was told last, and how often something was told.
+    /// What the citizen was told last, with an officer's words on it, and how often something was told.
     package private(set) var told: Process.CitizenState?
+    package private(set) var toldText: String?
     package private(set) var toldVersion = 0
 
     /// - Parameter received: when it came to the edge.
-    package init(received: Instant, answers: [String: [String]]) {
+    package init(received: Instant) {
         self.received = received
-        self.answers = answers
     }
 
-    package init(received: Instant, answers: [String: [String]], events: some Sequence<Event>) {
-        self.init(received: received, answers: answers)
+    package init(received: Instant, events: some Sequence<Event>) {
+        self.init(received: received)
         for event in events { apply(event) }
     }
 
@@ -90,11 +96,15 @@ package struct Case: Sendable, Equatable {
             Act(
                 action: event.action, at: event.at, persons: event.actor.persons, task: event.task, inputs: event.inputs
             ))
-        for fact in event.facts { apply(fact, at: event.at) }
+        for fact in event.facts { apply(fact, at: event.at, event.inputs) }
     }
 
-    mutating func apply(_ fact: Fact, at now: Instant) {
+    /// - Parameter inputs: of the event that the fact belongs to.
+    mutating func apply(_ fact: Fact, at now: Instant, _ inputs: [String: InputValue]) {
         switch fact {
+        case .answered(let fields):
+            for field in fields { if case .answer(let answer) = inputs[field] { answers[field] = answer } }
+        case .filed(let file): files.append(file)
         case .begun(let lead): self.lead = lead
         case .entered(let state):
             self.state = state
@@ -116,7 +126,8 @@ package struct Case: Sendable, Equatable {
             // A run since the same moment takes over the extensions, pauses and fired rungs of the earlier one.
             if let same = clocks.last(where: { $0.clock == clock && $0.since == since }) {
                 run.extensions = same.extensions
-                run.pauses = same.pauses
+                // What is started runs.
+                run.pauses = same.pauses.map { .init(ground: $0.ground, from: $0.from, to: $0.to ?? now) }
                 run.fired = same.fired
             }
             clocks.append(run)
@@ -134,7 +145,9 @@ package struct Case: Sendable, Equatable {
             for index in clocks.indices where clocks[index].clock == clock && clocks[index].instance == instance {
                 clocks[index].fired.insert(.init(rung: rung, extensions: clocks[index].extensions.count))
             }
-        case .told(let state, _):
+        case .told(let state, let text):
+            // A state by itself has no words.
+            if let text { toldText = text } else if state != told { toldText = nil }
             told = state
             toldVersion += 1
         case .requested(let name, let fields, let within):
@@ -143,8 +156,10 @@ package struct Case: Sendable, Equatable {
             for index in requests.indices where requests[index].name == name && requests[index].answered == nil {
                 requests[index].answered = now
             }
-        case .issued(let document, _, _): documents.append(document)
-        case .published(let page): published.insert(page)
+        case .issued(let document, _, let number): issued[document] = number
+        case .published(let page):
+            published.insert(page)
+            lastPublished[page] = version
         case .retracted(let page): published.remove(page)
         case .related(let subject, let kind): relations[subject] = kind
         case .unrelated(let subject): relations[subject] = nil

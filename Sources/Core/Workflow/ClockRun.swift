@@ -32,12 +32,19 @@ package struct ClockRun: Sendable, Equatable {
     /// When the budget with its extensions is used up.
     package func due(in world: World) -> Due { moment(percent: 100, later: nil, in: world) }
 
+    /// When it would be used up if every weekday beyond the calendar were worked: for the order of a list, and nothing legal.
+    package func estimate(in world: World) -> Instant? {
+        if case .at(let end) = moment(percent: 100, later: nil, in: world, guesses: true) { end } else { nil }
+    }
+
     package func isOverdue(in world: World) -> Bool {
         if case .at(let end) = due(in: world) { isRunning && end < world.now } else { false }
     }
 
     /// When a share of it is used up, and some time later. Shares of days round up to whole days.
-    package func moment(percent: Int, later: Process.Limit?, in world: World) -> Due {
+    ///
+    /// - Parameter guesses: takes every weekday beyond the calendar as worked.
+    package func moment(percent: Int, later: Process.Limit?, in world: World, guesses: Bool = false) -> Due {
         guard let budget else { return .unknown }
         if isRunning && isPaused { return .paused }
         // Extensions in the budget's unit lengthen it; others come behind it.
@@ -48,11 +55,18 @@ package struct ClockRun: Sendable, Equatable {
         legs += later.map { [($0, 100)] } ?? []
         var at = since
         for leg in legs {
-            let budget = TimeBudget(world: world, pauses: pauses)
+            let budget = TimeBudget(world: world, pauses: pauses, guesses: guesses)
             guard let end = budget.end(of: leg.limit, percent: leg.percent, from: at) else { return .unknown }
             at = end
         }
         return .at(at)
+    }
+}
+
+extension Case.Task {
+    /// When its time is used up; nil where nobody set one.
+    package func due(in world: World) -> Due? {
+        budget.map { budget in TimeBudget(world: world).end(of: budget, from: opened).map(Due.at) ?? .unknown }
     }
 }
 
@@ -69,6 +83,7 @@ package enum Due: Sendable, Equatable {
 struct TimeBudget {
     let world: World
     var pauses: [ClockRun.Pause] = []
+    var guesses = false
     private static let zone = ZoneOffset.shanghai
     private static let day = 86_400
     /// Seconds; beyond every calendar, and far from where sums overflow.
@@ -81,6 +96,11 @@ struct TimeBudget {
         case .h: hours(limit.count * 36 * percent, from: start)
         case .wh: officeHours(limit.count * 36 * percent, from: start)
         }
+    }
+
+    /// Nil beyond the calendar.
+    private func isWorked(_ day: CivilDate) -> Bool? {
+        world.calendar.isWorkingDay(day) ?? (guesses ? day.isoWeekday <= 5 : nil)
     }
 
     /// Whether a pause covers the moment.
@@ -100,11 +120,11 @@ struct TimeBudget {
         var left = limit.count
         while left > 0 {
             day = CivilDate(dayNumber: day.dayNumber + 1)
-            guard let isWorked = world.calendar.isWorkingDay(day) else { return nil }
+            guard let isWorked = self.isWorked(day) else { return nil }
             if (isWorked || limit.unit == .d) && !isPaused(lastSecond(day)) { left -= 1 }
         }
         while true {
-            guard let isWorked = world.calendar.isWorkingDay(day) else { return nil }
+            guard let isWorked = self.isWorked(day) else { return nil }
             if isWorked && !isPaused(lastSecond(day)) { return lastSecond(day) }
             day = CivilDate(dayNumber: day.dayNumber + 1)
         }
@@ -136,7 +156,7 @@ struct TimeBudget {
         var day = start.date(in: Self.zone)
         var left = seconds
         while true {
-            guard let isWorked = world.calendar.isWorkingDay(day) else { return nil }
+            guard let isWorked = self.isWorked(day) else { return nil }
             let midnight = day.dayNumber * Self.day - Self.zone.seconds
             for span in isWorked ? world.hours.spans : [] {
                 let open =

@@ -1,5 +1,5 @@
 package import Authority
-import PortalBase
+package import PortalBase
 package import Procedures
 
 /// What somebody wants done (操作).
@@ -7,12 +7,17 @@ package struct Command: Sendable, Equatable {
     package let action: String
     /// The task that it works on; nil for an action on the case.
     package let task: Int?
-    package let inputs: [String: InputValue]
+    package var inputs: [String: InputValue]
+    /// Files that come with it.
+    package let files: [CaseDocument]
 
-    package init(action: String, task: Int? = nil, inputs: [String: InputValue] = [:]) {
+    package init(
+        action: String, task: Int? = nil, inputs: [String: InputValue] = [:], files: [CaseDocument] = []
+    ) {
         self.action = action
         self.task = task
         self.inputs = inputs
+        self.files = files
     }
 }
 
@@ -41,6 +46,8 @@ package enum Refusal: Error, Sendable, Equatable {
     /// What it needs does not hold.
     case condition
     case input(String, InputProblem)
+    /// A text that would be published leads to a person.
+    case masking(input: String, Masking.Finding)
     /// A unit that the definition names by place is not known of this case.
     case unit
     /// The rung is not due, or was passed already.
@@ -48,6 +55,8 @@ package enum Refusal: Error, Sendable, Equatable {
 
     package enum InputProblem: String, Sendable {
         case missing, unknown, wrongType, outOfRange, tooLong
+        /// It would be published and holds what no page may hold: a character that nobody sees, or a visibility mark.
+        case character, mark
     }
 }
 
@@ -64,9 +73,11 @@ extension Process {
     // MARK: Beginning
 
     /// What happens when a case comes in. Nothing refuses a citizen's words here.
-    package func begin(_ file: Case, in world: World) -> [Fact] {
-        var decision = Decision(process: self, world: world, file: file)
-        decision.begin()
+    ///
+    /// - Parameter command: the answers, and the files that came with them.
+    package func begin(_ file: Case, with command: Command, in world: World) -> [Fact] {
+        var decision = Decision(process: self, world: world, file: file, inputs: command.inputs)
+        decision.begin(command)
         return decision.facts
     }
 
@@ -95,8 +106,9 @@ extension Process {
     ) throws(Refusal) -> [Fact] {
         guard let action = action(command.action) else { throw .unknownAction }
         if let refusal = refusal(of: action, task: command.task, on: file, as: actor, in: world) { throw refusal }
-        try InputCheck(action: action, world: world).check(command.inputs)
-        var decision = Decision(process: self, world: world, file: file)
+        try InputCheck(action: action, file: file, world: world).check(command)
+        var decision = Decision(process: self, world: world, file: file, inputs: command.inputs)
+        for document in command.files { decision.add(.filed(document)) }
         try decision.run(action, command, actor)
         return decision.facts
     }
@@ -168,23 +180,37 @@ extension Process {
 
     /// Rungs that are due and were not passed yet, by the order of their moments.
     package func due(on file: Case, in world: World) -> [Firing] {
-        var due: [(at: Instant, firing: Firing)] = []
+        rungs(of: file, in: world).filter { $0.at < ($0.acts ? min(world.now, world.carried) : world.now) }.map(
+            \.firing)
+    }
+
+    /// Rungs that are due and wait until everything is here that came to the edge before.
+    package func waiting(on file: Case, in world: World) -> [Firing] {
+        rungs(of: file, in: world).filter { $0.acts && $0.at < world.now && $0.at >= world.carried }.map(\.firing)
+    }
+
+    /// When the next rung may be due; nil where none is to come. The beginning of time where nobody can say.
+    package func nextRung(of file: Case, in world: World) -> Instant? {
+        let isUnknown = file.clocks.contains { $0.isRunning && $0.due(in: world) == .unknown }
+        return isUnknown ? Instant(seconds: 0) : rungs(of: file, in: world).first?.at
+    }
+
+    /// Rungs that were not passed yet and whose moment is known, in their order.
+    private func rungs(of file: Case, in world: World) -> [(at: Instant, firing: Firing, acts: Bool)] {
+        var due: [(at: Instant, firing: Firing, acts: Bool)] = []
         for run in file.clocks where run.isRunning {
             guard let clock = clock(run.clock) else { continue }
             for (number, rung) in clock.ladder.enumerated() {
                 let fired = ClockRun.Fired(rung: number, extensions: run.extensions.count)
                 guard !run.fired.contains(fired),
-                    case .at(let moment) = run.moment(percent: rung.percent, later: rung.later, in: world),
-                    moment < world.now
+                    case .at(let moment) = run.moment(percent: rung.percent, later: rung.later, in: world)
                 else { continue }
-                due.append(
-                    (
-                        moment,
-                        Firing(clock: run.clock, instance: run.instance, extensions: fired.extensions, rung: number)
-                    ))
+                let firing = Firing(
+                    clock: run.clock, instance: run.instance, extensions: fired.extensions, rung: number)
+                due.append((moment, firing, rung.act != nil))
             }
         }
-        return due.sorted { ($0.at, $0.firing.rung) < ($1.at, $1.firing.rung) }.map(\.firing)
+        return due.sorted { ($0.at, $0.firing.rung) < ($1.at, $1.firing.rung) }
     }
 
     /// What a rung does: it reminds and counts; an action that it names is taken where the case still allows it.
@@ -196,7 +222,7 @@ extension Process {
         guard due(on: file, in: world).contains(firing), let rung = clock(firing.clock)?.ladder[firing.rung] else {
             throw .rung
         }
-        var decision = Decision(process: self, world: world, file: file)
+        var decision = Decision(process: self, world: world, file: file, inputs: [:])
         decision.add(.fired(clock: firing.clock, instance: firing.instance, rung: firing.rung))
         decision.remind(rung.remind)
         if let count = rung.count { decision.add(.counted(count)) }
@@ -211,11 +237,8 @@ extension Process {
                 // What stands in the way of the action leaves the reminder.
             }
         }
-        return (Self.clockAction, decision.facts)
+        return (EventName.clock, decision.facts)
     }
-
-    /// The action of an event in which a rung only reminds and counts.
-    package static let clockAction = "clock"
 }
 
 /// Whether conditions hold of a case.
@@ -225,10 +248,20 @@ struct Conditions {
     let task: Case.Task?
     let world: World
 
+    /// What was chosen or typed; of an address, the unit.
+    static func values(_ answer: JSON?) -> [String] {
+        switch answer {
+        case .string(let text): [text]
+        case .array(let list): list.compactMap(\.string)
+        case .object(let parts): [parts["unit"]?.string].compactMap { $0 }
+        default: []
+        }
+    }
+
     func hold(_ condition: Process.Condition) -> Bool {
         switch condition {
         case .field(let field, let test):
-            let values = file.answers[field, default: []].filter { !$0.isEmpty }
+            let values = Self.values(file.answers[field]).filter { !$0.isEmpty }
             return switch test {
             case .isValue(let value): values.contains(value)
             case .isOneOf(let list): values.contains(where: list.contains)
@@ -263,7 +296,8 @@ struct Conditions {
             }
             guard isOverdue else { return true }
             guard let end = TimeBudget(world: world).end(of: request.within, from: request.made) else { return false }
-            return end < world.now
+            // What came to the edge in time may still be on its way.
+            return end < min(world.now, world.carried)
         case .not(let inner): return !hold(inner)
         case .any(let inner): return inner.contains(where: hold)
         }
@@ -276,20 +310,24 @@ struct Decision {
     let world: World
     private(set) var file: Case
     private(set) var facts: [Fact] = []
+    private let inputs: [String: InputValue]
 
-    init(process: Process, world: World, file: Case) {
+    init(process: Process, world: World, file: Case, inputs: [String: InputValue]) {
         self.process = process
         self.world = world
         self.file = file
+        self.inputs = inputs
     }
 
     mutating func add(_ fact: Fact) {
-        file.apply(fact, at: world.now)
+        file.apply(fact, at: world.now, inputs)
         facts.append(fact)
     }
 
-    mutating func begin() {
+    mutating func begin(_ command: Command) {
         add(.begun(lead: world.form.lead))
+        add(.answered(fields: command.inputs.keys.sorted()))
+        for document in command.files { add(.filed(document)) }
         enter(process.begin.state)
         for clock in clocks where clock.since == .receipt {
             add(.started(clock: clock.id, since: file.received, budget: limit(clock.budget, nil)))
@@ -345,7 +383,9 @@ struct Decision {
         case .request(let name, let fields, let within):
             guard case .list(let list) = command.inputs[fields] else { throw .input(fields, .missing) }
             add(.requested(name: name, fields: list, within: within))
-        case .fulfil(let name): add(.answeredRequest(name: name))
+        case .fulfil(let name):
+            add(.answered(fields: command.inputs.keys.sorted()))
+            add(.answeredRequest(name: name))
         case .tell(let reference):
             guard let text = text(reference, command), !text.isEmpty, let state = process.state(file.state) else {
                 return
@@ -462,50 +502,5 @@ struct Decision {
 
     private func text(_ reference: Process.Reference, _ command: Command) -> String? {
         if case .text(let text) = value(reference, command) { text } else { nil }
-    }
-}
-
-/// Holds what was typed against what an action asks for.
-struct InputCheck {
-    let action: Process.Action
-    let world: World
-
-    /// Characters of a text that has no bound of its own.
-    private static let longest = 20_000
-
-    func check(_ inputs: [String: InputValue]) throws(Refusal) {
-        for name in inputs.keys.sorted() where !action.ask.contains(where: { $0.id == name }) {
-            throw .input(name, .unknown)
-        }
-        for input in action.ask {
-            if let value = inputs[input.id], let problem = problem(value, input) { throw .input(input.id, problem) }
-            if input.required, inputs[input.id]?.isEmpty ?? true { throw .input(input.id, .missing) }
-        }
-    }
-
-    /// Of persons, cases and files: no running text.
-    private static func isName(_ text: String) -> Bool { text.utf8.count <= 200 }
-
-    private func problem(_ value: InputValue, _ input: Process.Input) -> Refusal.InputProblem? {
-        switch (input.kind, value) {
-        case (.text, .text(let text)), (.longtext, .text(let text)), (.ground, .text(let text)):
-            return text.unicodeScalars.count > input.max ?? Self.longest ? .tooLong : nil
-        case (.unit, .text(let unit)): return unit.isEmpty || world.units.names.contains(unit) ? nil : .unknown
-        case (.units, .list(let units)): return units.allSatisfy(world.units.names.contains) ? nil : .unknown
-        case (.fields, .list(let fields)): return fields.allSatisfy(world.form.fields.contains) ? nil : .unknown
-        case (.number, .number(let number)):
-            return number < input.min ?? Int.min || number > input.max ?? Int.max ? .outOfRange : nil
-        case (.attachment, .list(let files)):
-            return files.count > input.max ?? 1 ? .outOfRange : files.allSatisfy(Self.isName) ? nil : .tooLong
-        case (.limit, .limit(let limit)):
-            // A bound of a time limit is one in days.
-            guard (1...3_660).contains(limit.count) else { return .outOfRange }
-            guard let most = input.max else { return nil }
-            return [.d, .wd].contains(limit.unit) && limit.count <= most ? nil : .outOfRange
-        case (.person, .text(let name)), (.case, .text(let name)), (.date, .text(let name)):
-            return Self.isName(name) ? nil : .tooLong
-        case (.checklist, .list(let items)): return items.count <= 200 && items.allSatisfy(Self.isName) ? nil : .tooLong
-        default: return .wrongType
-        }
     }
 }

@@ -9,7 +9,7 @@ package struct Event: Sendable, Equatable {
     /// When it counts: receipt at the edge for what a citizen sent, else when it was decided.
     package let at: Instant
     package let actor: Actor
-    /// The action, `begin`, or `clock` for a rung that only reminds.
+    /// The action, or a name of `Process.EventName`.
     package let action: String
     package let task: Int?
     package let inputs: [String: InputValue]
@@ -44,13 +44,37 @@ package enum InputValue: Sendable, Hashable {
     case list([String])
     case number(Int)
     case limit(Process.Limit)
+    /// To a field of the form, as the form keeps it.
+    case answer(JSON)
 
     var isEmpty: Bool {
         switch self {
         case .text(let text): text.isEmpty
         case .list(let list): list.isEmpty
-        case .number, .limit: false
+        case .number, .limit, .answer: false
         }
+    }
+}
+
+/// A file of a case (材料). Its bytes lie beside the log.
+package struct CaseDocument: Sendable, Hashable {
+    /// Within the case, from 0.
+    package let number: Int
+    /// Of the form.
+    package let field: String
+    package let name: String
+    /// Media type.
+    package let type: String
+    package let bytes: Int
+    package let digest: SHA256Digest
+
+    package init(number: Int, field: String, name: String, type: String, bytes: Int, digest: SHA256Digest) {
+        self.number = number
+        self.field = field
+        self.name = name
+        self.type = type
+        self.bytes = bytes
+        self.digest = digest
     }
 }
 
@@ -59,6 +83,9 @@ package enum InputValue: Sendable, Hashable {
 package enum Fact: Sendable, Equatable {
     case begun(lead: String?)
     case entered(state: String)
+    /// What the event's inputs say to these fields counts from now on.
+    case answered(fields: [String])
+    case filed(CaseDocument)
     case opened(task: Int, kind: String, unit: String, isLead: Bool, round: Int, budget: Process.Limit?)
     case closed(task: Int, outcome: String)
     case assigned(task: Int, person: String)
@@ -76,8 +103,8 @@ package enum Fact: Sendable, Equatable {
     case answeredRequest(name: String)
     /// - number: 0 until the store gives the next of the series.
     case issued(document: String, series: String, number: Int)
-    case published(String)
-    case retracted(String)
+    case published(Process.Page)
+    case retracted(Process.Page)
     case related(String, as: String)
     case unrelated(String)
     case counted(String)

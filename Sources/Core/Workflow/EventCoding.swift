@@ -79,6 +79,7 @@ extension InputValue {
         case .list(let list): .array(list.map(JSON.string))
         case .number(let number): .integer(number)
         case .limit(let limit): .object(["limit": .string(limit.description)])
+        case .answer(let answer): .object(["answer": answer])
         }
     }
 
@@ -91,6 +92,8 @@ extension InputValue {
             self = .number(number)
         } else if let limit = json["limit"]?.string.flatMap({ Process.Limit($0) }) {
             self = .limit(limit)
+        } else if let answer = json["answer"] {
+            self = .answer(answer)
         } else {
             return nil
         }
@@ -143,10 +146,19 @@ extension Fact {
         case .issued(let document, let series, let number):
             return make(
                 "issued", ["document": .string(document), "series": .string(series), "number": .integer(number)])
-        case .published(let page): return make("published", ["page": .string(page)])
-        case .retracted(let page): return make("retracted", ["page": .string(page)])
-        case .related(let subject, let kind): return make("related", ["subject": word(subject), "as": .string(kind)])
-        case .unrelated(let subject): return make("unrelated", ["subject": word(subject)])
+        case .published(let page): return make("published", ["page": .string(page.rawValue)])
+        case .retracted(let page): return make("retracted", ["page": .string(page.rawValue)])
+        case .answered(let fields): return make("answered", ["fields": .array(fields.map(JSON.string))])
+        case .filed(let file):
+            words.append(
+                .object([
+                    "field": .string(file.field), "name": .string(file.name), "type": .string(file.type),
+                    "bytes": .integer(file.bytes), "digest": .string(file.digest.hex),
+                ]))
+            return make("filed", ["number": .integer(file.number), "file": .integer(words.count - 1)])
+        case .related(let subject, let kind):
+            return make("related", ["subject": .string(subject), "as": .string(kind)])
+        case .unrelated(let subject): return make("unrelated", ["subject": .string(subject)])
         case .counted(let name): return make("counted", ["name": .string(name)])
         case .scored(let name, let value): return make("scored", ["name": .string(name), "value": .integer(value)])
         case .flagged(let name): return make("flagged", ["name": .string(name)])
@@ -196,10 +208,21 @@ extension Fact {
                 Self.pair(text("document"), Self.pair(text("series"), number("number"))).map {
                     .issued(document: $0, series: $1.0, number: $1.1)
                 }
-            case "published": text("page").map { .published($0) }
-            case "retracted": text("page").map { .retracted($0) }
-            case "related": Self.pair(word("subject"), text("as")).map { .related($0, as: $1) }
-            case "unrelated": word("subject").map { .unrelated($0) }
+            case "published": text("page").flatMap(Process.Page.init(rawValue:)).map { .published($0) }
+            case "retracted": text("page").flatMap(Process.Page.init(rawValue:)).map { .retracted($0) }
+            case "answered": list("fields").map { .answered(fields: $0) }
+            case "filed":
+                Self.pair(number("number"), number("file")).map { number, place in
+                    // Erased: that there was a file stays.
+                    let file = words.indices.contains(place) ? words[place] : .null
+                    return .filed(
+                        CaseDocument(
+                            number: number, field: file["field"]?.string ?? "", name: file["name"]?.string ?? "",
+                            type: file["type"]?.string ?? "", bytes: file["bytes"]?.integer ?? 0,
+                            digest: file["digest"]?.string.flatMap(SHA256Digest.init(hex:)) ?? SHA256Digest(of: [])))
+                }
+            case "related": Self.pair(text("subject"), text("as")).map { .related($0, as: $1) }
+            case "unrelated": text("subject").map { .unrelated($0) }
             case "counted": text("name").map { .counted($0) }
             case "scored": Self.pair(text("name"), number("value")).map { .scored($0, $1) }
             case "flagged": text("name").map { .flagged($0) }

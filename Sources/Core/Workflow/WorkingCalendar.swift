@@ -133,64 +133,11 @@ package struct WorkingCalendar: Sendable {
     /// Days before the end from which everybody is warned.
     package static let warningDays = 60
 
-    /// What a limit would come to if every weekday beyond the schedule were worked. For the order of a list only: nothing
-    /// legal may be computed from it.
-    package func estimate(from start: CivilDate, _ limit: TimeLimit) -> CivilDate {
-        var day = CivilDate(dayNumber: start.dayNumber + (limit.working ? 0 : limit.days))
-        var left = limit.working ? limit.days : 0
-        func isWorked(_ day: CivilDate) -> Bool { isWorkingDay(day) ?? (day.isoWeekday <= 5) }
-        while left > 0 {
-            day = CivilDate(dayNumber: day.dayNumber + 1)
-            if isWorked(day) { left -= 1 }
-        }
-        while !isWorked(day) { day = CivilDate(dayNumber: day.dayNumber + 1) }
-        return day
-    }
-
     /// Nil outside the known years.
     package func isWorkingDay(_ date: CivilDate) -> Bool? {
         guard first <= date, date <= last else { return nil }
         if adjusted.contains(date.dayNumber) { return true }
         if holidays.contains(date.dayNumber) { return false }
         return date.isoWeekday <= 5
-    }
-
-    /// The last day of a limit that begins on `start`: the start day is not counted (民法典 article 201), and calendar
-    /// days that end on a day off roll forward (article 203).
-    package func deadline(from start: CivilDate, _ limit: TimeLimit) -> Deadline {
-        var day = CivilDate(dayNumber: start.dayNumber + (limit.working ? 0 : limit.days))
-        var left = limit.working ? limit.days : 0
-        while left > 0 {
-            day = CivilDate(dayNumber: day.dayNumber + 1)
-            guard let working = isWorkingDay(day) else { return .unknown(after: last) }
-            if working { left -= 1 }
-        }
-        while true {
-            guard let working = isWorkingDay(day) else { return .unknown(after: last) }
-            if working { return .on(day) }
-            day = CivilDate(dayNumber: day.dayNumber + 1)
-        }
-    }
-}
-
-/// A number of working or calendar days.
-package struct TimeLimit: Sendable, Equatable {
-    package let days: Int
-    package let working: Bool
-
-    package init(days: Int, working: Bool) {
-        self.days = days
-        self.working = working
-    }
-}
-
-/// The last day of a limit, or that the calendar does not reach it.
-package enum Deadline: Sendable, Equatable {
-    case on(CivilDate)
-    case unknown(after: CivilDate)
-
-    /// Overdue is computed, never stored; an unknown deadline is not overdue.
-    package func isOverdue(on today: CivilDate) -> Bool {
-        if case .on(let day) = self { day < today } else { false }
     }
 }

@@ -5,6 +5,9 @@ package import Procedures
 /// All that a decision looks at besides the case. Nothing else is read: no clock, no file, no store.
 package struct World: Sendable {
     package let now: Instant
+    /// Up to when everything that came to the edge is here: what a citizen may still have done in time is not decided by the
+    /// clock before.
+    package let carried: Instant
     package let calendar: WorkingCalendar
     package let hours: OfficeHours
     package let units: UnitTree
@@ -13,10 +16,12 @@ package struct World: Sendable {
     package let catalogueLimit: Process.Limit?
 
     package init(
-        now: Instant, calendar: WorkingCalendar, hours: OfficeHours, units: UnitTree, form: FormFacts,
+        now: Instant, carried: Instant? = nil, calendar: WorkingCalendar, hours: OfficeHours, units: UnitTree,
+        form: FormFacts,
         catalogueLimit: Process.Limit?
     ) {
         self.now = now
+        self.carried = carried ?? now
         self.calendar = calendar
         self.hours = hours
         self.units = units
@@ -45,11 +50,34 @@ package struct FormFacts: Sendable, Equatable {
     package let promised: Process.Limit?
     /// Ids of its fields, of which a correction may ask for some.
     package let fields: Set<String>
+    /// Answers that no published text may hold.
+    package let secrets: [SecretField]
+
+    package struct SecretField: Sendable, Equatable {
+        package let field: String
+        /// Of an address; nil for the answer as a whole.
+        package let part: String?
+        package let label: String
+
+        package init(field: String, part: String? = nil, label: String) {
+            self.field = field
+            self.part = part
+            self.label = label
+        }
+    }
+
+    func secrets(in answers: [String: JSON]) -> [Masking.Secret] {
+        secrets.compactMap { secret in
+            let answer = answers[secret.field]
+            let text = secret.part.map { answer?[$0]?.string } ?? answer?.string
+            return text.map { Masking.Secret(label: secret.label, text: $0) }
+        }
+    }
 
     package init(
         lead: String?, branches: [Branch], join: Process.Condition.Join, legal: Process.Limit?,
         promised: Process.Limit?,
-        fields: Set<String>
+        fields: Set<String>, secrets: [SecretField] = []
     ) {
         self.lead = lead
         self.branches = branches
@@ -57,6 +85,7 @@ package struct FormFacts: Sendable, Equatable {
         self.legal = legal
         self.promised = promised
         self.fields = fields
+        self.secrets = secrets
     }
 }
 

@@ -1,5 +1,8 @@
 import ArgumentParser
+import Cases
+import Forms
 import PortalBase
+import Procedures
 import Workflow
 
 /// Takes the State Council's next notice of holidays into the working calendar.
@@ -46,6 +49,8 @@ struct Calendar: ParsableCommand {
         print("\(new.count) days; the calendar ends on \(next.last.text); \(moved.count) last days move")
         if dryRun { return }
         try FileSystem.replaceDurably(configuration.workdays, with: WorkingCalendar.csv(merged))
+        // Read anew: when the next rung may be due is another day now.
+        _ = try Desk(configuration, random: systemRandomBytes).cases.rebuild()
     }
 
     /// A year without a schedule between two with one would be taken for a year without holidays.
@@ -56,18 +61,25 @@ struct Calendar: ParsableCommand {
         }
     }
 
-    /// Open cases whose last day is another with the new calendar.
+    /// Running clocks whose end is another with the new calendar.
     private func moved(
         _ configuration: Configuration, from current: WorkingCalendar, to next: WorkingCalendar
     ) throws -> [String] {
-        let database = try DeskDatabase(configuration, random: systemRandomBytes)
-        let (before, after) = (
-            CaseDeadlines(calendar: current, configuration: configuration),
-            CaseDeadlines(calendar: next, configuration: configuration)
-        )
-        return try database.openClocks().compactMap { line in
-            let (old, new) = (before.due(line).deadline, after.due(line).deadline)
-            return old == new ? nil : "\(line.number): \(CaseDeadlines.text(old)) -> \(CaseDeadlines.text(new))"
+        let desk = try Desk(configuration, random: systemRandomBytes)
+        let now = configuration.now()
+        var lines: [String] = []
+        for id in try desk.cases.running() {
+            let view = try desk.cases.view(id, at: now)
+            let other = try desk.surroundings.world(
+                form: view.subject.form, answers: view.file.answers, now: now, carried: nil, calendar: next)
+            for run in view.file.clocks where run.isRunning {
+                let (old, new) = (run.due(in: view.world), run.due(in: other))
+                guard old != new else { continue }
+                let name = view.process.clock(run.clock)?.label.text("zh") ?? run.clock
+                lines.append(
+                    "\(view.subject.number) \(name): \(DueText.text(old, current)) -> \(DueText.text(new, next))")
+            }
         }
+        return lines
     }
 }

@@ -4,6 +4,7 @@ import Ferry
 import Hummingbird
 import LaneService
 import PortalBase
+import SQL
 import SiteBundle
 
 @main
@@ -12,7 +13,8 @@ struct CoreDesk: AsyncParsableCommand {
         commandName: "coredesk", abstract: "Hotline requests and parallel approvals in the core network.",
         version: "0.1.0",
         subcommands: [
-            Serve.self, Migrate.self, Import.self, Export.self, Release.self, Calendar.self, ProcessCommand.self,
+            Initialize.self, Serve.self, Migrate.self, Clock.self, Import.self, Export.self, Release.self,
+            Calendar.self, ProcessCommand.self,
             LaneCommand<CoreDesk>.self,
         ])
 }
@@ -32,6 +34,29 @@ struct ConfigurationOption: ParsableArguments {
     }
 }
 
+struct Initialize: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "init", abstract: "Makes the master key and the database of a new installation.",
+        discussion: "Back the key up apart from the database: without it no case can be read, with it every backup can."
+    )
+    @OptionGroup var configurationOption: ConfigurationOption
+
+    func run() throws {
+        let configuration = try configurationOption.load()
+        let path = configuration.masterKey
+        if FileSystem.kind(path) == nil {
+            if !isPostgreSQL(configuration.database), FileSystem.kind(configuration.database) != nil {
+                throw ValidationError(
+                    "\(configuration.database) is there without its master key \(path): bring that back from its backup"
+                )
+            }
+            try FileSystem.replaceDurably(path, with: systemRandomBytes(MasterKey.bytes), mode: 0o600)
+            print("made the master key \(path): back it up apart from the database")
+        }
+        _ = try Desk(configuration, random: systemRandomBytes)
+    }
+}
+
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Serves the staff pages on a Unix socket behind nginx.")
     @OptionGroup var configurationOption: ConfigurationOption
@@ -46,7 +71,7 @@ struct Migrate: ParsableCommand {
     @OptionGroup var configurationOption: ConfigurationOption
 
     func run() throws {
-        _ = try DeskDatabase(configurationOption.load(), random: systemRandomBytes)
+        _ = try Desk(configurationOption.load(), random: systemRandomBytes)
     }
 }
 
@@ -54,13 +79,13 @@ extension CoreDesk: LaneOwner {
     /// The core receives e2c and sends c2e.
     static func openLanes(_ path: String) throws -> OwnedLanes {
         let configuration = try ConfigurationOption.load(path)
-        let database = try DeskDatabase(configuration, random: systemRandomBytes)
+        let desk = try Desk(configuration, random: systemRandomBytes)
         return OwnedLanes(
-            settings: configuration.ferry, lanes: database.laneStore(), sends: (Configuration.sendLane, .coreToEdge),
+            settings: configuration.ferry, lanes: desk.laneStore(), sends: (Configuration.sendLane, .coreToEdge),
             receives: (Configuration.receiveLane, .edgeToCore), now: { configuration.now() },
             afterRun: {
-                let left = try database.writeOverlay()
-                try database.releases.sweep()
+                let left = try desk.overlay.write(at: configuration.now())
+                try desk.releases.sweep()
                 return left
             })
     }
@@ -105,7 +130,7 @@ struct Export: ParsableCommand {
 
     private func publish(_ site: String) throws {
         let configuration = try configurationOption.load()
-        let releases = try DeskDatabase(configuration, random: systemRandomBytes).releases
+        let releases = try Desk(configuration, random: systemRandomBytes).releases
         let builder = try BundleBuilder(docroot: site, hasIntranet: !withoutIntranet)
         guard let next = try releases.next(builder.tree, full: full, at: configuration.now()) else {
             print("the edge was sent this very site already")
@@ -147,7 +172,7 @@ struct Release: ParsableCommand {
 
     func run() throws {
         let configuration = try configurationOption.load()
-        let releases = try DeskDatabase(configuration, random: systemRandomBytes).releases
+        let releases = try Desk(configuration, random: systemRandomBytes).releases
         guard
             let record = try releases.next(
                 BundleBuilder(docroot: site, hasIntranet: !withoutIntranet).tree, full: full, at: configuration.now())

@@ -514,13 +514,14 @@ package struct LaneDatabase: LaneStore {
         if let before, try before["result"] == entry.result.rawValue, try before["detail"] == detail { return }
         try db.execute(
             """
-            INSERT INTO lane_incoming (lane, epoch, seq, manifest, prev, result, code, detail, items, bytes, since, at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO lane_incoming
+                (lane, epoch, seq, manifest, prev, result, code, detail, items, bytes, since, at, created)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (lane, epoch, seq) DO UPDATE SET result = excluded.result, code = excluded.code,
                 detail = excluded.detail, at = excluded.at
             """, lane.name, lane.epoch, entry.sequence, entry.manifest.hex, batch.manifest.previous?.hex,
             entry.result.rawValue, entry.code?.rawValue, detail, batch.manifest.items, batch.manifest.partsBytes,
-            now.seconds, now.seconds)
+            now.seconds, now.seconds, batch.manifest.created.seconds)
         try audit(
             db, lane, entry.result.rawValue, entry.sequence,
             [

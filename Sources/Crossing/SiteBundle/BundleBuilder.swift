@@ -123,12 +123,14 @@ package struct BundleBuilder: Sendable {
     ///
     /// - Parameters:
     ///   - base: the tree that the edge has; nil sends everything.
+    ///   - underway: trees that the edge may have put in its place meanwhile; what one of them lacks is sent again.
     ///   - releases: the officers' signatures over the record.
     ///   - makeID: a new UUID.
     package func write(
-        _ record: BundleRecord, releases: [[UInt8]], base: SiteTree?, into folder: Directory, makeID: () -> String
+        _ record: BundleRecord, releases: [[UInt8]], base: SiteTree?, underway: [SiteTree] = [], into folder: Directory,
+        makeID: () -> String
     ) throws -> [(id: String, bytes: Int)] {
-        let known = Set(base?.files.values.map { $0 } ?? [])
+        let known = underway.reduce(Set((base?.files ?? [:]).values)) { $0.intersection($1.files.values) }
         var wanted: [SHA256Digest: String] = [:]
         for (path, digest) in tree.files where !known.contains(digest) { wanted[digest] = path }
         var chunks: [UInt8] = []

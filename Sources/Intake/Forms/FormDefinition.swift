@@ -61,6 +61,8 @@ package struct FormDefinition: Sendable, Equatable {
         package let options: [Option]
         package let privacy: Privacy
         package let autocomplete: String?
+        /// Whether the answer is the case's title, in lists.
+        package let isTitle: Bool
         /// Name of the condition under which the field is asked; nil for always.
         package let when: String?
         /// For attachments: what may be sent.
@@ -153,7 +155,7 @@ extension FormDefinition.Field {
     var unconditional: FormDefinition.Field {
         FormDefinition.Field(
             id: id, type: type, label: label, hint: hint, required: true, max: max, min: min, options: options,
-            privacy: privacy, autocomplete: autocomplete, when: nil, files: files, decimals: decimals)
+            privacy: privacy, autocomplete: autocomplete, isTitle: isTitle, when: nil, files: files, decimals: decimals)
     }
 }
 

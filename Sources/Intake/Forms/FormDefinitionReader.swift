@@ -144,6 +144,10 @@ private struct DefinitionReader {
             inner.wrongType(written, zh: "none、personal 或 sensitive", en: "none, personal or sensitive")
         }
         let autocomplete = inner.string("autocomplete")
+        let isTitle = inner.bool("title") ?? false
+        if isTitle, privacy != nil, privacy != FormDefinition.Field.Privacy.none {
+            inner.wrongType("title", zh: "不含个人信息的一项", en: "a field without personal answers")
+        }
         let when = conditionName("when", &inner)
         var fieldOptions = options(inner.list("options"))
         if let list = inner.string("list") {
@@ -159,7 +163,8 @@ private struct DefinitionReader {
         guard let id, let type, let label else { return nil }
         return .init(
             id: id, type: type, label: .init(values: label), hint: hint, required: required, max: max, min: min,
-            options: fieldOptions, privacy: privacy ?? .none, autocomplete: autocomplete, when: when, files: files,
+            options: fieldOptions, privacy: privacy ?? .none, autocomplete: autocomplete, isTitle: isTitle, when: when,
+            files: files,
             decimals: (0...6).contains(decimals) ? decimals : 0)
     }
 

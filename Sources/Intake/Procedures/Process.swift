@@ -18,13 +18,37 @@ package struct Process: Sendable, Equatable {
     package let clocks: [Clock]
     package let tasks: [TaskKind]
     package let actions: [Action]
+    /// Names of what is counted, flagged, scored, issued and related, and of outcomes.
+    package let labels: [String: Localized]
     /// Of `source`: a case keeps the digest that it began under.
     package let digest: SHA256Digest
     /// The definition as canonical JSON (RFC 8785).
     package let source: [UInt8]
 
+    /// Names of events that are no action of a process; no action may have one.
+    package enum EventName {
+        /// A case came in.
+        package static let begin = "begin"
+        /// A rung that reminds or counts.
+        package static let clock = "clock"
+        /// A citizen's message that came too late to change anything, kept to be read.
+        package static let late = "late"
+        /// What was told of a case is told of those that belong to it.
+        package static let follow = "follow"
+
+        static let all: Set<String> = [begin, clock, late, follow]
+    }
+
+    /// What an id of `labels` is called; the id itself where nothing is said.
+    package func label(_ id: String, _ language: String) -> String { labels[id]?.text(language) ?? id }
+
     package func state(_ id: String) -> State? { states.first { $0.id == id } }
     package func action(_ id: String) -> Action? { actions.first { $0.id == id } }
+    /// Whether a clock or a task has the limit of the dispatch catalogue.
+    var usesCatalogue: Bool {
+        clocks.contains { $0.budget == .catalogue } || tasks.contains { $0.clock == .catalogue }
+    }
+
     package func task(_ id: String) -> TaskKind? { tasks.first { $0.id == id } }
     package func clock(_ id: String) -> Clock? { clocks.first { $0.id == id } }
 
@@ -98,6 +122,8 @@ package struct Process: Sendable, Equatable {
         package let label: Localized
         package let budget: Budget
         package let since: Start
+        /// Whether the citizen reads when it ends.
+        package let isTold: Bool
         /// States whose entering stops it.
         package let stop: [String]
         /// Whether it may run in a final state: the delivery of a decision does.
@@ -169,6 +195,8 @@ package struct Process: Sendable, Equatable {
         /// Whether the task may be closed already.
         package let onClosed: Bool
         package let by: [Who]
+        /// The kind of message with which a citizen takes it; nil where none does.
+        package let message: CaseMessage.Kind?
         package let within: Within?
         /// Once a case, or once a task where it works on one.
         package let once: Bool
@@ -206,7 +234,7 @@ package struct Process: Sendable, Equatable {
     /// What an action asks for: the form language, and things of the core.
     package struct Input: Sendable, Equatable {
         package enum Kind: String, Sendable, CaseIterable {
-            case text, longtext, number, date, attachment
+            case text, longtext, number, date, yesno
             /// Things of the core.
             case unit, units, person, `case`, limit, fields, checklist, ground
         }
@@ -218,6 +246,17 @@ package struct Process: Sendable, Equatable {
         package let min: Int?
         package let max: Int?
         package let position: SourcePosition
+    }
+
+    /// Pages that an action can publish, and what it asks for them.
+    package enum Page: String, Sendable, CaseIterable {
+        /// Question and answer, masked, on the public site.
+        case answerPage = "answer-page"
+
+        package static let title = "title", question = "question", answer = "reply"
+
+        /// Inputs that the page is made of.
+        package var inputs: [String] { [Self.title, Self.question, Self.answer] }
     }
 
     package indirect enum Condition: Sendable, Equatable {
@@ -275,8 +314,8 @@ package struct Process: Sendable, Equatable {
         case tell(Reference)
         case remind(Audience)
         case issue(document: String, series: String)
-        case publish(String)
-        case retract(String)
+        case publish(Page)
+        case retract(Page)
         case relate(Reference, as: String)
         case unrelate(Reference)
         case score(String, Score)

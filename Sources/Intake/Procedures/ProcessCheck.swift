@@ -1,3 +1,4 @@
+import Forms
 import PortalBase
 
 /// Whether the parts of a definition fit together: every name is known, every state and action can be reached, no task and no clock
@@ -108,6 +109,13 @@ struct ProcessCheck {
     private mutating func checkNames(of action: Process.Action) {
         for state in action.from { known(state, among: stateNames, Self.state, at: action.position) }
         checkShape(of: action)
+        checkMessage(of: action)
+        if Process.EventName.all.contains(action.id) {
+            add(
+                "name", action.position, zh: "操作不能叫“\(action.id)”，这个名称系统自己用",
+                en: "no action may be called `\(action.id)`: the system uses that name", remedyZh: "请改名",
+                remedyEn: "rename it")
+        }
         if let on = action.on { known(on, among: taskNames, Self.task, at: action.position) }
         checkActors(action.by, at: action.position)
         if case .state(let state) = action.within?.of {
@@ -121,6 +129,46 @@ struct ProcessCheck {
                 remedyZh: "请改名", remedyEn: "rename one of them")
         }
         for effect in action.effects { check(effect, of: action) }
+    }
+
+    /// What a message brings is what its action asks for.
+    private mutating func checkMessage(of action: Process.Action) {
+        guard let message = action.message else { return }
+        if !action.by.contains(.citizen) {
+            add(
+                "message", action.position, zh: "“\(action.id)”不由诉求人操作，不能有 message",
+                en: "`\(action.id)` is no citizen's and takes no message", remedyZh: "请写 by: citizen，或去掉 message",
+                remedyEn: "write `by: citizen`, or take `message` out")
+        }
+        let brought: [String: Process.Input.Kind] =
+            switch message {
+            case .withdrawal, .supplement: [:]
+            case .rating: ["score": .number, "solved": .yesno, "words": .longtext]
+            }
+        let asked = Dictionary(action.ask.map { ($0.id, $0.kind) }) { first, _ in first }
+        if asked != brought {
+            let wanted = brought.keys.sorted().map { "\($0): \(brought[$0, default: .text].rawValue)" }.joined(
+                separator: ", ")
+            add(
+                "message", action.position, zh: "\(message.rawValue) 消息带来的是：\(wanted)",
+                en: "a message of the kind \(message.rawValue) brings: \(wanted)", remedyZh: "ask 要与它一致",
+                remedyEn: "ask for just that")
+        }
+        let fulfils = action.allEffects.contains { if case .fulfil = $0 { true } else { false } }
+        if fulfils != (message == .supplement) {
+            add(
+                "message", action.position, zh: "补正消息（supplement）的操作要写 fulfil，别的不能写",
+                en: "the action of a supplement says `fulfil`, and no other does", remedyZh: "请改正",
+                remedyEn: "correct it")
+        }
+        for other in process.actions where other.message == message && other.id < action.id {
+            if let state = other.from.first(where: action.from.contains) {
+                add(
+                    "message", action.position, zh: "状态“\(state)”里有两个操作接受 \(message.rawValue) 消息",
+                    en: "two actions take a message of the kind \(message.rawValue) in the state `\(state)`",
+                    remedyZh: "请改 from:", remedyEn: "change `from:`")
+            }
+        }
     }
 
     /// What an action says of a task that it does not work on, and bounds that no input meets.
@@ -270,7 +318,8 @@ struct ProcessCheck {
         case .when(let conditions, let effects):
             for condition in conditions { check(condition, of: action) }
             for effect in effects { check(effect, of: action) }
-        case .issue, .publish, .retract, .score, .count, .flag: break
+        case .publish(let page): for id in page.inputs { checkInput(id, [.text, .longtext], of: action, at: place) }
+        case .issue, .retract, .score, .count, .flag: break
         }
     }
 

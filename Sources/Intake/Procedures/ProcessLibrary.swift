@@ -1,14 +1,32 @@
+import Forms
 package import PortalBase
 import PositionedYAML
 
-/// All processes of a content tree, with the roles and units that they name.
+/// All processes of a content tree, with the roles and units that they name, office hours and the dispatch catalogue.
 package struct ProcessLibrary: Sendable {
-    package let processes: [Process]
+    package private(set) var processes: [Process] = []
+    /// Names of roles, by id.
+    package private(set) var roles: [String: Process.Localized] = [:]
+    package private(set) var units: [Unit] = []
+    /// By process.
+    package private(set) var catalogues: [String: DispatchCatalogue] = [:]
+    /// Office hours in minutes from midnight, rising; empty where none are said.
+    package private(set) var hours: [Range<Int>] = []
+
+    /// A department, a township, a section.
+    package struct Unit: Sendable, Equatable {
+        package let id: String
+        package let name: Process.Localized
+        /// Id of the unit above.
+        package let parent: String?
+    }
 
     /// Where `Content` keeps them.
     package static let folder = "Content/processes"
-    package static let roles = "Content/roles.yaml"
-    package static let units = "Content/units.yaml"
+    package static let rolesFile = "Content/roles.yaml"
+    package static let unitsFile = "Content/units.yaml"
+    package static let hoursFile = "Content/hours.yaml"
+    package static let catalogueFile = "Content/catalogue.yaml"
     private static let limit = 1 << 20
 
     /// Reads `Content/processes/*.yaml`; a tree without has none. A definition with a mistake is left out and every mistake told.
@@ -35,24 +53,29 @@ package struct ProcessLibrary: Sendable {
                 return nil
             }
         }
-        guard FileSystem.kind(source + "/" + Self.folder) == .directory else {
-            processes = []
-            return
-        }
+        guard FileSystem.kind(source + "/" + Self.folder) == .directory else { return }
         var files: [String] = []
         do {
             files = try FileSystem.list(source + "/" + Self.folder).map(\.name).sorted(by: bytesPrecede)
         } catch {
             diagnostics.append(Self.unreadable(Self.folder, zh: "读不出来：\(error)", en: "cannot be read: \(error)"))
         }
-        guard let roles = node(Self.roles), let units = node(Self.units) else {
-            processes = []
-            return
+        func optional(_ path: String) -> YAMLNode? {
+            FileSystem.kind(source + "/" + path) == nil ? nil : node(path)
         }
+        guard let roles = node(Self.rolesFile), let units = node(Self.unitsFile) else { return }
         Self.checkUnits(units, &diagnostics)
+        self.roles = Dictionary((roles.pairs ?? []).map { ($0.key, Self.name($0)) }) { first, _ in first }
+        self.units = (units.pairs ?? []).map {
+            Unit(id: $0.key, name: Self.name($0), parent: $0.value["parent"]?.scalar)
+        }
+        if let node = optional(Self.hoursFile) { hours = Self.hours(node, &diagnostics) }
+        for pair in optional(Self.catalogueFile)?.pairs ?? [] {
+            catalogues[pair.key] = DispatchCatalogue(
+                pair.value, units: Set(self.units.map(\.id)), diagnostics: &diagnostics)
+        }
         let forms = Self.forms(source, &diagnostics)
         let names = Process.Names(roles: roles, units: units)
-        var processes: [Process] = []
         var owners: [String: String] = [:]
         for file in files where !file.hasPrefix(".") {
             let path = Self.folder + "/" + file
@@ -93,9 +116,48 @@ package struct ProcessLibrary: Sendable {
                             remedy: Bilingual(zh: "一个表单只能有一个流程", en: "a form has one process")))
                 }
             }
+            if process.usesCatalogue, catalogues[process.id] == nil {
+                diagnostics.append(
+                    Diagnostic(
+                        "process-catalogue", position,
+                        problem: Bilingual(
+                            zh: "时限要看派单目录，目录里却没有“\(process.id)”",
+                            en: "a time limit is that of the dispatch catalogue, which has no `\(process.id)`"),
+                        remedy: Bilingual(
+                            zh: "请在 \(Self.catalogueFile) 里写上", en: "add it to \(Self.catalogueFile)")))
+            }
             processes.append(process)
         }
-        self.processes = processes
+    }
+
+    private static func name(_ pair: YAMLNode.Pair) -> Process.Localized {
+        let zh = pair.value["zh"]?.scalar ?? pair.key
+        return Process.Localized(zh, pair.value["en"]?.scalar ?? zh)
+    }
+
+    /// `open: ["08:30-12:00", …]`
+    private static func hours(_ node: YAMLNode, _ diagnostics: inout [Diagnostic]) -> [Range<Int>] {
+        func minutes(_ text: Substring) -> Int? {
+            let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+            guard parts.count == 2, parts.allSatisfy({ $0.utf8.count == 2 }), let hour = decimal(parts[0].utf8),
+                let minute = decimal(parts[1].utf8), hour <= 24, minute < 60
+            else { return nil }
+            return hour * 60 + minute
+        }
+        var reader = MapReader(node)
+        var spans: [Range<Int>] = []
+        for text in reader.strings("open") ?? [] {
+            let ends = text.split(separator: "-", omittingEmptySubsequences: false).map(minutes)
+            guard ends.count == 2, let from = ends[0], let to = ends[1], from < to, to <= 1_440,
+                spans.last.map({ $0.upperBound <= from }) ?? true
+            else {
+                reader.wrongType("open", zh: "由早到晚的时段，如 08:30-12:00", en: "rising spans such as 08:30-12:00")
+                break
+            }
+            spans.append(from..<to)
+        }
+        diagnostics += reader.finish()
+        return spans
     }
 
     private static func forms(_ source: String, _ diagnostics: inout [Diagnostic]) -> Set<String> {

@@ -74,6 +74,12 @@ struct ProcessReader {
         let clocks = pairs("clocks").compactMap { clock($0) }
         let tasks = pairs("tasks").compactMap { task($0) }
         let actions = pairs("actions").compactMap { action($0) }
+        var labels: [String: Process.Localized] = [:]
+        for pair in pairs("labels") {
+            var inner = MapReader(pair.value)
+            labels[pair.key] = label(&inner)
+            take(inner)
+        }
         if states.isEmpty { reader.missing("states") }
         if actions.isEmpty { reader.missing("actions") }
         _ = reader.finish()
@@ -81,7 +87,7 @@ struct ProcessReader {
         let source = reader.node.json.canonicalBytes
         return Process(
             id: id, title: title, forms: forms, retention: retention, begin: begin, classes: classes, states: states,
-            clocks: clocks, tasks: tasks, actions: actions,
+            clocks: clocks, tasks: tasks, actions: actions, labels: labels,
             digest: SHA256Digest(of: source), source: source)
     }
 
@@ -177,13 +183,15 @@ struct ProcessReader {
         if pair.value["budget"] == nil { inner.missing("budget") }
         let since = inner.choice("since", Process.Clock.Start.self)
         if pair.value["since"] == nil { inner.missing("since") }
+        let isTold = inner.bool("told") ?? false
         let stop = inner.strings("stop") ?? []
         let outlives = inner.bool("outlives") ?? false
         let ladder = inner.list("ladder").compactMap { rung($0) }
         take(inner)
         guard let budget, let since else { return nil }
         return Process.Clock(
-            id: pair.key, label: label, budget: budget, since: since, stop: stop, outlives: outlives, ladder: ladder,
+            id: pair.key, label: label, budget: budget, since: since, isTold: isTold, stop: stop, outlives: outlives,
+            ladder: ladder,
             position: pair.keyPosition)
     }
 
@@ -264,6 +272,7 @@ struct ProcessReader {
         let on = inner.string("on")
         let onClosed = inner.bool("closed") ?? false
         let by = actors(&inner)
+        let message = inner.choice("message", CaseMessage.Kind.self)
         let within = inner.raw("within").flatMap { self.within($0) }
         let once = inner.bool("once") ?? false
         let after = inner.bool("after") ?? false
@@ -273,7 +282,8 @@ struct ProcessReader {
         let effects = effects(inner.raw("do"))
         take(inner)
         return Process.Action(
-            id: pair.key, label: label, from: from, on: on, onClosed: onClosed, by: by, within: within, once: once,
+            id: pair.key, label: label, from: from, on: on, onClosed: onClosed, by: by, message: message,
+            within: within, once: once,
             after: after, reopens: reopens, need: need, ask: ask, effects: effects, position: pair.keyPosition)
     }
 
@@ -441,8 +451,8 @@ struct ProcessReader {
         if let document = inner.string("issue") {
             return .issue(document: document, series: inner.string("series") ?? document)
         }
-        if let page = inner.string("publish") { return .publish(page) }
-        if let page = inner.string("retract") { return .retract(page) }
+        if inner.raw("publish") != nil { return inner.choice("publish", Process.Page.self).map { .publish($0) } }
+        if inner.raw("retract") != nil { return inner.choice("retract", Process.Page.self).map { .retract($0) } }
         if inner.raw("relate") != nil {
             let kind = inner.requiredString("as") ?? ""
             return reference("relate", &inner).map { .relate($0, as: kind) }

@@ -86,7 +86,8 @@ package struct SubmissionDatabase: Sendable {
                 "ALTER TABLE ticket ADD COLUMN opened INTEGER NOT NULL DEFAULT 0",
                 // How many messages answered one thing.
                 "CREATE TABLE message_count (key BLOB PRIMARY KEY, count INTEGER NOT NULL, expires INTEGER NOT NULL)",
-            ] + stepTables + LaneDatabase.heldTables, fill: fillAttachments))
+            ] + stepTables + LaneDatabase.heldTables, fill: fillAttachments),
+        .init(LaneDatabase.carriedColumns))
 
     private static func fillAttachments(_ db: any SQLConnection) throws {
         try db.execute(

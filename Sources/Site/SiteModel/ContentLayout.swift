@@ -41,7 +41,10 @@ struct ContentLayout {
     private(set) var forms: [SourceTree.File] = []
 
     /// What the core alone reads.
-    private static let ofTheCore = ["Content/processes/", "Content/roles.yaml", "Content/units.yaml"]
+    private static let ofTheCore = [
+        "Content/processes/", "Content/roles.yaml", "Content/units.yaml", "Content/hours.yaml",
+        "Content/catalogue.yaml",
+    ]
 
     /// Whether a name has another spelling for the same page: a bundle, the main language written out.
     private var mayHaveDoubles = false

@@ -52,6 +52,16 @@ struct SiteReleases: Sendable {
         return delivered.flatMap(SHA256Digest.init(hex:)).flatMap { listing($0) == nil ? nil : $0 }
     }
 
+    /// Trees that were released since what the edge said last: it may serve each of them by now.
+    private func underway() throws -> [SiteTree] {
+        let targets: [String] = try database.read { db in
+            let said = try state(db)?.buildSequence ?? 0
+            return try db.column("SELECT target FROM site_release WHERE build_seq > ? ORDER BY build_seq", said)
+        }
+        // Of a tree whose listing is gone nothing is taken for granted.
+        return targets.map { SHA256Digest(hex: $0).flatMap(listing) ?? SiteTree([:]) }
+    }
+
     private func state(_ db: any SQLConnection) throws -> SiteState? {
         try db.row("SELECT * FROM site_state WHERE one = 1").map { row in
             SiteState(
@@ -86,7 +96,7 @@ struct SiteReleases: Sendable {
         let root = try Directory(making: folder)
         try root.replaceDurably("\(record.target.hex).tree", builder.tree.bytes)
         let items = try builder.write(
-            record, releases: signatures, base: base, into: Directory(making: path),
+            record, releases: signatures, base: base, underway: try underway(), into: Directory(making: path),
             makeID: { makeUUID(at: now, random(16)) })
         try root.syncNames()
         try database.write { db in

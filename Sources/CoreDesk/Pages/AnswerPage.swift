@@ -12,7 +12,7 @@ struct AnswerPage {
     let title: String
 
     /// Path below the overlay folder.
-    var path: String { "portal/hotline/answers/\(padded(number, 6)).md" }
+    static func path(_ number: Int) -> String { "portal/hotline/answers/\(padded(number, 6)).md" }
 
     var text: String {
         """

@@ -1,9 +1,12 @@
+import Authority
 import CMS
+import Cases
 import Ferry
 import Forms
 import LaneDatabase
 import PortalBase
 import PositionedYAML
+import Procedures
 import SQL
 import Submissions
 import TestSupport
@@ -13,13 +16,13 @@ import Workflow
 @testable import CoreDesk
 
 /// What the desk takes out of a batch, item by item.
-@Suite struct DeskDatabaseTests {
+@Suite struct ArrivalTests {
     private static let now = Instant(iso: "2026-09-01T09:00:00+08:00", zone: .shanghai)!
     private static let receipt = Receipt(date: now.date(in: .shanghai), random: [1, 2, 3, 4, 5, 6, 7, 8])
     private static let code = QueryCode(random: [UInt8](repeating: 7, count: 16))
 
     private let folder = TemporaryFolder()
-    private let desk: DeskDatabase
+    private let desk: Desk
     private let shop: FormDefinition
     private let hotline: FormDefinition
 
@@ -46,8 +49,8 @@ import Workflow
                   - {id: fuel, type: multiple, label: 能源, list: fuels}
                   - {id: plan, type: attachment, label: 图纸, accept: [pdf], max: 1, megabytes: 1}
             process:
-              lead: market
-              branches: [{dept: market, days: 5wd}]
+              lead: market-regulation
+              branches: [{dept: market-regulation, days: 5wd}]
             """, in: folder)
         hotline = try Self.form(
             """
@@ -56,10 +59,24 @@ import Workflow
             title: 热线
             pages: [{id: a, title: 一, fields: [{id: details, type: longtext, label: 内容, required: true}]}]
             """, in: folder)
+        // The city's own processes, for these two forms.
+        for name in [
+            "processes/hotline.yaml", "processes/approval.yaml", "roles.yaml", "units.yaml", "hours.yaml",
+            "catalogue.yaml",
+        ] {
+            try folder.write("Content/" + name, FileSystem.read(repositoryRoot + "/Content/" + name))
+        }
+        let approval = String(
+            decoding: try FileSystem.read(folder.path + "/Content/processes/approval.yaml"), as: UTF8.self)
+        try folder.write(
+            "Content/processes/approval.yaml",
+            Array(approval.replacing("[catering-opening, pharmacy-opening]", with: "[shop]").utf8))
+        for form in ["shop", "hotline"] { try folder.write("Content/forms/\(form).yaml", []) }
+        try FileSystem.replaceDurably(folder.path + "/master.key", with: [UInt8](repeating: 9, count: 32), mode: 0o600)
         desk = try Self.open(folder, keys: ["desk/desk-open"])
     }
 
-    private static func open(_ folder: TemporaryFolder, keys: [String]) throws -> DeskDatabase {
+    private static func open(_ folder: TemporaryFolder, keys: [String]) throws -> Desk {
         let all = Keys.folder.path
         try folder.write([
             "desk.yaml": """
@@ -68,11 +85,12 @@ import Workflow
             database: desk.sqlite
             desk_open: [\(keys.map { all + "/" + $0 }.joined(separator: ", "))]
             definitions: [forms]
-            workdays: workdays.csv
+            workdays: \(repositoryRoot)/Content/data/workdays.csv
+            source: \(folder.path)
+            master_key: master.key
             overlay: overlay
             authority: \(all)/ca.crt
             revocation_lists: [\(all)/ca.crl]
-            departments: {market: 市场}
             officers: []
             ferry:
               spool: spool
@@ -83,7 +101,7 @@ import Workflow
               operators: [\(all)/operator/operator.crt]
             """
         ])
-        return try DeskDatabase(Configuration.load(folder.path + "/desk.yaml")) { count in
+        return try Desk(Configuration.load(folder.path + "/desk.yaml")) { count in
             (0..<count).map { _ in UInt8.random(in: 0...255) }
         }
     }
@@ -93,7 +111,7 @@ import Workflow
     private static func id(_ number: Int) -> String { "00000000-0000-4000-8000-\(padded(number, 12))" }
 
     private func take(_ item: FerryItem, at now: Instant = Self.now) throws {
-        try desk.database.write { try desk.take($0, item, now) }
+        try desk.take(item, at: now)
     }
 
     private func submission(
@@ -145,18 +163,35 @@ import Workflow
         }
     }
 
-    private func file(_ number: Int = 1) throws -> DeskDatabase.CaseFile {
-        try #require(try desk.file(Self.id(number)))
-    }
+    private func view(_ number: Int = 1) throws -> CaseStore.View { try desk.cases.view(Self.id(number), at: Self.now) }
+
+    private func actions() throws -> [String] { try view().events.map(\.action) }
 
     /// The lead department asks for fields again.
-    private func ask(_ fields: [String]) throws {
-        _ = try desk.act(
-            on: Self.id(1), version: file().version, officer: "市场", action: "correct", at: Self.now
-        ) { file in
-            try file.approval?.askForCorrection(
-                by: "market", .init(token: "t", text: "请补", fields: fields, given: Self.now, answered: nil))
-            return nil
+    ///
+    /// - Returns: the token of the request, as the citizen's status holds it.
+    private func ask(_ fields: [String]) throws -> String {
+        let post = Post(person: "甲", role: "handler", unit: "market-regulation", from: Instant(seconds: 0))
+        _ = try desk.cases.perform(
+            Command(action: "requestCorrection", inputs: ["missing": .list(fields), "words": .text("请补")]),
+            on: Self.id(1), as: .officer(Officer(post: post, level: 3)), key: "ask", at: Self.now, now: Self.now)
+        let status = try #require(try statuses().last)
+        return try #require(status["correction"]?["notice"]?.string)
+    }
+
+    /// What the citizen can open, in the order of the lane.
+    private func statuses() throws -> [JSON] {
+        let keys = CitizenKeys(Self.receipt, Self.code)
+        let clears: [[UInt8]] = try desk.database.read {
+            try $0.column("SELECT s.clear FROM lane_queue q JOIN status_out s ON s.id = q.item ORDER BY q.position")
+        }
+        return try clears.map { clear in
+            let item = try JSON(parsing: clear)
+            let version = try #require(item["version"]?.integer)
+            let box = try #require(item["box"]?.string.flatMap { bytesFromBase64($0) })
+            let plain = try AEAD.open(
+                box, key: keys.statusKey, associated: keys.lookup + Array(String(version).utf8))
+            return try JSON(parsing: Array(plain.prefix { $0 != 0 }))
         }
     }
 
@@ -191,10 +226,10 @@ import Workflow
         for (number, recipient) in ["desk/desk-open", "core/core-open"].enumerated() {
             let item = try submission(hotline, ["details": .string("x")], number: number + 1, for: recipient)
             if number == 0 {
-                try both.database.write { try both.take($0, item, Self.now) }
+                try both.take(item, at: Self.now)
             } else {
                 // The second has the receipt of the first: it was opened, and that is what is wrong with it.
-                #expect { try both.database.write { try both.take($0, item, Self.now) } } throws: {
+                #expect { try both.take(item, at: Self.now) } throws: {
                     ($0 as? LaneDatabase.RejectedItem)?.code == .duplicate
                 }
             }
@@ -208,17 +243,18 @@ import Workflow
         // The same in another batch is no second one.
         try take(try message(.withdrawal, number: 2, counter: 5))
         try take(try submission(hotline, ["details": .string("x")]))
-        #expect(try file().state == "withdrawn")
-        #expect(try file().events.map(\.action) == ["import", "withdrawal"])
+        #expect(try view().file.state == "withdrawn")
+        #expect(try actions() == ["begin", "withdraw"])
         try take(try message(.withdrawal, number: 2, counter: 5))
-        #expect(try file().events.count == 2)
+        #expect(try actions().count == 2)
+        #expect(try statuses().map { $0["state"]?.string } == ["received", "withdrawn"])
     }
 
     @Test func aForgedOneThatWaitedChangesNothing() throws {
         try take(try message(.withdrawal, number: 2, counter: 5, key: [1]))
         try take(try submission(hotline, ["details": .string("x")]))
-        #expect(try file().state == "received")
-        #expect(try file().events.map(\.action) == ["import", "refused"])
+        #expect(try view().file.state == "received")
+        #expect(try actions() == ["begin"])
     }
 
     @Test func whatAnswersTheDeskNeedsACase() throws {
@@ -232,15 +268,15 @@ import Workflow
     /// A number names one message for ever; the order in which messages come does not matter.
     @Test func aCounterThatComesAgainIsARefusedReplay() throws {
         try take(try submission(shop, ["name": .string("老店")]))
-        try ask(["name"])
+        let token = try ask(["name"])
         let first = try message(
-            .supplement, notice: "t", CaseMessage.supplement(["name": .string("新店")], []), number: 2, counter: 9)
+            .supplement, notice: token, CaseMessage.supplement(["name": .string("新店")], []), number: 2, counter: 9)
         try take(first)
-        #expect(try file().answers["name"]?.string == "新店")
+        #expect(try view().file.answers["name"]?.string == "新店")
         #expect(refusal(try message(.withdrawal, number: 3, counter: 9)) == .duplicate)
-        #expect(try file().state == "submitted")
+        #expect(try view().file.state == "submitted")
         try take(try message(.withdrawal, number: 4, counter: 8))
-        #expect(try file().state == "withdrawn")
+        #expect(try view().file.state == "withdrawn")
     }
 
     // MARK: Supplements
@@ -252,41 +288,106 @@ import Workflow
     ])
     func aSupplementKeepsTheRulesOfTheForm(_ answers: [String: JSON]) throws {
         try take(try submission(shop, ["name": .string("老店")]))
-        try ask(["name", "fuel"])
-        let item = try message(.supplement, notice: "t", CaseMessage.supplement(answers, []), number: 2, counter: 9)
+        let token = try ask(["name", "fuel"])
+        let item = try message(.supplement, notice: token, CaseMessage.supplement(answers, []), number: 2, counter: 9)
         #expect(refusal(item) == .schema)
-        #expect(try file().answers["name"]?.string == "老店")
+        #expect(try view().file.answers["name"]?.string == "老店")
     }
 
     @Test func itsFilesKeepTheRulesToo() throws {
         try take(try submission(shop, ["name": .string("老店")]))
-        try ask(["plan"])
+        let token = try ask(["plan"])
         let picture: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A, 0, 0, 0, 13]
         for (attachments, files) in [
             ([Self.planAttachment(picture, type: "image/png")], [picture]),
             ([Self.planAttachment(), Self.planAttachment()], [Self.plan, Self.plan]),
         ] {
             let item = try message(
-                .supplement, notice: "t", CaseMessage.supplement([:], attachments), number: 2, counter: 9, files: files)
+                .supplement, notice: token, CaseMessage.supplement([:], attachments), number: 2, counter: 9,
+                files: files)
             #expect(refusal(item) == .schema)
         }
         let good = try message(
-            .supplement, notice: "t", CaseMessage.supplement([:], [Self.planAttachment()]), number: 3, counter: 9,
+            .supplement, notice: token, CaseMessage.supplement([:], [Self.planAttachment()]), number: 3, counter: 9,
             files: [Self.plan])
         #expect(refusal(good) == nil)
-        #expect(try desk.attachments(of: Self.id(1)).map(\.file.name) == ["图.pdf"])
+        #expect(try view().file.files.map(\.name) == ["图.pdf"])
     }
 
     /// It changes nothing any more, and officers can read it.
     @Test func aSupplementThatComesTooLateIsKept() throws {
         try take(try submission(shop, ["name": .string("老店")]))
-        try ask(["name", "plan"])
+        let token = try ask(["name", "plan"])
         try take(try message(.withdrawal, number: 2, counter: 8))
         let late = CaseMessage.supplement(["name": .string("新店")], [Self.planAttachment()])
-        try take(try message(.supplement, notice: "t", late, number: 3, counter: 9, files: [Self.plan]))
-        let file = try file()
-        #expect(file.state == "withdrawn" && file.answers["name"]?.string == "老店")
-        #expect(file.events.last?.action == "late" && file.events.last?.answers == ["name": .string("新店")])
-        #expect(try desk.attachments(of: Self.id(1)).count == 1)
+        try take(try message(.supplement, notice: token, late, number: 3, counter: 9, files: [Self.plan]))
+        let view = try view()
+        #expect(view.file.state == "withdrawn" && view.file.answers["name"]?.string == "老店")
+        #expect(view.events.last?.action == "late")
+        #expect(view.events.last?.inputs == ["name": .answer(.string("新店"))])
+        #expect(try desk.cases.piece(0, of: 1, of: Self.id(1), document: 0) == Self.plan)
+        // A token that nobody was given is a forgery, and the same message again is nothing new.
+        #expect(
+            refusal(try message(.supplement, notice: "x", late, number: 4, counter: 10, files: [Self.plan])) == .schema)
+        try take(try message(.supplement, notice: token, late, number: 3, counter: 9, files: [Self.plan]))
+        #expect(try actions() == ["begin", "requestCorrection", "withdraw", "late"])
+        #expect(try desk.cases.verify() == [] && desk.cases.rebuild() == (0, []))
+    }
+
+    /// A supplement that was sent in time and carried late counts.
+    @Test func whatWasInTimeAndCameLateCounts() throws {
+        try take(try submission(shop, ["name": .string("老店")]))
+        let token = try ask(["name"])
+        let answer = try message(
+            .supplement, notice: token, CaseMessage.supplement(["name": .string("新店")], []), number: 2, counter: 9)
+        let late = Self.now.adding(seconds: 40 * 86_400)
+        #expect(try desk.cases.tick(at: late).fired.isEmpty, "the clock stands while the applicant is asked")
+        try take(answer, at: late)
+        let file = try view().file
+        #expect(file.state == "submitted" && file.clock("telling")?.since == Self.now)
+        // Nobody told anything since: but only when everything has come that was sent before.
+        let tick = try desk.cases.tick(at: late)
+        #expect(tick.fired.map(\.firing.rung) == [0], "\(tick)")
+        #expect(tick.waiting.map(\.firing.rung) == [1])
+        #expect(try view().file.state == "submitted")
+    }
+
+    @Test func ratingsAreTakenOnceAndTokensAreTheCasesOwn() throws {
+        try take(try submission(hotline, ["details": .string("x")]))
+        func act(
+            _ action: String, _ role: String, _ unit: String, task: Int? = nil, _ inputs: [String: InputValue] = [:]
+        ) throws {
+            let post = Post(person: "\(role)", role: role, unit: unit, from: Instant(seconds: 0))
+            _ = try desk.cases.perform(
+                Command(action: action, task: task, inputs: inputs), on: Self.id(1),
+                as: .officer(Officer(post: post, level: 3)), key: action, at: Self.now, now: Self.now)
+        }
+        try act(
+            "dispatch", "dispatcher", "city", ["lead": .text("fire"), "budget": .limit(.init(count: 5, unit: .wd))])
+        try act("answer", "handler", "fire", task: 1, ["done": .text("a"), "reply": .text("修好了")])
+        let shown = try statuses()
+        #expect(shown.map { $0["state"]?.string } == ["received", "accepted", "accepted"])
+        #expect(
+            shown.map { $0["withdrawal"]?.bool } == [true, true, false]
+                && shown.allSatisfy { $0["text"] == .string("") })
+        try act("approve", "reviewer", "city")
+        let status = try #require(try statuses().last)
+        #expect(status["state"]?.string == "answered" && status["text"]?.string == "修好了")
+        let token = try #require(status["rating"]?.string)
+        let body: [String: JSON] = ["score": .integer(5), "solved": .bool(true), "words": .string("")]
+        try take(try message(.rating, notice: token, body, number: 2, counter: 5))
+        #expect(try view().file.scores["rating"] == [5])
+        // The status no longer offers it.
+        #expect(try statuses().last?["rating"] == nil && statuses().last?["text"]?.string == "修好了")
+        try take(try message(.rating, notice: token, body, number: 3, counter: 6))
+        #expect(try view().file.scores["rating"] == [5] && actions().last == "late")
+        #expect(try desk.cases.verify() == [])
+    }
+
+    @Test func aCaseMovedToAnotherKeyIsRefusedAtTheStart() throws {
+        try FileSystem.replaceDurably(folder.path + "/master.key", with: [UInt8](repeating: 8, count: 32), mode: 0o600)
+        #expect(throws: ConfigurationError.self) { try Self.open(folder, keys: ["desk/desk-open"]) }
+        try FileSystem.replaceDurably(folder.path + "/master.key", with: [UInt8](repeating: 9, count: 32), mode: 0o644)
+        #expect(throws: ConfigurationError.self) { try Self.open(folder, keys: ["desk/desk-open"]) }
     }
 }

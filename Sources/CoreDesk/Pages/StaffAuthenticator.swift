@@ -20,7 +20,7 @@ struct StaffAuthenticator: Sendable {
         case listOutdated
     }
 
-    func officer(_ request: Request) throws(Refusal) -> Officer {
+    func member(_ request: Request) throws(Refusal) -> StaffMember {
         let values = request.headers[values: Self.header]
         guard values.count == 1, let value = values.first, !value.isEmpty else {
             throw values.isEmpty ? .noCertificate : .badCertificate
@@ -41,22 +41,34 @@ struct StaffAuthenticator: Sendable {
             throw .listOutdated
         }
         let key = certificate.publicKeyDigest
-        guard let officer = configuration.officers.first(where: { $0.key == key }) else { throw .notKnown }
-        return officer
+        guard let member = configuration.staff.first(where: { $0.key == key }) else { throw .notKnown }
+        return member
     }
+
+    /// What one form is good for.
+    struct Ticket: Sendable {
+        let caseID: String
+        let action: String
+        let task: String
+        /// What its page was made from.
+        let grounds: SHA256Digest
+        /// Names the form: sent twice, it counts once.
+        let nonce: String
+    }
+
+    func nonce() -> String { hexText(systemRandomBytes(16)) }
 
     /// A client certificate is sent with every request, wanted or not: a post must also show that it comes from our
-    /// own page, made for this officer, this case and this version of it.
-    func token(_ officer: Officer, caseID: String, version: Int) -> String {
-        hexText(hmacSHA256(key: tokenKey, officer.key.bytes + Array("\(caseID)/\(version)".utf8)))
+    /// own page, made for this person and this action.
+    func token(_ member: StaffMember, _ ticket: Ticket) -> String {
+        let parts = [ticket.caseID, ticket.action, ticket.task, ticket.grounds.hex, ticket.nonce]
+        return hexText(hmacSHA256(key: tokenKey, member.key.bytes + Array(parts.joined(separator: "/").utf8)))
     }
 
-    func check(_ request: Request, token given: String, officer: Officer, caseID: String, version: Int) throws(Refusal)
-    {
+    func check(_ request: Request, token given: String, member: StaffMember, _ ticket: Ticket) throws(Refusal) {
         if let origin = request.headers[.origin], origin != configuration.origin { throw .crossSite }
         if let site = request.headers[HTTPField.Name("Sec-Fetch-Site")!], site != "same-origin" { throw .crossSite }
-        guard equalInConstantTime(Array(given.utf8), Array(token(officer, caseID: caseID, version: version).utf8))
-        else { throw .badToken }
+        guard equalInConstantTime(Array(given.utf8), Array(token(member, ticket).utf8)) else { throw .badToken }
     }
 }
 

@@ -1,0 +1,164 @@
+package import Authority
+import Forms
+package import PortalBase
+package import Procedures
+import SQL
+package import Workflow
+
+extension CaseStore {
+    /// A case as an officer sees it.
+    package struct View: Sendable {
+        package let subject: Subject
+        package let process: Process
+        package let file: Case
+        package let events: [Event]
+        package let world: World
+        /// What its sender holds; nil of a case that no citizen sent, or that was erased.
+        package let receipt: String?
+    }
+
+    /// A case, for somebody in one of these posts. The reading is on record before a byte of it leaves.
+    package func view(_ id: String, as posts: [Post], at now: Instant) throws -> View {
+        let view = try view(id, at: now)
+        let writing = (view.process, view.file)
+        guard posts.contains(where: { isVisible(writing.0, writing.1, to: [$0], in: view.world) }) else {
+            throw Failure.unknownSubject
+        }
+        if let post = posts.first { try readings.record(post, "case", id, at: now, in: database) }
+        return view
+    }
+
+    /// The same for the core itself, which is on no record.
+    package func view(_ id: String, at now: Instant) throws -> View {
+        try database.read { db in
+            let (subject, secret) = try self.subject(id, db)
+            let log = try log(of: id, secret, db)
+            guard let process = processes[subject.process] else { throw Failure.unknownDefinition }
+            let file = Case(received: subject.received, events: log.lazy.map(\.event))
+            return View(
+                subject: subject, process: process, file: file, events: log.map(\.event),
+                world: try world(subject.form, file.answers, now, db),
+                receipt: try db.value("SELECT receipt FROM correspondent WHERE subject = ?", id))
+        }
+    }
+
+    func isVisible(_ writing: Writing, to posts: [Post], in world: World) -> Bool {
+        isVisible(writing.process, writing.file, to: posts, in: world)
+    }
+
+    private func isVisible(_ process: Process, _ file: Case, to posts: [Post], in world: World) -> Bool {
+        !process.viewers(of: file, in: world).isDisjoint(with: posts.flatMap(\.viewers))
+    }
+
+    /// Which cases a list shows.
+    package struct Query: Sendable {
+        /// Those that came to their end, too.
+        package var includesFinal = false
+        /// Numbers below this one; nil for the newest.
+        package var before: Int?
+        package var limit: Int
+
+        package init(includesFinal: Bool = false, before: Int? = nil, limit: Int) {
+            self.includesFinal = includesFinal
+            self.before = before
+            self.limit = limit
+        }
+    }
+
+    /// The newest cases that somebody in these posts may see: rights, order and length are the database's.
+    package func list(_ query: Query, as posts: [Post], at now: Instant) throws -> [String] {
+        let viewers = Set(posts.flatMap(\.viewers).map(\.name))
+        let found: [Int: String] = try database.read { db in
+            var found: [Int: String] = [:]
+            for viewer in viewers {
+                let rows = try db.rows(
+                    """
+                    SELECT number, subject FROM visible WHERE viewer = ? AND number < ? \(query.includesFinal ? "" : "AND final = 0")
+                    ORDER BY number DESC LIMIT ?
+                    """, viewer, query.before ?? Int(Int32.max), query.limit)
+                for row in rows { found[try row["number"]] = try row["subject"] }
+            }
+            return found
+        }
+        if let post = posts.first { try readings.record(post, "list", "", at: now, in: database) }
+        return found.sorted { $0.key > $1.key }.prefix(query.limit).map(\.value)
+    }
+
+    /// Open tasks of a unit, the oldest first.
+    package func tasks(of unit: String, limit: Int) throws -> [(subject: String, task: Int)] {
+        try database.read { db in
+            try db.rows(
+                "SELECT subject, task FROM task WHERE unit = ? ORDER BY opened, subject, task LIMIT ?", unit, limit
+            )
+            .map { (try $0["subject"], try $0["task"]) }
+        }
+    }
+
+    /// Cases with a clock that runs, by number.
+    package func running() throws -> [String] {
+        try database.read { db in try db.column("SELECT subject FROM case_index WHERE running = 1 ORDER BY number") }
+    }
+
+    /// A page that was published once.
+    package struct PublishedPage: Sendable {
+        package let subject: String
+        package let number: Int
+        /// Of the event that published it last.
+        package let version: Int
+        package let isPublished: Bool
+    }
+
+    package func pages() throws -> [PublishedPage] {
+        try database.read { db in
+            try db.rows("SELECT * FROM page ORDER BY number").map { row in
+                PublishedPage(
+                    subject: try row["subject"], number: try row["number"], version: try row["version"],
+                    isPublished: try row["published"])
+            }
+        }
+    }
+
+    // MARK: The log
+
+    func subject(_ id: String, _ db: any SQLConnection) throws -> (Subject, [UInt8]?) {
+        guard let row = try db.row("SELECT * FROM subject WHERE id = ?", id) else { throw Failure.unknownSubject }
+        guard let process = SHA256Digest(hex: try row["process"]) else { throw Failure.unknownDefinition }
+        let wrapped: [UInt8]? = try row["key"]
+        let subject = Subject(
+            id: id, number: try row["number"], process: process, form: try row["form"],
+            received: Instant(seconds: try row["received"]))
+        return (subject, try wrapped.map { try keys.unwrap($0, of: id) })
+    }
+
+    struct Entry {
+        let event: Event
+        let digest: SHA256Digest
+        let key: String
+        let command: String
+    }
+
+    /// - Parameter secret: nil for an erased subject, whose words are gone.
+    func log(of id: String, _ secret: [UInt8]?, _ db: any SQLConnection) throws -> [Entry] {
+        try db.rows("SELECT version, body, box, digest, key, command FROM event WHERE subject = ? ORDER BY version", id)
+            .map { row in
+                let version: Int = try row["version"]
+                let box: [UInt8]? = try row["box"]
+                let damaged = Failure.damaged(subject: id, version: version)
+                do {
+                    var boxed: JSON?
+                    if let secret, let box {
+                        boxed = try JSON(
+                            parsing: try keys.open(box, key: secret, at: .event(subject: id, version: version)))
+                    }
+                    guard let event = Event(open: try JSON(parsing: try row["body"]), boxed: boxed),
+                        let digest = SHA256Digest(hex: try row["digest"])
+                    else { throw damaged }
+                    return Entry(event: event, digest: digest, key: try row["key"], command: try row["command"])
+                } catch let error as SQLError {
+                    throw error
+                } catch {
+                    throw damaged
+                }
+            }
+    }
+}

@@ -1,0 +1,128 @@
+import CMS
+package import PortalBase
+package import Procedures
+package import SQL
+package import Workflow
+
+/// How whoever sent a case is answered, without knowing them.
+package struct Correspondent: Sendable, Equatable {
+    package let receipt: String
+    /// Hexadecimal; what their messages name the case by.
+    package let lookup: String
+    /// Hexadecimal keys, which receipt and query code give: what is told is sealed with the first, messages are signed with the
+    /// second.
+    package let statusKey: String
+    package let authKey: String
+    package let language: String
+    /// How it came: `web`, `open311` …
+    package let channel: String
+
+    package init(
+        receipt: String, lookup: String, statusKey: String, authKey: String, language: String, channel: String
+    ) {
+        self.receipt = receipt
+        self.lookup = lookup
+        self.statusKey = statusKey
+        self.authKey = authKey
+        self.language = language
+        self.channel = channel
+    }
+}
+
+/// Something new for whoever sent a case.
+package struct Telling: Sendable {
+    package let subject: CaseStore.Subject
+    package let correspondent: Correspondent
+    package let answers: [String: JSON]
+    package let status: CitizenStatus
+    /// Rises with every status of the case.
+    package let version: Int
+    /// Names this status for ever.
+    package let item: String
+    package let notices: Notices
+    package let at: Instant
+}
+
+/// Takes what is told, in the transaction in which it happened.
+package protocol Outbox: Sendable {
+    func tell(_ telling: Telling, _ db: any SQLConnection) throws
+}
+
+/// Tokens that show that a message answers what the case said.
+package struct Notices: Sendable {
+    private let secret: [UInt8]
+    private let requests: Int
+
+    init(_ file: Case, secret: [UInt8]) {
+        self.secret = secret
+        requests = file.requests.count
+    }
+
+    /// Of the newest request (补正).
+    package var request: String { token("request \(requests)") }
+    /// Good for one rating.
+    package var rating: String { token("rating") }
+
+    package func isRating(_ token: String) -> Bool { isSame(token, rating) }
+
+    /// Which request a token answers, from 0; nil for one that was never given.
+    package func request(_ token: String) -> Int? {
+        (0..<requests).first { isSame(token, self.token("request \($0 + 1)")) }
+    }
+
+    private func isSame(_ one: String, _ other: String) -> Bool {
+        equalInConstantTime(Array(one.utf8), Array(other.utf8))
+    }
+
+    private func token(_ what: String) -> String {
+        hexText(hmacSHA256(key: secret, Array(what.utf8))[..<16])
+    }
+}
+
+extension CaseStore {
+    func keep(_ correspondent: Correspondent, of id: String, _ secret: [UInt8], _ db: any SQLConnection) throws {
+        let words = JSON.object([
+            "statusKey": .string(correspondent.statusKey), "authKey": .string(correspondent.authKey),
+            "language": .string(correspondent.language), "channel": .string(correspondent.channel),
+        ])
+        try db.execute(
+            "INSERT INTO correspondent (subject, lookup, receipt, box) VALUES (?, ?, ?, ?)", id, correspondent.lookup,
+            correspondent.receipt,
+            try keys.seal(words.canonicalBytes, key: secret, at: .correspondent(subject: id)))
+    }
+
+    func correspondent(of id: String, _ secret: [UInt8], _ db: any SQLConnection) throws -> Correspondent? {
+        guard let row = try db.row("SELECT * FROM correspondent WHERE subject = ?", id) else { return nil }
+        let words = try JSON(
+            parsing: try keys.open(try row["box"], key: secret, at: .correspondent(subject: id)))
+        func word(_ key: String) -> String { words[key]?.string ?? "" }
+        return Correspondent(
+            receipt: try row["receipt"], lookup: try row["lookup"], statusKey: word("statusKey"),
+            authKey: word("authKey"), language: word("language"), channel: word("channel"))
+    }
+
+    /// The case that a message names; nil where it has not come.
+    package func addressee(
+        _ lookup: String, _ db: any SQLConnection
+    ) throws -> (subject: Subject, correspondent: Correspondent, process: Process, file: Case, notices: Notices)? {
+        guard let id: String = try db.value("SELECT subject FROM correspondent WHERE lookup = ?", lookup) else {
+            return nil
+        }
+        let (subject, secret) = try subject(id, db)
+        guard let secret else { throw Failure.erased }
+        guard let process = processes[subject.process],
+            let correspondent = try correspondent(of: id, secret, db)
+        else { throw Failure.unknownDefinition }
+        let file = Case(received: subject.received, events: try log(of: id, secret, db).lazy.map(\.event))
+        return (subject, correspondent, process, file, Notices(file, secret: secret))
+    }
+
+    /// Whether somebody holds this receipt already.
+    package func isKnown(receipt: String, _ db: any SQLConnection) throws -> Bool {
+        try db.value("SELECT EXISTS (SELECT 1 FROM correspondent WHERE receipt = ?)", receipt) == true
+    }
+
+    package func isKnown(_ id: String, _ db: any SQLConnection) throws -> Bool {
+        try db.value("SELECT EXISTS (SELECT 1 FROM subject WHERE id = ?)", id) == true
+    }
+}

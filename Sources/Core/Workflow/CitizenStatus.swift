@@ -1,0 +1,30 @@
+package import Forms
+import PortalBase
+package import Procedures
+
+/// What the citizen reads of a case: made out of the case alone, and sent whenever it is another.
+package struct CitizenStatus: Sendable, Equatable {
+    package let state: Process.CitizenState
+    /// An officer's words; empty where there are none.
+    package let text: String
+    /// When what the citizen waits for is due; nil where nothing runs.
+    package let due: Due?
+    /// Messages that the case would take now.
+    package let messages: Set<CaseMessage.Kind>
+    /// What the citizen is asked for.
+    package let request: Case.Request?
+
+    package var isOpen: Bool { [.received, .accepted, .correction].contains(state) }
+}
+
+extension Process {
+    /// Nil of a case that has told nothing yet.
+    package func status(of file: Case, in world: World) -> CitizenStatus? {
+        guard let state = file.told else { return nil }
+        let messages = offers(on: file, to: .citizen, in: world).compactMap { action($0.action)?.message }
+        let running = file.clocks.last { run in run.isRunning && clock(run.clock)?.isTold == true }
+        return CitizenStatus(
+            state: state, text: file.toldText ?? "", due: running.map { $0.due(in: world) }, messages: Set(messages),
+            request: messages.contains(.supplement) ? file.requests.last { $0.answered == nil } : nil)
+    }
+}

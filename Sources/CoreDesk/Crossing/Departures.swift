@@ -1,0 +1,100 @@
+import CMS
+import Cases
+import Ferry
+import Forms
+import LaneDatabase
+import PortalBase
+import Procedures
+import SQL
+import Workflow
+
+/// What a citizen is told, as an item of the lane to the edge: sealed, and readable with receipt and code only.
+struct Departures: Outbox {
+    let surroundings: Surroundings
+    let random: @Sendable (Int) -> [UInt8]
+
+    static let tables = ["CREATE TABLE status_out (id TEXT PRIMARY KEY, clear BLOB NOT NULL)"]
+
+    func tell(_ telling: Telling, _ db: any SQLConnection) throws {
+        guard let lookup = bytesFromHex(telling.correspondent.lookup),
+            let key = bytesFromHex(telling.correspondent.statusKey)
+        else { throw SQLError(.fault, "a correspondent without keys") }
+        var plain = box(telling).canonicalBytes
+        // Steps of 4 KiB, so that the length tells little.
+        plain += [UInt8](repeating: 0, count: (4096 - plain.count % 4096) % 4096)
+        let box = try AEAD.seal(
+            plain, key: key, nonce: random(12), associated: lookup + Array(String(telling.version).utf8))
+        var fields: [String: JSON] = [
+            "id": .string(telling.item), "kind": .string("status"), "lookup": .string(telling.correspondent.lookup),
+            "version": .integer(telling.version), "open": .bool(telling.status.isOpen), "box": .string(base64(box)),
+        ]
+        if let shown = publicPart(telling) { fields["public"] = shown }
+        let clear = JSON.object(fields).canonicalBytes
+        try db.execute("INSERT INTO status_out (id, clear) VALUES (?, ?)", telling.item, clear)
+        try LaneDatabase.enqueue(
+            db, lane: Configuration.sendLane, item: telling.item, bytes: clear.count, at: telling.at)
+    }
+
+    /// The item as it crosses.
+    static func item(_ db: any SQLConnection, _ id: String) throws -> FerryItem {
+        guard let clear: [UInt8] = try db.value("SELECT clear FROM status_out WHERE id = ?", id) else {
+            throw ItemRefused(id: id, code: .schema)
+        }
+        return FerryItem(kind: "status", id: id, parts: [.init(name: "item.json", bytes: clear)])
+    }
+
+    /// What receipt and code open.
+    private func box(_ telling: Telling) -> JSON {
+        let status = telling.status
+        var dates: [String: JSON] = [
+            "received": .string(telling.subject.received.minuteText(in: .shanghai)),
+            "updated": .string(telling.at.minuteText(in: .shanghai)),
+        ]
+        if let due = status.due { dates["due"] = .string(DueText.text(due, surroundings.calendar)) }
+        var fields: [String: JSON] = [
+            "state": .string(status.state.rawValue), "text": .string(status.text), "dates": .object(dates),
+            "withdrawal": .bool(status.messages.contains(.withdrawal)),
+        ]
+        if status.messages.contains(.rating) { fields["rating"] = .string(telling.notices.rating) }
+        if let request = status.request, let form = surroundings.configuration.definition(telling.subject.form) {
+            fields["correction"] = .object([
+                "notice": .string(telling.notices.request), "form": .string(telling.subject.form),
+                "id": .string(form.id), "fields": .array(request.fields.map(JSON.string)),
+            ])
+        }
+        return .object(fields)
+    }
+
+    /// What anybody may read of a request that came by GeoReport v2: its number, whether it is open, and when; never its
+    /// words, its place or its sender.
+    private func publicPart(_ telling: Telling) -> JSON? {
+        guard telling.correspondent.channel == "open311",
+            let mapping = surroundings.configuration.definition(telling.subject.form)?.open311,
+            let service = telling.answers[mapping.service]?.string
+        else { return nil }
+        return .object([
+            "service_request_id": .string(String(telling.subject.number)),
+            "status": .string(telling.status.isOpen ? "open" : "closed"), "service_code": .string(service),
+            "requested_datetime": .string(telling.subject.received.rfc3339(in: .shanghai)),
+            "updated_datetime": .string(telling.at.rfc3339(in: .shanghai)),
+        ])
+    }
+}
+
+/// The end of a time limit in words.
+enum DueText {
+    static func text(_ due: Due, _ calendar: WorkingCalendar) -> String {
+        switch due {
+        case .at(let end): end.date(in: .shanghai).text
+        case .unknown: "未知（放假安排只公布到 \(calendar.last.text)）"
+        case .paused: "暂停计时"
+        }
+    }
+
+    /// For officers: an unknown end with its estimate, marked as one.
+    static func text(_ run: ClockRun, in world: World) -> String {
+        let due = run.due(in: world)
+        guard due == .unknown, let estimate = run.estimate(in: world) else { return text(due, world.calendar) }
+        return "未知（放假安排只公布到 \(world.calendar.last.text)；预计 \(estimate.date(in: .shanghai).text)）"
+    }
+}

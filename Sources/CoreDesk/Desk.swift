@@ -1,0 +1,117 @@
+import CMS
+import Cases
+import Ferry
+import LaneDatabase
+import PortalBase
+import Procedures
+import SQL
+import Workflow
+
+/// The core's database with all that works on it: cases, both lanes' state, what was released to the edge.
+struct Desk: Sendable {
+    let configuration: Configuration
+    let database: any SQLDatabase
+    let surroundings: Surroundings
+    let cases: CaseStore
+    private let arrivals: Arrivals
+    private let departures: Departures
+    private let random: @Sendable (Int) -> [UInt8]
+
+    init(_ configuration: Configuration, random: @escaping @Sendable (Int) -> [UInt8]) throws {
+        self.configuration = configuration
+        self.random = random
+        let master = try MasterKey.read(configuration.masterKey)
+        let surroundings = try Surroundings(configuration)
+        let database = try openDatabase(configuration.database)
+        try Self.migrations(database).run(on: database)
+        try Self.check(master, database)
+        guard let keys = SubjectKeys(master: master, random: random) else {
+            throw MasterKey.damaged(configuration.masterKey)
+        }
+        departures = Departures(surroundings: surroundings, random: random)
+        cases = try CaseStore(
+            database, keys: keys, processes: surroundings.library.processes, outbox: departures,
+            carried: { db in try LaneDatabase.carried(db, lane: Configuration.receiveLane) ?? Instant(seconds: 0) }
+        ) { form, answers, now, carried in
+            try surroundings.world(form: form, answers: answers, now: now, carried: carried)
+        }
+        arrivals = Arrivals(
+            surroundings: surroundings, cases: cases, keys: DeskKeys(paths: configuration.deskOpen))
+        self.surroundings = surroundings
+        self.database = database
+    }
+
+    private static func migrations(_ database: some SQLDatabase) -> Migrations {
+        Migrations(
+            .init(
+                CaseStore.tables(database) + LaneDatabase.tables + LaneDatabase.heldTables + LaneDatabase.carriedColumns
+                    + SiteReleases.tables
+                    + Arrivals.tables + Departures.tables + Overlay.tables + [
+                        "CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL)"
+                    ]))
+    }
+
+    /// Another key than the cases were written with opens none of them: said at the start, not case by case.
+    private static func check(_ master: [UInt8], _ database: any SQLDatabase) throws {
+        let mark = hmacSHA256(key: master, Array("master key".utf8))
+        let known: [UInt8]? = try database.write { db in
+            try db.execute(
+                "INSERT INTO setting (name, value) VALUES ('master-key-mark', ?) ON CONFLICT DO NOTHING", mark)
+            return try db.value("SELECT value FROM setting WHERE name = 'master-key-mark'")
+        }
+        guard known == mark else {
+            throw ConfigurationError(text: "master_key is not the key that the database's cases were written with")
+        }
+    }
+
+    /// A random key of this installation, made once: for the tokens in staff forms.
+    func tokenKey() throws -> [UInt8] {
+        try database.write { db in
+            try db.execute(
+                "INSERT INTO setting (name, value) VALUES ('token-key', ?) ON CONFLICT DO NOTHING", random(32))
+            return try db.value("SELECT value FROM setting WHERE name = 'token-key'") ?? []
+        }
+    }
+
+    var releases: SiteReleases { SiteReleases(database: database, folder: configuration.bundles, random: random) }
+    var overlay: Overlay { Overlay(folder: configuration.overlay, database: database, cases: cases) }
+
+    func laneStore() -> LaneDatabase {
+        let (releases, arrivals) = (releases, arrivals)
+        return LaneDatabase(
+            database,
+            load: { db, _, id in try releases.item(db, id) ?? Departures.item(db, id) },
+            stage: arrivals.opening,
+            apply: { db, item, now in
+                if item.kind == "siteState" { return try SiteReleases.take(db, item) }
+                try arrivals.take(db, item, now)
+            }, hold: Arrivals.reasonToHold)
+    }
+
+    /// An arrived item, in a transaction of its own.
+    func take(_ item: FerryItem, at now: Instant) throws {
+        try database.write { db in try arrivals.take(db, item, now) }
+    }
+}
+
+/// The key that wraps the keys of all cases: 32 bytes in a file that only its owner reads.
+enum MasterKey {
+    static let bytes = AEAD.keyBytes
+
+    static func damaged(_ path: String) -> ConfigurationError {
+        ConfigurationError(text: "\(path) is no master key of \(bytes) bytes: bring it back from its backup")
+    }
+
+    static func read(_ path: String) throws -> [UInt8] {
+        guard FileSystem.kind(path) == .file else {
+            throw ConfigurationError(
+                text: "there is no master key \(path): `coredesk init` makes one, or bring it back from its backup")
+        }
+        guard FileSystem.isPrivate(path) else {
+            throw ConfigurationError(text: "others may read the master key \(path): chmod 600")
+        }
+        let key = try FileSystem.read(path, limit: 1_024)
+        guard key.count == bytes else { throw damaged(path) }
+        return key
+    }
+}

@@ -1,0 +1,237 @@
+import Authority
+import Cases
+import Forms
+import PortalBase
+import Procedures
+import Templates
+import Workflow
+
+/// The form of one action: what it asks for as HTML inputs, and what an officer typed as a command.
+struct ActionForm {
+    let action: Procedures.Process.Action
+    let task: Int?
+    let view: CaseStore.View
+    let surroundings: Surroundings
+    private let form: FormDefinition?
+
+    init(_ action: Procedures.Process.Action, task: Int?, of view: CaseStore.View, _ surroundings: Surroundings) {
+        self.action = action
+        self.task = task
+        self.view = view
+        self.surroundings = surroundings
+        form = surroundings.configuration.definition(view.subject.form)
+    }
+
+    // MARK: Reading
+
+    /// Why what an officer typed is no command.
+    struct Problem: Error, Equatable {
+        let code: String
+        let text: String
+    }
+
+    /// Names of posted fields begin so; those of the page itself do not.
+    private static let prefix = "i-"
+
+    /// - Parameters:
+    ///   - posted: values by name.
+    ///   - find: the id of the case with a number, of those that may be named here.
+    func command(_ posted: [String: [String]], find: (Int) throws -> String?) throws -> Command {
+        var inputs: [String: InputValue] = [:]
+        for input in action.ask {
+            let name = Self.prefix + input.id
+            let label = input.label.text("zh")
+            let values = try posted[name, default: []].map { try Self.stored($0, label) }.filter { !$0.isEmpty }
+            switch input.kind {
+            case .units, .fields: inputs[input.id] = .list(values)
+            case .checklist: inputs[input.id] = .list(try checked(input, posted))
+            case .limit:
+                guard let count = values.first else { continue }
+                let unit = posted[name + "-unit"]?.first ?? ""
+                guard let limit = Procedures.Process.Limit(count + unit) else {
+                    throw Problem(code: "wrongType", text: "“\(label)”要写数字，最多 3660。")
+                }
+                inputs[input.id] = .limit(limit)
+            case .number:
+                guard let text = values.first else { continue }
+                guard let number = decimal(text.utf8) else {
+                    throw Problem(code: "wrongType", text: "“\(label)”要写数字。")
+                }
+                inputs[input.id] = .number(number)
+            case .case:
+                guard let text = values.first else { continue }
+                guard let number = decimal(text.utf8), let id = try find(number) else {
+                    throw Problem(code: "unknown", text: "“\(label)”：没有编号为 \(text.prefix(20)) 的同类办件。")
+                }
+                inputs[input.id] = .text(id)
+            default: if let text = values.first { inputs[input.id] = .text(text) }
+            }
+        }
+        return Command(action: action.id, task: task, inputs: inputs)
+    }
+
+    private static let mostCharacters = 4_000
+
+    /// A text as it is stored; nothing of it is cut.
+    private static func stored(_ text: String, _ label: String) throws(Problem) -> String {
+        let tooLong = Problem(
+            code: "tooLong", text: "“\(label)”超过 \(mostCharacters) 个字，没有保存。请缩短，或分次办理。")
+        guard text.utf8.count <= 8 * mostCharacters else { throw tooLong }
+        switch FormDefinition.stored(words: text, allowsBreaks: true) {
+        case .failure(let found): throw character(found.name, label)
+        case .success(let stored):
+            guard stored.unicodeScalars.count <= mostCharacters else { throw tooLong }
+            return stored
+        }
+    }
+
+    private static func character(_ name: String, _ label: String) -> Problem {
+        Problem(
+            code: "characters", text: "“\(label)”里有看不见的、不能使用的字符（\(name)），没有保存。请删去或重新输入这一处。")
+    }
+
+    /// Materials of the form: each with how it is, and a note.
+    private func checked(_ input: Procedures.Process.Input, _ posted: [String: [String]]) throws -> [String] {
+        try materials.compactMap { material in
+            let name = Self.prefix + input.id + "-" + material.value
+            guard let state = posted[name]?.first, Self.checks.contains(where: { $0.value == state }) else {
+                return nil
+            }
+            let note = try Self.stored(posted[name + "-note"]?.first ?? "", material.label)
+            return material.value + "=" + state + (note.isEmpty ? "" : ": " + note)
+        }
+    }
+
+    private static let checks: [Choice] = [("ok", "齐全"), ("missing", "缺"), ("wrong", "不符合要求")]
+
+    // MARK: Writing
+
+    private typealias Choice = (value: String, label: String)
+
+    private var materials: [Choice] {
+        let listed = form?.service?.materials.map { (value: $0.id, label: $0.name.text("zh")) } ?? []
+        if !listed.isEmpty { return listed }
+        return (form?.fields ?? []).filter { $0.type == .attachment }.map { ($0.id, $0.label.text("zh")) }
+    }
+
+    /// - Parameter typed: what comes back after a refusal; nil for a page that is opened.
+    func values(typed: [String: [String]]?) -> [Value] {
+        action.ask.map { input in
+            let name = Self.prefix + input.id
+            var fields: [String: Value] = [
+                "name": .text(name), "label": .text(input.label.text("zh")), "required": .flag(input.required),
+                "value": .text(typed.map { $0[name]?.first ?? "" } ?? proposal(input)),
+            ]
+            for kind in ["isText", "isLine", "isChoice", "isMany", "isLimit", "isChecklist"] {
+                fields[kind] = .flag(false)
+            }
+            fields["options"] = .list([])
+            fields["items"] = .list([])
+            func choose(_ choices: [Choice], _ chosen: [String]) -> Value {
+                .list(
+                    choices.map { choice in
+                        .fields([
+                            "value": .text(choice.value), "label": .text(choice.label),
+                            "isChosen": .flag(chosen.contains(choice.value)),
+                        ])
+                    })
+            }
+            let chosen = typed?[name] ?? [proposal(input)]
+            switch input.kind {
+            case .longtext: fields["isText"] = .flag(true)
+            case .yesno:
+                fields["isChoice"] = .flag(true)
+                fields["options"] = choose([("yes", "是"), ("no", "否")], chosen)
+            case .unit:
+                fields["isChoice"] = .flag(true)
+                fields["options"] = choose(units, chosen)
+            case .units:
+                fields["isMany"] = .flag(true)
+                fields["options"] = choose(units, chosen)
+            case .fields:
+                fields["isMany"] = .flag(true)
+                fields["options"] = choose((form?.fields ?? []).map { ($0.id, $0.label.text("zh")) }, chosen)
+            case .limit:
+                fields["isLimit"] = .flag(true)
+                let proposed = Procedures.Process.Limit(proposal(input))
+                if typed == nil { fields["value"] = .text(proposed.map { String($0.count) } ?? "") }
+                let unit = typed?[name + "-unit"] ?? [proposed?.unit.rawValue ?? "wd"]
+                fields["options"] = choose([("wd", "个工作日"), ("d", "天"), ("h", "小时"), ("wh", "个办公小时")], unit)
+            case .checklist:
+                fields["isChecklist"] = .flag(true)
+                fields["items"] = .list(
+                    materials.map { material in
+                        let item = name + "-" + material.value
+                        return .fields([
+                            "item": .text(item), "material": .text(material.label),
+                            "options": choose(Self.checks, typed?[item] ?? ["ok"]),
+                            "note": .text(typed?[item + "-note"]?.first ?? ""),
+                        ])
+                    })
+            default: fields["isLine"] = .flag(true)
+            }
+            return .fields(fields)
+        }
+    }
+
+    private var units: [Choice] { surroundings.library.units.map { ($0.id, $0.name.text("zh")) } }
+
+    /// What stands in a field before anybody typed: what the dispatch catalogue says, or the words that are to be masked.
+    private func proposal(_ input: Procedures.Process.Input) -> String {
+        let entry = surroundings.library.catalogues[view.process.id]?.entry(for: view.file.answers)
+        let isPublished = action.allEffects.contains { if case .publish = $0 { true } else { false } }
+        switch input.kind {
+        case .limit: return entry?.limit.description ?? ""
+        case .unit: return entry?.unit ?? ""
+        case .text where isPublished && input.id == Procedures.Process.Page.title:
+            return "关于“\(CaseText(view, surroundings).title)”的答复"
+        case .longtext where isPublished && input.id == Procedures.Process.Page.question:
+            let story = form?.fields.first { $0.type == .longtext }
+            return story.flatMap { view.file.answers[$0.id]?.string } ?? ""
+        case .longtext where isPublished && input.id == Procedures.Process.Page.answer: return view.file.toldText ?? ""
+        default: return ""
+        }
+    }
+
+    // MARK: Refusals
+
+    /// What an officer reads of a refusal: the true cause, and what to do.
+    func problem(_ refusal: Refusal) -> Problem {
+        func label(_ id: String) -> String {
+            action.ask.first { $0.id == id }?.label.text("zh") ?? id
+        }
+        switch refusal {
+        case .input(let id, let problem):
+            let text =
+                switch problem {
+                case .missing: "请填写“\(label(id))”。"
+                case .unknown: "“\(label(id))”不是可以选的。"
+                case .wrongType: "“\(label(id))”填得不对。"
+                case .outOfRange: "“\(label(id))”超出了范围。"
+                case .tooLong: "“\(label(id))”太长，没有保存。请缩短。"
+                case .character: "“\(label(id))”里有看不见的、不能使用的字符，没有保存。请删去或重新输入这一处。"
+                case .mark: "“\(label(id))”里有像内网标记的写法（如“:intranet”），网站会拒绝发布。请改写这一处。"
+                }
+            return Problem(code: problem.rawValue, text: text)
+        case .masking(let id, let finding):
+            let what =
+                switch finding.kind {
+                case .secret: "诉求人填写的“\(finding.label)”：\(finding.text)"
+                case .number: "七位以上的号码：\(finding.text)（日期请写成“9月1日”）"
+                case .email: "电子邮箱：\(finding.text)"
+                case .plate: "车牌号：\(finding.text)"
+                case .dwelling: "具体门牌：\(finding.text)"
+                }
+            return Problem(code: "notMasked", text: "“\(label(id))”里还有\(what)。请隐去后再公开。")
+        case .level(let level): return Problem(code: "level", text: "这项操作要求更高级别的证书（\(level) 级）。请插入 UKey 后再办。")
+        case .officer(.samePerson): return Problem(code: "samePerson", text: "上一步是您办的，这一步要由别人办。")
+        case .officer: return Problem(code: "officer", text: "您的岗位不能进行这项操作。")
+        case .once: return Problem(code: "once", text: "这项操作只能做一次，已经做过了。")
+        case .late: return Problem(code: "late", text: "这项操作的期限已过。")
+        case .task: return Problem(code: "task", text: "这个任务已经结束，或还没有结束。")
+        case .unit: return Problem(code: "unit", text: "这件事还没有主办单位。")
+        case .state, .condition, .unknownAction, .rung:
+            return Problem(code: "state", text: "当前状态不能进行这个操作。")
+        }
+    }
+}

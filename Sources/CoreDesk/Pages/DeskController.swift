@@ -1,0 +1,450 @@
+import Authority
+import Cases
+import Forms
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import PortalBase
+import Procedures
+import SQL
+import Templates
+import Workflow
+
+/// The staff pages: a list, a case, and each action at an address of its own.
+struct DeskController: Sendable {
+    let desk: Desk
+    let authenticator: StaffAuthenticator
+    let views: DeskViews
+
+    private var surroundings: Surroundings { desk.surroundings }
+    private var cases: CaseStore { desk.cases }
+    private var now: Instant { desk.configuration.now() }
+
+    func addRoutes(to router: Router<BasicRequestContext>) {
+        router.get("/") { request, _ in
+            let parameters = request.uri.queryParameters
+            let before = parameters["before"].flatMap { Int($0) }
+            let includesFinal = parameters["closed"] == "1"
+            return await answer(request) { member in try list(member, before: before, includesFinal: includesFinal) }
+        }
+        router.get("/tasks") { request, _ in await answer(request) { member in try tasks(member) } }
+        router.get("/cases/:id") { request, context in
+            await answer(request) { member in try show(context.parameters.get("id") ?? "", member) }
+        }
+        router.get("/cases/:id/files/:position") { request, context in
+            let (id, position) = (context.parameters.get("id") ?? "", context.parameters.get("position") ?? "")
+            return await answer(request) { member in try attachment(id, position, member) }
+        }
+        for path: RouterPath in ["/cases/:id/:action", "/cases/:id/:action/:task"] {
+            router.get(path) { request, context in
+                let place = Place(context)
+                return await answer(request) { member in try form(place, member) }
+            }
+            router.post(path) { request, context in await act(request, Place(context)) }
+        }
+        router.get("/desk.css") { _, _ in
+            Response(
+                status: .ok, headers: [.contentType: "text/css; charset=utf-8"],
+                body: .init(byteBuffer: ByteBuffer(string: DeskViews.stylesheet)))
+        }
+    }
+
+    /// Which action on which task of which case an address names.
+    private struct Place: Sendable {
+        let id: String
+        let action: String
+        let task: String?
+
+        init(_ context: BasicRequestContext) {
+            id = context.parameters.get("id") ?? ""
+            action = context.parameters.get("action") ?? ""
+            task = context.parameters.get("task")
+        }
+
+        /// As it may stand in a header.
+        var caseAddress: String {
+            "/cases/"
+                + String(decoding: id.utf8.filter { $0 == UInt8(ascii: "-") || $0.isASCIIAlphanumeric }, as: UTF8.self)
+        }
+    }
+
+    private func answer(
+        _ request: Request, _ make: @escaping @Sendable (StaffMember) throws -> Response
+    ) async -> Response {
+        do {
+            let member = try authenticator.member(request)
+            return try await onBlockingThread { try make(member) }
+        } catch {
+            return failure(error)
+        }
+    }
+
+    // MARK: Lists
+
+    private static let linesOnPage = 50
+
+    private func list(_ member: StaffMember, before: Int?, includesFinal: Bool) throws -> Response {
+        let now = now
+        let found = try cases.list(
+            .init(includesFinal: includesFinal, before: before, limit: Self.linesOnPage + 1), as: member.posts, at: now)
+        let shown = try found.prefix(Self.linesOnPage).map { try cases.view($0, at: now) }
+        var fields = frame(member, "诉求和申请")
+        fields["cases"] = .list(shown.map { CaseText($0, surroundings).line })
+        fields["closed"] = .text(includesFinal ? "1" : "0")
+        fields["includesClosed"] = .flag(includesFinal)
+        fields["next"] = .optional(found.count > shown.count ? shown.last.map { String($0.subject.number) } : nil)
+        fields["calendarWarning"] = .optional(calendarWarning(now))
+        return page(.ok, try views.render("list", fields))
+    }
+
+    /// Open tasks of the officer's units, the oldest first.
+    private func tasks(_ member: StaffMember) throws -> Response {
+        let now = now
+        var lines: [Value] = []
+        var known: Set<String> = []
+        for unit in Set(member.posts.map(\.unit)).sorted() {
+            for (id, _) in try cases.tasks(of: unit, limit: Self.linesOnPage) where known.insert(id).inserted {
+                // A list names nothing that its reader may not open.
+                guard let view = try? cases.view(id, as: member.posts, at: now) else { continue }
+                lines.append(CaseText(view, surroundings).line)
+            }
+        }
+        var fields = frame(member, "我的任务")
+        fields["cases"] = .list(lines)
+        fields["closed"] = .text("0")
+        fields["includesClosed"] = .flag(false)
+        fields["next"] = .nothing
+        fields["calendarWarning"] = .optional(calendarWarning(now))
+        return page(.ok, try views.render("list", fields))
+    }
+
+    private func calendarWarning(_ now: Instant) -> String? {
+        let calendar = surroundings.calendar
+        let left = calendar.daysLeft(on: now.date(in: .shanghai))
+        guard left <= WorkingCalendar.warningDays else { return nil }
+        return
+            "放假安排只公布到 \(calendar.last.text)\(left >= 0 ? "，还有 \(left) 天" : "，已经过期")。之后到期的期限算不出来，列表里的“预计”只供排序。请系统管理员导入国务院办公厅的新通知（coredesk calendar）。"
+    }
+
+    // MARK: A case
+
+    /// What somebody may do, in the first of their posts that allows it.
+    private func offers(_ view: CaseStore.View, _ member: StaffMember) -> [(offer: Offer, officer: Officer)] {
+        var found: [(offer: Offer, officer: Officer)] = []
+        for officer in member.officers
+        where !view.process.viewers(of: view.file, in: view.world).isDisjoint(with: officer.post.viewers) {
+            for offer in view.process.offers(on: view.file, to: .officer(officer), in: view.world) {
+                let known = found.firstIndex { $0.offer.action == offer.action && $0.offer.task == offer.task }
+                guard let known else {
+                    found.append((offer, officer))
+                    continue
+                }
+                if found[known].offer.stepUp != nil, offer.stepUp == nil { found[known] = (offer, officer) }
+            }
+        }
+        return found
+    }
+
+    /// What an officer typed into an action that was refused, and why.
+    private struct Draft {
+        let typed: [String: [String]]
+        let status: HTTPResponse.Status
+        let code: String
+        let text: String
+    }
+
+    private func show(_ id: String, _ member: StaffMember, draft: Draft? = nil) throws -> Response {
+        let view = try cases.view(id, as: member.posts, at: now)
+        let text = CaseText(view, surroundings)
+        var fields = caseFrame(view, member)
+        fields["problem"] = .optional(draft?.text)
+        fields["code"] = .text(draft?.code ?? "")
+        // What was typed for an action that is no longer offered is shown to be copied.
+        let lost = (draft?.typed ?? [:]).filter { $0.key.hasPrefix("i-") }.sorted { $0.key < $1.key }.flatMap(\.value)
+            .filter { !$0.isEmpty }
+        fields["hasTyped"] = .flag(!lost.isEmpty)
+        fields["typed"] = .list(lost.map { .fields(["text": .text($0)]) })
+        fields["answers"] = text.answers
+        fields["hasAttachments"] = .flag(!view.file.files.isEmpty)
+        fields["attachments"] = .list(text.files)
+        fields["hasTasks"] = .flag(!view.file.tasks.isEmpty)
+        fields["tasks"] = .list(text.tasks)
+        fields["hasClocks"] = .flag(view.file.clocks.contains(where: \.isRunning))
+        fields["clocks"] = .list(text.clocks)
+        fields["hasMarks"] = .flag(!text.marks.isEmpty)
+        fields["marks"] = .list(text.marks)
+        let relations = view.file.relations.keys.sorted().compactMap { other -> Value? in
+            guard let related = try? cases.view(other, as: member.posts, at: now) else { return nil }
+            return .fields(["id": .text(other), "number": .number(related.subject.number)])
+        }
+        fields["hasRelated"] = .flag(!relations.isEmpty)
+        fields["related"] = .list(relations)
+        let offered = offers(view, member)
+        fields["hasActions"] = .flag(!offered.isEmpty)
+        fields["actions"] = .list(
+            offered.map { offer, _ in
+                .fields([
+                    "address": .text(Self.address(view.subject.id, offer.action, offer.task)),
+                    "name": .text(Self.name(offer, view, surroundings)), "isBlocked": .flag(offer.stepUp != nil),
+                ])
+            })
+        fields["events"] = .list(text.events)
+        return page(draft?.status ?? .ok, try views.render("case", fields))
+    }
+
+    private static func address(_ id: String, _ action: String, _ task: Int?) -> String {
+        "/cases/\(id)/\(action)" + (task.map { "/\($0)" } ?? "")
+    }
+
+    private static func name(_ offer: Offer, _ view: CaseStore.View, _ surroundings: Surroundings) -> String {
+        let label = view.process.action(offer.action)?.label.text("zh") ?? offer.action
+        // Several tasks of one kind: whose it is.
+        let tasks = view.file.tasks.filter { $0.isOpen && $0.kind == offer.task.flatMap(view.file.task)?.kind }
+        guard tasks.count > 1, let task = offer.task.flatMap(view.file.task) else { return label }
+        return "\(label)（\(surroundings.unitName(task.unit))）"
+    }
+
+    private func caseFrame(_ view: CaseStore.View, _ member: StaffMember) -> [String: Value] {
+        let text = CaseText(view, surroundings)
+        var fields = frame(member, "\(view.subject.number)")
+        fields["caseID"] = .text(view.subject.id)
+        fields["number"] = .number(view.subject.number)
+        fields["subject"] = .text(text.title)
+        fields["state"] = .text(text.state)
+        fields["received"] = .text(view.subject.received.minuteText(in: .shanghai))
+        fields["due"] = .text(text.due)
+        fields["overdue"] = .flag(text.isOverdue)
+        fields["receipt"] = .text(view.receipt ?? "")
+        return fields
+    }
+
+    /// A citizen's file, opened piece by piece as it is sent. It is saved, never shown in the desk's own pages.
+    private func attachment(_ id: String, _ position: String, _ member: StaffMember) throws -> Response {
+        let view = try cases.view(id, as: member.posts, at: now)
+        guard let file = view.file.files.first(where: { String($0.number) == position }) else { throw Missing() }
+        let cases = cases
+        let pieces = try cases.pieces(of: id, document: file.number)
+        let name = percentEncodedPath(file.name.replacing("/", with: "_").replacing("'", with: "_"))
+        return Response(
+            status: .ok,
+            headers: [
+                .contentType: file.type, .contentLength: String(file.bytes), .cacheControl: "no-store",
+                .contentDisposition: "attachment; filename*=UTF-8''\(name)",
+                HTTPField.Name("X-Content-Type-Options")!: "nosniff",
+                HTTPField.Name("Content-Security-Policy")!: "default-src 'none'; sandbox",
+            ],
+            body: .init(contentLength: file.bytes) { writer in
+                for number in 0..<pieces {
+                    let piece = try await onBlockingThread {
+                        try cases.piece(number, of: pieces, of: id, document: file.number)
+                    }
+                    try await writer.write(ByteBuffer(bytes: piece))
+                }
+                try await writer.finish(nil)
+            })
+    }
+
+    // MARK: Actions
+
+    /// An action that is offered here and now, with everything its page needs.
+    private struct Opened {
+        let view: CaseStore.View
+        let officer: Officer
+        let form: ActionForm
+        let grounds: SHA256Digest
+    }
+
+    /// Nil where it is not offered.
+    private func open(_ place: Place, _ member: StaffMember) throws -> Opened? {
+        let view = try cases.view(place.id, as: member.posts, at: now)
+        let task = place.task.flatMap { Int($0) }
+        guard let action = view.process.action(place.action),
+            let offered = offers(view, member).first(where: { $0.offer.action == place.action && $0.offer.task == task }
+            )
+        else { return nil }
+        return Opened(
+            view: view, officer: offered.officer, form: ActionForm(action, task: task, of: view, surroundings),
+            grounds: view.process.grounds(of: action, task: task, on: view.file))
+    }
+
+    private func form(_ place: Place, _ member: StaffMember, draft: Draft? = nil) throws -> Response {
+        guard let opened = try open(place, member) else {
+            // It was offered a moment ago, or an old address was opened.
+            if draft != nil { return try show(place.id, member, draft: draft) }
+            return Response(status: .seeOther, headers: [.location: place.caseAddress])
+        }
+        var fields = caseFrame(opened.view, member)
+        let nonce = authenticator.nonce()
+        let ticket = StaffAuthenticator.Ticket(
+            caseID: place.id, action: place.action, task: place.task ?? "", grounds: opened.grounds, nonce: nonce)
+        fields["name"] = .text(opened.form.action.label.text("zh"))
+        fields["address"] = .text(Self.address(place.id, place.action, opened.form.task))
+        fields["token"] = .text(authenticator.token(member, ticket))
+        fields["grounds"] = .text(opened.grounds.hex)
+        fields["nonce"] = .text(nonce)
+        fields["problem"] = .optional(draft?.text)
+        fields["code"] = .text(draft?.code ?? "")
+        fields["inputs"] = .list(opened.form.values(typed: draft?.typed))
+        fields["answers"] = CaseText(opened.view, surroundings).answers
+        return page(draft?.status ?? .ok, try views.render("action", fields))
+    }
+
+    /// Some texts of 4,000 characters, percent-encoded, and the rest.
+    private static let maxBody = 512 << 10
+
+    private struct BodyTooLarge: Error {}
+    private struct BadBody: Error {}
+
+    private func act(_ request: Request, _ place: Place) async -> Response {
+        var known: (member: StaffMember, typed: [String: [String]])?
+        do {
+            let member = try authenticator.member(request)
+            var bytes: [UInt8] = []
+            for try await buffer in request.body {
+                guard bytes.count + buffer.readableBytes <= Self.maxBody else { throw BodyTooLarge() }
+                bytes += buffer.readableBytesView
+            }
+            guard let body = URLEncodedBody(bytes) else { throw BadBody() }
+            let typed = body.fields
+            func one(_ name: String) -> String { typed[name]?.first ?? "" }
+            guard let grounds = SHA256Digest(hex: one("grounds")) else { throw StaffAuthenticator.Refusal.badToken }
+            let ticket = StaffAuthenticator.Ticket(
+                caseID: place.id, action: place.action, task: place.task ?? "", grounds: grounds, nonce: one("nonce"))
+            try authenticator.check(request, token: one("token"), member: member, ticket)
+            // From here on it is the officer's own form: what was typed comes back with any refusal.
+            known = (member, typed)
+            return try await onBlockingThread { try perform(place, member, typed, grounds, key: ticket.nonce) }
+        } catch {
+            guard let (member, typed) = known else { return failure(error) }
+            let told = told(error)
+            let draft = Draft(typed: typed, status: told.status, code: told.code, text: told.text)
+            do {
+                return try await onBlockingThread { try form(place, member, draft: draft) }
+            } catch {
+                return failure(error)
+            }
+        }
+    }
+
+    private func perform(
+        _ place: Place, _ member: StaffMember, _ typed: [String: [String]], _ grounds: SHA256Digest, key: String
+    ) throws -> Response {
+        let now = now
+        let view = try cases.view(place.id, as: member.posts, at: now)
+        guard let action = view.process.action(place.action) else { throw Missing() }
+        let form = ActionForm(action, task: place.task.flatMap { Int($0) }, of: view, surroundings)
+        // Whoever is offered it, or was when the same form came first.
+        let officer =
+            offers(view, member).first { $0.offer.action == action.id && $0.offer.task == form.task }?.officer
+            ?? poster(of: key, in: view, member)
+        guard let officer else { throw CaseStore.Failure.stale }
+        do {
+            let command = try form.command(typed) { try cases.subject(numbered: $0, besides: place.id) }
+            let event = try cases.perform(
+                command, on: place.id, as: .officer(officer), key: key, grounds: grounds, at: now, now: now)
+            if event.facts.contains(where: { [.published(.answerPage), .retracted(.answerPage)].contains($0) }) {
+                writeOverlay(at: now)
+            }
+        } catch CaseStore.Failure.refused(let refusal) {
+            throw form.problem(refusal)
+        }
+        return Response(status: .seeOther, headers: [.location: place.caseAddress])
+    }
+
+    /// In which post somebody sent the same form before: a double click is one act.
+    private func poster(of key: String, in view: CaseStore.View, _ member: StaffMember) -> Officer? {
+        view.events.reversed().lazy.compactMap { event in
+            if case .officer(let officer) = event.actor { officer } else { nil }
+        }.first { officer in
+            member.posts.contains {
+                $0.role == officer.post.role && $0.unit == officer.post.unit && $0.person == officer.post.person
+            }
+        }
+    }
+
+    private func writeOverlay(at now: Instant) {
+        do {
+            for line in try desk.overlay.write(at: now) { Logger(label: "coredesk").warning("overlay: \(line)") }
+        } catch {
+            // The publication is committed; `export` writes the page again.
+            Logger(label: "coredesk").error("overlay not written: \(error)")
+        }
+    }
+
+    // MARK: Failures
+
+    private struct Missing: Error {}
+
+    private func frame(_ member: StaffMember?, _ title: String) -> [String: Value] {
+        let posts = (member?.posts ?? []).map { post in
+            surroundings.unitName(post.unit) + (surroundings.library.roles[post.role]?.text("zh") ?? post.role)
+        }
+        return [
+            "title": .text(title), "officer": .optional(member?.name),
+            "posts": .text(posts.joined(separator: "、")),
+        ]
+    }
+
+    private func failure(_ error: any Error) -> Response {
+        let (status, code, text) = told(error)
+        let fields = frame(nil, "没有成功").merging(["code": .text(code), "text": .text(text)]) { $1 }
+        return page(status, (try? views.render("message", fields)) ?? Array(text.utf8))
+    }
+
+    /// What an officer reads of a failure: the true cause, and what to do.
+    private func told(_ error: any Error) -> (status: HTTPResponse.Status, code: String, text: String) {
+        switch error {
+        case let refusal as StaffAuthenticator.Refusal:
+            let text =
+                switch refusal {
+                case .noCertificate: "请插入证书介质后重新打开浏览器：没有收到客户端证书。"
+                case .badCertificate: "证书无效、过期、已吊销，或不是用于登录的。请联系证书管理员。"
+                case .listOutdated: "现在谁也不能登录：证书吊销列表缺失、损坏或已过期，不是您的证书有问题。请联系证书管理员更新吊销列表。"
+                case .notKnown: "证书有效，但名单里没有您。请联系系统管理员登记岗位。"
+                case .crossSite, .badToken: "这次提交不是从本页面发出的，或页面已经过时。请返回后重新打开。"
+                }
+            return (refusal == .listOutdated ? .serviceUnavailable : .forbidden, refusal.rawValue, text)
+        case let problem as ActionForm.Problem: return (.unprocessableContent, problem.code, problem.text)
+        case let failure as CaseStore.Failure:
+            switch failure {
+            case .stale: return (.conflict, "stale", "这件事刚刚被别人处理过，您的操作没有保存。下面是最新情况，您填写的文字还在。")
+            case .keyReused: return (.conflict, "stale", "这张表已经提交过一次，内容不同。您填写的文字还在，请核对后再提交。")
+            case .busy: return (.serviceUnavailable, "busy", "系统正忙，操作没有保存。请过一会儿再提交一次。")
+            case .unknownSubject, .document: return (.notFound, "missing", "没有这件事，或者不在您的职责范围内。")
+            case .erased: return (.gone, "erased", "这件事的保存期已满，内容已经删除。")
+            case .unwritable: return (.unprocessableContent, "characters", "有的文字存不下来（如一长串附加符号），没有保存。请改写。")
+            case .refused, .running, .damaged, .unknownDefinition:
+                Logger(label: "coredesk").error("request failed: \(failure)")
+                return (.internalServerError, "failed", "系统出错，操作没有保存。请联系系统管理员。")
+            }
+        case is BodyTooLarge: return (.contentTooLarge, "tooLarge", "提交的文字太长，没有保存。请返回缩短后再提交。")
+        case is BadBody: return (.badRequest, "body", "提交的内容读不出来，没有保存。请返回后重新打开。")
+        case is Missing: return (.notFound, "missing", "没有这件事，或者不在您的职责范围内。")
+        case let error as SQLError where error.code == .busy || error.code == .full || error.code == .unavailable:
+            Logger(label: "coredesk").error("request failed: \(error)")
+            let text =
+                error.code == .full
+                ? "磁盘已满，操作没有保存。请联系系统管理员。" : "系统正忙，操作没有保存。请过一会儿再提交一次。"
+            return (.serviceUnavailable, error.code.rawValue, text)
+        default:
+            // Errors that are made to be logged say what happened; of others the type alone is safe.
+            let detail =
+                (error as? SQLError).map(\.description) ?? (error as? FileError).map(\.description)
+                ?? (error as? ConfigurationError).map(\.description) ?? String(describing: type(of: error))
+            Logger(label: "coredesk").error("request failed: \(detail)")
+            return (.internalServerError, "failed", "系统出错，操作没有保存。请稍后再试，仍有问题请联系系统管理员。")
+        }
+    }
+
+    private func page(_ status: HTTPResponse.Status, _ bytes: [UInt8]) -> Response {
+        let headers: HTTPFields = [
+            .contentType: "text/html; charset=utf-8", .cacheControl: "no-store",
+            HTTPField.Name("X-Content-Type-Options")!: "nosniff", HTTPField.Name("X-Frame-Options")!: "DENY",
+            HTTPField.Name("Referrer-Policy")!: "same-origin",
+            HTTPField.Name("Content-Security-Policy")!:
+                "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        ]
+        return Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
+    }
+}

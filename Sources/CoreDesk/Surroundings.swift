@@ -1,0 +1,98 @@
+import Authority
+import Forms
+import PortalBase
+import Procedures
+import Workflow
+
+/// What processes look at besides a case, out of configuration and content as they were at the start.
+struct Surroundings: Sendable {
+    let configuration: Configuration
+    let library: ProcessLibrary
+    let calendar: WorkingCalendar
+    private let hours: OfficeHours
+    private let units: UnitTree
+    private let unitNames: [String: String]
+
+    /// Throws for what nobody could work with, and says where it stands.
+    init(_ configuration: Configuration) throws {
+        var diagnostics: [Diagnostic] = []
+        library = ProcessLibrary(source: configuration.source, diagnostics: &diagnostics)
+        if diagnostics.hasErrors {
+            throw ConfigurationError(
+                text: DiagnosticReport.text.render(
+                    diagnostics, language: operatorLanguage(environment: environmentVariable)))
+        }
+        guard !library.processes.isEmpty else {
+            throw ConfigurationError(text: "no processes in \(configuration.source)/\(ProcessLibrary.folder)")
+        }
+        guard let hours = OfficeHours(library.hours) else {
+            throw ConfigurationError(text: "no office hours in \(configuration.source)/\(ProcessLibrary.hoursFile)")
+        }
+        guard
+            let units = UnitTree(
+                Dictionary(library.units.map { ($0.id, $0.parent) }) { first, _ in first })
+        else { throw ConfigurationError(text: "\(ProcessLibrary.unitsFile): a unit stands below itself") }
+        for member in configuration.staff {
+            for post in member.posts {
+                guard library.roles[post.role] != nil, units.names.contains(post.unit) else {
+                    throw ConfigurationError(
+                        text:
+                            "officers: \(member.name): no role or unit \(post.role)@\(post.unit); see \(ProcessLibrary.rolesFile) and \(ProcessLibrary.unitsFile)"
+                    )
+                }
+            }
+        }
+        self.configuration = configuration
+        self.hours = hours
+        self.units = units
+        calendar = try configuration.calendar()
+        unitNames = Dictionary(library.units.map { ($0.id, $0.name.text("zh")) }) { first, _ in first }
+    }
+
+    func unitName(_ id: String) -> String { unitNames[id] ?? id }
+
+    /// The process that handles submissions of a form; nil where none does.
+    func process(for form: FormDefinition) -> Procedures.Process? {
+        library.processes.first { $0.forms.contains(form.id) }
+    }
+
+    /// - Parameters:
+    ///   - form: digest of its definition.
+    ///   - carried: up to when what came to the edge is here.
+    func world(
+        form digest: String, answers: [String: JSON], now: Instant, carried: Instant?,
+        calendar other: WorkingCalendar? = nil
+    ) throws -> World {
+        guard let form = configuration.definition(digest) else {
+            throw ConfigurationError(text: "no definition \(digest); publish the sites here first")
+        }
+        let catalogue = process(for: form).flatMap { library.catalogues[$0.id] }
+        return World(
+            now: now, carried: carried.map { min($0, now) }, calendar: other ?? calendar, hours: hours, units: units,
+            form: FormFacts(form), catalogueLimit: catalogue?.entry(for: answers)?.limit)
+    }
+}
+
+extension FormFacts {
+    fileprivate init(_ form: FormDefinition) {
+        func limit(_ duration: FormDefinition.Duration?) -> Procedures.Process.Limit? {
+            duration.map { .init(count: $0.count, unit: $0.working ? .wd : .d) }
+        }
+        let branches = (form.process?.branches ?? []).compactMap { branch in
+            limit(branch.limit).map { Branch(unit: branch.department, limit: $0) }
+        }
+        // Of an address, the unit is no secret; of a story, what the officer must rewrite is.
+        let secrets = form.fields.filter { $0.privacy != .none && $0.type != .longtext && $0.type != .attachment }
+            .flatMap { field -> [SecretField] in
+                guard field.type == .address else { return [.init(field: field.id, label: field.label.text("zh"))] }
+                return [("village", "村（社区）"), ("rest", "详细地址")].map {
+                    .init(field: field.id, part: $0, label: $1)
+                }
+            }
+        self.init(
+            lead: form.process?.lead, branches: branches,
+            join: form.process.flatMap { .init(rawValue: $0.join) } ?? .all, legal: limit(form.service?.legalLimit),
+            promised: limit(form.service?.promisedLimit ?? form.service?.legalLimit),
+            fields: Set(form.fields.map(\.id)), secrets: secrets)
+    }
+}
