@@ -5,6 +5,7 @@ import Forms
 import LaneService
 import PortalBase
 import PositionedYAML
+import SQL
 import Synchronization
 import Workflow
 
@@ -143,9 +144,10 @@ extension Configuration {
         let ferry = StationSettings.read(
             reader.raw("ferry") ?? YAMLNode(value: .map([]), position: node.position), &reader, authority: authority,
             revocationLists: revocationLists, resolve: resolve)
+        let location = reader.requiredString("database") ?? ""
         let configuration = Configuration(
             socket: required("socket", &reader), origin: reader.requiredString("origin") ?? "",
-            database: required("database", &reader),
+            database: isPostgreSQL(location) ? location : resolve(location),
             deskOpen: deskOpen.map(resolve), definitions: (reader.strings("definitions") ?? []).map(resolve),
             workdays: required("workdays", &reader), source: required("source", &reader),
             masterKey: required("master_key", &reader), overlay: required("overlay", &reader),

@@ -98,6 +98,65 @@ class Service:
         self.log.close()
 
 
+class Desk:
+    """The staff pages, past nginx: over coredesk's socket, with an officer's certificate in the header."""
+
+    def __init__(self, system, serve=False):
+        self.folder = system.folder
+        self.origin = f"https://127.0.0.1:{system.base + 2}"
+        self.process = None
+        if serve:
+            log = open(self.folder / "coredesk.log", "ab")
+            self.process = subprocess.Popen(
+                [BIN / "coredesk", "serve", "--config", self.folder / "core/coredesk.yaml"], stdout=log, stderr=log)
+            log.close()
+            if not wait_until(lambda: self.call("/desk.css")[0] == 200):
+                self.stop()
+                raise RuntimeError("coredesk did not come up: " + (self.folder / "coredesk.log").read_text()[-2000:])
+
+    def stop(self):
+        if self.process:
+            self.process.terminate()
+            self.process.wait(timeout=20)
+
+    def certificate(self, officer):
+        return "X-Client-Cert: " + urllib.parse.quote((self.folder / f"keys/{officer}.crt").read_text(), safe="")
+
+    def call(self, path, *headers, body=None):
+        options = [part for header in headers for part in ("-H", header)]
+        if body is not None:
+            options += ["--data", urllib.parse.urlencode(body, doseq=True)]
+        out = subprocess.run(
+            ["curl", "-sS", "-w", "\n%{http_code}", "--unix-socket", self.folder / "core/desk.sock", *options, f"http://desk{path}"],
+            capture_output=True, text=True).stdout
+        text, _, code = out.rpartition("\n")
+        return int(code or 0), text
+
+    def page(self, officer, path):
+        return self.call(path, self.certificate(f"staff/{officer}"))
+
+    def cases(self, officer):
+        """Ids by title, of everything that the officer's list shows."""
+        return {title: case for case, title in re.findall(r'href="/cases/([0-9a-f-]{36})">([^<0-9][^<]*)<', self.page(officer, "/?closed=1")[1])}
+
+    def address(self, officer, case, action):
+        """Where the case's page offers an action; None where it does not."""
+        found = re.search(rf'href="(/cases/{case}/{action}(?:/[0-9]+)?)"', self.page(officer, f"/cases/{case}")[1])
+        return found and found[1]
+
+    def form(self, officer, address):
+        """The hidden fields of an action's page."""
+        page = self.page(officer, address)[1]
+        return {name: re.search(f'name="{name}" value="([^"]*)"', page)[1] for name in ("token", "grounds", "nonce")}
+
+    def act(self, officer, case, action, fields=None, hidden=None):
+        address = self.address(officer, case, action)
+        if address is None:
+            return 0, f"{officer} is not offered {action}"
+        body = {**(hidden or self.form(officer, address)), **{f"i-{name}": value for name, value in (fields or {}).items()}}
+        return self.call(address, self.certificate(f"staff/{officer}"), f"Origin: {self.origin}", body=body)
+
+
 def multipart(fields, files=(), boundary="xinmi-test-boundary"):
     """Body and headers of a form with files: (name, file name, bytes) each."""
     out = b""

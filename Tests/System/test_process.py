@@ -17,7 +17,7 @@ class ProcessCommandTests(unittest.TestCase):
         content = self.folder / "Content"
         for part in ("processes", "forms"):
             shutil.copytree(ROOT / "Content" / part, content / part)
-        for part in ("roles.yaml", "units.yaml"):
+        for part in ("roles.yaml", "units.yaml", "hours.yaml", "catalogue.yaml"):
             shutil.copy(ROOT / "Content" / part, content / part)
         self.hotline = content / "processes/hotline.yaml"
 

@@ -17,7 +17,7 @@ import time
 import unittest
 import urllib.parse
 
-from support import BIN, NOW, ROOT, WIDE, Service, System, call, get, inner, look_at, multipart, post, request_fields, wait_until
+from support import Desk, BIN, NOW, ROOT, WIDE, Service, System, call, get, inner, look_at, multipart, post, request_fields, wait_until
 
 PDF = b"%PDF-1.4\n% a sample\n%%EOF\n"
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 64
@@ -312,11 +312,14 @@ class ServiceTests(unittest.TestCase):
         ]:
             status, answer = found(query)
             self.assertEqual((status, [error["description"] for error in answer]), (400, lines), query)
-        # The core has what was sent, and the desk's database is where it is read.
+        # The core has what was sent, and an officer reads it.
         with sqlite3.connect(self.system.folder / "core/desk.sqlite") as db:
-            answers = json.loads(db.execute("select answers from submission where number = ?", (int(number),)).fetchone()[0])
-        self.assertEqual(answers["place"], {"unit": "chaohua", "rest": "文化广场西侧", "position": "113.3726,34.5373,0"})
-        self.assertTrue(answers["details"].endswith("附件网址（未下载、未检查）：https://photos.example/1.jpg"), answers["details"])
+            case = db.execute("select id from subject where number = ?", (int(number),)).fetchone()[0]
+        desk = Desk(self.system, serve=True)
+        self.addCleanup(desk.stop)
+        page = desk.page("dispatcher", f"/cases/{case}")[1]
+        self.assertIn("超化镇 文化广场西侧（定位 113.3726,34.5373,0：经度、纬度、误差米）", page)
+        self.assertIn("附件网址（未下载、未检查）：https://photos.example/1.jpg", page)
 
     # Messages about a case
 
@@ -329,29 +332,31 @@ class ServiceTests(unittest.TestCase):
         def desk(sql, *values):
             with sqlite3.connect(self.system.folder / "core/desk.sqlite") as db:
                 return db.execute(sql, values).fetchall()
-        forged, replayed, true = send(501), send(502), send(503)
+        forged, other, true = send(501), send(502), send(503)
         self.system.ferry()
-        desk("update submission set auth_key = ? where receipt = ?", "0" * 64, forged[0])
-        desk("update submission set counter = 900000000000000000 where receipt = ?", replayed[0])
-        for case in (forged, replayed, true):
+        # The message for one case comes under the name of another, whose keys its sender does not hold.
+        lookup = dict(desk("select receipt, lookup from correspondent"))
+        for receipt, name in ((forged[0], "x"), (other[0], lookup[forged[0]]), (forged[0], lookup[other[0]])):
+            desk("update correspondent set lookup = ? where receipt = ?", name, receipt)
+        for case in (forged, true):
             self.assertEqual(withdraw(*case)[0], 200)
         # The same again is one message.
         before = self.count("lane_queue")
         self.assertEqual(withdraw(*true)[0], 200)
         self.assertEqual(self.count("lane_queue"), before)
-        self.assertEqual(withdraw(true[0], replayed[1])[0], 404)
+        self.assertEqual(withdraw(true[0], other[1])[0], 404)
         self.assertEqual(post(self.system.forms + "/forms/follow-up", {"receipt": true[0], "code": true[1], "action": "rate"})[0], 422)
         self.assertEqual(post(self.system.forms + "/forms/follow-up", {"receipt": true[0], "code": true[1], "action": "rate", "score": "5", "solved": "yes"})[0], 409)
         for _ in range(3):
             self.system.ferry()
-        states = dict(desk("select receipt, state from submission join ticket using (id) where receipt in (?, ?, ?)", forged[0], replayed[0], true[0]))
-        self.assertEqual([states[case[0]] for case in (forged, replayed, true)], ["received", "received", "withdrawn"])
+        states = dict(desk("select receipt, state from correspondent join case_index using (subject)"))
+        self.assertEqual([states[case[0]] for case in (forged, other, true)], ["received", "received", "withdrawn"])
         status = subprocess.run([BIN / "ferry", "status", self.system.folder / "edge/forms.sqlite"], capture_output=True, text=True).stdout
         self.assertRegex(status, "dead")
         # What was forged is put aside; the lane goes on.
         later = send(504)
         self.system.ferry()
-        self.assertEqual(len(desk("select 1 from submission where receipt = ?", later[0])), 1)
+        self.assertEqual(len(desk("select 1 from correspondent where receipt = ?", later[0])), 1)
 
     # Operators
 

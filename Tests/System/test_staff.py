@@ -5,7 +5,7 @@ import sqlite3
 import subprocess
 import unittest
 import urllib.parse
-from support import System, post, request_fields
+from support import Desk, System, post, request_fields
 
 
 class StaffTests(unittest.TestCase):
@@ -20,22 +20,16 @@ class StaffTests(unittest.TestCase):
         for number in range(2):
             assert post(cls.system.forms + "/forms/hotline", request_fields(cls.system, number))[0] == 303
         cls.system.ferry()
+        cls.staff = Desk(cls.system)
         with sqlite3.connect(cls.folder / "core/desk.sqlite") as db:
-            cls.cases = [row[0] for row in db.execute("select id from submission order by number")]
+            cls.cases = [row[0] for row in db.execute("select id from subject order by number")]
 
     def certificate(self, path):
-        return "X-Client-Cert: " + urllib.parse.quote((self.keys / f"{path}.crt").read_text(), safe="")
+        return self.staff.certificate(path)
 
     def desk(self, path, *headers, body=None):
         """Past nginx, as something else on the core's machine might try."""
-        options = [part for header in headers for part in ("-H", header)]
-        if body is not None:
-            options += ["--data", urllib.parse.urlencode(body)]
-        out = subprocess.run(
-            ["curl", "-sS", "-w", "\n%{http_code}", "--unix-socket", self.folder / "core/desk.sock", *options, f"http://desk{path}"],
-            capture_output=True, text=True, check=True).stdout
-        text, _, code = out.rpartition("\n")
-        return int(code), text
+        return self.staff.call(path, *headers, body=body)
 
     def nginx(self, path, officer, *options):
         return subprocess.run(
@@ -57,7 +51,7 @@ class StaffTests(unittest.TestCase):
         before = config.read_text()
         self.addCleanup(self.restart)
         self.addCleanup(config.write_text, before)
-        lines = "".join(f"  - {{ name: {name}, certificate: ../keys/staff/{name}.crt, roles: [dispatcher], department: hotline-centre }}\n" for name in names)
+        lines = "".join(f"  - {{ name: {name}, certificate: ../keys/staff/{name}.crt, posts: [dispatcher@hotline-centre] }}\n" for name in names)
         config.write_text(before.replace("officers:\n", "officers:\n" + lines))
         self.restart()
 
@@ -96,35 +90,69 @@ class StaffTests(unittest.TestCase):
         self.assertEqual(self.desk("/", self.certificate("staff/dispatcher"))[0], 200)
         os.replace(self.keys / "ca.crl.old", self.keys / "ca.crl")
 
-    def form(self, case, officer="staff/dispatcher"):
-        page = self.desk(f"/cases/{case}", self.certificate(officer))[1]
-        return {name: re.search(f'name="{name}" value="([^"]*)"', page)[1] for name in ("token", "version")} | {"department": "urban-management"}
-
     def state(self, case):
         with sqlite3.connect(self.folder / "core/desk.sqlite") as db:
-            return db.execute("select state from ticket where id = ?", (case,)).fetchone()[0]
+            return db.execute("select state from case_index where subject = ?", (case,)).fetchone()[0]
 
     def test_an_action_comes_from_the_officers_own_fresh_page(self):
         known, (one, two) = self.certificate("staff/dispatcher"), self.cases
-        fields = self.form(one)
-        own = f"Origin: https://127.0.0.1:{self.system.base + 2}"
+        address = f"/cases/{one}/dispatch"
+        own = f"Origin: {self.staff.origin}"
+        inputs = {"i-lead": "urban-management", "i-budget": "5", "i-budget-unit": "wd"}
+        fields = {**self.staff.form("dispatcher", address), **inputs}
+        other = {**self.staff.form("dispatcher", f"/cases/{two}/dispatch"), **inputs}
         for headers, body in [
             ((known, "Origin: https://elsewhere.example"), fields), ((known, "Origin: null"), fields), ((known, own, "Sec-Fetch-Site: cross-site"), fields),
-            ((known, own), {**fields, "token": "0" * 64}), ((known, own), {**fields, "token": ""}), ((known, own), {**fields, "version": "7"}),
-            ((known, own), {**fields, "token": self.form(two)["token"]}), ((self.certificate("staff/stranger"), own), fields), ((own,), fields),
+            ((known, own), {**fields, "token": "0" * 64}), ((known, own), {**fields, "token": ""}), ((known, own), {**fields, "nonce": "7"}),
+            ((known, own), {**fields, "grounds": "0" * 64}), ((known, own), other), ((self.certificate("staff/stranger"), own), fields), ((own,), fields),
         ]:
-            status, _ = self.desk(f"/cases/{one}/dispatch", *headers, body=body)
-            self.assertIn(status, (403, 409), (headers[1:], body))
+            status, _ = self.desk(address, *headers, body=body)
+            self.assertEqual(status, 403, (headers[1:], body))
             self.assertEqual(self.state(one), "received")
-        # The token of one officer is none of another's.
-        self.assertEqual(self.desk(f"/cases/{one}/dispatch", self.certificate("staff/urban"), own, body=fields)[0], 403)
-        self.assertEqual(self.desk(f"/cases/{one}/dispatch", known, own, "Sec-Fetch-Site: same-origin", body=fields)[0], 303)
-        self.assertEqual(self.state(one), "dispatched")
-        # The same page once more is an old one.
-        status, text = self.desk(f"/cases/{one}/dispatch", known, own, body=fields)
-        self.assertIn(status, (403, 409))
+        # The token of one officer is none of another's, and that of one action none for another.
+        self.assertEqual(self.desk(address, self.certificate("staff/urban"), own, body=fields)[0], 403)
+        self.assertEqual(self.desk(f"/cases/{one}/refuse", known, own, body=fields)[0], 403)
+        self.assertEqual(self.desk(address, known, own, "Sec-Fetch-Site: same-origin", body=fields)[0], 303)
+        self.assertEqual(self.state(one), "handling")
+        # The same form once more is a double click: nothing happens, and nobody is alarmed.
+        self.assertEqual(self.desk(address, known, own, body=fields)[0], 303)
+        # With other words it is another wish, under a name that is used.
+        status, text = self.desk(address, known, own, body={**fields, "i-lead": "fire"})
+        self.assertEqual(status, 409, text)
         with sqlite3.connect(self.folder / "core/desk.sqlite") as db:
-            self.assertEqual(db.execute("select count(*) from event where id = ? and action = 'dispatch'", (one,)).fetchone()[0], 1)
+            self.assertEqual(db.execute("select count(*) from event where subject = ? and action = 'dispatch'", (one,)).fetchone()[0], 1)
+
+    def test_two_officers_at_once_one_is_told_and_the_words_are_kept(self):
+        case = self.cases[1]
+        address = f"/cases/{case}/refuse"
+        early = self.staff.form("dispatcher", address)
+        dispatched = self.staff.act("dispatcher", case, "dispatch", {"lead": "fire", "budget": "5", "budget-unit": "wd"})
+        self.assertEqual(dispatched[0], 303, dispatched[1])
+        body = {**early, "i-ground": "不属热线", "i-channel": "请向法院起诉，这段话写了很久。"}
+        status, text = self.desk(address, self.certificate("staff/dispatcher"), f"Origin: {self.staff.origin}", body=body)
+        self.assertEqual(status, 409)
+        self.assertIn("这段话写了很久", text)
+        self.assertIn('data-code="stale"', text)
+        # A note of another is no reason to send anybody back.
+        sign = self.staff.address("fire", case, "sign")
+        hidden = self.staff.form("fire", sign)
+        self.assertEqual(self.staff.act("dispatcher", case, "note", {"words": "诉求人来电催办"})[0], 303)
+        self.assertEqual(self.desk(sign, self.certificate("staff/fire"), f"Origin: {self.staff.origin}", body=hidden)[0], 303)
+
+    def test_who_may_not_see_a_case_meets_a_case_that_is_not_there(self):
+        case = self.cases[0]
+        known = self.staff.page("dispatcher", f"/cases/{case}")
+        self.assertEqual(known[0], 200)
+        for path in (f"/cases/{case}", f"/cases/{case}/files/0", f"/cases/{case}/dispatch", "/cases/none", "/cases/%2e%2e"):
+            status, text = self.staff.page("insurance", path)
+            self.assertEqual(status, 404, path)
+            self.assertNotIn("测试诉求", text)
+        self.assertNotIn(case, self.staff.page("insurance", "/?closed=1")[1])
+        # Every reading is on record, with the post.
+        with sqlite3.connect(self.folder / "core/desk.sqlite") as db:
+            lines = [line for (line,) in db.execute("select line from access order by position")]
+        self.assertTrue(any('"subject":"%s"' % case in line and '"person":"热线调度员"' in line for line in lines))
+        self.assertFalse(any(case in line and "医保" in line for line in lines))
 
 
 if __name__ == "__main__":

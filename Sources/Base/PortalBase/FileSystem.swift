@@ -60,8 +60,8 @@ package enum FileSystem {
         return stat(path, &info) == 0 ? info.st_mode & 0o7777 : nil
     }
 
-    /// Whether nobody but its owner may read, write or run it.
-    package static func isPrivate(_ path: String) -> Bool { permissions(path).map { $0 & 0o077 == 0 } ?? false }
+    /// Whether nobody but its owner may write it, and only its group may read it besides.
+    package static func isPrivate(_ path: String) -> Bool { permissions(path).map { $0 & 0o037 == 0 } ?? false }
 
     /// Bytes of a file; nil where there is none.
     package static func size(_ path: String) -> Int? {
