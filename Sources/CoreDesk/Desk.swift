@@ -108,7 +108,8 @@ enum MasterKey {
                 text: "there is no master key \(path): `coredesk init` makes one, or bring it back from its backup")
         }
         guard FileSystem.isPrivate(path) else {
-            throw ConfigurationError(text: "others may read or write the master key \(path): chmod 600, or 640 for a group of its own")
+            throw ConfigurationError(
+                text: "others may read or write the master key \(path): chmod 600, or 640 for a group of its own")
         }
         let key = try FileSystem.read(path, limit: 1_024)
         guard key.count == bytes else { throw damaged(path) }

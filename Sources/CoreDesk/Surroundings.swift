@@ -91,7 +91,7 @@ extension FormFacts {
             }
         self.init(
             lead: form.process?.lead, branches: branches,
-            join: form.process.flatMap { .init(rawValue: $0.join) } ?? .all, legal: limit(form.service?.legalLimit),
+            join: form.process?.join ?? .all, legal: limit(form.service?.legalLimit),
             promised: limit(form.service?.promisedLimit ?? form.service?.legalLimit),
             fields: Set(form.fields.map(\.id)), secrets: secrets)
     }

@@ -1,5 +1,6 @@
 import Authority
 import CMS
+import Forms
 import Foundation
 import PortalBase
 import Procedures
@@ -326,6 +327,132 @@ extension CaseStore {
             Command(action: "refuse", inputs: ["ground": .text("x"), "channel": .text("信访")]), on: "a",
             as: .officer(Officer(post: post, level: 2)), key: "k", at: Self.start, now: Self.start)
         #expect(event.facts.contains(.entered(state: "refused")))
+    }
+
+    /// A telling at the citizen's side, in the order in which they came.
+    private final class Heard: Outbox {
+        let lines = Mutex<[String]>([])
+
+        func tell(_ telling: Telling, _ db: any SQLConnection) {
+            lines.withLock {
+                $0.append(
+                    "\(telling.subject.id) \(telling.version) \(telling.status.state.rawValue) \(telling.status.text)")
+            }
+        }
+    }
+
+    @Test(arguments: DatabaseEngine.available)
+    func whatTheMainCaseIsToldItsDuplicatesAreTold(_ engine: DatabaseEngine) throws {
+        let folder = TemporaryFolder()
+        let database = try openDatabase(try engine.location(in: folder))
+        try Migrations(.init(CaseStore.tables(database))).run(on: database)
+        let keys = try #require(SubjectKeys(master: [UInt8](repeating: 7, count: 32), random: systemRandomBytes))
+        let heard = Heard()
+        let store = try CaseStore(database, keys: keys, processes: Self.processes, outbox: heard) { form, _, now, _ in
+            try #require(Self.world(form, now))
+        }
+        let process = try #require(Self.processes.first { $0.id == "hotline" })
+        for id in ["a", "b", "c"] {
+            let correspondent = Correspondent(
+                receipt: "r" + id, lookup: "l" + id, statusKey: "", authKey: "", language: "zh", channel: "web")
+            _ = try store.begin(
+                .init(
+                    id: id, process: process, form: "hotline", answers: [:], received: Self.start,
+                    correspondent: correspondent), at: Self.start)
+        }
+        func act(
+            _ action: String, on id: String, _ role: String, _ unit: String, task: Int? = nil,
+            _ inputs: [String: InputValue]
+        ) throws {
+            let post = Post(person: role, role: role, unit: unit, from: Instant(seconds: 0))
+            _ = try store.perform(
+                Command(action: action, task: task, inputs: inputs), on: id,
+                as: .officer(Officer(post: post, level: 3)),
+                key: action + id, at: Self.start, now: Self.start)
+        }
+        #expect(try store.subject(numbered: 1, besides: "b") == "a")
+        #expect(try store.subject(numbered: 2, besides: "b") == nil && store.subject(numbered: 9, besides: "b") == nil)
+        for id in ["b", "c"] { try act("merge", on: id, "dispatcher", "city", ["main": .text("a")]) }
+        #expect(try store.view("a").file.relations == ["b": "has-duplicate", "c": "has-duplicate"])
+        try act("unmerge", on: "c", "dispatcher", "city", [:])
+        #expect(try store.view("a").file.relations == ["b": "has-duplicate"])
+        let budget = InputValue.limit(.init(count: 5, unit: .wd))
+        try act("dispatch", on: "a", "dispatcher", "city", ["lead": .text("market"), "budget": budget])
+        try act("answer", on: "a", "handler", "market", task: 1, ["done": .text("x"), "reply": .text("修好了")])
+        try act("approve", on: "a", "reviewer", "city", [:])
+        let told = heard.lines.withLock { $0.filter { $0.hasSuffix("修好了") }.map { $0.prefix(1) } }
+        #expect(told == ["a", "b"])
+        let twin = try store.view("b")
+        #expect(twin.file.state == "merged" && twin.file.told == .answered && twin.events.last?.action == "follow")
+        #expect(try store.verify() == [] && store.rebuild() == (0, []))
+    }
+
+    /// Law 2: what is made out of the log is made again just so, from nothing; any prefix of a log is read.
+    @Test(arguments: DatabaseEngine.available)
+    func listsAreMadeAgainOutOfTheLog(_ engine: DatabaseEngine) throws {
+        let desk = try Desk(engine)
+        for id in ["a", "b"] { _ = try desk.begin(id, "hotline") }
+        _ = try desk.begin("c", "approval")
+        try desk.dispatch("a")
+        try desk.act("sign", on: "a", "handler", "market", task: 1)
+        let late = Self.start.adding(seconds: 12 * 86_400)
+        _ = try desk.store.tick(at: late)
+        func rows() throws -> [[String]] {
+            try ["case_index", "task", "visible", "page"].map { table in
+                try desk.database.read { try $0.rows("SELECT * FROM \(table)").map { "\($0)" }.sorted() }
+            }
+        }
+        let before = try rows()
+        #expect(before[0].count == 3 && before[1].count >= 3 && before[2].count > 8)
+        try desk.database.write { db in
+            for table in ["case_index", "task", "visible", "page"] { try db.execute("DELETE FROM \(table)") }
+        }
+        #expect(try desk.store.rebuild().damaged == [])
+        #expect(try rows() == before)
+        for id in ["a", "b", "c"] {
+            let view = try desk.store.view(id)
+            for length in 0...view.events.count {
+                let file = Case(received: view.subject.received, events: view.events.prefix(length))
+                #expect(file.version == length)
+                _ = view.process.offers(on: file, to: .citizen, in: view.world)
+            }
+        }
+    }
+
+    @Test(arguments: DatabaseEngine.available)
+    func filesLieUnderTheKeyOfTheirCase(_ engine: DatabaseEngine) throws {
+        let desk = try Desk(engine)
+        let pieces = [[UInt8](repeating: 65, count: 1_000), [UInt8](repeating: 66, count: 10)]
+        func document(_ bytes: [UInt8], pieces: [[UInt8]]) -> IncomingDocument {
+            IncomingDocument(
+                field: "plan", name: "图.pdf", type: "application/pdf", bytes: bytes.count,
+                digest: SHA256Digest(of: bytes),
+                pieces: pieces.count
+            ) { pieces[$0] }
+        }
+        let process = try #require(Self.processes.first { $0.id == "approval" })
+        func begin(_ id: String, _ document: IncomingDocument) throws {
+            _ = try desk.store.begin(
+                .init(
+                    id: id, process: process, form: "catering-opening", answers: [:], received: Self.start,
+                    documents: [document]), at: Self.start)
+        }
+        // Other bytes than were announced: nothing of the case is there.
+        #expect(throws: CaseStore.Failure.document) { try begin("a", document([1], pieces: [[2]])) }
+        #expect(throws: CaseStore.Failure.unknownSubject) { try desk.store.view("a") }
+        try begin("a", document(pieces.flatMap { $0 }, pieces: pieces))
+        #expect(try desk.store.view("a").file.files.map(\.name) == ["图.pdf"])
+        #expect(try desk.store.pieces(of: "a", document: 0) == 2)
+        #expect(try (0..<2).map { try desk.store.piece($0, of: 2, of: "a", document: 0) } == pieces)
+        let boxes: [[UInt8]] = try desk.database.read { try $0.column("SELECT box FROM document") }
+        #expect(boxes.allSatisfy { $0.firstRange(of: [UInt8](repeating: 65, count: 8)) == nil })
+        // Cut off behind the first piece, or in another order, it does not open.
+        #expect(throws: (any Error).self) { try desk.store.piece(0, of: 1, of: "a", document: 0) }
+        try desk.database.write { db in
+            try db.execute("UPDATE document SET piece = 9 WHERE piece = 0")
+            try db.execute("UPDATE document SET piece = 0 WHERE piece = 1")
+        }
+        #expect(throws: (any Error).self) { try desk.store.piece(0, of: 2, of: "a", document: 0) }
     }
 
     /// Law 4 on one case: everybody's note is there, in an order, each once.

@@ -70,7 +70,7 @@ import Workflow
             decoding: try FileSystem.read(folder.path + "/Content/processes/approval.yaml"), as: UTF8.self)
         try folder.write(
             "Content/processes/approval.yaml",
-            Array(approval.replacing("[catering-opening, pharmacy-opening]", with: "[shop]").utf8))
+            Array(approval.replacing(/\[catering-opening[^\]]*\]/, with: "[shop]").utf8))
         for form in ["shop", "hotline"] { try folder.write("Content/forms/\(form).yaml", []) }
         try FileSystem.replaceDurably(folder.path + "/master.key", with: [UInt8](repeating: 9, count: 32), mode: 0o600)
         desk = try Self.open(folder, keys: ["desk/desk-open"])

@@ -115,6 +115,9 @@ class FaultTests(unittest.TestCase):
             self.assertEqual(self.rows(side, "SELECT code || detail FROM lane_alarm WHERE cleared IS NULL AND code <> 'space'"), [], label)
             self.assertEqual([name for name in os.listdir(self.folder / side / "spool/outbox") if name.endswith(".tmp")], [], label)
             database = {"edge": "edge/forms.sqlite", "core": "core/desk.sqlite"}[side]
+            if side == "core":
+                log = subprocess.run([BIN / "coredesk", "audit", "--config", self.folder / "core/coredesk.yaml"], capture_output=True, text=True)
+                self.assertEqual(log.returncode, 0, f"{label}: {log.stdout}{log.stderr}")
             held = subprocess.run([BIN / "ferry", "audit", "--verify", self.folder / database], capture_output=True, text=True)
             self.assertEqual(held.returncode, 0, f"{label}: {held.stdout}{held.stderr}")
 

@@ -1,3 +1,4 @@
+import Forms
 import PortalBase
 import Procedures
 import TestSupport

@@ -138,8 +138,17 @@ package struct FormDefinition: Sendable, Equatable {
     package struct Process: Sendable, Equatable {
         package let lead: String
         package let branches: [Branch]
-        /// `all`: every branch must have answered before the decision.
-        package let join: String
+        package let join: Join
+
+        /// When parallel opinions are complete.
+        package enum Join: String, Sendable, CaseIterable {
+            /// Every branch has answered.
+            case all
+            /// One agrees.
+            case any
+            /// All have answered, or one disagrees.
+            case veto
+        }
 
         package struct Branch: Sendable, Equatable {
             package let department: String

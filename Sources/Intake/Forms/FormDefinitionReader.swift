@@ -319,8 +319,7 @@ private struct DefinitionReader {
     private mutating func readProcess(_ node: YAMLNode) -> FormDefinition.Process? {
         var inner = MapReader(node)
         let lead = inner.requiredString("lead")
-        let join = inner.string("join") ?? "all"
-        if join != "all" { inner.wrongType("join", zh: "all", en: "all") }
+        let join = inner.choice("join", FormDefinition.Process.Join.self) ?? .all
         let branches = inner.list("branches").compactMap { branch -> FormDefinition.Process.Branch? in
             var branchReader = MapReader(branch)
             let department = branchReader.requiredString("dept")

@@ -289,7 +289,7 @@ package struct Process: Sendable, Equatable {
             case open, closed
             case outcome(String)
         }
-        package enum Join: String, Sendable, CaseIterable { case all, any, veto }
+        package typealias Join = FormDefinition.Process.Join
         package enum ClockState: String, Sendable, CaseIterable { case overdue, paused }
     }
 

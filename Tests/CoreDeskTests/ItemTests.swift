@@ -1,0 +1,92 @@
+import Authority
+import Cases
+import Forms
+import PortalBase
+import PositionedYAML
+import Procedures
+import SQL
+import TestSupport
+import Testing
+import Workflow
+
+@testable import CoreDesk
+
+/// A service item is added to a copy of the city's content, and handled to its decision: no line of Swift knows it.
+@Suite struct ItemTests {
+    @Test(arguments: DatabaseEngine.available)
+    func aNewItemIsAFormAndAWord(_ engine: DatabaseEngine) throws {
+        let folder = TemporaryFolder()
+        func content(_ name: String) throws -> String {
+            String(decoding: try FileSystem.read(repositoryRoot + "/Content/" + name), as: UTF8.self)
+        }
+        for name in [
+            "roles.yaml", "units.yaml", "hours.yaml", "catalogue.yaml", "processes/hotline.yaml", "forms/hotline.yaml",
+        ] {
+            try folder.write("Content/" + name, Array(try content(name).utf8))
+        }
+        let item = try content("forms/hotel-opening.yaml").replacing("id: hotel-opening", with: "id: cinema-opening")
+            .replacing("lead: public-security", with: "lead: health").replacing(
+                "dept: public-security", with: "dept: urban-management")
+        let process = try content("processes/approval.yaml")
+            .replacing(/forms: \[catering-opening[^\]]*\]/, with: "forms: [cinema-opening]")
+        try folder.write("Content/forms/cinema-opening.yaml", Array(item.utf8))
+        try folder.write("Content/processes/approval.yaml", Array(process.utf8))
+        var diagnostics: [Diagnostic] = []
+        let node = try #require(YAMLNode.parse(item, path: "cinema-opening.yaml", diagnostics: &diagnostics))
+        let form = try #require(FormDefinition(node, diagnostics: &diagnostics), "\(diagnostics)")
+        try folder.write("forms/\(form.digest).json", node.json.canonicalBytes)
+        try FileSystem.replaceDurably(folder.path + "/master.key", with: [UInt8](repeating: 9, count: 32), mode: 0o600)
+        let keys = Keys.folder.path
+        try folder.write([
+            "desk.yaml": """
+            socket: desk.sock
+            origin: https://127.0.0.1
+            database: \(try engine.location(in: folder))
+            desk_open: \(keys)/desk/desk-open
+            definitions: [forms]
+            workdays: \(repositoryRoot)/Content/data/workdays.csv
+            source: \(folder.path)
+            master_key: master.key
+            overlay: overlay
+            authority: \(keys)/ca.crt
+            revocation_lists: [\(keys)/ca.crl]
+            officers: []
+            ferry:
+              spool: spool
+              sign: \(keys)/core/core-sign
+              open: \(keys)/core/core-open
+              signers: [\(keys)/edge/edge-sign.crt]
+              recipients: [\(keys)/edge/edge-open.crt]
+              operators: [\(keys)/operator/operator.crt]
+            """
+        ])
+        let desk = try Desk(Configuration.load(folder.path + "/desk.yaml"), random: systemRandomBytes)
+        let now = try #require(Instant(iso: "2026-09-01T09:00:00+08:00", zone: .shanghai))
+        let approval = try #require(desk.surroundings.process(for: form))
+        _ = try desk.cases.begin(
+            .init(id: "a", process: approval, form: form.digest, answers: ["hotel": .string("示例影院")], received: now),
+            at: now)
+        func act(_ action: String, _ role: String, _ unit: String, task: Int? = nil, _ inputs: [String: InputValue])
+            throws
+        {
+            let post = Post(person: "\(role) \(unit)", role: role, unit: unit, from: Instant(seconds: 0))
+            _ = try desk.cases.perform(
+                Command(action: action, task: task, inputs: inputs), on: "a",
+                as: .officer(Officer(post: post, level: 3)),
+                key: action + unit, at: now, now: now)
+        }
+        try act("accept", "handler", "health", ["materials": .list(["layout=ok"])])
+        let view = try desk.cases.view("a", at: now)
+        #expect(view.file.tasks.map(\.unit) == ["urban-management", "health", "fire"])
+        // The form's way to join: one that disagrees ends it.
+        try act("agree", "handler", "health", task: 2, [:])
+        try act("disagree", "handler", "fire", task: 3, ["words": .text("疏散通道不够")])
+        #expect(try desk.cases.view("a", at: now).file.state == "joined")
+        #expect(throws: CaseStore.Failure.refused(.condition)) {
+            try act("grant", "leader", "health", ["words": .text("准予")])
+        }
+        try act("refuse", "leader", "health", ["ground": .text("消防法第十五条"), "words": .text("不予许可，可以申请复议。")])
+        #expect(try desk.cases.view("a", at: now).file.told == .refused)
+        #expect(try desk.cases.verify() == [] && desk.cases.rebuild() == (0, []))
+    }
+}
