@@ -140,7 +140,8 @@ let package = Package(
         library(.core, "Workflow", ["PortalBase", "Forms", "Procedures", "Authority"]),
 
         // The log of cases and what is made out of it: the only writer of the core's tables. Knows no HTTP and no lane.
-        library(.core, "Cases", ["PortalBase", "CMS", "SQL", "Forms", "Procedures", "Authority", "Workflow"]),
+        library(
+            .core, "Cases", ["PortalBase", "Search", "CMS", "SQL", "Forms", "Procedures", "Authority", "Workflow"]),
 
         // MARK: Programs
 

@@ -104,6 +104,52 @@ import Workflow
         #expect(try desk.store.list(.init(limit: 9), as: posts, at: CaseStoreTests.start).count == 6)
     }
 
+    /// The index holds no word; what it finds is held against the words themselves, and against who may see them.
+    @Test(arguments: DatabaseEngine.available)
+    func casesAreFoundByWordsThatTheIndexDoesNotHold(_ engine: DatabaseEngine) throws {
+        let desk = try Desk(engine)
+        let process = try #require(CaseStoreTests.processes.first { $0.id == "hotline" })
+        func begin(_ id: String, _ details: String, nature: String = "help") throws {
+            _ = try desk.store.begin(
+                id, process, ["nature": .string(nature), "details": .string(details), "phone": .string("13800001234")])
+        }
+        try begin("a", "村口路灯三天不亮，请修理 Street lamp")
+        try begin("b", "灯下路口积水，三天没有人管")
+        try begin("c", "路灯下有人打架", nature: "report")
+        func find(_ query: String, _ role: String = "dispatcher", _ unit: String = "city") throws -> [String]? {
+            try desk.store.search(query, before: nil, limit: 9, as: [desk.post(role, unit)], at: CaseStoreTests.start)?
+                .cases
+        }
+        #expect(try find("路灯") == ["a"] && find("三天") == ["b", "a"] && find("三天 路灯") == ["a"])
+        // Both pairs stand in it, the phrase does not.
+        #expect(try find("路口积水三天") == [] && find("路口积水，三天") == ["b"])
+        #expect(try find("STREET lamp") == ["a"] && find("１３８００００１２３４") == ["b", "a"])
+        #expect(try find("灯") == nil && find("  ") == nil && find("没有这句") == [])
+        // 举报 is found by those alone who may see it.
+        #expect(try find("路灯", "discipline") == ["c", "a"] && find("路灯", "handler", "market") == [])
+        try desk.act("refuse", on: "a", "dispatcher", "city", ["ground": .text("见规定第八条"), "channel": .text("信访")])
+        #expect(try find("规定第八条") == ["a"])
+        let bytes = try FileSystem.list(desk.folder.path).filter { $0.kind == .file }.flatMap {
+            try FileSystem.read(desk.folder.path + "/" + $0.name)
+        }
+        #expect(bytes.firstRange(of: Array("路灯".utf8)) == nil)
+        // What is erased is found no more, and nothing of it stays in the index.
+        let before: Int = try #require(
+            try desk.database.read { try $0.value("SELECT count(*) FROM word WHERE number = 1") })
+        try desk.store.erase("a", at: CaseStoreTests.start)
+        let after: Int = try #require(
+            try desk.database.read { try $0.value("SELECT count(*) FROM word WHERE number = 1") })
+        #expect(before > 15 && after == 0)
+        #expect(try find("路灯") == [] && find("三天") == ["b"])
+        #expect(try desk.store.rebuild() == (0, []))
+        // From nothing, the index is as it was.
+        let all = try desk.database.read { try $0.rows("SELECT token, number FROM word").map { "\($0)" }.sorted() }
+        try desk.database.write { try $0.execute("DELETE FROM word") }
+        #expect(try desk.store.rebuild().changed == all.count)
+        #expect(
+            try desk.database.read { try $0.rows("SELECT token, number FROM word").map { "\($0)" }.sorted() } == all)
+    }
+
     @Test(arguments: DatabaseEngine.available)
     func readingsChainAndAWriterSaysWhenOneIsMissing(_ engine: DatabaseEngine) throws {
         let desk = try Desk(engine)

@@ -41,39 +41,65 @@ extension CaseStore {
     }
 
     /// Writes the rows that are made out of the log anew, from the events of every case; a case with an unreadable event keeps its
-    /// rows.
+    /// rows. Others read and write between slices.
     ///
     /// - Returns: how many rows were other than they should be, and the cases that could not be read.
     package func rebuild() throws -> (changed: Int, damaged: [String]) {
-        try database.write { db in
-            let before = try rows(db)
-            var damaged: [String] = []
-            for id: String in try db.column("SELECT id FROM subject ORDER BY number") {
-                do {
-                    let (subject, secret) = try self.subject(id, db)
-                    guard let process = processes[subject.process] else { throw Failure.unknownDefinition }
-                    let log = try log(of: id, secret, db)
-                    let writing = Writing(
-                        subject: subject, secret: secret ?? [], process: process, log: log, now: subject.received)
-                    let last = log.last?.event.at ?? subject.received
-                    try project(writing, in: try world(subject.form, writing.file.answers, last, db), db)
-                } catch is Failure {
-                    damaged.append(id)
+        var (changed, damaged, last) = (0, [String](), 0)
+        while true {
+            let slice = try database.write { db in
+                let rows = try db.rows(
+                    "SELECT id, number FROM subject WHERE number > ? ORDER BY number LIMIT ?", last, Self.slice)
+                var slice = (changed: 0, damaged: [String](), last: nil as Int?)
+                for row in rows {
+                    let id: String = try row["id"]
+                    do {
+                        slice.changed += try rebuild(id, db)
+                    } catch is Failure {
+                        slice.damaged.append(id)
+                    }
+                    slice.last = try row["number"]
                 }
+                return slice
             }
-            return (before.symmetricDifference(try rows(db)).count, damaged)
+            guard let reached = slice.last else { return (changed, damaged) }
+            changed += slice.changed
+            damaged += slice.damaged
+            last = reached
         }
     }
 
-    /// Every column of what is made out of the log.
-    private func rows(_ db: any SQLConnection) throws -> Set<String> {
+    /// Cases of one transaction.
+    private static let slice = 200
+
+    private func rebuild(_ id: String, _ db: any SQLConnection) throws -> Int {
+        let (subject, secret) = try self.subject(id, db)
+        guard let process = processes[subject.process] else { throw Failure.unknownDefinition }
+        let log = try log(of: id, secret, db)
+        let writing = Writing(
+            subject: subject, secret: secret ?? [], process: process, log: log, now: subject.received)
+        let last = log.last?.event.at ?? subject.received
+        let world = try world(subject.form, writing.file.answers, last, db)
+        let before = try rows(of: id, db)
+        try project(writing, in: world, db)
+        let changed = before.symmetricDifference(try rows(of: id, db)).count
+        guard secret != nil else { return changed }
+        let receipt: String? = try db.value("SELECT receipt FROM correspondent WHERE subject = ?", id)
+        return changed
+            + (try index(log.flatMap(\.event.texts) + [receipt].compactMap { $0 }, of: subject.number, db))
+    }
+
+    /// Every column of what is made out of a case's log.
+    private func rows(of id: String, _ db: any SQLConnection) throws -> Set<String> {
         var all: Set<String> = []
         for (table, columns) in [
-            ("case_index", "subject, number, process, state, final, running, lead, version, told, next"),
-            ("task", "subject, task, kind, unit, assignee, opened"), ("visible", "viewer, final, number, subject"),
-            ("page", "subject, number, version, published"),
+            ("case_index", "number, process, state, final, running, lead, version, told, next"),
+            ("task", "task, kind, unit, assignee, opened"), ("visible", "viewer, final, number"),
+            ("page", "number, version, published"),
         ] {
-            for row in try db.rows("SELECT \(columns) FROM \(table)") { all.insert("\(table) \(row)") }
+            for row in try db.rows("SELECT \(columns) FROM \(table) WHERE subject = ?", id) {
+                all.insert("\(table) \(row)")
+            }
         }
         return all
     }

@@ -1,7 +1,7 @@
 import SQL
 
 /// Tables of the core. `event`, `subject`, `definition`, `counter`, `correspondent`, `document` and `access` are the truth;
-/// `case_index`, `task`, `visible` and `page` are made out of it and can be made again.
+/// `case_index`, `task`, `visible`, `word` and `page` are made out of it and can be made again.
 enum CaseSchema {
     static func tables(_ database: some SQLDatabase) -> [String] {
         truth + projections + ["event", "definition", "access"].flatMap { database.appendOnly($0) }
@@ -70,6 +70,11 @@ enum CaseSchema {
         """,
         "CREATE INDEX visible_open ON visible (viewer, final, number)",
         "CREATE INDEX visible_subject ON visible (subject)",
+        // Numbers that stand for words, and the cases in which they stand.
+        """
+        CREATE TABLE word (
+            token INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (token, number)) WITHOUT ROWID
+        """,
         // `version` is that of the event which published the page last; `published` whether it stands.
         """
         CREATE TABLE page (

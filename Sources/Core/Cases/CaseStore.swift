@@ -153,7 +153,10 @@ package struct CaseStore: Sendable {
             ON CONFLICT DO NOTHING
             """, new.id, number, new.process.digest.hex, new.form, new.received.seconds, wrapped)
         guard isFirst == 1 else { throw Quicker() }
-        if let correspondent = new.correspondent { try keep(correspondent, of: new.id, secret, db) }
+        if let correspondent = new.correspondent {
+            try keep(correspondent, of: new.id, secret, db)
+            try index([correspondent.receipt], of: number, db)
+        }
         try file(new.documents, command.files, of: new.id, secret, db)
         let subject = Subject(
             id: new.id, number: number, process: new.process.digest, form: new.form, received: new.received)
@@ -339,6 +342,7 @@ package struct CaseStore: Sendable {
             """, id, event.version, event.at.seconds, writing.now.seconds, event.action, whole, box,
             digest.hex, key, mark)
         guard isFirst == 1 else { throw Quicker() }
+        try index(event.texts, of: writing.subject.number, db)
         writing.file.apply(event)
         writing.head = digest
         return event
@@ -469,10 +473,14 @@ package struct CaseStore: Sendable {
     /// Destroys a subject's key: its words are gone, the record of what was done stays.
     package func erase(_ id: String, at now: Instant) throws {
         try database.write { db in
-            guard try subject(id, db).1 != nil else { return }
+            let (subject, secret) = try subject(id, db)
+            guard let secret else { return }
             guard try db.value("SELECT final FROM case_index WHERE subject = ?", id) == true else {
                 throw Failure.running
             }
+            let receipt: String? = try db.value("SELECT receipt FROM correspondent WHERE subject = ?", id)
+            let texts = try log(of: id, secret, db).flatMap(\.event.texts) + [receipt].compactMap { $0 }
+            try forget(texts, of: subject.number, db)
             try db.execute("UPDATE subject SET key = NULL, erased = ? WHERE id = ?", now.seconds, id)
             // What was published of it goes too.
             try db.execute("UPDATE page SET published = 0 WHERE subject = ?", id)

@@ -6,6 +6,7 @@ import PortalBase
 /// Destroying a subject's key erases every word of its boxes.
 package struct SubjectKeys: Sendable {
     private let master: [UInt8]
+    private let indexKey: [UInt8]
     private let random: @Sendable (Int) -> [UInt8]
 
     /// - Parameters:
@@ -14,6 +15,7 @@ package struct SubjectKeys: Sendable {
     package init?(master: [UInt8], random: @escaping @Sendable (Int) -> [UInt8]) {
         guard master.count == AEAD.keyBytes else { return nil }
         self.master = master
+        indexKey = hmacSHA256(key: master, Array("index".utf8))
         self.random = random
     }
 
@@ -31,6 +33,11 @@ package struct SubjectKeys: Sendable {
                 Array("\(subject)\0document\0\(number)\0\(piece)\0\(isLast ? 1 : 0)".utf8)
             }
         }
+    }
+
+    /// 63 bits that stand for a term in the index.
+    func indexToken(_ term: String) -> Int {
+        Int(hmacSHA256(key: indexKey, Array(term.utf8)).prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) } >> 1)
     }
 
     /// Sixteen random bytes as a name.

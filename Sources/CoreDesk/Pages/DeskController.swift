@@ -28,6 +28,12 @@ struct DeskController: Sendable {
             let includesFinal = parameters["closed"] == "1"
             return await answer(request) { member in try list(member, before: before, includesFinal: includesFinal) }
         }
+        router.get("/search") { request, _ in
+            let parameters = request.uri.queryParameters
+            let query = parameters["q"].map(String.init) ?? ""
+            let before = parameters["before"].flatMap { Int($0) }
+            return await answer(request) { member in try search(member, query, before: before) }
+        }
         router.get("/tasks") { request, _ in await answer(request) { member in try tasks(member) } }
         router.get("/cases/:id") { request, context in
             await answer(request) { member in try show(context.parameters.get("id") ?? "", member) }
@@ -96,6 +102,27 @@ struct DeskController: Sendable {
         fields["next"] = .optional(found.count > shown.count ? shown.last.map { String($0.subject.number) } : nil)
         fields["calendarWarning"] = .optional(calendarWarning(now))
         return page(.ok, try views.render("list", fields))
+    }
+
+    private static let mostQueryBytes = 400
+
+    private func search(_ member: StaffMember, _ query: String, before: Int?) throws -> Response {
+        let now = now
+        let isShort = query.utf8.count <= Self.mostQueryBytes
+        let hits =
+            isShort
+            ? try cases.search(query, before: before, limit: Self.linesOnPage, as: member.posts, at: now) : nil
+        let shown = try (hits?.cases ?? []).map { try cases.view($0, at: now) }
+        var fields = frame(member, "查找")
+        fields["query"] = .text(isShort ? query : "")
+        fields["queryInAddress"] = .text(
+            percentEncodedPath(query).replacing("&", with: "%26").replacing("+", with: "%2B").replacing(
+                "=", with: "%3D"))
+        fields["problem"] = .optional(
+            hits == nil ? (isShort ? "请输入至少两个字，或一个完整的号码、凭证号。" : "要查找的文字太长。") : nil)
+        fields["cases"] = .list(shown.map { CaseText($0, surroundings).line })
+        fields["next"] = .optional(hits?.next.map { String($0) })
+        return page(hits == nil ? .unprocessableContent : .ok, try views.render("search", fields))
     }
 
     /// Open tasks of the officer's units, the oldest first.
@@ -381,7 +408,7 @@ struct DeskController: Sendable {
             surroundings.unitName(post.unit) + (surroundings.library.roles[post.role]?.text("zh") ?? post.role)
         }
         return [
-            "title": .text(title), "officer": .optional(member?.name),
+            "title": .text(title), "officer": .optional(member?.name), "query": .text(""),
             "posts": .text(posts.joined(separator: "、")),
         ]
     }

@@ -9,6 +9,7 @@ struct DeskViews: Sendable {
         templates = TemplateSet(
             try [
                 ("base", Self.base), ("list", Self.list), ("case", Self.caseFile), ("action", Self.action),
+                ("search", Self.search),
                 ("message", Self.message),
             ].map {
                 try Template(name: $0.0, path: "CoreDesk/\($0.0)", source: Array($0.1.utf8))
@@ -26,7 +27,7 @@ struct DeskViews: Sendable {
         <!doctype html>
         <html lang="zh-CN"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
         <title>{{title}} - 办理台</title><link rel="stylesheet" href="/desk.css"></head>
-        <body><header><div><a href="/">政务办理台</a>{{#officer}}<a href="/tasks">我的任务</a><span>{{officer}}（{{posts}}）</span>{{/officer}}</div></header>
+        <body><header><div><a href="/">政务办理台</a>{{#officer}}<a href="/tasks">我的任务</a><form class="find" role="search" action="/search"><label for="q" class="aside">查找</label><input id="q" name="q" value="{{query}}" placeholder="标题、姓名、电话、凭证号"><button type="submit">查找</button></form><span>{{officer}}（{{posts}}）</span>{{/officer}}</div></header>
         <main>{{$main}}{{/main}}</main></body></html>
         """
 
@@ -66,6 +67,20 @@ struct DeskViews: Sendable {
         {{/main}}{{/base}}
         """
 
+    private static let search = """
+        {{<base}}{{$main}}
+        <h1>查找“{{query}}”</h1>
+        {{#problem}}<p class="problem" role="alert">{{problem}}</p>{{/problem}}
+        {{^problem}}<table><thead><tr><th scope="col">编号</th><th scope="col">类别</th><th scope="col">标题</th><th scope="col">收到</th><th scope="col">期限</th><th scope="col">承办</th><th scope="col">状态</th></tr></thead><tbody>
+        {{#cases}}
+        <tr><td><a href="/cases/{{id}}">{{number}}</a></td><td>{{kind}}</td><td><a href="/cases/{{id}}">{{subject}}</a></td><td>{{received}}</td><td{{#overdue}} class="overdue"{{/overdue}}>{{due}}</td><td>{{department}}</td><td>{{state}}</td></tr>
+        {{/cases}}
+        </tbody></table>
+        {{^cases}}<p>没有找到，或者不在您的职责范围内。</p>{{/cases}}
+        {{#next}}<p><a href="/search?q={{queryInAddress}}&amp;before={{next}}" rel="next">更早的 ›</a></p>{{/next}}{{/problem}}
+        {{/main}}{{/base}}
+        """
+
     private static let action = """
         {{<base}}{{$main}}
         <p><a href="/cases/{{caseID}}">‹ 返回 {{number}}</a></p>
@@ -102,6 +117,7 @@ struct DeskViews: Sendable {
         textarea,input,select{width:100%;max-width:44em;font:inherit;padding:8px;border:1px solid #7b8794;border-radius:4px;box-sizing:border-box;min-height:44px}
         .problem{background:#fdecea;border-left:4px solid #b3261e;padding:8px 14px}
         button{background:#14508c;color:#fff;border:0;border-radius:6px;padding:10px 24px;font:inherit;min-height:44px;cursor:pointer}
+        .find{display:flex;gap:6px;align-items:center}.find input{max-width:16em;min-height:36px}.find button{padding:6px 14px;min-height:36px;border:1px solid #fff}.aside{position:absolute;left:-999em}
         .actions ul{list-style:none;display:flex;flex-wrap:wrap;gap:10px;padding:0}.actions a{display:inline-block;background:#14508c;color:#fff;padding:10px 18px;border-radius:6px;text-decoration:none;min-height:24px}
         .actions a.blocked{background:#5b6673}.mark{background:#fff4d6;border:1px solid #c9a227;border-radius:4px;padding:0 6px}fieldset{border:1px solid #d8dee6;border-radius:6px;margin:14px 0}
         label.check{display:inline-flex;align-items:center;gap:6px;font-weight:400;margin-right:18px;min-height:44px}label.check input{width:24px;min-height:24px}.limit{display:flex;gap:8px;max-width:24em}
