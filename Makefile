@@ -62,3 +62,9 @@ bench-ferry: ## Times ferry beside NNCP, age and plain openssl over the same byt
 	@Scripts/setup bench
 	swift build -c release --product ferry
 	python3 Benchmarks/ferry/bench.py $(FERRY)
+
+.PHONY: bench-desk
+bench-desk: ## Times the core's store over SQLite and PostgreSQL; DESK="--cases 1000000 --folder DIR" for a city's years.
+	@Scripts/setup bench
+	swift build -c release --product deskbench
+	python3 Benchmarks/desk/bench.py $(DESK)

@@ -195,6 +195,14 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // MARK: Benches
+
+        // Fills and times the core's store; Benchmarks/desk/bench.py runs it.
+        .executableTarget(
+            name: "deskbench",
+            dependencies: ["PortalBase", "SQL", "Forms", "Procedures", "Authority", "Workflow", "Cases"],
+            path: "Benchmarks/desk/DeskBench", swiftSettings: strict),
+
         // MARK: Tests
 
         // Tests: one folder a target, and what crosses targets in IntegrationTests.

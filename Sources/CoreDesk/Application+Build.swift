@@ -9,6 +9,7 @@ import Workflow
 func buildApplication(_ configuration: Configuration) throws -> some ApplicationProtocol {
     // Read again with every request; here only to fail at start when it cannot be read.
     _ = try configuration.trust.store()
+    try configuration.checkPublished()
     let desk = try Desk(configuration, random: systemRandomBytes)
     let authenticator = StaffAuthenticator(configuration: configuration, tokenKey: try desk.tokenKey())
     let calendar = desk.surroundings.calendar
@@ -17,6 +18,9 @@ func buildApplication(_ configuration: Configuration) throws -> some Application
         Logger(label: "coredesk").warning(
             "ALARM the working calendar ends on \(calendar.last.text), in \(left) days: take the next notice with `coredesk calendar`"
         )
+    }
+    for missing in desk.surroundings.vacant {
+        Logger(label: "coredesk").warning("ALARM nobody holds the post \(missing)")
     }
     if let now = configuration.fixedNow {
         Logger(label: "coredesk").warning("the clock is stopped at \(now.rfc3339(in: .shanghai)), for a demonstration")

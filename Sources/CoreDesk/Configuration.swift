@@ -58,6 +58,17 @@ struct Configuration: Sendable {
         }
     }
 
+    /// What must be there when the desk is opened: forms, and the keys that open what comes.
+    func checkPublished() throws {
+        guard definitions.contains(where: { FileSystem.kind($0) == .directory }) else {
+            throw ConfigurationError(
+                text:
+                    "definitions: no folder of forms in \(definitions.joined(separator: ", ")); publish the sites here first"
+            )
+        }
+        for path in deskOpen { _ = try Identity(path: path) }
+    }
+
     /// Those that were read already: a digest names one content for ever.
     private let known = KnownDefinitions()
 
@@ -133,6 +144,11 @@ extension Configuration {
                 return nil
             }
             return StaffMember(name: name, key: key, posts: posts, level: level)
+        }
+        for (number, member) in staff.enumerated() where staff[..<number].contains(where: { $0.key == member.key }) {
+            reader.wrongType(
+                "officers", zh: "每人自己的证书（\(member.name) 的证书别人也在用）",
+                en: "a certificate for each person (\(member.name)'s is another's too)")
         }
         let authority = required("authority", &reader)
         let deskOpen = reader.strings("desk_open") ?? []

@@ -44,7 +44,7 @@ struct Desk: Sendable {
     private static func migrations(_ database: some SQLDatabase) -> Migrations {
         Migrations(
             .init(
-                CaseStore.tables(database) + LaneDatabase.tables + LaneDatabase.heldTables + LaneDatabase.carriedColumns
+                CaseStore.tables(database) + LaneDatabase.tables + LaneDatabase.heldTables + LaneDatabase.carriedTables
                     + SiteReleases.tables
                     + Arrivals.tables + Departures.tables + Overlay.tables + [
                         "CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL)"

@@ -49,6 +49,26 @@ struct Surroundings: Sendable {
         unitNames = Dictionary(library.units.map { ($0.id, $0.name.text("zh")) }) { first, _ in first }
     }
 
+    /// Posts without which cases lie: roles that act for any unit, and those that work on tasks of a fixed unit, and that nobody holds.
+    var vacant: [String] {
+        let posts = configuration.staff.flatMap(\.posts)
+        var missing: Set<String> = []
+        for process in library.processes {
+            for action in process.actions {
+                for case .role(let role, let scope, _, _) in action.by {
+                    let kind = action.on.flatMap(process.task)
+                    if scope == .any, !posts.contains(where: { $0.role == role }) { missing.insert(role) }
+                    if scope == .task, case .named(let unit) = kind?.unit,
+                        !posts.contains(where: { $0.role == role && $0.unit == unit })
+                    {
+                        missing.insert("\(role)@\(unit)")
+                    }
+                }
+            }
+        }
+        return missing.sorted()
+    }
+
     func unitName(_ id: String) -> String { unitNames[id] ?? id }
 
     /// The process that handles submissions of a form; nil where none does.
@@ -73,6 +93,19 @@ struct Surroundings: Sendable {
     }
 }
 
+extension FormDefinition {
+    /// Materials that an application brings, with what they are called: those of its guide, or else its files.
+    var listedMaterials: [(id: String, name: String, isNeeded: Bool)] {
+        let listed = service?.materials.map { ($0.id, $0.name.text("zh"), $0.required) } ?? []
+        if !listed.isEmpty { return listed }
+        return fields.filter { $0.type == .attachment }.map { ($0.id, $0.label.text("zh"), $0.required) }
+    }
+
+    fileprivate var materials: [String: Bool] {
+        Dictionary(listedMaterials.map { ($0.id, $0.isNeeded) }) { first, _ in first }
+    }
+}
+
 extension FormFacts {
     fileprivate init(_ form: FormDefinition) {
         func limit(_ duration: FormDefinition.Duration?) -> Procedures.Process.Limit? {
@@ -93,6 +126,6 @@ extension FormFacts {
             lead: form.process?.lead, branches: branches,
             join: form.process?.join ?? .all, legal: limit(form.service?.legalLimit),
             promised: limit(form.service?.promisedLimit ?? form.service?.legalLimit),
-            fields: Set(form.fields.map(\.id)), secrets: secrets)
+            fields: Set(form.fields.map(\.id)), materials: form.materials, secrets: secrets)
     }
 }

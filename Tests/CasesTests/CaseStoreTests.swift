@@ -141,7 +141,7 @@ extension CaseStore {
                 do {
                     // The first of six takes the case; the others extend what they find, or are told that it is taken.
                     let event = try stores[number % 3].perform(
-                        Command(action: "accept", inputs: ["materials": .list(["ok"])]), on: id,
+                        Command(action: "accept", inputs: ["materials": .list(["x=ok"])]), on: id,
                         as: .officer(Officer(post: post, level: 3)), key: "accept by \(number)", at: Self.start,
                         now: Self.start)
                     accepted.withLock { $0.append("\(id) \(event.version)") }
@@ -370,8 +370,11 @@ extension CaseStore {
                 as: .officer(Officer(post: post, level: 3)),
                 key: action + id, at: Self.start, now: Self.start)
         }
-        #expect(try store.subject(numbered: 1, besides: "b") == "a")
-        #expect(try store.subject(numbered: 2, besides: "b") == nil && store.subject(numbered: 9, besides: "b") == nil)
+        let posts = [Post(person: "d", role: "dispatcher", unit: "city", from: Instant(seconds: 0))]
+        func numbered(_ number: Int) throws -> String? {
+            try store.subject(numbered: number, besides: "b", as: posts, at: Self.start)
+        }
+        #expect(try numbered(1) == "a" && numbered(2) == nil && numbered(9) == nil)
         for id in ["b", "c"] { try act("merge", on: id, "dispatcher", "city", ["main": .text("a")]) }
         #expect(try store.view("a").file.relations == ["b": "has-duplicate", "c": "has-duplicate"])
         try act("unmerge", on: "c", "dispatcher", "city", [:])
@@ -417,6 +420,39 @@ extension CaseStore {
                 _ = view.process.offers(on: file, to: .citizen, in: view.world)
             }
         }
+    }
+
+    /// Rows beside the log are held against its first body; what a case is decided by may lack for one case alone.
+    @Test(arguments: DatabaseEngine.available)
+    func changesOfRowsAreToldAndStopNoOther(_ engine: DatabaseEngine) throws {
+        let desk = try Desk(engine)
+        for id in ["a", "b", "c"] { _ = try desk.begin(id, "hotline") }
+        let late = Self.start.adding(seconds: 30 * 86_400)
+        let (form, key): (String, [UInt8]) = try desk.database.read { db in
+            (
+                try #require(try db.value("SELECT form FROM subject WHERE id = 'a'")),
+                try #require(try db.value("SELECT key FROM subject WHERE id = 'a'"))
+            )
+        }
+        for (change, undo) in [
+            ("received = received - 86400", "received = received + 86400"), ("form = 'other'", "form = '\(form)'"),
+        ] {
+            try desk.database.write { try $0.execute("UPDATE subject SET \(change) WHERE id = 'a'") }
+            #expect(try desk.store.verify().map(\.subject) == ["a"])
+            try desk.database.write { try $0.execute("UPDATE subject SET \(undo) WHERE id = 'a'") }
+        }
+        #expect(try desk.store.verify() == [])
+        try desk.database.write {
+            try $0.execute("UPDATE subject SET key = ? WHERE id = 'a'", [UInt8](repeating: 1, count: 60))
+        }
+        let post = Post(person: "d", role: "dispatcher", unit: "city", from: Instant(seconds: 0))
+        let listed = try desk.store.views(["a", "b", "c"], as: [post], of: "list", at: Self.start)
+        #expect(listed.views.map(\.subject.id) == ["b", "c"] && listed.damaged == ["a"])
+        let tick = try desk.store.tick(at: late)
+        #expect(tick.damaged == ["a"] && Set(tick.fired.map(\.subject)) == ["b", "c"])
+        #expect(try desk.store.rebuild() == (0, ["a"]))
+        try desk.database.write { try $0.execute("UPDATE subject SET key = ? WHERE id = 'a'", key) }
+        #expect(try desk.store.tick(at: late).damaged == [] && desk.store.verify() == [])
     }
 
     @Test(arguments: DatabaseEngine.available)

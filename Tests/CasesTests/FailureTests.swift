@@ -88,7 +88,7 @@ private final class FailingConnection: SQLConnection {
                 "accept",
                 {
                     _ = try store.perform(
-                        Command(action: "accept", inputs: ["materials": .list(["ok"])]), on: "a",
+                        Command(action: "accept", inputs: ["materials": .list(["x=ok"])]), on: "a",
                         as: .officer(Officer(post: post, level: 3)), key: "k", at: start, now: start)
                 }
             ),

@@ -43,10 +43,12 @@ import Workflow
             Post(person: "\(role) \(unit)", role: role, unit: unit, from: Instant(seconds: 0))
         }
 
-        func act(_ action: String, on id: String, _ role: String, _ unit: String, _ inputs: [String: InputValue]) throws
-        {
+        func act(
+            _ action: String, on id: String, _ role: String, _ unit: String, task: Int? = nil,
+            _ inputs: [String: InputValue] = [:]
+        ) throws {
             _ = try store.perform(
-                Command(action: action, inputs: inputs), on: id,
+                Command(action: action, task: task, inputs: inputs), on: id,
                 as: .officer(Officer(post: post(role, unit), level: 3)), key: action, at: CaseStoreTests.start,
                 now: CaseStoreTests.start)
         }
@@ -85,10 +87,133 @@ import Workflow
         }
         #expect(try desk.list("discipline", "city") == ["b", "a"])
         try desk.act("dispatch", on: "a", "discipline", "city", Self.dispatch)
-        // The unit at work sees it; the unit above does not.
-        #expect(try desk.list("handler", "market") == ["a"])
+        // Who works on it sees it; others of the unit, and the unit above, do not.
+        #expect(try desk.list("handler", "market") == ["a"] && !desk.list("leader", "market").contains("a"))
         #expect(try !desk.list("leader", "city").contains("a") && !desk.list("dispatcher", "city").contains("a"))
         #expect(try desk.store.rebuild() == (0, []))
+    }
+
+    /// It is no more visible when it is answered, and none the more when its words are gone.
+    @Test(arguments: DatabaseEngine.available)
+    func aReportStaysSecretToItsEndAndBeyond(_ engine: DatabaseEngine) throws {
+        let desk = try Desk(engine)
+        try desk.begin("a", nature: "report")
+        try desk.act("dispatch", on: "a", "discipline", "city", Self.dispatch)
+        try desk.act("answer", on: "a", "handler", "market", task: 1, ["done": .text("内部秘密"), "reply": .text("属实")])
+        #expect(throws: CaseStore.Failure.unknownSubject) {
+            try desk.act("approve", on: "a", "reviewer", "hotline-centre")
+        }
+        try desk.act("approveReport", on: "a", "discipline", "city")
+        func nobodyElse() throws {
+            for role in ["dispatcher", "reviewer", "caller", "publisher", "leader"] {
+                for unit in ["hotline-centre", "city"] {
+                    #expect(
+                        try desk.list(role, unit, .init(includesFinal: true, limit: 9)) == []
+                            && !desk.sees("a", role, unit))
+                }
+            }
+            #expect(try desk.list("discipline", "city", .init(includesFinal: true, limit: 9)) == ["a"])
+            #expect(try desk.store.rebuild() == (0, []) && desk.store.verify() == [])
+        }
+        try nobodyElse()
+        try desk.store.erase("a", at: CaseStoreTests.start)
+        try nobodyElse()
+    }
+
+    /// Nobody names a case that they may not see, or one that is closed; an unseen number says no more than one that is not there.
+    @Test(arguments: DatabaseEngine.available)
+    func casesAreMergedIntoOpenOnesThatOneSees(_ engine: DatabaseEngine) throws {
+        let desk = try Desk(engine)
+        try desk.begin("secret", nature: "report")
+        for id in ["a", "b", "c"] { try desk.begin(id, nature: "help") }
+        let posts = [desk.post("dispatcher", "city")]
+        for number in [1, 2, 9] {
+            #expect(try desk.store.subject(numbered: number, besides: "a", as: posts, at: CaseStoreTests.start) == nil)
+        }
+        for main in ["secret", "a", "none"] {
+            #expect(throws: CaseStore.Failure.refused(.input("main", .unknown)), "\(main)") {
+                try desk.act("merge", on: "a", "dispatcher", "city", ["main": .text(main)])
+            }
+        }
+        #expect(try desk.store.view("secret").events.count == 1)
+        try desk.act("merge", on: "a", "dispatcher", "city", ["main": .text("b")])
+        // No circle: what was merged is no main case.
+        #expect(throws: CaseStore.Failure.refused(.input("main", .unknown))) {
+            try desk.act("merge", on: "b", "dispatcher", "city", ["main": .text("a")])
+        }
+        try desk.act("merge", on: "b", "dispatcher", "city", ["main": .text("c")])
+        try desk.act("dispatch", on: "c", "dispatcher", "city", Self.dispatch)
+        try desk.act("answer", on: "c", "handler", "market", task: 1, ["done": .text("x"), "reply": .text("修好了")])
+        try desk.act("approve", on: "c", "reviewer", "city")
+        // Along the chain, and to whoever comes later.
+        for id in ["a", "b"] { #expect(try desk.store.view(id).file.toldText == "修好了") }
+        try desk.begin("d", nature: "help")
+        try desk.act("merge", on: "d", "dispatcher", "city", ["main": .text("c")])
+        #expect(try desk.store.view("d").file.toldText == "修好了")
+        #expect(try desk.store.verify() == [] && desk.store.rebuild() == (0, []))
+    }
+
+    /// Whoever was merged into a case that its own sender takes back still waits for an answer, and gets one.
+    @Test(arguments: DatabaseEngine.available)
+    func duplicatesGoOnWhenTheMainCaseIsTakenBack(_ engine: DatabaseEngine) throws {
+        let desk = try Desk(engine)
+        for id in ["a", "b"] { try desk.begin(id, nature: "help") }
+        try desk.act("merge", on: "b", "dispatcher", "city", ["main": .text("a")])
+        #expect(try desk.list("dispatcher", "city") == ["a"])
+        try desk.database.write { db in
+            try desk.store.receive(
+                Command(action: "withdraw"), documents: [], on: "a", key: "1", isCurrent: true,
+                at: CaseStoreTests.start,
+                now: CaseStoreTests.start, db)
+        }
+        let twin = try desk.store.view("b").file
+        #expect(twin.state == "received" && twin.relations == [:] && twin.clock("answer")?.isRunning == true)
+        #expect(try desk.list("dispatcher", "city") == ["b"] && desk.store.view("a").file.relations == [:])
+        #expect(try desk.store.verify() == [] && desk.store.rebuild() == (0, []))
+    }
+
+    /// A page is stale when what it was made from was done again, though it looks the same.
+    @Test func whatCameBackIsAnotherThing() throws {
+        let desk = try Desk(.sqlite)
+        try desk.begin("a", nature: "help")
+        try desk.act("dispatch", on: "a", "dispatcher", "city", Self.dispatch)
+        let process = try #require(CaseStoreTests.processes.first { $0.id == "hotline" })
+        func grounds(_ action: String, task: Int? = nil) throws -> SHA256Digest {
+            process.grounds(of: try #require(process.action(action)), task: task, on: try desk.store.view("a").file)
+        }
+        func answer(_ words: String, task: Int) throws {
+            _ = try desk.store.perform(
+                Command(action: "answer", task: task, inputs: ["done": .text("x"), "reply": .text(words)]), on: "a",
+                as: .officer(Officer(post: desk.post("handler", "market"), level: 3)), key: words,
+                at: CaseStoreTests.start,
+                now: CaseStoreTests.start)
+        }
+        let (dispatch, sign) = (try grounds("dispatch"), try grounds("sign", task: 1))
+        try desk.act("note", on: "a", "dispatcher", "city", ["words": .text("催办")])
+        #expect(try grounds("dispatch") == dispatch && grounds("sign", task: 1) == sign, "a note disturbs nobody")
+        try answer("版本一", task: 1)
+        let review = try grounds("approve")
+        try desk.act(
+            "redo", on: "a", "reviewer", "city", ["why": .text("x"), "budget": .limit(.init(count: 2, unit: .wd))])
+        try answer("版本二", task: 2)
+        #expect(try grounds("approve") != review)
+        #expect(throws: CaseStore.Failure.stale) {
+            _ = try desk.store.perform(
+                Command(action: "approve"), on: "a",
+                as: .officer(Officer(post: desk.post("reviewer", "city"), level: 3)),
+                key: "old page", grounds: review, at: CaseStoreTests.start, now: CaseStoreTests.start)
+        }
+    }
+
+    @Test func whoseTimeIsOverSeesNothing() throws {
+        let desk = try Desk(.sqlite)
+        try desk.begin("a", nature: "help")
+        let over = Post(
+            person: "d", role: "dispatcher", unit: "city", from: Instant(seconds: 0), until: CaseStoreTests.start)
+        #expect(try desk.store.list(.init(limit: 9), as: [over], at: CaseStoreTests.start) == [])
+        #expect(throws: CaseStore.Failure.unknownSubject) {
+            _ = try desk.store.view("a", as: [over], at: CaseStoreTests.start)
+        }
     }
 
     @Test(arguments: DatabaseEngine.available)
@@ -163,5 +288,10 @@ import Workflow
             try db.execute("DELETE FROM access WHERE n = 2")
         }
         #expect(try desk.store.verify().count == 1)
+        // A line whose writing nobody heard of ends the chain; the next begins another.
+        let known: String = try #require(try desk.database.read { try $0.value("SELECT writer FROM access LIMIT 1") })
+        try desk.database.write { try $0.execute("INSERT INTO access (writer, n, line) VALUES (?, 4, 'x')", known) }
+        #expect(!desk.sees("a", "dispatcher", "city"))
+        #expect(desk.sees("a", "dispatcher", "city"))
     }
 }

@@ -31,6 +31,7 @@ import Workflow
         let node = try #require(YAMLNode.parse(yaml, path: "f.yaml", diagnostics: &diagnostics))
         let form = try #require(FormDefinition(node, diagnostics: &diagnostics), "\(diagnostics)")
         try folder.write("forms/\(form.digest).json", node.json.canonicalBytes)
+        try folder.write("Content/forms/\(form.id).yaml", Array(yaml.utf8))
         return form
     }
 
@@ -57,7 +58,12 @@ import Workflow
             id: hotline
             kind: hotline
             title: 热线
-            pages: [{id: a, title: 一, fields: [{id: details, type: longtext, label: 内容, required: true}]}]
+            pages:
+              - id: a
+                title: 一
+                fields:
+                  - {id: details, type: longtext, label: 内容, required: true}
+                  - {id: nature, type: single, label: 类型, options: [{value: help, label: 求助}]}
             """, in: folder)
         // The city's own processes, for these two forms.
         for name in [
@@ -71,7 +77,8 @@ import Workflow
         try folder.write(
             "Content/processes/approval.yaml",
             Array(approval.replacing(/\[catering-opening[^\]]*\]/, with: "[shop]").utf8))
-        for form in ["shop", "hotline"] { try folder.write("Content/forms/\(form).yaml", []) }
+        try folder.write(
+            "Content/catalogue.yaml", Array("hotline: { field: nature, entries: { help: { limit: 5wd } } }\n".utf8))
         try FileSystem.replaceDurably(folder.path + "/master.key", with: [UInt8](repeating: 9, count: 32), mode: 0o600)
         desk = try Self.open(folder, keys: ["desk/desk-open"])
     }

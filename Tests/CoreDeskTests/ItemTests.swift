@@ -75,7 +75,14 @@ import Workflow
                 as: .officer(Officer(post: post, level: 3)),
                 key: action + unit, at: now, now: now)
         }
-        try act("accept", "handler", "health", ["materials": .list(["layout=ok"])])
+        let materials = ["idcard", "premises", "layout", "fire", "hygiene"].map { $0 + "=ok" }
+        // Each was looked at, and each is in order.
+        for list in [Array(materials.dropLast()), materials.dropLast() + ["hygiene=missing"]] {
+            #expect(throws: CaseStore.Failure.refused(.input("materials", .incomplete))) {
+                try act("accept", "handler", "health", ["materials": .list(list)])
+            }
+        }
+        try act("accept", "handler", "health", ["materials": .list(materials)])
         let view = try desk.cases.view("a", at: now)
         #expect(view.file.tasks.map(\.unit) == ["urban-management", "health", "fire"])
         // The form's way to join: one that disagrees ends it.

@@ -419,7 +419,7 @@ import Testing
     @Test func aLaneWithoutEpochDoesNotRun() throws {
         let folder = TemporaryFolder()
         let database = try openDatabase(folder.path + "/x.sqlite")
-        try Migrations(.init(LaneDatabase.tables + LaneDatabase.heldTables + LaneDatabase.carriedColumns)).run(
+        try Migrations(.init(LaneDatabase.tables + LaneDatabase.heldTables + LaneDatabase.carriedTables)).run(
             on: database)
         #expect(try LaneDatabase.status(of: folder.path + "/x.sqlite", at: Side.now).isEmpty)
         let store = LaneDatabase(database, load: { _, _, _ in throw SQLError(.fault, "none") }, apply: { _, _, _ in })

@@ -47,7 +47,7 @@ struct Side {
         try Migrations(
             .init(
                 ["CREATE TABLE item (id TEXT PRIMARY KEY, kind TEXT, clear BLOB, sealed BLOB)"] + LaneDatabase.tables
-                    + LaneDatabase.heldTables + LaneDatabase.carriedColumns)
+                    + LaneDatabase.heldTables + LaneDatabase.carriedTables)
         ).run(on: database)
         try self.init(edge: edge, options, folder, database)
         for lane in ["e2c", "c2e"] {

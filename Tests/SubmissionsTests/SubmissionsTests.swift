@@ -244,11 +244,14 @@ import Testing
         let location = try engine.location(in: folder)
         let old = try SubmissionDatabase(location: location, random: systemRandomBytes).database
         try old.write { db in
-            for table in ["released_request", "step_page", "message_count", "lane_held", "lane_held_part"] {
+            for table in [
+                "released_request", "step_page", "message_count", "lane_held", "lane_held_part", "lane_carried",
+            ] {
                 try db.execute("DROP TABLE \(table)")
             }
             for (table, column) in [
                 ("attachment", "bytes"), ("attachment", "expires"), ("ticket", "holder"), ("ticket", "opened"),
+                ("lane_incoming", "created"), ("lane_incoming", "reach"),
             ] {
                 try db.execute("ALTER TABLE \(table) DROP COLUMN \(column)")
             }

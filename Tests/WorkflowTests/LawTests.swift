@@ -101,7 +101,7 @@ struct Walk {
                         Process.Limit(["3wd", "10d", input.max == nil ? "24h" : "2wd"].randomElement(using: &random)!)!)
                 case .number: .number(input.min ?? 1)
                 case .fields: .list(["name"])
-                case .checklist: .list(["x"])
+                case .checklist: .list(["x=ok"])
                 case .yesno: .text("yes")
                 default: .text("话")
                 }
@@ -365,7 +365,7 @@ struct Walk {
 
     @Test func aHearingStopsTheClock() throws {
         var walk = Walk(try process("approval"))
-        try walk.take("accept", as: handler, ["materials": .list(["ok"])])
+        try walk.take("accept", as: handler, ["materials": .list(["x=ok"])])
         let before = try #require(walk.file.clock("legal")).due(in: walk.world)
         walk.wait(days: 1)
         try walk.take(
@@ -385,7 +385,7 @@ struct Walk {
     @Test func oneVetoEndsAParallelApproval() throws {
         for (join, state) in [(Process.Condition.Join.veto, "joined"), (.all, "inParallel")] {
             var walk = Walk(try process("approval"), join: join)
-            try walk.take("accept", as: handler, ["materials": .list(["ok"])])
+            try walk.take("accept", as: handler, ["materials": .list(["x=ok"])])
             try walk.take("disagree", as: helper, task: 2, ["words": .text("不符合")])
             #expect(walk.file.state == state)
         }

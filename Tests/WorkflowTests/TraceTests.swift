@@ -51,7 +51,7 @@ import Testing
                         "publish", as: officer("publisher", "city"), ["title": text, "question": text, "reply": text])
                 case "takeBack": try walk.take("retract", as: officer("publisher", "city"))
                 case "withdraw": try walk.take("withdraw", as: .citizen)
-                case "accept": try walk.take("accept", as: officer("handler", unit), ["materials": .list(["x"])])
+                case "accept": try walk.take("accept", as: officer("handler", unit), ["materials": .list(["x=ok"])])
                 case "correct":
                     try walk.take(
                         "requestCorrection", as: officer("handler", unit), ["missing": .list(["name"]), "words": text])

@@ -35,7 +35,9 @@ extension CaseStore {
                 }
             } catch Failure.refused {
                 // Somebody acted meanwhile.
-            } catch let failure as Failure where failure != .busy {
+            } catch Failure.busy {
+                // The next look finds it again.
+            } catch is Failure {
                 tick.damaged.append(id)
             }
         }

@@ -9,16 +9,18 @@ extension CaseStore {
     func project(_ writing: Writing, in world: World, _ db: any SQLConnection) throws {
         let (file, id, number) = (writing.file, writing.subject.id, writing.subject.number)
         let isFinal = writing.process.state(file.state)?.isFinal ?? false
-        try db.execute(
+        let isRunning = file.clocks.contains(where: \.isRunning)
+        let written = try db.execute(
             """
             INSERT INTO case_index (subject, number, process, state, final, running, lead, version, told, next)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (subject) DO UPDATE SET state = excluded.state, final = excluded.final,
                 running = excluded.running, lead = excluded.lead, version = excluded.version, told = excluded.told,
-                next = excluded.next
-            """, id, number, writing.process.id, file.state, isFinal, file.clocks.contains(where: \.isRunning),
-            file.lead,
+                next = excluded.next WHERE case_index.version <= excluded.version
+            """, id, number, writing.process.id, file.state, isFinal, isRunning, file.lead,
             file.version, file.toldVersion, writing.process.nextRung(of: file, in: world)?.seconds)
+        // A newer event was written meanwhile, with all that is made out of it.
+        guard written == 1 else { return }
         try db.execute("DELETE FROM task WHERE subject = ?", id)
         for task in file.tasks where task.isOpen {
             try db.execute(
@@ -28,7 +30,8 @@ extension CaseStore {
         try db.execute("DELETE FROM visible WHERE subject = ?", id)
         for viewer in writing.process.viewers(of: file, in: world).map(\.name).sorted() {
             try db.execute(
-                "INSERT INTO visible (viewer, final, number, subject) VALUES (?, ?, ?, ?)", viewer, isFinal, number, id)
+                "INSERT INTO visible (viewer, final, number, subject) VALUES (?, ?, ?, ?)", viewer,
+                isFinal && !isRunning, number, id)
         }
         // One that was taken back stays known, so that its file goes.
         guard let version = file.lastPublished[.answerPage] else { return }
@@ -47,20 +50,23 @@ extension CaseStore {
     package func rebuild() throws -> (changed: Int, damaged: [String]) {
         var (changed, damaged, last) = (0, [String](), 0)
         while true {
-            let slice = try database.write { db in
-                let rows = try db.rows(
-                    "SELECT id, number FROM subject WHERE number > ? ORDER BY number LIMIT ?", last, Self.slice)
-                var slice = (changed: 0, damaged: [String](), last: nil as Int?)
-                for row in rows {
-                    let id: String = try row["id"]
-                    do {
-                        slice.changed += try rebuild(id, db)
-                    } catch is Failure {
-                        slice.damaged.append(id)
+            let from = last
+            let slice = try retrying {
+                try database.write { db in
+                    let rows = try db.rows(
+                        "SELECT id, number FROM subject WHERE number > ? ORDER BY number LIMIT ?", from, Self.slice)
+                    var slice = (changed: 0, damaged: [String](), last: nil as Int?)
+                    for row in rows {
+                        let id: String = try row["id"]
+                        do {
+                            slice.changed += try rebuild(id, db)
+                        } catch is Failure {
+                            slice.damaged.append(id)
+                        }
+                        slice.last = try row["number"]
                     }
-                    slice.last = try row["number"]
+                    return slice
                 }
-                return slice
             }
             guard let reached = slice.last else { return (changed, damaged) }
             changed += slice.changed
@@ -74,7 +80,7 @@ extension CaseStore {
 
     private func rebuild(_ id: String, _ db: any SQLConnection) throws -> Int {
         let (subject, secret) = try self.subject(id, db)
-        guard let process = processes[subject.process] else { throw Failure.unknownDefinition }
+        let process = try definitions.process(subject.process, db)
         let log = try log(of: id, secret, db)
         let writing = Writing(
             subject: subject, secret: secret ?? [], process: process, log: log, now: subject.received)

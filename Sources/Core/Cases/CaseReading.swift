@@ -13,41 +13,63 @@ extension CaseStore {
         package let file: Case
         package let events: [Event]
         package let world: World
+        /// Versions of events by the key of the request that brought them.
+        let requests: [String: Int]
         /// What its sender holds; nil of a case that no citizen sent, or that was erased.
         package let receipt: String?
+
+        /// What came of a request before; nil where it was never taken.
+        package func event(of key: String) -> Event? {
+            requests["request " + key].flatMap { version in events.first { $0.version == version } }
+        }
     }
 
     /// A case, for somebody in one of these posts. The reading is on record before a byte of it leaves.
     package func view(_ id: String, as posts: [Post], at now: Instant) throws -> View {
         let view = try view(id, at: now)
-        let writing = (view.process, view.file)
-        guard posts.contains(where: { isVisible(writing.0, writing.1, to: [$0], in: view.world) }) else {
+        guard let post = posts.first(where: { view.process.isVisible(view.file, to: $0, in: view.world) }) else {
             throw Failure.unknownSubject
         }
-        if let post = posts.first { try readings.record(post, "case", id, at: now, in: database) }
+        try readings.record(post, "case", id, at: now, in: database)
         return view
     }
 
-    /// The same for the core itself, which is on no record.
+    /// The same for lists, whose reading is one line, and for the core itself.
     package func view(_ id: String, at now: Instant) throws -> View {
         try database.read { db in
             let (subject, secret) = try self.subject(id, db)
             let log = try log(of: id, secret, db)
-            guard let process = processes[subject.process] else { throw Failure.unknownDefinition }
+            let process = try definitions.process(subject.process, db)
             let file = Case(received: subject.received, events: log.lazy.map(\.event))
             return View(
                 subject: subject, process: process, file: file, events: log.map(\.event),
                 world: try world(subject.form, file.answers, now, db),
+                requests: Dictionary(log.map { ($0.key, $0.event.version) }) { first, _ in first },
                 receipt: try db.value("SELECT receipt FROM correspondent WHERE subject = ?", id))
         }
     }
 
-    func isVisible(_ writing: Writing, to posts: [Post], in world: World) -> Bool {
-        isVisible(writing.process, writing.file, to: posts, in: world)
+    /// Those of some cases that somebody in these posts may see, as one reading; what cannot be read is left out and named.
+    package func views(
+        _ ids: [String], as posts: [Post], of what: String, at now: Instant
+    ) throws -> (views: [View], damaged: [String]) {
+        if let post = posts.first { try readings.record(post, what, "", at: now, in: database) }
+        var (views, damaged): ([View], [String]) = ([], [])
+        for id in ids {
+            do {
+                let view = try view(id, at: now)
+                if posts.contains(where: { view.process.isVisible(view.file, to: $0, in: view.world) }) {
+                    views.append(view)
+                }
+            } catch is Failure {
+                damaged.append(id)
+            }
+        }
+        return (views, damaged)
     }
 
-    private func isVisible(_ process: Process, _ file: Case, to posts: [Post], in world: World) -> Bool {
-        !process.viewers(of: file, in: world).isDisjoint(with: posts.flatMap(\.viewers))
+    package func number(of id: String) throws -> Int {
+        try database.read { db in try subject(id, db).0.number }
     }
 
     /// Which cases a list shows.
@@ -67,7 +89,7 @@ extension CaseStore {
 
     /// The newest cases that somebody in these posts may see: rights, order and length are the database's.
     package func list(_ query: Query, as posts: [Post], at now: Instant) throws -> [String] {
-        let viewers = Set(posts.flatMap(\.viewers).map(\.name))
+        let viewers = Set(posts.filter { $0.isHeld(at: now) }.flatMap(\.viewers).map(\.name))
         let found: [Int: String] = try database.read { db in
             var found: [Int: String] = [:]
             for viewer in viewers {
@@ -80,7 +102,6 @@ extension CaseStore {
             }
             return found
         }
-        if let post = posts.first { try readings.record(post, "list", "", at: now, in: database) }
         return found.sorted { $0.key > $1.key }.prefix(query.limit).map(\.value)
     }
 
@@ -127,7 +148,11 @@ extension CaseStore {
         let subject = Subject(
             id: id, number: try row["number"], process: process, form: try row["form"],
             received: Instant(seconds: try row["received"]))
-        return (subject, try wrapped.map { try keys.unwrap($0, of: id) })
+        do {
+            return (subject, try wrapped.map { try keys.unwrap($0, of: id) })
+        } catch {
+            throw Failure.damaged(subject: id, version: 0)
+        }
     }
 
     struct Entry {
@@ -142,11 +167,11 @@ extension CaseStore {
         try db.rows("SELECT version, body, box, digest, key, command FROM event WHERE subject = ? ORDER BY version", id)
             .map { row in
                 let version: Int = try row["version"]
-                let box: [UInt8]? = try row["box"]
+                let box: [UInt8] = try row["box"]
                 let damaged = Failure.damaged(subject: id, version: version)
                 do {
                     var boxed: JSON?
-                    if let secret, let box {
+                    if let secret {
                         boxed = try JSON(
                             parsing: try keys.open(box, key: secret, at: .event(subject: id, version: version)))
                     }

@@ -21,7 +21,7 @@ enum CaseSchema {
         CREATE TABLE event (
             position INTEGER PRIMARY KEY AUTOINCREMENT, subject TEXT NOT NULL REFERENCES subject (id),
             version INTEGER NOT NULL, at INTEGER NOT NULL, recorded INTEGER NOT NULL, action TEXT NOT NULL,
-            body BLOB NOT NULL, box BLOB, digest TEXT NOT NULL, key TEXT NOT NULL, command TEXT NOT NULL,
+            body BLOB NOT NULL, box BLOB NOT NULL, digest TEXT NOT NULL, key TEXT NOT NULL, command TEXT NOT NULL,
             UNIQUE (subject, version), UNIQUE (key, subject))
         """,
         // Numbers without a gap, one row a series.
@@ -62,7 +62,7 @@ enum CaseSchema {
             unit TEXT NOT NULL, assignee TEXT, opened INTEGER NOT NULL, PRIMARY KEY (subject, task))
         """,
         "CREATE INDEX task_unit ON task (unit, opened)",
-        // `viewer` is a role or a unit.
+        // `viewer` is a role or a unit; `final` where nothing is to come, no clock either.
         """
         CREATE TABLE visible (
             viewer TEXT NOT NULL, final INTEGER NOT NULL, number INTEGER NOT NULL,

@@ -29,17 +29,19 @@ extension CaseStore {
     package func search(_ query: String, before: Int?, limit: Int, as posts: [Post], at now: Instant) throws -> Hits? {
         let phrases = SearchTokenizer.normalized(query).split(whereSeparator: \.isWhitespace).map(String.init)
         let terms = Array(Set(phrases.flatMap(Self.terms)).sorted().prefix(Self.mostTerms))
-        guard !terms.isEmpty else { return nil }
+        guard !terms.isEmpty, posts.contains(where: { $0.isHeld(at: now) }) else { return nil }
         let tokens = terms.map(keys.indexToken)
         if let post = posts.first {
             let words = tokens.map { String($0, radix: 16) }.joined(separator: " ")
             try readings.record(post, "search", words, at: now, in: database)
         }
-        let viewers = Set(posts.flatMap(\.viewers).map(\.name)).sorted()
+        let viewers = Set(posts.filter { $0.isHeld(at: now) }.flatMap(\.viewers).map(\.name)).sorted()
         let found = try candidates(tokens, viewers, before: before ?? Int(Int32.max))
         var hits: [String] = []
         for (id, number) in found {
-            let texts = try view(id, at: now).events.flatMap(\.texts).map(SearchTokenizer.normalized)
+            // One that cannot be read is no hit; lists name it.
+            guard let view = try? view(id, at: now) else { continue }
+            let texts = view.events.flatMap(\.texts).map(SearchTokenizer.normalized)
             guard phrases.allSatisfy({ phrase in texts.contains { $0.contains(phrase) } }) else { continue }
             hits.append(id)
             if hits.count == limit { return Hits(cases: hits, next: number) }

@@ -10,8 +10,7 @@ package import Workflow
 package struct CaseStore: Sendable {
     let database: any SQLDatabase
     let keys: SubjectKeys
-    /// Those that are put to work now, and those under which older cases began.
-    let processes: [SHA256Digest: Process]
+    let definitions: Definitions
     /// What a process looks at besides the case, for a form with these answers at a moment.
     package typealias MakeWorld =
         @Sendable (_ form: String, _ answers: [String: JSON], _ now: Instant, _ carried: Instant?) throws -> World
@@ -25,6 +24,8 @@ package struct CaseStore: Sendable {
         /// There is none, or it is not for this officer to see.
         case unknownSubject
         case unknownDefinition
+        /// What the case is decided by is not here, such as its form's definition.
+        case unprepared(String)
         case refused(Refusal)
         /// The page that asked was made before the case changed.
         case stale
@@ -39,8 +40,18 @@ package struct CaseStore: Sendable {
         case unwritable
         /// A file whose bytes are not what was said of it.
         case document
-        /// An event that does not read: the log is damaged.
+        /// An event that does not read: the log is damaged. Version 0 where the subject's key does not open.
         case damaged(subject: String, version: Int)
+
+        /// For logs: it says nothing of what anybody typed.
+        package var code: String {
+            switch self {
+            case .refused: "refused"
+            case .damaged(let subject, let version): "damaged \(subject) \(version)"
+            case .unprepared(let text): "unprepared: \(text)"
+            default: "\(self)"
+            }
+        }
     }
 
     package struct Subject: Sendable, Equatable {
@@ -69,7 +80,8 @@ package struct CaseStore: Sendable {
         makeWorld = world
         self.carried = carried
         self.outbox = outbox
-        readings = Readings(writer: keys.token())
+        readings = Readings(newWriter: keys.token)
+        definitions = Definitions(processes)
         try database.write { db in
             for process in processes {
                 try db.execute(
@@ -77,18 +89,19 @@ package struct CaseStore: Sendable {
                     process.digest.hex, process.id, process.source)
             }
         }
-        var known = Dictionary(processes.map { ($0.digest, $0) }) { first, _ in first }
-        for row in try database.read({ try $0.rows("SELECT digest, text FROM definition") }) {
-            guard let digest = SHA256Digest(hex: try row["digest"]), known[digest] == nil else { continue }
-            known[digest] = Process(stored: try row["text"])
-        }
-        self.processes = known
     }
 
     func world(
         _ form: String, _ answers: [String: JSON], _ now: Instant, _ db: any SQLConnection
     ) throws -> World {
-        try makeWorld(form, answers, now, try carried(db))
+        let carried = try carried(db)
+        do {
+            return try makeWorld(form, answers, now, carried)
+        } catch let error as SQLError {
+            throw error
+        } catch {
+            throw Failure.unprepared("\(error)")
+        }
     }
 
     // MARK: Writing
@@ -134,7 +147,7 @@ package struct CaseStore: Sendable {
 
     /// The same, in a transaction of the caller's.
     package func begin(_ new: Beginning, at now: Instant, _ db: any SQLConnection) throws -> Int {
-        guard processes[new.process.digest] != nil else { throw Failure.unknownDefinition }
+        _ = try definitions.process(new.process.digest, db)
         let command = Command(
             action: Process.EventName.begin, inputs: new.answers.mapValues(InputValue.answer),
             files: new.documents.described(from: 0))
@@ -162,6 +175,7 @@ package struct CaseStore: Sendable {
             id: new.id, number: number, process: new.process.digest, form: new.form, received: new.received)
         let world = try world(new.form, new.answers, new.received, db)
         var writing = Writing(subject: subject, secret: secret, process: new.process, log: [], now: now)
+        writing.correspondent = new.correspondent
         let facts = new.process.begin(writing.file, with: command, in: world) + new.flags.map(Fact.flagged)
         try record(
             &writing, new.actor, Process.EventName.begin, command, facts, key: Process.EventName.begin,
@@ -237,7 +251,7 @@ package struct CaseStore: Sendable {
     /// Somebody else wrote first: the case is folded again, and nothing of this attempt stays, no number either.
     package struct Quicker: Error {}
 
-    private func retrying<T>(_ attempt: () throws -> T) throws -> T {
+    func retrying<T>(_ attempt: () throws -> T) throws -> T {
         for _ in 0..<Self.attempts {
             do {
                 return try attempt()
@@ -258,6 +272,8 @@ package struct CaseStore: Sendable {
         /// Of the newest event.
         var head: SHA256Digest
         let now: Instant
+        /// Of a case that begins.
+        var correspondent: Correspondent?
 
         init(subject: Subject, secret: [UInt8], process: Process, log: [Entry], now: Instant) {
             self.subject = subject
@@ -282,20 +298,28 @@ package struct CaseStore: Sendable {
             guard known.command == mark else { throw Failure.keyReused }
             return known.event
         }
-        guard let process = processes[subject.process] else { throw Failure.unknownDefinition }
+        let process = try definitions.process(subject.process, db)
         var writing = Writing(subject: subject, secret: secret, process: process, log: log, now: now)
-        let world = try world(subject.form, writing.file.answers, moment, db)
-        if case .officer(let officer) = actor, !isVisible(writing, to: [officer.post], in: world) {
-            throw Failure.unknownSubject
+        var world = try world(subject.form, writing.file.answers, moment, db)
+        if case .officer(let officer) = actor {
+            guard process.isVisible(writing.file, to: officer.post, in: world) else { throw Failure.unknownSubject }
+            if let action = process.action(given.action) {
+                try checkNamed(given, action, by: officer, of: writing, db)
+                if action.allEffects.contains(where: { if case .publish = $0 { true } else { false } }) {
+                    world.related = try answersBeside(writing.file, db)
+                }
+            }
         }
         let before = process.status(of: writing.file, in: world)
+        var events: [Event] = []
         // Rungs that fell due before it pass before it, whether or not the timer has run.
         while actor != .clock, let firing = process.due(on: writing.file, in: world).first {
             let fired = try process.fire(firing, on: writing.file, in: world)
             let key = Self.key(firing)
-            try record(
-                &writing, .clock, fired.action, Command(action: fired.action), fired.facts, key: key,
-                mark: Self.mark(Command(action: key), .clock, secret), at: moment, db)
+            events.append(
+                try record(
+                    &writing, .clock, fired.action, Command(action: fired.action), fired.facts, key: key,
+                    mark: Self.mark(Command(action: key), .clock, secret), at: moment, db))
         }
         let decided: (action: String, facts: [Fact])
         do {
@@ -308,19 +332,28 @@ package struct CaseStore: Sendable {
         let event = try record(
             &writing, actor, decided.action, given, decided.facts, key: key, mark: mark, at: moment, db)
         try conclude(writing, statusBefore: before, in: world, db)
-        try relate(event, writing, at: moment, db)
+        for event in events + [event] { try relate(event, writing, at: moment, db) }
         return event
     }
 
     /// Throws `Quicker` where another writer has made this version, or used this key, meanwhile.
     @discardableResult
-    private func record(
+    func record(
         _ writing: inout Writing, _ actor: Actor, _ action: String, _ command: Command, _ facts: [Fact], key: String,
         mark: String, at moment: Instant, _ db: any SQLConnection
     ) throws -> Event {
         let event = Event(
             version: writing.file.version + 1, at: moment, actor: actor, action: action, task: command.task,
             inputs: command.inputs, facts: try numbered(facts, db))
+        try insert(event, &writing, key: key, mark: mark, db)
+        try index(event.texts, of: writing.subject.number, db)
+        return event
+    }
+
+    /// Writes an event behind those that are there, under its subject's key and into the chain.
+    func insert(
+        _ event: Event, _ writing: inout Writing, key: String, mark: String, _ db: any SQLConnection
+    ) throws {
         let (open, boxed) = event.coded
         let words = boxed.canonicalBytes
         // The log is read for ever: what would not be read is not written.
@@ -329,10 +362,14 @@ package struct CaseStore: Sendable {
         else { throw Failure.unwritable }
         let id = writing.subject.id
         let box = try keys.seal(words, key: writing.secret, at: .event(subject: id, version: event.version))
-        let columns: [String: JSON] = [
+        var columns: [String: JSON] = [
             "box": .string(SHA256Digest(of: box).hex), "command": .string(mark), "key": .string(key),
             "recorded": .integer(writing.now.seconds), "subject": .string(id),
         ]
+        if event.version == 1 {
+            columns["case"] = Self.identity(
+                writing.subject, writing.correspondent.map { ($0.lookup, $0.receipt) })
+        }
         let whole = JSON.object((body.object ?? [:]).merging(columns) { first, _ in first }).canonicalBytes
         let digest = Self.digest(writing.head, whole)
         let isFirst = try db.execute(
@@ -342,14 +379,12 @@ package struct CaseStore: Sendable {
             """, id, event.version, event.at.seconds, writing.now.seconds, event.action, whole, box,
             digest.hex, key, mark)
         guard isFirst == 1 else { throw Quicker() }
-        try index(event.texts, of: writing.subject.number, db)
         writing.file.apply(event)
         writing.head = digest
-        return event
     }
 
     /// Brings to date what is made out of the log, and tells the citizen where something is new.
-    private func conclude(
+    func conclude(
         _ writing: Writing, statusBefore: CitizenStatus?, in world: World, _ db: any SQLConnection
     ) throws {
         try project(writing, in: world, db)
@@ -363,13 +398,25 @@ package struct CaseStore: Sendable {
                 notices: Notices(writing.file, secret: writing.secret), at: writing.now), db)
     }
 
+    /// What the first body repeats of the case's own row and of its correspondent's, so that a change of either is told.
+    static func identity(_ subject: Subject, _ correspondent: (lookup: String, receipt: String)?) -> JSON {
+        .object([
+            "form": .string(subject.form), "number": .integer(subject.number), "process": .string(subject.process.hex),
+            "received": .integer(subject.received.seconds),
+            "correspondent": correspondent.map {
+                .string(SHA256Digest(of: Array("\($0.lookup) \($0.receipt)".utf8)).hex)
+            }
+                ?? .null,
+        ])
+    }
+
     /// Over the digest before and the body, which repeats every column and holds the box's digest: a box may go, the chain stays.
     static func digest(_ before: SHA256Digest, _ body: [UInt8]) -> SHA256Digest {
         SHA256Digest(of: before.bytes + body)
     }
 
     /// Tells a command that comes again from another under its key, and says nothing of its words without the subject's key.
-    private static func mark(_ command: Command, _ actor: Actor, _ secret: [UInt8]) -> String {
+    static func mark(_ command: Command, _ actor: Actor, _ secret: [UInt8]) -> String {
         let who: Actor =
             switch actor {
             // The same person after a new sign-on is the same.
@@ -399,73 +446,13 @@ package struct CaseStore: Sendable {
     /// The series of the cases' own numbers.
     static let numbers = "case"
 
-    private func next(of series: String, _ db: any SQLConnection) throws -> Int {
+    func next(of series: String, _ db: any SQLConnection) throws -> Int {
         try db.execute("INSERT INTO counter (series, last) VALUES (?, 0) ON CONFLICT DO NOTHING", series)
         try db.execute("UPDATE counter SET last = last + 1 WHERE series = ?", series)
         guard let number: Int = try db.value("SELECT last FROM counter WHERE series = ?", series) else {
             throw SQLError(.fault, "no counter")
         }
         return number
-    }
-
-    // MARK: Cases that belong together
-
-    /// A case that was put to another (并单) stands in that one's log too, and those that belong to a case hear what is told of it.
-    private func relate(_ event: Event, _ writing: Writing, at moment: Instant, _ db: any SQLConnection) throws {
-        let id = writing.subject.id
-        for fact in event.facts {
-            let (other, mirror): (String, Fact)
-            switch fact {
-            case .related(let main, let kind): (other, mirror) = (main, .related(id, as: Self.mirrored + kind))
-            case .unrelated(let main): (other, mirror) = (main, .unrelated(id))
-            default: continue
-            }
-            try add(
-                [mirror], to: other, as: event.actor, event.action, key: "\(id) \(event.version)", at: moment,
-                writing.now, db)
-        }
-        let told = event.facts.filter { if case .told(_, .some) = $0 { true } else { false } }
-        guard !told.isEmpty else { return }
-        for (other, kind) in writing.file.relations.sorted(by: { $0.key < $1.key }) where kind.hasPrefix(Self.mirrored)
-        {
-            try add(
-                told, to: other, as: event.actor, Process.EventName.follow, key: "\(id) \(event.version)", at: moment,
-                writing.now, db)
-        }
-    }
-
-    /// Before the kind of a relation as the other case has it.
-    private static let mirrored = "has-"
-
-    /// Adds what another case brought with it.
-    private func add(
-        _ facts: [Fact], to id: String, as actor: Actor, _ action: String, key: String, at moment: Instant,
-        _ now: Instant, _ db: any SQLConnection
-    ) throws {
-        let (subject, secret) = try self.subject(id, db)
-        guard let secret, let process = processes[subject.process] else { return }
-        var writing = Writing(
-            subject: subject, secret: secret, process: process, log: try log(of: id, secret, db), now: now)
-        let world = try world(subject.form, writing.file.answers, moment, db)
-        let before = process.status(of: writing.file, in: world)
-        let command = Command(action: action)
-        try record(
-            &writing, actor, action, command, facts, key: "beside " + key, mark: Self.mark(command, actor, secret),
-            at: moment, db)
-        try conclude(writing, statusBefore: before, in: world, db)
-    }
-
-    /// Those that officers may name: of the same process, and not the case itself.
-    ///
-    /// - Returns: the id of the case with this number; nil where there is none.
-    package func subject(numbered number: Int, besides id: String) throws -> String? {
-        try database.read { db in
-            try db.value(
-                """
-                SELECT a.id FROM subject a JOIN subject b ON b.id = ?
-                WHERE a.number = ? AND a.id <> b.id AND a.process = b.process AND a.key IS NOT NULL
-                """, id, number)
-        }
     }
 
     // MARK: Erasure
@@ -475,9 +462,10 @@ package struct CaseStore: Sendable {
         try database.write { db in
             let (subject, secret) = try subject(id, db)
             guard let secret else { return }
-            guard try db.value("SELECT final FROM case_index WHERE subject = ?", id) == true else {
-                throw Failure.running
-            }
+            // Nothing is to come of it any more: the clock of a delivery may outlive the decision.
+            let isOver: Bool? = try db.value(
+                "SELECT final = 1 AND running = 0 FROM case_index WHERE subject = ?", id)
+            guard isOver == true else { throw Failure.running }
             let receipt: String? = try db.value("SELECT receipt FROM correspondent WHERE subject = ?", id)
             let texts = try log(of: id, secret, db).flatMap(\.event.texts) + [receipt].compactMap { $0 }
             try forget(texts, of: subject.number, db)

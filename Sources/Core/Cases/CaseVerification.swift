@@ -44,9 +44,9 @@ extension CaseStore {
     private func verify(_ id: String, _ db: any SQLConnection) throws -> [Break] {
         var breaks: [Break] = []
         func add(_ version: Int, _ what: String) { breaks.append(Break(subject: id, version: version, what: what)) }
-        let secret: [UInt8]?
+        let (known, secret): (Subject, [UInt8]?)
         do {
-            secret = try subject(id, db).1
+            (known, secret) = try subject(id, db)
         } catch let error as SQLError {
             throw error
         } catch {
@@ -68,9 +68,21 @@ extension CaseStore {
                     texts == ["subject", "action", "key", "command"].map { json[$0]?.string ?? "" }
                     && numbers == ["version", "at", "recorded"].map { json[$0]?.integer ?? -1 } && numbers[0] == version
                 if !isSame { add(version, "a column differs from the body") }
-                let box: [UInt8]? = try row["box"]
-                if let box, SHA256Digest(of: box).hex != json["box"]?.string { add(version, "the box was changed") }
-                if let secret, let box {
+                if version == 1 {
+                    let row = try db.row("SELECT lookup, receipt FROM correspondent WHERE subject = ?", id)
+                    let answered = try row.map {
+                        (lookup: try $0["lookup"] as String, receipt: try $0["receipt"] as String)
+                    }
+                    let isErased = secret == nil
+                    let told = json["case"]?.object ?? [:], found = Self.identity(known, answered).object ?? [:]
+                    let differs = Set(told.keys).union(found.keys).filter { told[$0] != found[$0] }
+                    if !differs.subtracting(isErased ? ["correspondent"] : []).isEmpty {
+                        add(version, "the case's row says something else: \(differs.sorted().joined(separator: ", "))")
+                    }
+                }
+                let box: [UInt8] = try row["box"]
+                if SHA256Digest(of: box).hex != json["box"]?.string { add(version, "the box was changed") }
+                if let secret {
                     let words = try JSON(
                         parsing: try keys.open(box, key: secret, at: .event(subject: id, version: version)))
                     if Event(open: json, boxed: words) == nil { add(version, "it cannot be read") }
@@ -83,8 +95,45 @@ extension CaseStore {
                 add(version, "it cannot be read")
             }
         }
-        let known: Int? = try db.value("SELECT version FROM case_index WHERE subject = ?", id)
-        if known != rows.count { add(rows.count, "\(known ?? 0) events are known of it, \(rows.count) are there") }
+        if let secret { breaks += try verifyFiles(id, secret, db) }
+        let indexed: Int? = try db.value("SELECT version FROM case_index WHERE subject = ?", id)
+        if let indexed, indexed != rows.count {
+            add(rows.count, "\(indexed) events are known of it, \(rows.count) are there")
+        }
+        return breaks
+    }
+
+    /// Every file that was filed is there, piece by piece, and what its sender is answered with opens.
+    private func verifyFiles(_ id: String, _ secret: [UInt8], _ db: any SQLConnection) throws -> [Break] {
+        var breaks: [Break] = []
+        guard let log = try? log(of: id, secret, db) else { return [] }
+        for event in log.map(\.event) {
+            for case .filed(let file) in event.facts {
+                let boxes: [[UInt8]] = try db.column(
+                    "SELECT box FROM document WHERE subject = ? AND number = ? ORDER BY piece", id, file.number)
+                let digest = SHA256Stream()
+                var bytes = 0
+                for (piece, box) in boxes.enumerated() {
+                    let place = SubjectKeys.Place.document(
+                        subject: id, number: file.number, piece: piece, isLast: piece == boxes.count - 1)
+                    guard let plain = try? keys.open(box, key: secret, at: place) else { break }
+                    digest.append(plain)
+                    bytes += plain.count
+                }
+                if bytes != file.bytes || digest.digest() != file.digest {
+                    breaks.append(
+                        Break(
+                            subject: id, version: event.version, what: "the file \(file.number) is not what was filed"))
+                }
+            }
+        }
+        do {
+            _ = try correspondent(of: id, secret, db)
+        } catch let error as SQLError {
+            throw error
+        } catch {
+            breaks.append(Break(subject: id, version: 1, what: "what its sender is answered with does not open"))
+        }
         return breaks
     }
 }

@@ -110,9 +110,8 @@ extension CaseStore {
         }
         let (subject, secret) = try subject(id, db)
         guard let secret else { throw Failure.erased }
-        guard let process = processes[subject.process],
-            let correspondent = try correspondent(of: id, secret, db)
-        else { throw Failure.unknownDefinition }
+        let process = try definitions.process(subject.process, db)
+        guard let correspondent = try correspondent(of: id, secret, db) else { return nil }
         let file = Case(received: subject.received, events: try log(of: id, secret, db).lazy.map(\.event))
         return (subject, correspondent, process, file, Notices(file, secret: secret))
     }

@@ -6,28 +6,41 @@ import Synchronization
 /// Writes down who read what. Lines of one writer chain: each holds the digest of the one before, so that none is taken out
 /// unseen.
 final class Readings: Sendable {
-    private let writer: String
-    private struct Head { var n = 0, digest = SHA256Digest(of: []) }
-    private let head = Mutex(Head())
+    private struct Head {
+        var writer: String
+        var n = 0
+        var digest = SHA256Digest(of: [])
+    }
+    private let head: Mutex<Head>
+    private let newWriter: @Sendable () -> String
 
-    /// - Parameter writer: unlike any other's.
-    init(writer: String) {
-        self.writer = writer
+    /// - Parameter newWriter: a name unlike any other's.
+    init(newWriter: @escaping @Sendable () -> String) {
+        self.newWriter = newWriter
+        head = Mutex(Head(writer: newWriter()))
     }
 
     /// Returns when the line is on the disk.
     func record(_ post: Post, _ what: String, _ subject: String, at now: Instant, in database: any SQLDatabase) throws {
-        // One after the other, so that the chain has no branch; a line that could not be written leaves its number free.
+        // One after the other, so that the chain has no branch.
         try head.withLock { head in
             let line = JSON.object([
                 "at": .integer(now.seconds), "n": .integer(head.n + 1), "person": .string(post.person),
                 "prev": .string(head.digest.hex), "role": .string(post.role), "subject": .string(subject),
-                "unit": .string(post.unit), "what": .string(what), "writer": .string(writer),
+                "unit": .string(post.unit), "what": .string(what), "writer": .string(head.writer),
             ]).canonicalText
-            try database.write { db in
-                try db.execute("INSERT INTO access (writer, n, line) VALUES (?, ?, ?)", writer, head.n + 1, line)
+            let (writer, n) = (head.writer, head.n + 1)
+            do {
+                try database.write { db in
+                    try db.execute("INSERT INTO access (writer, n, line) VALUES (?, ?, ?)", writer, n, line)
+                }
+            } catch {
+                // Whether the line is there is not known: this chain ends here, and another begins.
+                head = Head(writer: newWriter())
+                throw error
             }
-            head = Head(n: head.n + 1, digest: SHA256Digest(of: Array(line.utf8)))
+            head.n = n
+            head.digest = SHA256Digest(of: Array(line.utf8))
         }
     }
 

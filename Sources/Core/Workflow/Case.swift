@@ -45,6 +45,8 @@ package struct Case: Sendable, Equatable {
     package private(set) var files: [CaseDocument] = []
     package private(set) var version = 0
     package private(set) var state = ""
+    /// Version of the event that entered the state.
+    package private(set) var stateVersion = 0
     package private(set) var lead: String?
     package private(set) var tasks: [Task] = []
     package private(set) var clocks: [ClockRun] = []
@@ -53,6 +55,7 @@ package struct Case: Sendable, Equatable {
     package private(set) var counts: [String: Int] = [:]
     package private(set) var scores: [String: [Int]] = [:]
     package private(set) var flags: Set<String> = []
+    package private(set) var classes: Set<String> = []
     package private(set) var relations: [String: String] = [:]
     package private(set) var published: Set<Process.Page> = []
     /// Version of the event that published a page last, whether or not it was taken back since.
@@ -105,9 +108,11 @@ package struct Case: Sendable, Equatable {
         case .answered(let fields):
             for field in fields { if case .answer(let answer) = inputs[field] { answers[field] = answer } }
         case .filed(let file): files.append(file)
+        case .classified(let name): classes.insert(name)
         case .begun(let lead): self.lead = lead
         case .entered(let state):
             self.state = state
+            stateVersion = version
             entered[state] = now
         case .opened(let id, let kind, let unit, let isLead, let round, let budget):
             if isLead { lead = unit }

@@ -70,6 +70,13 @@ extension Case.Task {
     }
 }
 
+extension Case.Request {
+    /// Until when the citizen may answer.
+    package func due(in world: World) -> Due {
+        TimeBudget(world: world).end(of: within, from: made).map(Due.at) ?? .unknown
+    }
+}
+
 /// The end of a time limit.
 package enum Due: Sendable, Equatable {
     case at(Instant)

@@ -57,6 +57,8 @@ package enum Refusal: Error, Sendable, Equatable {
         case missing, unknown, wrongType, outOfRange, tooLong
         /// It would be published and holds what no page may hold: a character that nobody sees, or a visibility mark.
         case character, mark
+        /// A material was not looked at, or is not in order where all must be.
+        case incomplete
     }
 }
 
@@ -111,6 +113,24 @@ extension Process {
         for document in command.files { decision.add(.filed(document)) }
         try decision.run(action, command, actor)
         return decision.facts
+    }
+
+    /// What happens to a case whose main case ends without an answer: it goes its own way again, by the action that undoes the
+    /// relation. Nil where the process has none from here.
+    package func parting(_ file: Case, in world: World) -> (action: String, facts: [Fact])? {
+        let action = actions.first { action in
+            action.from.contains(file.state)
+                && action.allEffects.contains { if case .unrelate = $0 { true } else { false } }
+        }
+        guard let action else { return nil }
+        var decision = Decision(process: self, world: world, file: file, inputs: [:])
+        do {
+            try decision.run(action, Command(action: action.id), .clock)
+            return (action.id, decision.facts)
+        } catch {
+            // It needs what is not there, such as an input.
+            return nil
+        }
     }
 
     private func refusal(
@@ -327,10 +347,18 @@ struct Decision {
     mutating func begin(_ command: Command) {
         add(.begun(lead: world.form.lead))
         add(.answered(fields: command.inputs.keys.sorted()))
+        classify()
         for document in command.files { add(.filed(document)) }
         enter(process.begin.state)
         for clock in clocks where clock.since == .receipt {
             add(.started(clock: clock.id, since: file.received, budget: limit(clock.budget, nil)))
+        }
+    }
+
+    private mutating func classify() {
+        let conditions = Conditions(process: process, file: file, task: nil, world: world)
+        for rule in process.classes where !file.classes.contains(rule.name) && rule.when.allSatisfy(conditions.hold) {
+            add(.classified(rule.name))
         }
     }
 
@@ -385,6 +413,7 @@ struct Decision {
             add(.requested(name: name, fields: list, within: within))
         case .fulfil(let name):
             add(.answered(fields: command.inputs.keys.sorted()))
+            classify()
             add(.answeredRequest(name: name))
         case .tell(let reference):
             guard let text = text(reference, command), !text.isEmpty, let state = process.state(file.state) else {
@@ -443,7 +472,7 @@ struct Decision {
         switch target {
         case .input(let id):
             switch command.inputs[id] {
-            case .text(let unit): return [unit]
+            case .text(let unit): return unit.isEmpty ? [] : [unit]
             case .list(let units): return units
             default: return []
             }

@@ -86,6 +86,8 @@ package enum Fact: Sendable, Equatable {
     /// What the event's inputs say to these fields counts from now on.
     case answered(fields: [String])
     case filed(CaseDocument)
+    /// Of a class that few see (举报); what the answers said stands here, so that erasing them changes nothing.
+    case classified(String)
     case opened(task: Int, kind: String, unit: String, isLead: Bool, round: Int, budget: Process.Limit?)
     case closed(task: Int, outcome: String)
     case assigned(task: Int, person: String)

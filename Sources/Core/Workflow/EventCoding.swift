@@ -149,6 +149,7 @@ extension Fact {
         case .published(let page): return make("published", ["page": .string(page.rawValue)])
         case .retracted(let page): return make("retracted", ["page": .string(page.rawValue)])
         case .answered(let fields): return make("answered", ["fields": .array(fields.map(JSON.string))])
+        case .classified(let name): return make("classified", ["name": .string(name)])
         case .filed(let file):
             words.append(
                 .object([
@@ -210,6 +211,7 @@ extension Fact {
                 }
             case "published": text("page").flatMap(Process.Page.init(rawValue:)).map { .published($0) }
             case "retracted": text("page").flatMap(Process.Page.init(rawValue:)).map { .retracted($0) }
+            case "classified": text("name").map { .classified($0) }
             case "answered": list("fields").map { .answered(fields: $0) }
             case "filed":
                 Self.pair(number("number"), number("file")).map { number, place in

@@ -40,7 +40,7 @@ struct InputCheck {
 
     /// What would be published names nobody, and holds nothing that the site would refuse.
     private func checkPublished(_ inputs: [String: InputValue]) throws(Refusal) {
-        let secrets = world.form.secrets(in: file.answers)
+        let secrets = ([file.answers] + world.related).flatMap(world.form.secrets)
         for case .publish(let page) in action.allEffects {
             for id in page.inputs {
                 guard case .text(let text) = inputs[id] else { throw .input(id, .missing) }
@@ -52,6 +52,24 @@ struct InputCheck {
                 }
             }
         }
+    }
+
+    /// Each item is `material=state`, and perhaps `: note`.
+    private func problem(_ items: [String], _ input: Process.Input) -> Refusal.InputProblem? {
+        guard items.count <= 200, items.allSatisfy({ $0.utf8.count <= 20_000 }) else { return .tooLong }
+        var states: [Substring: Substring] = [:]
+        for item in items {
+            let parts = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts.count == 2 else { return .wrongType }
+            states[parts[0]] = parts[1].prefix { $0 != ":" }
+        }
+        // What is left empty is `missing`, which is told where an input is required.
+        if items.isEmpty { return nil }
+        for (material, isNeeded) in world.form.materials.sorted(by: { $0.key < $1.key }) {
+            guard let state = states[material[...]] else { return .incomplete }
+            if input.isComplete, isNeeded, state != "ok" { return .incomplete }
+        }
+        return nil
     }
 
     /// Of persons, cases and files: no running text.
@@ -72,9 +90,10 @@ struct InputCheck {
             guard (1...3_660).contains(limit.count) else { return .outOfRange }
             guard let most = input.max else { return nil }
             return [.d, .wd].contains(limit.unit) && limit.count <= most ? nil : .outOfRange
-        case (.person, .text(let name)), (.case, .text(let name)), (.date, .text(let name)):
+        case (.date, .text(let day)): return day.isEmpty || CivilDate(iso: day) != nil ? nil : .wrongType
+        case (.person, .text(let name)), (.case, .text(let name)):
             return Self.isName(name) ? nil : .tooLong
-        case (.checklist, .list(let items)): return items.count <= 200 && items.allSatisfy(Self.isName) ? nil : .tooLong
+        case (.checklist, .list(let items)): return problem(items, input)
         default: return .wrongType
         }
     }

@@ -2,32 +2,42 @@ package import Authority
 import PortalBase
 package import Procedures
 
-/// Somebody who may see a case: all holders of a role, or of a post in a unit.
+/// Somebody who may see a case: all holders of a role, all who have a post in a unit, or those in one role of one unit.
 package enum Viewer: Sendable, Hashable {
     case role(String)
     case unit(String)
+    case post(role: String, unit: String)
 
     /// As it stands in an index.
     package var name: String {
         switch self {
         case .role(let role): "role " + role
         case .unit(let unit): "unit " + unit
+        case .post(let role, let unit): "post " + role + "@" + unit
         }
     }
 }
 
 extension Post {
-    package var viewers: [Viewer] { [.role(role), .unit(unit)] }
+    package var viewers: [Viewer] { [.role(role), .unit(unit), .post(role: role, unit: unit)] }
 }
 
 extension Process {
     /// Who may see a case: roles that act on cases of any unit, and the units that have or had a task, with those above them. A
-    /// case of a class (举报) is seen by the class's role and the units at work alone.
+    /// case of a class (举报) is seen by the class's role, and in the units at work by the roles that work on the tasks there.
     package func viewers(of file: Case, in world: World) -> Set<Viewer> {
         let atWork = Set(file.tasks.map(\.unit) + [file.lead].compactMap { $0 })
-        let conditions = Conditions(process: self, file: file, task: nil, world: world)
-        if let rule = classes.first(where: { $0.when.allSatisfy(conditions.hold) }) {
-            return Set(atWork.map(Viewer.unit)).union([.role(rule.role)])
+        let roles = classes.filter { file.classes.contains($0.name) }.map { Viewer.role($0.role) }
+        if !roles.isEmpty {
+            var viewers = Set(roles)
+            for task in file.tasks {
+                for action in actions where action.on == task.kind {
+                    for case .role(let role, .task, _, _) in action.by {
+                        viewers.insert(.post(role: role, unit: task.unit))
+                    }
+                }
+            }
+            return viewers
         }
         var viewers: Set<Viewer> = []
         for action in actions {
@@ -37,5 +47,10 @@ extension Process {
             while viewers.insert(.unit(unit)).inserted, let parent = world.units.parent(of: unit) { unit = parent }
         }
         return viewers
+    }
+
+    /// Whether somebody may see a case in this post, now.
+    package func isVisible(_ file: Case, to post: Post, in world: World) -> Bool {
+        post.isHeld(at: world.now) && !viewers(of: file, in: world).isDisjoint(with: post.viewers)
     }
 }

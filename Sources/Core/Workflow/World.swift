@@ -14,6 +14,8 @@ package struct World: Sendable {
     package let form: FormFacts
     /// Time limit of the request's subject in the dispatch catalogue (派单目录); nil where it has none.
     package let catalogueLimit: Process.Limit?
+    /// Answers of cases that belong to this one: what is published of it names nobody of theirs.
+    package var related: [[String: JSON]] = []
 
     package init(
         now: Instant, carried: Instant? = nil, calendar: WorkingCalendar, hours: OfficeHours, units: UnitTree,
@@ -50,6 +52,8 @@ package struct FormFacts: Sendable, Equatable {
     package let promised: Process.Limit?
     /// Ids of its fields, of which a correction may ask for some.
     package let fields: Set<String>
+    /// Materials that an application brings, and whether each must be there.
+    package let materials: [String: Bool]
     /// Answers that no published text may hold.
     package let secrets: [SecretField]
 
@@ -77,7 +81,7 @@ package struct FormFacts: Sendable, Equatable {
     package init(
         lead: String?, branches: [Branch], join: Process.Condition.Join, legal: Process.Limit?,
         promised: Process.Limit?,
-        fields: Set<String>, secrets: [SecretField] = []
+        fields: Set<String>, materials: [String: Bool] = [:], secrets: [SecretField] = []
     ) {
         self.lead = lead
         self.branches = branches
@@ -85,6 +89,7 @@ package struct FormFacts: Sendable, Equatable {
         self.legal = legal
         self.promised = promised
         self.fields = fields
+        self.materials = materials
         self.secrets = secrets
     }
 }

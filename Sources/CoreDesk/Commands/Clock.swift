@@ -1,6 +1,8 @@
 import ArgumentParser
 import Cases
+import Forms
 import PortalBase
+import Procedures
 import Workflow
 
 /// Passes rungs that are due: reminders, counts, and what the clock itself does.
@@ -16,11 +18,17 @@ struct Clock: ParsableCommand {
         let configuration = try configurationOption.load()
         let desk = try Desk(configuration, random: systemRandomBytes)
         let report = try desk.cases.tick(at: configuration.now())
-        for (id, firing) in report.fired { print("fired \(id) \(firing.clock) \(firing.rung)") }
-        for (id, firing) in report.waiting {
-            print("ALARM \(id): \(firing.clock) \(firing.rung) is due and waits for the lane")
+        /// What officers call it.
+        func name(_ id: String, _ firing: Firing) throws -> String {
+            let view = try desk.cases.view(id, at: configuration.now())
+            let clock = view.process.clock(firing.clock)
+            let rung = clock?.ladder[firing.rung]
+            let later = rung?.later.map { "+\($0)" } ?? ""
+            return "\(view.subject.number) \(clock?.label.text("zh") ?? firing.clock) \(rung?.percent ?? 0)%\(later)"
         }
-        for id in report.damaged { print("ALARM \(id) cannot be read: coredesk audit") }
+        for (id, firing) in report.fired { print("fired \(try name(id, firing))") }
+        for (id, firing) in report.waiting { print("ALARM \(try name(id, firing)) is due and waits for the lane") }
+        for id in report.damaged { print("ALARM \(id) cannot be read; see `coredesk audit`") }
         print(
             "\(report.fired.count) rungs passed, \(report.waiting.count) wait, \(report.damaged.count) cases cannot be read"
         )

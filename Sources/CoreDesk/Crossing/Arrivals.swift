@@ -43,7 +43,7 @@ struct Arrivals: Sendable {
             switch failure {
             case .keyReused: throw Rejected(.duplicate)
             case .document, .erased, .unwritable: throw Rejected(.schema)
-            default: throw ConfigurationError(text: "cannot be filed: \(failure)")
+            default: throw ConfigurationError(text: "cannot be filed: \(failure.code)")
             }
         } catch is CaseStore.Quicker {
             throw SQLError(.busy, "another process filed at the same moment")
@@ -70,8 +70,7 @@ struct Arrivals: Sendable {
         }
         try check(payload.answers, payload.attachments, by: definition)
         if try cases.isKnown(receipt: payload.receipt, db) { throw Rejected(.duplicate) }
-        // The edge's clock decides when time began, but not against the core's.
-        let isPlausible = (-Self.oldest...Self.newest).contains(payload.received.seconds - now.seconds)
+        let isPlausible = Self.isPlausible(payload.received, now)
         let correspondent = Correspondent(
             receipt: payload.receipt, lookup: payload.lookup, statusKey: payload.statusKey, authKey: payload.authKey,
             language: payload.language, channel: payload.channel)
@@ -82,6 +81,11 @@ struct Arrivals: Sendable {
                 documents: try documents(payload.attachments, of: item),
                 flags: isPlausible ? [] : [Self.untrustedClock]), at: now, db)
         try takeWaiting(for: payload.lookup, db, now)
+    }
+
+    /// The edge's clock decides when time began, but not against the core's.
+    private static func isPlausible(_ received: Instant, _ now: Instant) -> Bool {
+        (-oldest...newest).contains(received.seconds - now.seconds)
     }
 
     /// Flag of a case whose time of receipt could not be right: it began with its import.
@@ -220,7 +224,8 @@ struct Arrivals: Sendable {
         // The citizen's own program numbers every message: a number that comes again with other words is a replay.
         try cases.receive(
             Command(action: action.id, inputs: inputs), documents: documents, on: addressee.subject.id,
-            key: String(message.counter), isCurrent: isCurrent, at: message.received, now: now, db)
+            key: String(message.counter), isCurrent: isCurrent,
+            at: Self.isPlausible(message.received, now) ? message.received : now, now: now, db)
     }
 
     /// Answers to notices whose files are kept; the edge takes as many.

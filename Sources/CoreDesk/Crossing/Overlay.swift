@@ -11,8 +11,8 @@ struct Overlay {
     let cases: CaseStore
 
     static let tables = [
-        // Digest of the file that was written last: another is somebody's own work.
-        "CREATE TABLE overlay_file (path TEXT PRIMARY KEY, written TEXT NOT NULL)"
+        // Digest of the file that was written last, another is somebody's own work; version of the event that it was made from.
+        "CREATE TABLE overlay_file (path TEXT PRIMARY KEY, written TEXT NOT NULL, version INTEGER NOT NULL)"
     ]
 
     /// Brings the folder to what the cases say: pages that lack are written, those taken back are removed. A process that died
@@ -34,28 +34,39 @@ struct Overlay {
                 if found != nil { try FileSystem.remove(file) }
                 continue
             }
-            guard let page = try page(published, at: now) else { continue }
-            let wanted = Array(page.text.utf8)
-            let digest = SHA256Digest(of: wanted).hex
+            // Written already, and nobody published anew since.
+            let known: Int? = try database.read {
+                try $0.value("SELECT version FROM overlay_file WHERE path = ?", path)
+            }
             let written: String? = try database.read {
                 try $0.value("SELECT written FROM overlay_file WHERE path = ?", path)
             }
+            let isOthers = found.map { SHA256Digest(of: $0).hex != written } ?? false
+            if known == published.version, found != nil, !isOthers { continue }
+            let made: AnswerPage?
+            do {
+                made = try page(published, at: now)
+            } catch let failure as CaseStore.Failure {
+                left.append("kept \(path): \(failure.code)")
+                continue
+            }
+            guard let page = made else { continue }
+            let wanted = Array(page.text.utf8)
+            let digest = SHA256Digest(of: wanted).hex
             if found != wanted {
-                if let found, SHA256Digest(of: found).hex != written {
+                if isOthers {
                     left.append("kept \(path): somebody changed it since it was released")
                     continue
                 }
                 try FileSystem.makeDirectories(FileSystem.parent(file))
                 try FileSystem.replaceDurably(file, with: wanted)
             }
-            if written != digest {
-                try database.write { db in
-                    try db.execute(
-                        """
-                        INSERT INTO overlay_file (path, written) VALUES (?, ?)
-                        ON CONFLICT (path) DO UPDATE SET written = excluded.written
-                        """, path, digest)
-                }
+            try database.write { db in
+                try db.execute(
+                    """
+                    INSERT INTO overlay_file (path, written, version) VALUES (?, ?, ?)
+                    ON CONFLICT (path) DO UPDATE SET written = excluded.written, version = excluded.version
+                    """, path, digest, published.version)
             }
         }
         return left
@@ -69,6 +80,8 @@ struct Overlay {
         func text(_ input: String) -> String {
             if case .text(let text) = event.inputs[input] { text } else { "" }
         }
+        // Erased meanwhile.
+        guard Procedures.Process.Page.answerPage.inputs.allSatisfy({ !text($0).isEmpty }) else { return nil }
         return AnswerPage(
             number: published.number, date: event.at.date(in: .shanghai),
             question: text(Procedures.Process.Page.question), answer: text(Procedures.Process.Page.answer),

@@ -28,6 +28,8 @@ struct ActionForm {
     struct Problem: Error, Equatable {
         let code: String
         let text: String
+        /// Id of the input that it is about; empty where it is none.
+        var input = ""
     }
 
     /// Names of posted fields begin so; those of the page itself do not.
@@ -102,17 +104,14 @@ struct ActionForm {
         }
     }
 
-    private static let checks: [Choice] = [("ok", "齐全"), ("missing", "缺"), ("wrong", "不符合要求")]
+    /// How a material can be.
+    static let checks: [(value: String, label: String)] = [("ok", "齐全"), ("missing", "缺"), ("wrong", "不符合要求")]
 
     // MARK: Writing
 
     private typealias Choice = (value: String, label: String)
 
-    private var materials: [Choice] {
-        let listed = form?.service?.materials.map { (value: $0.id, label: $0.name.text("zh")) } ?? []
-        if !listed.isEmpty { return listed }
-        return (form?.fields ?? []).filter { $0.type == .attachment }.map { ($0.id, $0.label.text("zh")) }
-    }
+    private var materials: [Choice] { (form?.listedMaterials ?? []).map { (value: $0.id, label: $0.name) } }
 
     /// - Parameter typed: what comes back after a refusal; nil for a page that is opened.
     func values(typed: [String: [String]]?) -> [Value] {
@@ -164,7 +163,7 @@ struct ActionForm {
                         let item = name + "-" + material.value
                         return .fields([
                             "item": .text(item), "material": .text(material.label),
-                            "options": choose(Self.checks, typed?[item] ?? ["ok"]),
+                            "options": choose(Self.checks, typed?[item] ?? []),
                             "note": .text(typed?[item + "-note"]?.first ?? ""),
                         ])
                     })
@@ -210,9 +209,10 @@ struct ActionForm {
                 case .outOfRange: "“\(label(id))”超出了范围。"
                 case .tooLong: "“\(label(id))”太长，没有保存。请缩短。"
                 case .character: "“\(label(id))”里有看不见的、不能使用的字符，没有保存。请删去或重新输入这一处。"
+                case .incomplete: "“\(label(id))”：每一件都要看过；有缺的或不符合要求的不能这样办，可以一次告知补正，或容缺受理。"
                 case .mark: "“\(label(id))”里有像内网标记的写法（如“:intranet”），网站会拒绝发布。请改写这一处。"
                 }
-            return Problem(code: problem.rawValue, text: text)
+            return Problem(code: problem.rawValue, text: text, input: id)
         case .masking(let id, let finding):
             let what =
                 switch finding.kind {
@@ -222,7 +222,7 @@ struct ActionForm {
                 case .plate: "车牌号：\(finding.text)"
                 case .dwelling: "具体门牌：\(finding.text)"
                 }
-            return Problem(code: "notMasked", text: "“\(label(id))”里还有\(what)。请隐去后再公开。")
+            return Problem(code: "notMasked", text: "“\(label(id))”里还有\(what)。请隐去后再公开。", input: id)
         case .level(let level): return Problem(code: "level", text: "这项操作要求更高级别的证书（\(level) 级）。请插入 UKey 后再办。")
         case .officer(.samePerson): return Problem(code: "samePerson", text: "上一步是您办的，这一步要由别人办。")
         case .officer: return Problem(code: "officer", text: "您的岗位不能进行这项操作。")

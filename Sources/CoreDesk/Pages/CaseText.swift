@@ -11,8 +11,11 @@ struct CaseText {
     private let view: CaseStore.View
     private let surroundings: Surroundings
     private let form: FormDefinition?
+    /// Numbers of other cases that its reader may see, by id.
+    private let names: [String: String]
 
-    init(_ view: CaseStore.View, _ surroundings: Surroundings) {
+    init(_ view: CaseStore.View, _ surroundings: Surroundings, names: [String: String] = [:]) {
+        self.names = names
         self.view = view
         self.surroundings = surroundings
         form = surroundings.configuration.definition(view.subject.form)
@@ -42,7 +45,7 @@ struct CaseText {
     var line: Value {
         .fields([
             "id": .text(view.subject.id), "number": .number(view.subject.number),
-            "kind": .text(view.process.title.text("zh")), "subject": .text(title),
+            "kind": .text(form?.title.text("zh") ?? view.process.title.text("zh")), "subject": .text(title),
             "received": .text(view.subject.received.minuteText(in: .shanghai)), "due": .text(due),
             "overdue": .flag(isOverdue), "department": .text(view.file.lead.map(surroundings.unitName) ?? ""),
             "state": .text(state),
@@ -65,7 +68,7 @@ struct CaseText {
             .fields([
                 "caseID": .text(view.subject.id), "position": .number(file.number), "name": .text(file.name),
                 "label": .text(form?.fields.first { $0.id == file.field }?.label.text("zh") ?? ""),
-                "size": .text("\(max(1, file.bytes >> 10)) KB"), "type": .text(file.type),
+                "size": .text("\(max(1, file.bytes >> 10)) KB"),
             ])
         }
     }
@@ -76,12 +79,28 @@ struct CaseText {
             let isOverdue = if case .at(let end) = due { task.isOpen && end < view.world.now } else { false }
             return .fields([
                 "kind": .text(
-                    (view.process.task(task.kind)?.label.text("zh") ?? task.kind) + (task.isLead ? "（主办）" : "")),
+                    (view.process.task(task.kind)?.label.text("zh") ?? task.kind) + part(task)),
                 "unit": .text(surroundings.unitName(task.unit)), "assignee": .text(task.assignee ?? ""),
-                "due": .text(due.map { DueText.text($0, view.world.calendar) } ?? ""), "overdue": .flag(isOverdue),
+                "due": .text(
+                    due.map { DueText.text($0, view.world.calendar, isHours: task.budget?.isHours ?? false) } ?? ""),
+                "overdue": .flag(isOverdue),
                 "outcome": .text(task.outcome.map { view.process.label($0, "zh") } ?? "办理中"),
             ])
         }
+    }
+
+    /// Lead or helper, where a kind of task has both.
+    private func part(_ task: Case.Task) -> String {
+        let hasLead = view.file.tasks.contains { $0.kind == task.kind && $0.isLead }
+        return task.isLead ? "（主办）" : hasLead ? "（协办）" : ""
+    }
+
+    /// What the applicant is asked for, and until when.
+    var request: String? {
+        guard let request = view.file.requests.last(where: { $0.answered == nil }) else { return nil }
+        let fields = request.fields.map { id in form?.fields.first { $0.id == id }?.label.text("zh") ?? id }
+        let end = DueText.text(request.due(in: view.world), view.world.calendar)
+        return "等待申请人补正：\(fields.joined(separator: "、"))，期限 \(end)"
     }
 
     var clocks: [Value] {
@@ -93,7 +112,7 @@ struct CaseText {
         }
     }
 
-    /// What is counted and flagged, in the definition's order of names.
+    /// What is counted and flagged, by id.
     var marks: [Value] {
         let counts = view.file.counts.sorted { $0.key < $1.key }.map { name, count in
             view.process.label(name, "zh") + (count > 1 ? " \(count) 次" : "")
@@ -109,7 +128,10 @@ struct CaseText {
     var events: [Value] {
         view.events.map { event in
             let words = event.inputs.keys.sorted(by: { order($0, event) < order($1, event) }).compactMap { id in
-                event.inputs[id].map { "\(label(id, event))：\(text($0, id))" }
+                event.inputs[id].flatMap { value -> String? in
+                    let shown = text(value, id, event)
+                    return shown.isEmpty ? nil : "\(label(id, event))：\(shown)"
+                }
             }
             // What came with the case stands above.
             let shown = event.action == Procedures.Process.EventName.begin ? [] : words
@@ -145,21 +167,21 @@ struct CaseText {
         switch fact {
         case .entered(let state): stateName(state)
         case .opened(_, let kind, let unit, _, _, let budget):
-            "\(view.process.task(kind)?.label.text("zh") ?? kind) → \(surroundings.unitName(unit))\(budget.map { "（\($0)）" } ?? "")"
-        case .extended(_, let limit): "延长 \(limit)"
+            "\(view.process.task(kind)?.label.text("zh") ?? kind) → \(surroundings.unitName(unit))\(budget.map { "（\(Self.limit($0))）" } ?? "")"
+        case .extended(_, let limit): "延长 \(Self.limit(limit))"
         case .paused(let clock, let ground):
             "\(clockName(clock))暂停\(ground.isEmpty ? "" : "：\(view.process.label(ground, "zh"))")"
         case .resumed(let clock): "\(clockName(clock))继续"
         case .fired(let clock, _, let rung):
             view.process.clock(clock).flatMap { $0.ladder.indices.contains(rung) ? $0.ladder[rung] : nil }.map {
-                "\(clockName(clock))到 \($0.percent)%\($0.later.map { "+\($0)" } ?? "")"
+                "\(clockName(clock))到 \($0.percent)%\($0.later.map { " 又 \(Self.limit($0))" } ?? "")"
             }
         case .notified(let units): "提醒 " + units.map(surroundings.unitName).joined(separator: "、")
         case .counted(let name): "记“\(view.process.label(name, "zh"))”"
         case .issued(let document, _, let number): "\(view.process.label(document, "zh"))第 \(number) 号"
         case .published: "已公开"
         case .retracted: "已撤下"
-        case .scored(let name, let value): "\(view.process.label(name, "zh")) \(value)"
+        case .related: "另有一件并入"
         case .filed(let file): "材料 \(file.name)"
         case .flagged(let name) where name != Arrivals.untrustedClock: "标记“\(view.process.label(name, "zh"))”"
         default: nil
@@ -168,12 +190,15 @@ struct CaseText {
 
     private func clockName(_ id: String) -> String { view.process.clock(id)?.label.text("zh") ?? id }
 
+    /// What an event's input answers; a late message's is that of the action that would have taken it.
+    private func input(_ id: String, _ event: Event) -> Procedures.Process.Input? {
+        if let action = view.process.action(event.action) { return action.ask.first { $0.id == id } }
+        guard event.action == Procedures.Process.EventName.late else { return nil }
+        return view.process.actions.lazy.filter { $0.message != nil }.flatMap(\.ask).first { $0.id == id }
+    }
+
     private func label(_ id: String, _ event: Event) -> String {
-        view.process.action(event.action)?.ask.first { $0.id == id }?.label.text("zh")
-            ?? view.process.actions.lazy.flatMap(\.ask).first {
-                $0.id == id && event.action == Procedures.Process.EventName.late
-            }?
-            .label.text("zh") ?? form?.fields.first { $0.id == id }?.label.text("zh") ?? id
+        input(id, event)?.label.text("zh") ?? form?.fields.first { $0.id == id }?.label.text("zh") ?? id
     }
 
     /// Place among what the action asks for.
@@ -182,26 +207,49 @@ struct CaseText {
             ?? (form?.fields.firstIndex { $0.id == id } ?? 0) + 1_000
     }
 
-    private func text(_ value: InputValue, _ id: String) -> String {
+    private func text(_ value: InputValue, _ id: String, _ event: Event) -> String {
+        let kind = input(id, event)?.kind
         switch value {
-        case .number(let number): String(number)
-        case .limit(let limit): limit.description
-        case .answer(let answer): form?.fields.first { $0.id == id }?.text(answer, "zh") ?? ""
-        case .text(let text): text == "yes" ? "是" : text == "no" ? "否" : name(text)
-        case .list(let list): list.map(name).joined(separator: "、")
+        case .number(let number): return String(number)
+        case .limit(let limit): return Self.limit(limit)
+        case .answer(let answer): return form?.fields.first { $0.id == id }?.text(answer, "zh") ?? ""
+        case .text(let text):
+            return switch kind {
+            case .yesno: text == "yes" ? "是" : "否"
+            case .unit: surroundings.unitName(text)
+            case .case: names[text] ?? "另一件"
+            default: text
+            }
+        case .list(let list):
+            return list.map { item in
+                switch kind {
+                case .units: surroundings.unitName(item)
+                case .fields: form?.fields.first { $0.id == item }?.label.text("zh") ?? item
+                case .checklist: check(item)
+                default: item
+                }
+            }.joined(separator: "、")
         }
     }
 
-    /// A unit, a field, a case by what officers call it; words as they are.
-    private func name(_ text: String) -> String {
-        if let unit = surroundings.library.units.first(where: { $0.id == text }) { return unit.name.text("zh") }
-        let (id, rest) = text.split(at: "=")
-        if let field = form?.fields.first(where: { $0.id == id }) {
-            let checks = ["ok": "齐全", "missing": "缺", "wrong": "不符合要求"]
-            let state = checks.first { rest.hasPrefix($0.key) }
-            return field.label.text("zh") + (state.map { " " + $0.value + rest.dropFirst($0.key.count) } ?? "")
-        }
-        return text
+    /// `material=state: note`
+    private func check(_ item: String) -> String {
+        let (material, rest) = item.split(at: "=")
+        let (state, note) = rest.split(at: ":")
+        let name = form?.listedMaterials.first { $0.id == material }?.name ?? material
+        let label = ActionForm.checks.first { $0.value == state }?.label ?? state
+        return "\(name) \(label)" + (note.isEmpty ? "" : "（\(note.drop { $0 == " " })）")
+    }
+
+    static func limit(_ limit: Procedures.Process.Limit) -> String {
+        let unit =
+            switch limit.unit {
+            case .wd: "个工作日"
+            case .d: "天"
+            case .h: "小时"
+            case .wh: "个办公小时"
+            }
+        return "\(limit.count) \(unit)"
     }
 }
 

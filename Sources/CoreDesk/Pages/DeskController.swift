@@ -36,7 +36,10 @@ struct DeskController: Sendable {
         }
         router.get("/tasks") { request, _ in await answer(request) { member in try tasks(member) } }
         router.get("/cases/:id") { request, context in
-            await answer(request) { member in try show(context.parameters.get("id") ?? "", member) }
+            let (id, done) = (
+                context.parameters.get("id") ?? "", request.uri.queryParameters["done"].map { String($0) }
+            )
+            return await answer(request) { member in try show(id, member, done: done) }
         }
         router.get("/cases/:id/files/:position") { request, context in
             let (id, position) = (context.parameters.get("id") ?? "", context.parameters.get("position") ?? "")
@@ -94,56 +97,64 @@ struct DeskController: Sendable {
         let now = now
         let found = try cases.list(
             .init(includesFinal: includesFinal, before: before, limit: Self.linesOnPage + 1), as: member.posts, at: now)
-        let shown = try found.prefix(Self.linesOnPage).map { try cases.view($0, at: now) }
-        var fields = frame(member, "诉求和申请")
-        fields["cases"] = .list(shown.map { CaseText($0, surroundings).line })
+        let shown = Array(found.prefix(Self.linesOnPage))
+        var fields = try listed(shown, member, of: "list", title: "诉求和申请", at: now)
         fields["closed"] = .text(includesFinal ? "1" : "0")
         fields["includesClosed"] = .flag(includesFinal)
-        fields["next"] = .optional(found.count > shown.count ? shown.last.map { String($0.subject.number) } : nil)
-        fields["calendarWarning"] = .optional(calendarWarning(now))
+        fields["hasClosed"] = .flag(true)
+        let last = found.count > shown.count ? try shown.last.map { try cases.number(of: $0) } : nil
+        fields["next"] = .optional(last.map { String($0) })
         return page(.ok, try views.render("list", fields))
     }
 
-    private static let mostQueryBytes = 400
-
-    private func search(_ member: StaffMember, _ query: String, before: Int?) throws -> Response {
-        let now = now
-        let isShort = query.utf8.count <= Self.mostQueryBytes
-        let hits =
-            isShort
-            ? try cases.search(query, before: before, limit: Self.linesOnPage, as: member.posts, at: now) : nil
-        let shown = try (hits?.cases ?? []).map { try cases.view($0, at: now) }
-        var fields = frame(member, "查找")
-        fields["query"] = .text(isShort ? query : "")
-        fields["queryInAddress"] = .text(
-            percentEncodedPath(query).replacing("&", with: "%26").replacing("+", with: "%2B").replacing(
-                "=", with: "%3D"))
-        fields["problem"] = .optional(
-            hits == nil ? (isShort ? "请输入至少两个字，或一个完整的号码、凭证号。" : "要查找的文字太长。") : nil)
-        fields["cases"] = .list(shown.map { CaseText($0, surroundings).line })
-        fields["next"] = .optional(hits?.next.map { String($0) })
-        return page(hits == nil ? .unprocessableContent : .ok, try views.render("search", fields))
+    /// Fields of a page that lists cases; those that cannot be read are named, and stop no other.
+    private func listed(
+        _ ids: [String], _ member: StaffMember, of what: String, title: String, at now: Instant,
+        where isWanted: (CaseStore.View) -> Bool = { _ in true }
+    ) throws -> [String: Value] {
+        let (found, damaged) = try cases.views(ids, as: member.posts, of: what, at: now)
+        if !damaged.isEmpty {
+            Logger(label: "coredesk").error("ALARM cases that cannot be read: \(damaged.joined(separator: " "))")
+        }
+        var fields = frame(member, title)
+        fields["cases"] = .list(found.filter(isWanted).map { CaseText($0, surroundings).line })
+        fields["calendarWarning"] = .optional(calendarWarning(now))
+        fields["damaged"] = .optional(
+            damaged.isEmpty ? nil : "有 \(damaged.count) 件读不出来，没有列出。请联系系统管理员（coredesk audit）。")
+        return fields
     }
 
-    /// Open tasks of the officer's units, the oldest first.
+    /// Open cases that a look for one's own work goes through.
+    private static let mostLookedAt = 300
+
+    /// Cases in which it is this officer's turn.
     private func tasks(_ member: StaffMember) throws -> Response {
         let now = now
-        var lines: [Value] = []
-        var known: Set<String> = []
-        for unit in Set(member.posts.map(\.unit)).sorted() {
-            for (id, _) in try cases.tasks(of: unit, limit: Self.linesOnPage) where known.insert(id).inserted {
-                // A list names nothing that its reader may not open.
-                guard let view = try? cases.view(id, as: member.posts, at: now) else { continue }
-                lines.append(CaseText(view, surroundings).line)
-            }
+        var ids = try Set(member.posts.map(\.unit)).sorted().flatMap { unit in
+            try cases.tasks(of: unit, limit: Self.mostLookedAt).map(\.subject)
         }
-        var fields = frame(member, "我的任务")
-        fields["cases"] = .list(lines)
+        let open = try cases.list(.init(limit: Self.mostLookedAt), as: member.posts, at: now)
+        let isCut = ids.count >= Self.mostLookedAt || open.count == Self.mostLookedAt
+        ids += open.reversed()
+        var known: Set<String> = []
+        ids = ids.filter { known.insert($0).inserted }
+        var fields = try listed(ids, member, of: "tasks", title: "我的任务", at: now) { isTurn(of: member, in: $0) }
+        if isCut { fields["damaged"] = .text("未办结的太多，这里只看了其中 \(ids.count) 件；其余的请看首页的列表。") }
         fields["closed"] = .text("0")
         fields["includesClosed"] = .flag(false)
+        fields["hasClosed"] = .flag(false)
         fields["next"] = .nothing
-        fields["calendarWarning"] = .optional(calendarWarning(now))
         return page(.ok, try views.render("list", fields))
+    }
+
+    /// Whether a case waits for somebody: they may work on an open task, or nobody has one and they may bring it on.
+    private func isTurn(of member: StaffMember, in view: CaseStore.View) -> Bool {
+        let isAtWork = view.file.tasks.contains(where: \.isOpen)
+        return offers(view, member).contains { offer, _ in
+            guard let action = view.process.action(offer.action) else { return false }
+            if offer.task != nil { return !action.onClosed }
+            return !isAtWork && !action.enters.isEmpty && !action.after && !action.reopens
+        }
     }
 
     private func calendarWarning(_ now: Instant) -> String? {
@@ -154,13 +165,32 @@ struct DeskController: Sendable {
             "放假安排只公布到 \(calendar.last.text)\(left >= 0 ? "，还有 \(left) 天" : "，已经过期")。之后到期的期限算不出来，列表里的“预计”只供排序。请系统管理员导入国务院办公厅的新通知（coredesk calendar）。"
     }
 
+    private static let mostQueryBytes = 400
+
+    private func search(_ member: StaffMember, _ query: String, before: Int?) throws -> Response {
+        let now = now
+        let isShort = query.utf8.count <= Self.mostQueryBytes
+        let hits =
+            isShort
+            ? try cases.search(query, before: before, limit: Self.linesOnPage, as: member.posts, at: now) : nil
+        var fields = try listed(hits?.cases ?? [], member, of: "found", title: "查找", at: now)
+        fields["query"] = .text(isShort ? query : "")
+        fields["queryInAddress"] = .text(
+            percentEncodedPath(query).replacing("&", with: "%26").replacing("+", with: "%2B").replacing(
+                "=", with: "%3D"))
+        fields["problem"] = .optional(
+            hits == nil ? (isShort ? "请输入至少两个字，或一个完整的号码、凭证号。" : "要查找的文字太长。") : nil)
+        fields["next"] = .optional(hits?.next.map { String($0) })
+        return page(hits == nil ? .unprocessableContent : .ok, try views.render("search", fields))
+    }
+
     // MARK: A case
 
     /// What somebody may do, in the first of their posts that allows it.
     private func offers(_ view: CaseStore.View, _ member: StaffMember) -> [(offer: Offer, officer: Officer)] {
         var found: [(offer: Offer, officer: Officer)] = []
         for officer in member.officers
-        where !view.process.viewers(of: view.file, in: view.world).isDisjoint(with: officer.post.viewers) {
+        where view.process.isVisible(view.file, to: officer.post, in: view.world) {
             for offer in view.process.offers(on: view.file, to: .officer(officer), in: view.world) {
                 let known = found.firstIndex { $0.offer.action == offer.action && $0.offer.task == offer.task }
                 guard let known else {
@@ -181,32 +211,19 @@ struct DeskController: Sendable {
         let text: String
     }
 
-    private func show(_ id: String, _ member: StaffMember, draft: Draft? = nil) throws -> Response {
+    private func show(
+        _ id: String, _ member: StaffMember, done: String? = nil, draft: Draft? = nil
+    ) throws -> Response {
         let view = try cases.view(id, as: member.posts, at: now)
-        let text = CaseText(view, surroundings)
         var fields = caseFrame(view, member)
         fields["problem"] = .optional(draft?.text)
         fields["code"] = .text(draft?.code ?? "")
+        fields["done"] = .optional(done.flatMap(view.process.action).map { "已办理：\($0.label.text("zh"))" })
         // What was typed for an action that is no longer offered is shown to be copied.
-        let lost = (draft?.typed ?? [:]).filter { $0.key.hasPrefix("i-") }.sorted { $0.key < $1.key }.flatMap(\.value)
-            .filter { !$0.isEmpty }
+        let lost = Self.words(draft?.typed ?? [:])
         fields["hasTyped"] = .flag(!lost.isEmpty)
-        fields["typed"] = .list(lost.map { .fields(["text": .text($0)]) })
-        fields["answers"] = text.answers
-        fields["hasAttachments"] = .flag(!view.file.files.isEmpty)
-        fields["attachments"] = .list(text.files)
-        fields["hasTasks"] = .flag(!view.file.tasks.isEmpty)
-        fields["tasks"] = .list(text.tasks)
-        fields["hasClocks"] = .flag(view.file.clocks.contains(where: \.isRunning))
-        fields["clocks"] = .list(text.clocks)
-        fields["hasMarks"] = .flag(!text.marks.isEmpty)
-        fields["marks"] = .list(text.marks)
-        let relations = view.file.relations.keys.sorted().compactMap { other -> Value? in
-            guard let related = try? cases.view(other, as: member.posts, at: now) else { return nil }
-            return .fields(["id": .text(other), "number": .number(related.subject.number)])
-        }
-        fields["hasRelated"] = .flag(!relations.isEmpty)
-        fields["related"] = .list(relations)
+        fields["typed"] = .list(lost)
+        for (name, value) in content(view, member) { fields[name] = value }
         let offered = offers(view, member)
         fields["hasActions"] = .flag(!offered.isEmpty)
         fields["actions"] = .list(
@@ -216,8 +233,30 @@ struct DeskController: Sendable {
                     "name": .text(Self.name(offer, view, surroundings)), "isBlocked": .flag(offer.stepUp != nil),
                 ])
             })
-        fields["events"] = .list(text.events)
         return page(draft?.status ?? .ok, try views.render("case", fields))
+    }
+
+    /// What a case holds, for its own page and below the form of an action.
+    private func content(_ view: CaseStore.View, _ member: StaffMember) -> [String: Value] {
+        let related = view.file.relations.keys.sorted().compactMap { id -> (id: String, number: Int)? in
+            guard let other = try? cases.view(id, at: now),
+                member.posts.contains(where: { other.process.isVisible(other.file, to: $0, in: other.world) })
+            else { return nil }
+            return (id, other.subject.number)
+        }
+        let text = CaseText(
+            view, surroundings,
+            names: Dictionary(related.map { ($0.id, "\($0.number) 号") }) { first, _ in first })
+        return [
+            "answers": text.answers, "hasAttachments": .flag(!view.file.files.isEmpty),
+            "attachments": .list(text.files),
+            "hasTasks": .flag(!view.file.tasks.isEmpty), "tasks": .list(text.tasks),
+            "hasClocks": .flag(view.file.clocks.contains(where: \.isRunning)), "clocks": .list(text.clocks),
+            "hasMarks": .flag(!text.marks.isEmpty), "marks": .list(text.marks), "request": .optional(text.request),
+            "hasRelated": .flag(!related.isEmpty),
+            "related": .list(related.map { .fields(["id": .text($0.id), "number": .number($0.number)]) }),
+            "events": .list(text.events),
+        ]
     }
 
     private static func address(_ id: String, _ action: String, _ task: Int?) -> String {
@@ -234,13 +273,13 @@ struct DeskController: Sendable {
 
     private func caseFrame(_ view: CaseStore.View, _ member: StaffMember) -> [String: Value] {
         let text = CaseText(view, surroundings)
-        var fields = frame(member, "\(view.subject.number)")
+        var fields = frame(member, "\(view.subject.number) \(text.title)")
         fields["caseID"] = .text(view.subject.id)
         fields["number"] = .number(view.subject.number)
         fields["subject"] = .text(text.title)
         fields["state"] = .text(text.state)
         fields["received"] = .text(view.subject.received.minuteText(in: .shanghai))
-        fields["due"] = .text(text.due)
+        fields["due"] = .optional(text.clock == nil ? nil : text.due)
         fields["overdue"] = .flag(text.isOverdue)
         fields["receipt"] = .text(view.receipt ?? "")
         return fields
@@ -298,8 +337,9 @@ struct DeskController: Sendable {
     private func form(_ place: Place, _ member: StaffMember, draft: Draft? = nil) throws -> Response {
         guard let opened = try open(place, member) else {
             // It was offered a moment ago, or an old address was opened.
-            if draft != nil { return try show(place.id, member, draft: draft) }
-            return Response(status: .seeOther, headers: [.location: place.caseAddress])
+            let late = Draft(
+                typed: [:], status: .ok, code: "state", text: "这项操作现在不能办：已经办过，或不由您的岗位办。下面是最新情况。")
+            return try show(place.id, member, draft: draft ?? late)
         }
         var fields = caseFrame(opened.view, member)
         let nonce = authenticator.nonce()
@@ -313,7 +353,7 @@ struct DeskController: Sendable {
         fields["problem"] = .optional(draft?.text)
         fields["code"] = .text(draft?.code ?? "")
         fields["inputs"] = .list(opened.form.values(typed: draft?.typed))
-        fields["answers"] = CaseText(opened.view, surroundings).answers
+        for (name, value) in content(opened.view, member) { fields[name] = value }
         return page(draft?.status ?? .ok, try views.render("action", fields))
     }
 
@@ -349,9 +389,15 @@ struct DeskController: Sendable {
             do {
                 return try await onBlockingThread { try form(place, member, draft: draft) }
             } catch {
-                return failure(error)
+                return failure(error, typed: typed)
             }
         }
+    }
+
+    /// What an officer typed, in the order of the fields, to be copied.
+    private static func words(_ typed: [String: [String]]) -> [Value] {
+        typed.filter { $0.key.hasPrefix("i-") }.sorted { $0.key < $1.key }.flatMap(\.value).filter { !$0.isEmpty }
+            .map { .fields(["text": .text($0)]) }
     }
 
     private func perform(
@@ -367,7 +413,9 @@ struct DeskController: Sendable {
             ?? poster(of: key, in: view, member)
         guard let officer else { throw CaseStore.Failure.stale }
         do {
-            let command = try form.command(typed) { try cases.subject(numbered: $0, besides: place.id) }
+            let command = try form.command(typed) {
+                try cases.subject(numbered: $0, besides: place.id, as: member.posts, at: now)
+            }
             let event = try cases.perform(
                 command, on: place.id, as: .officer(officer), key: key, grounds: grounds, at: now, now: now)
             if event.facts.contains(where: { [.published(.answerPage), .retracted(.answerPage)].contains($0) }) {
@@ -376,18 +424,13 @@ struct DeskController: Sendable {
         } catch CaseStore.Failure.refused(let refusal) {
             throw form.problem(refusal)
         }
-        return Response(status: .seeOther, headers: [.location: place.caseAddress])
+        return Response(status: .seeOther, headers: [.location: place.caseAddress + "?done=\(action.id)"])
     }
 
     /// In which post somebody sent the same form before: a double click is one act.
     private func poster(of key: String, in view: CaseStore.View, _ member: StaffMember) -> Officer? {
-        view.events.reversed().lazy.compactMap { event in
-            if case .officer(let officer) = event.actor { officer } else { nil }
-        }.first { officer in
-            member.posts.contains {
-                $0.role == officer.post.role && $0.unit == officer.post.unit && $0.person == officer.post.person
-            }
-        }
+        guard case .officer(let known) = view.event(of: key)?.actor else { return nil }
+        return member.officers.first { $0.post.role == known.post.role && $0.post.unit == known.post.unit }
     }
 
     private func writeOverlay(at now: Instant) {
@@ -413,9 +456,12 @@ struct DeskController: Sendable {
         ]
     }
 
-    private func failure(_ error: any Error) -> Response {
+    private func failure(_ error: any Error, typed: [String: [String]] = [:]) -> Response {
         let (status, code, text) = told(error)
-        let fields = frame(nil, "没有成功").merging(["code": .text(code), "text": .text(text)]) { $1 }
+        let lost = Self.words(typed)
+        let fields = frame(nil, "没有成功").merging([
+            "code": .text(code), "text": .text(text), "hasTyped": .flag(!lost.isEmpty), "typed": .list(lost),
+        ]) { $1 }
         return page(status, (try? views.render("message", fields)) ?? Array(text.utf8))
     }
 
@@ -441,8 +487,8 @@ struct DeskController: Sendable {
             case .unknownSubject, .document: return (.notFound, "missing", "没有这件事，或者不在您的职责范围内。")
             case .erased: return (.gone, "erased", "这件事的保存期已满，内容已经删除。")
             case .unwritable: return (.unprocessableContent, "characters", "有的文字存不下来（如一长串附加符号），没有保存。请改写。")
-            case .refused, .running, .damaged, .unknownDefinition:
-                Logger(label: "coredesk").error("request failed: \(failure)")
+            case .refused, .running, .damaged, .unknownDefinition, .unprepared:
+                Logger(label: "coredesk").error("request failed: \(failure.code)")
                 return (.internalServerError, "failed", "系统出错，操作没有保存。请联系系统管理员。")
             }
         case is BodyTooLarge: return (.contentTooLarge, "tooLarge", "提交的文字太长，没有保存。请返回缩短后再提交。")

@@ -9,7 +9,7 @@ struct DeskViews: Sendable {
         templates = TemplateSet(
             try [
                 ("base", Self.base), ("list", Self.list), ("case", Self.caseFile), ("action", Self.action),
-                ("search", Self.search),
+                ("search", Self.search), ("content", Self.content),
                 ("message", Self.message),
             ].map {
                 try Template(name: $0.0, path: "CoreDesk/\($0.0)", source: Array($0.1.utf8))
@@ -33,12 +33,13 @@ struct DeskViews: Sendable {
 
     private static let list = """
         {{<base}}{{$main}}
-        <h1>诉求和申请</h1>
+        <h1>{{title}}</h1>
+        {{#damaged}}<p class="problem" role="status">{{damaged}}</p>{{/damaged}}
         {{#calendarWarning}}<p class="problem" role="status">{{calendarWarning}}</p>{{/calendarWarning}}
-        <p>{{#includesClosed}}<a href="/">只看未办结的</a>{{/includesClosed}}{{^includesClosed}}<a href="/?closed=1">也看已办结的</a>{{/includesClosed}}</p>
+        {{#hasClosed}}<p>{{#includesClosed}}<a href="/">只看未办结的</a>{{/includesClosed}}{{^includesClosed}}<a href="/?closed=1">也看已办结的</a>{{/includesClosed}}</p>{{/hasClosed}}
         <table><thead><tr><th scope="col">编号</th><th scope="col">类别</th><th scope="col">标题</th><th scope="col">收到</th><th scope="col">期限</th><th scope="col">承办</th><th scope="col">状态</th></tr></thead><tbody>
         {{#cases}}
-        <tr><td><a href="/cases/{{id}}">{{number}}</a></td><td>{{kind}}</td><td><a href="/cases/{{id}}">{{subject}}</a></td><td>{{received}}</td><td{{#overdue}} class="overdue"{{/overdue}}>{{due}}</td><td>{{department}}</td><td>{{state}}</td></tr>
+        <tr><td><a href="/cases/{{id}}">{{number}}</a></td><td>{{kind}}</td><td><a href="/cases/{{id}}">{{subject}}</a></td><td>{{received}}</td><td{{#overdue}} class="overdue"{{/overdue}}>{{due}}{{#overdue}}（超期）{{/overdue}}</td><td>{{department}}</td><td>{{state}}</td></tr>
         {{/cases}}
         </tbody></table>
         {{^cases}}<p>没有待办事项。</p>{{/cases}}
@@ -51,19 +52,12 @@ struct DeskViews: Sendable {
         <p><a href="/">‹ 返回列表</a></p>
         <h1>{{number}} {{subject}}</h1>
         {{#problem}}<p class="problem" role="alert" data-code="{{code}}">{{problem}}</p>{{/problem}}
+        {{#done}}<p class="done" role="status">{{done}}</p>{{/done}}
+        {{#request}}<p class="facts">{{request}}</p>{{/request}}
         {{#hasTyped}}<section><h2>您刚才填写的内容（没有保存，可以复制）</h2>{{#typed}}<textarea rows="4" readonly aria-label="刚才填写的内容">{{text}}</textarea>{{/typed}}</section>{{/hasTyped}}
-        <p class="facts"><strong>{{state}}</strong> · 收到 {{received}} · 期限 <span{{#overdue}} class="overdue"{{/overdue}}>{{due}}</span> · 凭证号 {{receipt}}{{#hasMarks}} · {{#marks}}<span class="mark">{{mark}}</span> {{/marks}}{{/hasMarks}}</p>
+        <p class="facts"><strong>{{state}}</strong> · 收到 {{received}}{{#due}} · 期限 <span{{#overdue}} class="overdue"{{/overdue}}>{{due}}</span>{{#overdue}}（超期）{{/overdue}}{{/due}} · 凭证号 {{receipt}}{{#hasMarks}} · {{#marks}}<span class="mark">{{mark}}</span> {{/marks}}{{/hasMarks}}</p>
         {{#hasActions}}<nav class="actions" aria-label="可以办理的操作"><ul>{{#actions}}<li><a href="{{address}}"{{#isBlocked}} class="blocked"{{/isBlocked}}>{{name}}{{#isBlocked}}（需更高级别的证书）{{/isBlocked}}</a></li>{{/actions}}</ul></nav>{{/hasActions}}
-        <section><h2>内容</h2><dl>{{#answers}}<div><dt>{{label}}</dt><dd>{{value}}</dd></div>{{/answers}}</dl></section>
-        {{#hasAttachments}}<section><h2>材料</h2><ul>{{#attachments}}<li>{{label}}：<a href="/cases/{{caseID}}/files/{{position}}" download>{{name}}</a>（{{size}}，{{type}}）</li>{{/attachments}}</ul></section>{{/hasAttachments}}
-        {{#hasTasks}}<section><h2>任务</h2><table><thead><tr><th scope="col">任务</th><th scope="col">单位</th><th scope="col">经办人</th><th scope="col">期限</th><th scope="col">结果</th></tr></thead><tbody>
-        {{#tasks}}
-        <tr><td>{{kind}}</td><td>{{unit}}</td><td>{{assignee}}</td><td{{#overdue}} class="overdue"{{/overdue}}>{{due}}</td><td>{{outcome}}</td></tr>
-        {{/tasks}}
-        </tbody></table></section>{{/hasTasks}}
-        {{#hasClocks}}<section><h2>时限</h2><ul>{{#clocks}}<li>{{name}}：<span{{#overdue}} class="overdue"{{/overdue}}>{{due}}</span></li>{{/clocks}}</ul></section>{{/hasClocks}}
-        {{#hasRelated}}<section><h2>相关办件</h2><ul>{{#related}}<li><a href="/cases/{{id}}">{{number}}</a></li>{{/related}}</ul></section>{{/hasRelated}}
-        <section><h2>过程</h2><ol class="events">{{#events}}<li>{{at}} {{officer}}：<strong>{{action}}</strong>{{#facts}}（{{facts}}）{{/facts}}{{#words}}<p>{{line}}</p>{{/words}}</li>{{/events}}</ol></section>
+        {{>content}}
         {{/main}}{{/base}}
         """
 
@@ -73,7 +67,7 @@ struct DeskViews: Sendable {
         {{#problem}}<p class="problem" role="alert">{{problem}}</p>{{/problem}}
         {{^problem}}<table><thead><tr><th scope="col">编号</th><th scope="col">类别</th><th scope="col">标题</th><th scope="col">收到</th><th scope="col">期限</th><th scope="col">承办</th><th scope="col">状态</th></tr></thead><tbody>
         {{#cases}}
-        <tr><td><a href="/cases/{{id}}">{{number}}</a></td><td>{{kind}}</td><td><a href="/cases/{{id}}">{{subject}}</a></td><td>{{received}}</td><td{{#overdue}} class="overdue"{{/overdue}}>{{due}}</td><td>{{department}}</td><td>{{state}}</td></tr>
+        <tr><td><a href="/cases/{{id}}">{{number}}</a></td><td>{{kind}}</td><td><a href="/cases/{{id}}">{{subject}}</a></td><td>{{received}}</td><td{{#overdue}} class="overdue"{{/overdue}}>{{due}}{{#overdue}}（超期）{{/overdue}}</td><td>{{department}}</td><td>{{state}}</td></tr>
         {{/cases}}
         </tbody></table>
         {{^cases}}<p>没有找到，或者不在您的职责范围内。</p>{{/cases}}
@@ -85,7 +79,7 @@ struct DeskViews: Sendable {
         {{<base}}{{$main}}
         <p><a href="/cases/{{caseID}}">‹ 返回 {{number}}</a></p>
         <h1>{{name}}</h1>
-        <p class="facts">{{number}} {{subject}} · <strong>{{state}}</strong> · 收到 {{received}} · 期限 <span{{#overdue}} class="overdue"{{/overdue}}>{{due}}</span></p>
+        <p class="facts">{{number}} {{subject}} · <strong>{{state}}</strong> · 收到 {{received}}{{#due}} · 期限 <span{{#overdue}} class="overdue"{{/overdue}}>{{due}}</span>{{#overdue}}（超期）{{/overdue}}{{/due}}</p>
         {{#problem}}<p class="problem" role="alert" data-code="{{code}}">{{problem}}</p>{{/problem}}
         <section class="action"><form method="post" action="{{address}}"><input type="hidden" name="token" value="{{token}}"><input type="hidden" name="grounds" value="{{grounds}}"><input type="hidden" name="nonce" value="{{nonce}}">
         {{#inputs}}
@@ -98,19 +92,33 @@ struct DeskViews: Sendable {
         {{#isChecklist}}<fieldset><legend>{{label}}</legend>{{#items}}<p><label for="{{item}}">{{material}}</label><select id="{{item}}" name="{{item}}">{{#options}}<option value="{{value}}"{{#isChosen}} selected{{/isChosen}}>{{label}}</option>{{/options}}</select><input name="{{item}}-note" value="{{note}}" aria-label="{{material}}的说明" placeholder="说明（可不填）"></p>{{/items}}</fieldset>{{/isChecklist}}
         {{/inputs}}
         <p><button type="submit">{{name}}</button></p></form></section>
-        <section><h2>内容</h2><dl>{{#answers}}<div><dt>{{label}}</dt><dd>{{value}}</dd></div>{{/answers}}</dl></section>
+        {{>content}}
         {{/main}}{{/base}}
         """
 
+    /// What a case holds.
+    private static let content = """
+        <section><h2>内容</h2><dl>{{#answers}}<div><dt>{{label}}</dt><dd>{{value}}</dd></div>{{/answers}}</dl></section>
+        {{#hasAttachments}}<section><h2>材料</h2><ul>{{#attachments}}<li>{{label}}：<a href="/cases/{{caseID}}/files/{{position}}" download>{{name}}</a>（{{size}}）</li>{{/attachments}}</ul></section>{{/hasAttachments}}
+        {{#hasTasks}}<section><h2>任务</h2><table><thead><tr><th scope="col">任务</th><th scope="col">单位</th><th scope="col">经办人</th><th scope="col">期限</th><th scope="col">结果</th></tr></thead><tbody>
+        {{#tasks}}
+        <tr><td>{{kind}}</td><td>{{unit}}</td><td>{{assignee}}</td><td{{#overdue}} class="overdue"{{/overdue}}>{{due}}</td><td>{{outcome}}</td></tr>
+        {{/tasks}}
+        </tbody></table></section>{{/hasTasks}}
+        {{#hasClocks}}<section><h2>时限</h2><ul>{{#clocks}}<li>{{name}}：<span{{#overdue}} class="overdue"{{/overdue}}>{{due}}</span></li>{{/clocks}}</ul></section>{{/hasClocks}}
+        {{#hasRelated}}<section><h2>相关办件</h2><ul>{{#related}}<li><a href="/cases/{{id}}">{{number}}</a></li>{{/related}}</ul></section>{{/hasRelated}}
+        <section><h2>过程</h2><ol class="events">{{#events}}<li>{{at}} {{officer}}：<strong>{{action}}</strong>{{#facts}}（{{facts}}）{{/facts}}{{#words}}<p>{{line}}</p>{{/words}}</li>{{/events}}</ol></section>
+        """
+
     private static let message = """
-        {{<base}}{{$main}}<h1>{{title}}</h1><p data-code="{{code}}">{{text}}</p><p><a href="/">‹ 返回列表</a></p>{{/main}}{{/base}}
+        {{<base}}{{$main}}<h1>{{title}}</h1><p data-code="{{code}}">{{text}}</p>{{#hasTyped}}<section><h2>您刚才填写的内容（没有保存，可以复制）</h2>{{#typed}}<textarea rows="4" readonly aria-label="刚才填写的内容">{{text}}</textarea>{{/typed}}</section>{{/hasTyped}}<p><a href="/">‹ 返回列表</a></p>{{/main}}{{/base}}
         """
 
     static let stylesheet = """
         body{margin:0;font:16px/1.7 "Noto Sans CJK SC","Microsoft YaHei",system-ui,sans-serif;color:#1d232b;background:#f4f6f9}
         header{background:#14508c;color:#fff}header div,main{max-width:1080px;margin:0 auto;padding:10px 16px}
         .events p,dd,section>p{white-space:pre-line}header div{display:flex;justify-content:space-between;flex-wrap:wrap}header a{color:#fff;font-weight:700;text-decoration:none}
-        table{border-collapse:collapse;width:100%;background:#fff;display:block;overflow-x:auto}th,td{border:1px solid #d8dee6;padding:8px 10px;text-align:left}
+        table{border-collapse:collapse;width:100%;background:#fff}th,td{border:1px solid #d8dee6;padding:8px 10px;text-align:left}
         th{background:#eef3f8;white-space:nowrap}section{background:#fff;border:1px solid #d8dee6;border-radius:8px;padding:8px 18px;margin:14px 0}
         h1{font-size:1.4rem}h2{font-size:1.1rem}dl div{display:grid;grid-template-columns:10em 1fr;gap:10px;border-bottom:1px solid #eee;padding:5px 0}
         dt{font-weight:600}dd{margin:0;white-space:pre-line;overflow-wrap:anywhere}.overdue{color:#b3261e;font-weight:700}label{display:block;font-weight:600}
@@ -121,6 +129,7 @@ struct DeskViews: Sendable {
         .actions ul{list-style:none;display:flex;flex-wrap:wrap;gap:10px;padding:0}.actions a{display:inline-block;background:#14508c;color:#fff;padding:10px 18px;border-radius:6px;text-decoration:none;min-height:24px}
         .actions a.blocked{background:#5b6673}.mark{background:#fff4d6;border:1px solid #c9a227;border-radius:4px;padding:0 6px}fieldset{border:1px solid #d8dee6;border-radius:6px;margin:14px 0}
         label.check{display:inline-flex;align-items:center;gap:6px;font-weight:400;margin-right:18px;min-height:44px}label.check input{width:24px;min-height:24px}.limit{display:flex;gap:8px;max-width:24em}
-        @media(max-width:640px){dl div{grid-template-columns:1fr;gap:0}}
+        .done{background:#e6f4ea;border-left:4px solid #1e7d34;padding:8px 14px}
+        @media(max-width:640px){thead{position:absolute;left:-999em}tr{display:block;border:1px solid #d8dee6;margin:8px 0;padding:6px 10px}td{display:inline;border:0;padding:0}td:not(:last-child):not(:empty)::after{content:" · ";color:#5b6673}dl div{grid-template-columns:1fr;gap:0}}
         """
 }

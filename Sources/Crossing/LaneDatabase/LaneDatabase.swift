@@ -480,15 +480,18 @@ package struct LaneDatabase: LaneStore {
                 // Throwing rolls everything back: a batch is taken whole or not at all.
                 throw BatchOpener.Rejection(code: first.value, items: rejected)
             }
+            let reach =
+                batch.manifest.items == 0 ? batch.manifest.created : Self.newestReceipt(staged.compactMap { $0 })
             try put(
-                db, .init(sequence: batch.manifest.sequence, manifest: batch.digest, result: .committed), batch, now)
+                db, .init(sequence: batch.manifest.sequence, manifest: batch.digest, result: .committed), batch,
+                reach: reach, now)
             if !held.isEmpty { try countHeld(db, batch.manifest.lane, now) }
             return held
         }
     }
 
     package func record(_ entry: Acknowledgement.Entry, of batch: BatchOpener.Verified, at now: Instant) throws {
-        try database.write { try put($0, entry, batch, now) }
+        try database.write { try put($0, entry, batch, reach: nil, now) }
     }
 
     package func namedPredecessor(_ lane: LaneID, of sequence: Int) throws -> SHA256Digest? {
@@ -501,7 +504,8 @@ package struct LaneDatabase: LaneStore {
     }
 
     private func put(
-        _ db: any SQLConnection, _ entry: Acknowledgement.Entry, _ batch: BatchOpener.Verified, _ now: Instant
+        _ db: any SQLConnection, _ entry: Acknowledgement.Entry, _ batch: BatchOpener.Verified, reach: Instant?,
+        _ now: Instant
     ) throws {
         let lane = LaneID(name: batch.manifest.lane, epoch: batch.manifest.epoch)
         let detail = JSON.object([
@@ -515,13 +519,15 @@ package struct LaneDatabase: LaneStore {
         try db.execute(
             """
             INSERT INTO lane_incoming
-                (lane, epoch, seq, manifest, prev, result, code, detail, items, bytes, since, at, created)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                (lane, epoch, seq, manifest, prev, result, code, detail, items, bytes, since, at, created, reach)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (lane, epoch, seq) DO UPDATE SET result = excluded.result, code = excluded.code,
-                detail = excluded.detail, at = excluded.at
+                detail = excluded.detail, at = excluded.at, reach = excluded.reach
             """, lane.name, lane.epoch, entry.sequence, entry.manifest.hex, batch.manifest.previous?.hex,
             entry.result.rawValue, entry.code?.rawValue, detail, batch.manifest.items, batch.manifest.partsBytes,
-            now.seconds, now.seconds, batch.manifest.created.seconds)
+            now.seconds, now.seconds, batch.manifest.created.seconds,
+            reach?.seconds)
+        try advanceCarried(db, lane)
         try audit(
             db, lane, entry.result.rawValue, entry.sequence,
             [

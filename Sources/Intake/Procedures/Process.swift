@@ -63,6 +63,8 @@ package struct Process: Sendable, Equatable {
         package let unit: Unit
 
         package var description: String { "\(count)\(unit.rawValue)" }
+        /// Whether its end is a moment, and not a day.
+        package var isHours: Bool { unit == .h || unit == .wh }
 
         package init(count: Int, unit: Unit) {
             self.count = count
@@ -245,6 +247,8 @@ package struct Process: Sendable, Equatable {
         package let required: Bool
         package let min: Int?
         package let max: Int?
+        /// Of a checklist: whether each material that the form needs must be in order.
+        package let isComplete: Bool
         package let position: SourcePosition
     }
 

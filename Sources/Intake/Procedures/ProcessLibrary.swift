@@ -75,6 +75,11 @@ package struct ProcessLibrary: Sendable {
                 pair.value, units: Set(self.units.map(\.id)), diagnostics: &diagnostics)
         }
         let forms = Self.forms(source, &diagnostics)
+        let definitions = Dictionary(
+            uniqueKeysWithValues: forms.sorted().compactMap { form in
+                optional("Content/forms/\(form).yaml").map { (form, $0) }
+            })
+        for (_, form) in definitions.sorted(by: { $0.key < $1.key }) { checkUnits(of: form, &diagnostics) }
         let names = Process.Names(roles: roles, units: units)
         var owners: [String: String] = [:]
         for file in files where !file.hasPrefix(".") {
@@ -126,7 +131,81 @@ package struct ProcessLibrary: Sendable {
                         remedy: Bilingual(
                             zh: "请在 \(Self.catalogueFile) 里写上", en: "add it to \(Self.catalogueFile)")))
             }
+            if let catalogue = catalogues[process.id] {
+                let fields = process.forms.compactMap { definitions[$0] }
+                check(catalogue, of: process, fields, at: position, &diagnostics)
+            }
             processes.append(process)
+        }
+        for form in definitions.keys.sorted() where owners[form] == nil {
+            diagnostics.append(
+                Diagnostic(
+                    "process-form", SourcePosition(path: "Content/forms/\(form).yaml"),
+                    problem: Bilingual(zh: "没有流程办理表单“\(form)”", en: "no process handles the form `\(form)`"),
+                    remedy: Bilingual(
+                        zh: "请写进一个流程的 forms:", en: "list it under `forms:` of a process")))
+        }
+        for id in catalogues.keys.sorted() where !processes.contains(where: { $0.id == id }) {
+            diagnostics.append(
+                Diagnostic(
+                    "process-name", SourcePosition(path: Self.catalogueFile),
+                    problem: Bilingual(zh: "没有流程“\(id)”", en: "there is no process `\(id)`"),
+                    remedy: didYouMean(nearestName(to: id, among: processes.map(\.id)))
+                        ?? Bilingual(zh: "请改正", en: "correct it")))
+        }
+    }
+
+    /// Who leads and who gives opinions is a unit of the city: an application would lie before nobody otherwise.
+    private func checkUnits(of form: YAMLNode, _ diagnostics: inout [Diagnostic]) {
+        let names = units.map(\.id)
+        let branches = form["process"]?["branches"]?.items ?? []
+        for node in [form["process"]?["lead"]].compactMap({ $0 }) + branches.compactMap({ $0["dept"] }) {
+            guard let unit = node.scalar, !names.contains(unit) else { continue }
+            diagnostics.append(
+                Diagnostic(
+                    "process-name", node.position,
+                    problem: Bilingual(zh: "没有单位“\(unit)”", en: "there is no unit `\(unit)`"),
+                    remedy: didYouMean(nearestName(to: unit, among: names))
+                        ?? Bilingual(
+                            zh: "请改正，或补进 \(Self.unitsFile)", en: "correct it, or add it to \(Self.unitsFile)")))
+        }
+    }
+
+    /// The field and the values of a catalogue are those of the forms.
+    private func check(
+        _ catalogue: DispatchCatalogue, of process: Process, _ forms: [YAMLNode], at position: SourcePosition,
+        _ diagnostics: inout [Diagnostic]
+    ) {
+        let fields = forms.flatMap { $0["pages"]?.items ?? [] }.flatMap { $0["fields"]?.items ?? [] }
+        func add(_ zh: String, _ en: String, _ near: String?) {
+            diagnostics.append(
+                Diagnostic(
+                    "process-catalogue", SourcePosition(path: Self.catalogueFile), problem: Bilingual(zh: zh, en: en),
+                    remedy: didYouMean(near) ?? Bilingual(zh: "请改正", en: "correct it")))
+        }
+        guard let field = fields.first(where: { $0["id"]?.scalar == catalogue.field }) else {
+            // Where the forms themselves cannot be read, that is said elsewhere.
+            if !fields.isEmpty {
+                add(
+                    "“\(process.id)”的表单里没有“\(catalogue.field)”这一项",
+                    "the forms of `\(process.id)` have no field `\(catalogue.field)`",
+                    nearestName(to: catalogue.field, among: fields.compactMap { $0["id"]?.scalar }))
+            }
+            return
+        }
+        let options =
+            (field["options"]?.items ?? [])
+            + forms.flatMap { form in field["list"]?.scalar.flatMap { form["lists"]?[$0]?.items } ?? [] }
+        let values = options.compactMap { $0["value"]?.scalar }
+        for value in catalogue.entries.keys.sorted() where !values.contains(value) {
+            add(
+                "“\(process.id)”：“\(catalogue.field)”没有“\(value)”这个选项",
+                "`\(process.id)`: `\(catalogue.field)` has no option `\(value)`", nearestName(to: value, among: values))
+        }
+        for value in values where catalogue.entries[value] == nil {
+            add(
+                "“\(process.id)”：派单目录里没有“\(value)”的时限", "`\(process.id)`: the catalogue has no limit for `\(value)`",
+                nil)
         }
     }
 

@@ -304,10 +304,15 @@ struct ProcessReader {
         if node["type"] == nil { inner.missing("type") }
         let required = inner.bool("required") ?? false
         let (min, max) = (inner.integer("min"), inner.integer("max"))
+        let isComplete = inner.bool("complete") ?? false
+        if isComplete, kind != .checklist {
+            inner.wrongType("complete", zh: "checklist 才能写 complete", en: "`complete` of a checklist only")
+        }
         take(inner)
         guard let id, let kind else { return nil }
         return Process.Input(
-            id: id, label: label, kind: kind, required: required, min: min, max: max, position: node.position)
+            id: id, label: label, kind: kind, required: required, min: min, max: max, isComplete: isComplete,
+            position: node.position)
     }
 
     // MARK: Who

@@ -87,7 +87,7 @@ package struct SubmissionDatabase: Sendable {
                 // How many messages answered one thing.
                 "CREATE TABLE message_count (key BLOB PRIMARY KEY, count INTEGER NOT NULL, expires INTEGER NOT NULL)",
             ] + stepTables + LaneDatabase.heldTables, fill: fillAttachments),
-        .init(LaneDatabase.carriedColumns))
+        .init(LaneDatabase.carriedTables))
 
     private static func fillAttachments(_ db: any SQLConnection) throws {
         try db.execute(

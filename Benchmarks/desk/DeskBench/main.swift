@@ -1,0 +1,231 @@
+// Times the core's store: `deskbench VERB LOCATION NUMBER`. Benchmarks/desk/bench.py runs it; one line of JSON comes out.
+//
+//   fill N      cases of eight events by the store's own encoder, chain and boxes real
+//   rebuild     what is made out of the log, made anew
+//   verify      the whole log
+//   read N      N times each: my tasks, a filtered list, a search, a case page; milliseconds
+//   crowd N     200 officers at once, N readings each
+//   act N       N actions by 64 officers at once, index and lists kept to date
+
+import Authority
+import Cases
+import Dispatch
+import Forms
+import Foundation
+import PortalBase
+import Procedures
+import SQL
+import Synchronization
+import Workflow
+
+struct Quiet: Outbox {
+    func tell(_ telling: Telling, _ db: any SQLConnection) {}
+}
+
+let arguments = CommandLine.arguments
+guard arguments.count >= 4 else { fatalError("deskbench VERB LOCATION SOURCE [NUMBER]") }
+let (verb, location, source) = (arguments[1], arguments[2], arguments[3])
+let number = arguments.count > 4 ? Int(arguments[4]) ?? 0 : 0
+
+var diagnostics: [Diagnostic] = []
+let library = ProcessLibrary(source: source, diagnostics: &diagnostics)
+guard let process = library.processes.first(where: { $0.id == "hotline" }),
+    let units = UnitTree(Dictionary(uniqueKeysWithValues: library.units.map { ($0.id, $0.parent) })),
+    let hours = OfficeHours(library.hours),
+    let start = Instant(iso: "2026-09-01T09:00:00+08:00", zone: .shanghai),
+    let keys = SubjectKeys(master: [UInt8](repeating: 5, count: 32), random: systemRandomBytes)
+else { fatalError("no processes in \(source)") }
+let calendar = try WorkingCalendar(csv: FileSystem.read(source + "/Content/data/workdays.csv"))
+let facts = FormFacts(lead: nil, branches: [], join: .all, legal: nil, promised: nil, fields: ["details"])
+let database = try openDatabase(location)
+try Migrations(.init(CaseStore.tables(database))).run(on: database)
+let store = try CaseStore(database, keys: keys, processes: library.processes, outbox: Quiet()) { _, _, now, _ in
+    World(
+        now: now, calendar: calendar, hours: hours, units: units, form: facts,
+        catalogueLimit: Procedures.Process.Limit(count: 5, unit: .wd))
+}
+
+func post(_ role: String, _ unit: String, _ person: String = "officer") -> Post {
+    Post(person: person, role: role, unit: unit, from: Instant(seconds: 0))
+}
+
+@Sendable func seconds(_ body: () throws -> Void) rethrows -> Double {
+    let clock = ContinuousClock()
+    let begin = clock.now
+    try body()
+    let taken = begin.duration(to: clock.now).components
+    return Double(taken.seconds) + Double(taken.attoseconds) / 1e18
+}
+
+func say(_ fields: [String: Double]) {
+    let text = fields.sorted { $0.key < $1.key }.map { "\"\($0.key)\": \(($0.value * 1000).rounded() / 1000)" }
+    print("{" + text.joined(separator: ", ") + "}")
+}
+
+/// Middle, and the one in a hundred, in milliseconds.
+func percentiles(_ times: [Double]) -> (p50: Double, p99: Double) {
+    let sorted = times.sorted()
+    guard !sorted.isEmpty else { return (0, 0) }
+    return (sorted[sorted.count / 2] * 1000, sorted[min(sorted.count - 1, sorted.count * 99 / 100)] * 1000)
+}
+
+let places = ["超化镇", "米村镇", "大隗镇", "来集镇", "白寨镇", "牛店镇", "平陌镇", "岳村镇"]
+let matters = ["路灯不亮", "积水没有人管", "夜间施工噪声", "占道经营", "垃圾清运不及时", "供水压力不足", "道路破损", "违规停车"]
+let officers = ["market-regulation", "fire", "urban-management", "ecology", "medical-insurance"]
+
+/// One case of eight events: seven of eight to their end, one with its handler.
+func history(_ number: Int) -> CaseStore.History {
+    let received = Instant(seconds: start.seconds - number % 20 * 86_400)
+    let unit = officers[number % officers.count]
+    let words = "\(places[number % places.count])第 \(number) 号：\(matters[number / 8 % matters.count])，影响出行，请处理。"
+    let answers: [String: JSON] = [
+        "nature": .string("help"), "details": .string(words), "phone": .string("138\(String(10_000_000 + number))"),
+        "subject": .string(matters[number % matters.count]), "publish": .string("refuse"),
+    ]
+    let id = "case-\(number)"
+    var file = Case(received: received)
+    var events: [Event] = []
+    func world() -> World {
+        World(
+            now: received, calendar: calendar, hours: hours, units: units, form: facts,
+            catalogueLimit: Procedures.Process.Limit(count: 5, unit: .wd))
+    }
+    func add(_ action: String, _ actor: Actor, _ task: Int?, _ inputs: [String: InputValue], _ facts: [Fact]) {
+        let event = Event(
+            version: events.count + 1, at: received, actor: actor, action: action, task: task, inputs: inputs,
+            facts: facts)
+        file.apply(event)
+        events.append(event)
+    }
+    func take(
+        _ action: String, _ role: String, _ unit: String, _ task: Int? = nil, _ inputs: [String: InputValue] = [:]
+    ) {
+        let actor = Actor.officer(Officer(post: post(role, unit, role), level: 3))
+        let command = Command(action: action, task: task, inputs: inputs)
+        guard let facts = try? process.decide(command, on: file, as: actor, in: world()) else {
+            fatalError("\(action) in \(file.state)")
+        }
+        add(action, actor, task, inputs, facts)
+    }
+    let begun = Command(action: Procedures.Process.EventName.begin, inputs: answers.mapValues(InputValue.answer))
+    add(begun.action, .citizen, nil, begun.inputs, process.begin(file, with: begun, in: world()))
+    take("note", "dispatcher", "hotline-centre", nil, ["words": .text("诉求人来电补充：\(words)")])
+    take(
+        "dispatch", "dispatcher", "hotline-centre", nil,
+        ["lead": .text(unit), "budget": .limit(.init(count: 5, unit: .wd))])
+    take("sign", "handler", unit, 1)
+    if number % 8 == 0 {
+        for round in 0..<4 { take("note", "dispatcher", "hotline-centre", nil, ["words": .text("催办第 \(round) 次")]) }
+    } else {
+        take("answer", "handler", unit, 1, ["done": .text("现场已看，\(words)"), "reply": .text("已经安排处理：\(words)")])
+        take("note", "dispatcher", "hotline-centre", nil, ["words": .text("已电话告知")])
+        take("approve", "reviewer", "hotline-centre")
+        take("satisfied", "caller", "hotline-centre", 2)
+    }
+    return .init(
+        .init(id: id, process: process, form: "hotline", answers: answers, received: received), events: events)
+}
+
+let dispatcher = [post("dispatcher", "hotline-centre")]
+
+/// What an officer looks at, by kind.
+let readings: [(name: String, run: @Sendable (Int) throws -> Void)] = [
+    (
+        "tasks",
+        { number in
+            for (id, _) in try store.tasks(of: officers[number % officers.count], limit: 50) {
+                _ = try store.view(id, at: start)
+            }
+        }
+    ),
+    (
+        "list",
+        { number in
+            for id in try store.list(.init(before: number * 97 % 100_000 + 200, limit: 50), as: dispatcher, at: start) {
+                _ = try store.view(id, at: start)
+            }
+        }
+    ),
+    (
+        "search",
+        { number in
+            _ = try store.search(
+                "\(places[number % places.count]) \(matters[number / 8 % matters.count])", before: nil, limit: 50,
+                as: dispatcher,
+                at: start)
+        }
+    ),
+    ("case", { number in _ = try store.view("case-\(number * 7919 % 1_000)", as: dispatcher, at: start) }),
+]
+
+switch verb {
+case "fill":
+    var done = 0
+    let time = try seconds {
+        while done < number {
+            let end = min(done + 500, number)
+            try store.load((done..<end).map(history), at: start)
+            done = end
+        }
+    }
+    say(["seconds": time, "events_per_second": Double(number * 8) / time])
+case "rebuild":
+    var changed = 0
+    let time = try seconds { changed = try store.rebuild().changed }
+    let events: Int = try database.read { try $0.value("SELECT count(*) FROM event") } ?? 0
+    say(["seconds": time, "changed": Double(changed), "events_per_second": Double(events) / time])
+case "verify":
+    var breaks = 0
+    let time = try seconds { breaks = try store.verify().count }
+    let events: Int = try database.read { try $0.value("SELECT count(*) FROM event") } ?? 0
+    say(["seconds": time, "breaks": Double(breaks), "events_per_second": Double(events) / time])
+case "read":
+    var figures: [String: Double] = [:]
+    for reading in readings {
+        try reading.run(0)
+        let times = try (1...max(1, number)).map { round in try seconds { try reading.run(round) } }
+        (figures["\(reading.name)_p50_ms"], figures["\(reading.name)_p99_ms"]) = percentiles(times)
+    }
+    say(figures)
+case "crowd":
+    let times = Mutex<[Double]>([])
+    let failures = Mutex(0)
+    let threads = (0..<200).map { officer in
+        Thread {
+            for round in 0..<number {
+                do {
+                    let time = try seconds {
+                        try readings[(officer + round) % readings.count].run(officer * 31 + round)
+                    }
+                    times.withLock { $0.append(time) }
+                } catch { failures.withLock { $0 += 1 } }
+            }
+        }
+    }
+    for thread in threads { thread.start() }
+    while threads.contains(where: { !$0.isFinished }) { usleep(2_000) }
+    let all = times.withLock { $0 }
+    let (p50, p99) = percentiles(all)
+    say(["readings": Double(all.count), "failures": Double(failures.withLock { $0 }), "p50_ms": p50, "p99_ms": p99])
+case "act":
+    let failures = Mutex(0)
+    let tag = String(systemRandomBytes(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }, radix: 36)
+    let time = seconds {
+        let threads = (0..<64).map { officer in
+            Thread {
+                for round in stride(from: officer, to: number, by: 64) {
+                    do {
+                        _ = try store.perform(
+                            Command(action: "note", inputs: ["words": .text("第 \(round) 次催办，\(matters[round % 8])")]),
+                            on: "case-\(round % 400 * 8)", as: .officer(Officer(post: dispatcher[0], level: 3)),
+                            key: "\(tag) \(round)", at: start, now: start)
+                    } catch { failures.withLock { $0 += 1 } }
+                }
+            }
+        }
+        for thread in threads { thread.start() }
+        while threads.contains(where: { !$0.isFinished }) { usleep(1_000) }
+    }
+    say(["seconds": time, "failures": Double(failures.withLock { $0 }), "actions_per_second": Double(number) / time])
+default: fatalError("no verb \(verb)")
+}
