@@ -66,8 +66,9 @@ struct InputCheck {
         // What is left empty is `missing`, which is told where an input is required.
         if items.isEmpty { return nil }
         for (material, isNeeded) in world.form.materials.sorted(by: { $0.key < $1.key }) {
+            guard isNeeded else { continue }
             guard let state = states[material[...]] else { return .incomplete }
-            if input.isComplete, isNeeded, state != "ok" { return .incomplete }
+            if input.isComplete, state != "ok" { return .incomplete }
         }
         return nil
     }
