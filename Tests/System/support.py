@@ -103,6 +103,7 @@ class Desk:
 
     def __init__(self, system, serve=False):
         self.folder = system.folder
+        self.socket = self.folder / "core/desk.sock"
         self.origin = f"https://127.0.0.1:{system.base + 2}"
         self.process = None
         if serve:
@@ -127,7 +128,7 @@ class Desk:
         if body is not None:
             options += ["--data", urllib.parse.urlencode(body, doseq=True)]
         out = subprocess.run(
-            ["curl", "-sS", "-w", "\n%{http_code}", "--unix-socket", self.folder / "core/desk.sock", *options, f"http://desk{path}"],
+            ["curl", "-sS", "-w", "\n%{http_code}", "--unix-socket", self.socket, *options, f"http://desk{path}"],
             capture_output=True, text=True).stdout
         text, _, code = out.rpartition("\n")
         return int(code or 0), text

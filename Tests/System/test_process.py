@@ -39,7 +39,7 @@ class ProcessCommandTests(unittest.TestCase):
         for said in (english, chinese):
             self.assertEqual(said.returncode, 1)
             self.assertNotIn("hotline ", said.stdout)
-            self.assertGreaterEqual(said.stdout.count("Content/processes/hotline.yaml:"), 3, said.stdout)
+            self.assertEqual(said.stdout.count("Content/"), 2, said.stdout)
         self.assertIn("did you mean `review`?", english.stdout)
         self.assertIn("是不是“reviewer”？", chinese.stdout)
         self.assertTrue(lines)

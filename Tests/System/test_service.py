@@ -318,7 +318,7 @@ class ServiceTests(unittest.TestCase):
         desk = Desk(self.system, serve=True)
         self.addCleanup(desk.stop)
         page = desk.page("dispatcher", f"/cases/{case}")[1]
-        self.assertIn("超化镇 文化广场西侧（定位 113.3726,34.5373,0：经度、纬度、误差米）", page)
+        self.assertIn("超化镇文化广场西侧（定位 113.3726,34.5373,0：经度、纬度、误差米）", page)
         self.assertIn("附件网址（未下载、未检查）：https://photos.example/1.jpg", page)
 
     # Messages about a case

@@ -1,11 +1,16 @@
 """Who may work at the desk: certificates, tokens and pages, against nginx and coredesk themselves."""
+import concurrent.futures
 import os
+import random
 import re
+import shutil
 import sqlite3
 import subprocess
+import tempfile
+import time
 import unittest
 import urllib.parse
-from support import Desk, System, post, request_fields
+from support import BIN, ROOT, Desk, Service, System, post, request_fields, wait_until
 
 
 class StaffTests(unittest.TestCase):
@@ -153,6 +158,108 @@ class StaffTests(unittest.TestCase):
             lines = [line for (line,) in db.execute("select line from access order by position")]
         self.assertTrue(any('"subject":"%s"' % case in line and '"person":"热线调度员"' in line for line in lines))
         self.assertFalse(any(case in line and "医保" in line for line in lines))
+
+
+class EngineTests(unittest.TestCase):
+    """The desk when its process dies, and two of them over one PostgreSQL."""
+
+    def setUp(self):
+        self.system = System()
+        self.addCleanup(self.system.close)
+        self.system.call("prepare")
+        self.folder = self.system.folder
+        self.config = self.folder / "core/coredesk.yaml"
+
+    def arrive(self, number):
+        service = Service(self.system)
+        for each in range(number):
+            assert post(self.system.forms + "/forms/hotline", request_fields(self.system, each))[0] == 303
+        service.stop()
+        self.system.ferry()
+
+    def coredesk(self, *words):
+        done = subprocess.run([BIN / "coredesk", *words, "--config", self.config], capture_output=True, text=True, env=self.system.env)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return done.stdout
+
+    def note(self, desk, case, hidden, words):
+        """The form as it was made, however often it is sent."""
+        return desk.call(
+            f"/cases/{case}/note", desk.certificate("staff/dispatcher"), f"Origin: {desk.origin}", body={**hidden, "i-words": words})[0]
+
+    def test_killed_at_any_moment_it_has_all_of_an_action_or_nothing(self):
+        self.arrive(2)
+        desk = Desk(self.system, serve=True)
+        cases = list(desk.cases("dispatcher").values())
+        self.assertEqual(len(cases), 2)
+        forms = [(cases[number % 2], desk.form("dispatcher", f"/cases/{cases[number % 2]}/note"), f"第 {number} 次催办") for number in range(60)]
+        chance = random.Random(7)
+        left, kills = list(forms), 0
+        while left:
+            with concurrent.futures.ThreadPoolExecutor(6) as pool:
+                answers = [pool.submit(self.note, desk, *form) for form in left]
+                if kills < 8:
+                    time.sleep(chance.uniform(0.01, 0.25))
+                    desk.process.kill()
+                    desk.process.wait()
+                    kills += 1
+                codes = [answer.result() for answer in answers]
+            self.assertTrue(all(code in (0, 303) for code in codes), codes)
+            left = [form for form, code in zip(left, codes) if code != 303]
+            if desk.process.poll() is not None:
+                desk = Desk(self.system, serve=True)
+        self.addCleanup(desk.stop)
+        # Sent again, nothing happens twice.
+        for form in forms[:10]:
+            self.assertEqual(self.note(desk, *form), 303)
+        with sqlite3.connect(self.folder / "core/desk.sqlite") as db:
+            self.assertEqual(db.execute("select count(*) from event where action = 'note'").fetchone()[0], len(forms))
+        self.assertIn("0 breaks, 0 rows", self.coredesk("audit"))
+
+    def test_two_desks_work_on_one_postgresql(self):
+        server = tempfile.mkdtemp(prefix="xd.")
+        self.addCleanup(shutil.rmtree, server, True)
+        started = subprocess.run([ROOT / "Scripts/postgres", "start", server], capture_output=True, text=True)
+        if started.returncode == 3:
+            self.skipTest(started.stderr.strip())
+        self.assertEqual(started.returncode, 0, started.stderr)
+        self.addCleanup(subprocess.run, [ROOT / "Scripts/postgres", "stop", server], capture_output=True)
+        self.config.write_text(re.sub("(?m)^database: .*$", f'database: "{started.stdout.strip()}"', self.config.read_text()))
+        self.coredesk("init")
+        self.coredesk("lane", "adopt", *map(str, sorted((self.folder / "epochs").glob("*.ep"))))
+        self.arrive(3)
+        one = Desk(self.system, serve=True)
+        self.addCleanup(one.stop)
+        # Another process of the same installation, on a socket of its own.
+        (self.folder / "core/second.yaml").write_text(self.config.read_text().replace("socket: desk.sock", "socket: second.sock"))
+        log = open(self.folder / "second.log", "ab")
+        second = subprocess.Popen([BIN / "coredesk", "serve", "--config", self.folder / "core/second.yaml"], stdout=log, stderr=log)
+        log.close()
+        self.addCleanup(second.wait)
+        self.addCleanup(second.terminate)
+        two = Desk(self.system)
+        two.socket = self.folder / "core/second.sock"
+        self.assertTrue(wait_until(lambda: two.call("/desk.css")[0] == 200))
+        cases = sorted(one.cases("dispatcher").values())
+        self.assertEqual(len(cases), 3)
+        self.assertEqual(sorted(two.cases("dispatcher").values()), cases)
+        forms = [(cases[number % 3], one.form("dispatcher", f"/cases/{cases[number % 3]}/note"), f"第 {number} 次") for number in range(30)]
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            # Each form twice, by both processes at once.
+            codes = list(pool.map(lambda pair: self.note(pair[0], *pair[1]), [(desk, form) for form in forms for desk in (one, two)]))
+        self.assertTrue(all(code in (303, 503) for code in codes), codes)
+        for form in forms:
+            self.assertEqual(self.note(two, *form), 303)
+        # A dispatch by the one is seen by the other, and by whoever it was sent to.
+        self.assertEqual(one.act("dispatcher", cases[0], "dispatch", {"lead": "fire", "budget": "5", "budget-unit": "wd"})[0], 303)
+        self.assertIn(cases[0], two.cases("fire").values())
+        self.assertEqual(two.act("fire", cases[0], "sign")[0], 303)
+        found = two.page("dispatcher", "/search?q=" + urllib.parse.quote("测试诉求"))[1]
+        self.assertEqual(set(re.findall("/cases/([0-9a-f-]{36})", found)), set(cases))
+        self.coredesk("clock")
+        self.assertIn("0 breaks, 0 rows", self.coredesk("audit"))
+        page = one.page("dispatcher", f"/cases/{cases[0]}")[1]
+        self.assertEqual(len(set(re.findall("备注：(第 [0-9]+ 次)<", page))), 10)
 
 
 if __name__ == "__main__":

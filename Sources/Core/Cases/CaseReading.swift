@@ -37,16 +37,28 @@ extension CaseStore {
     /// The same for lists, whose reading is one line, and for the core itself.
     package func view(_ id: String, at now: Instant) throws -> View {
         try database.read { db in
-            let (subject, secret) = try self.subject(id, db)
-            let log = try log(of: id, secret, db)
-            let process = try definitions.process(subject.process, db)
-            let file = Case(received: subject.received, events: log.lazy.map(\.event))
+            let (subject, folded) = try folded(id, db)
             return View(
-                subject: subject, process: process, file: file, events: log.map(\.event),
-                world: try world(subject.form, file.answers, now, db),
-                requests: Dictionary(log.map { ($0.key, $0.event.version) }) { first, _ in first },
+                subject: subject, process: try definitions.process(subject.process, db), file: folded.file,
+                events: folded.events, world: try world(subject.form, folded.file.answers, now, db),
+                requests: folded.requests,
                 receipt: try db.value("SELECT receipt FROM correspondent WHERE subject = ?", id))
         }
+    }
+
+    private func folded(_ id: String, _ db: any SQLConnection) throws -> (Subject, FoldedCases.Folded) {
+        let version: Int? = try db.value(
+            "SELECT i.version FROM case_index i JOIN subject s ON s.id = i.subject WHERE i.subject = ? AND s.key IS NOT NULL",
+            id)
+        let (subject, secret) = try self.subject(id, db)
+        if let version, let known = folded.folded(id, version: version) { return (subject, known) }
+        let log = try log(of: id, secret, db)
+        let made = FoldedCases.Folded(
+            version: log.last?.event.version ?? 0,
+            file: Case(received: subject.received, events: log.lazy.map(\.event)), events: log.map(\.event),
+            requests: Dictionary(log.map { ($0.key, $0.event.version) }) { first, _ in first })
+        if secret != nil { folded.keep(made, as: id) }
+        return (subject, made)
     }
 
     /// Those of some cases that somebody in these posts may see, as one reading; what cannot be read is left out and named.

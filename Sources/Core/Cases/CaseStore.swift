@@ -18,6 +18,7 @@ package struct CaseStore: Sendable {
     private let carried: @Sendable (any SQLConnection) throws -> Instant?
     private let outbox: any Outbox
     let readings: Readings
+    let folded = FoldedCases()
 
     /// Why a command changes nothing.
     package enum Failure: Error, Sendable, Equatable {
@@ -470,6 +471,7 @@ package struct CaseStore: Sendable {
             let texts = try log(of: id, secret, db).flatMap(\.event.texts) + [receipt].compactMap { $0 }
             try forget(texts, of: subject.number, db)
             try db.execute("UPDATE subject SET key = NULL, erased = ? WHERE id = ?", now.seconds, id)
+            folded.forget(id)
             // What was published of it goes too.
             try db.execute("UPDATE page SET published = 0 WHERE subject = ?", id)
             for table in ["document", "correspondent"] {

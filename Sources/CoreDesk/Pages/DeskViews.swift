@@ -125,7 +125,7 @@ struct DeskViews: Sendable {
         textarea,input,select{width:100%;max-width:44em;font:inherit;padding:8px;border:1px solid #7b8794;border-radius:4px;box-sizing:border-box;min-height:44px}
         .problem{background:#fdecea;border-left:4px solid #b3261e;padding:8px 14px}
         button{background:#14508c;color:#fff;border:0;border-radius:6px;padding:10px 24px;font:inherit;min-height:44px;cursor:pointer}
-        .find{display:flex;gap:6px;align-items:center}.find input{max-width:16em;min-height:36px}.find button{padding:6px 14px;min-height:36px;border:1px solid #fff}.aside{position:absolute;left:-999em}
+        .find{display:flex;gap:6px;align-items:center}.find input{max-width:16em;min-height:36px}.find button{white-space:nowrap;padding:6px 14px;min-height:36px;border:1px solid #fff}.aside{position:absolute;left:-999em}
         .actions ul{list-style:none;display:flex;flex-wrap:wrap;gap:10px;padding:0}.actions a{display:inline-block;background:#14508c;color:#fff;padding:10px 18px;border-radius:6px;text-decoration:none;min-height:24px}
         .actions a.blocked{background:#5b6673}.mark{background:#fff4d6;border:1px solid #c9a227;border-radius:4px;padding:0 6px}fieldset{border:1px solid #d8dee6;border-radius:6px;margin:14px 0}
         label.check{display:inline-flex;align-items:center;gap:6px;font-weight:400;margin-right:18px;min-height:44px}label.check input{width:24px;min-height:24px}.limit{display:flex;gap:8px;max-width:24em}
