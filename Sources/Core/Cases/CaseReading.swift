@@ -34,31 +34,37 @@ extension CaseStore {
         return view
     }
 
-    /// The same for lists, whose reading is one line, and for the core itself.
+    /// The same for the core itself, on no record.
     package func view(_ id: String, at now: Instant) throws -> View {
-        try database.read { db in
-            let (subject, folded) = try folded(id, db)
-            return View(
-                subject: subject, process: try definitions.process(subject.process, db), file: folded.file,
-                events: folded.events, world: try world(subject.form, folded.file.answers, now, db),
-                requests: folded.requests,
-                receipt: try db.value("SELECT receipt FROM correspondent WHERE subject = ?", id))
-        }
+        try database.read { db in try view(id, at: now, carried: try carried(db), db) }
     }
 
-    private func folded(_ id: String, _ db: any SQLConnection) throws -> (Subject, FoldedCases.Folded) {
-        let version: Int? = try db.value(
-            "SELECT i.version FROM case_index i JOIN subject s ON s.id = i.subject WHERE i.subject = ? AND s.key IS NOT NULL",
-            id)
-        let (subject, secret) = try self.subject(id, db)
-        if let version, let known = folded.folded(id, version: version) { return (subject, known) }
-        let log = try log(of: id, secret, db)
-        let made = FoldedCases.Folded(
-            version: log.last?.event.version ?? 0,
-            file: Case(received: subject.received, events: log.lazy.map(\.event)), events: log.map(\.event),
-            requests: Dictionary(log.map { ($0.key, $0.event.version) }) { first, _ in first })
-        if secret != nil { folded.keep(made, as: id) }
-        return (subject, made)
+    private func view(_ id: String, at now: Instant, carried: Instant?, _ db: any SQLConnection) throws -> View {
+        guard
+            let row = try db.row(
+                """
+                SELECT s.*, i.version AS indexed, c.receipt AS receipt FROM subject s
+                LEFT JOIN case_index i ON i.subject = s.id LEFT JOIN correspondent c ON c.subject = s.id WHERE s.id = ?
+                """, id)
+        else { throw Failure.unknownSubject }
+        let subject = try Self.subject(id, row)
+        let wrapped: [UInt8]? = try row["key"]
+        let indexed: Int? = try row["indexed"]
+        let found: FoldedCases.Folded
+        if wrapped != nil, let indexed, let known = folded.folded(id, version: indexed) {
+            found = known
+        } else {
+            let log = try log(of: id, try wrapped.map { try unwrapped($0, of: id) }, db)
+            found = FoldedCases.Folded(
+                version: log.last?.event.version ?? 0,
+                file: Case(received: subject.received, events: log.lazy.map(\.event)), events: log.map(\.event),
+                requests: Dictionary(log.map { ($0.key, $0.event.version) }) { first, _ in first })
+            if wrapped != nil { folded.keep(found, as: id) }
+        }
+        return View(
+            subject: subject, process: try definitions.process(subject.process, db), file: found.file,
+            events: found.events, world: try world(subject.form, found.file.answers, now, carried: carried),
+            requests: found.requests, receipt: try row["receipt"])
     }
 
     /// Those of some cases that somebody in these posts may see, as one reading; what cannot be read is left out and named.
@@ -66,18 +72,21 @@ extension CaseStore {
         _ ids: [String], as posts: [Post], of what: String, at now: Instant
     ) throws -> (views: [View], damaged: [String]) {
         if let post = posts.first { try readings.record(post, what, "", at: now, in: database) }
-        var (views, damaged): ([View], [String]) = ([], [])
-        for id in ids {
-            do {
-                let view = try view(id, at: now)
-                if posts.contains(where: { view.process.isVisible(view.file, to: $0, in: view.world) }) {
-                    views.append(view)
+        return try database.read { db in
+            let carried = try carried(db)
+            var (views, damaged): ([View], [String]) = ([], [])
+            for id in ids {
+                do {
+                    let view = try view(id, at: now, carried: carried, db)
+                    if posts.contains(where: { view.process.isVisible(view.file, to: $0, in: view.world) }) {
+                        views.append(view)
+                    }
+                } catch is Failure {
+                    damaged.append(id)
                 }
-            } catch is Failure {
-                damaged.append(id)
             }
+            return (views, damaged)
         }
-        return (views, damaged)
     }
 
     package func number(of id: String) throws -> Int {
@@ -155,13 +164,20 @@ extension CaseStore {
 
     func subject(_ id: String, _ db: any SQLConnection) throws -> (Subject, [UInt8]?) {
         guard let row = try db.row("SELECT * FROM subject WHERE id = ?", id) else { throw Failure.unknownSubject }
-        guard let process = SHA256Digest(hex: try row["process"]) else { throw Failure.unknownDefinition }
         let wrapped: [UInt8]? = try row["key"]
-        let subject = Subject(
+        return (try Self.subject(id, row), try wrapped.map { try unwrapped($0, of: id) })
+    }
+
+    private static func subject(_ id: String, _ row: SQLRow) throws -> Subject {
+        guard let process = SHA256Digest(hex: try row["process"]) else { throw Failure.unknownDefinition }
+        return Subject(
             id: id, number: try row["number"], process: process, form: try row["form"],
             received: Instant(seconds: try row["received"]))
+    }
+
+    private func unwrapped(_ key: [UInt8], of id: String) throws -> [UInt8] {
         do {
-            return (subject, try wrapped.map { try keys.unwrap($0, of: id) })
+            return try keys.unwrap(key, of: id)
         } catch {
             throw Failure.damaged(subject: id, version: 0)
         }

@@ -41,8 +41,12 @@ extension CaseStore {
         for (id, number) in found {
             // One that cannot be read is no hit; lists name it.
             guard let view = try? view(id, at: now) else { continue }
-            let texts = view.events.flatMap(\.texts).map(SearchTokenizer.normalized)
-            guard phrases.allSatisfy({ phrase in texts.contains { $0.contains(phrase) } }) else { continue }
+            let texts = view.events.flatMap(\.texts) + [view.receipt].compactMap { $0 }
+            // Most texts hold a phrase as it was typed; the others are made alike first.
+            let isHit = phrases.allSatisfy { phrase in
+                texts.contains { $0.contains(phrase) || SearchTokenizer.normalized($0).contains(phrase) }
+            }
+            guard isHit else { continue }
             hits.append(id)
             if hits.count == limit { return Hits(cases: hits, next: number) }
         }
@@ -114,7 +118,22 @@ extension Event {
             default: break
             }
         }
-        collect(coded.boxed)
+        for value in inputs.values {
+            switch value {
+            case .text(let text): found.append(text)
+            case .list(let list): found += list
+            case .answer(let answer): collect(answer)
+            case .number, .limit: break
+            }
+        }
+        for fact in facts {
+            switch fact {
+            case .told(_, let text): found += [text].compactMap { $0 }
+            case .paused(_, let ground): found.append(ground)
+            case .filed(let file): found.append(file.name)
+            default: break
+            }
+        }
         return found
     }
 }

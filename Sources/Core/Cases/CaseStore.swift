@@ -15,7 +15,7 @@ package struct CaseStore: Sendable {
     package typealias MakeWorld =
         @Sendable (_ form: String, _ answers: [String: JSON], _ now: Instant, _ carried: Instant?) throws -> World
     private let makeWorld: MakeWorld
-    private let carried: @Sendable (any SQLConnection) throws -> Instant?
+    let carried: @Sendable (any SQLConnection) throws -> Instant?
     private let outbox: any Outbox
     let readings: Readings
     let folded = FoldedCases()
@@ -95,7 +95,10 @@ package struct CaseStore: Sendable {
     func world(
         _ form: String, _ answers: [String: JSON], _ now: Instant, _ db: any SQLConnection
     ) throws -> World {
-        let carried = try carried(db)
+        try world(form, answers, now, carried: try carried(db))
+    }
+
+    func world(_ form: String, _ answers: [String: JSON], _ now: Instant, carried: Instant?) throws -> World {
         do {
             return try makeWorld(form, answers, now, carried)
         } catch let error as SQLError {

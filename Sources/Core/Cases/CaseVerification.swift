@@ -54,6 +54,7 @@ extension CaseStore {
         }
         let rows = try db.rows("SELECT * FROM event WHERE subject = ? ORDER BY version", id)
         var before = SHA256Digest(of: Array(id.utf8))
+        var filed: [(version: Int, file: CaseDocument)] = []
         for (number, row) in rows.enumerated() {
             let version = number + 1
             do {
@@ -85,7 +86,11 @@ extension CaseStore {
                 if let secret {
                     let words = try JSON(
                         parsing: try keys.open(box, key: secret, at: .event(subject: id, version: version)))
-                    if Event(open: json, boxed: words) == nil { add(version, "it cannot be read") }
+                    if let event = Event(open: json, boxed: words) {
+                        for case .filed(let file) in event.facts { filed.append((version, file)) }
+                    } else {
+                        add(version, "it cannot be read")
+                    }
                 } else if Event(open: json, boxed: nil) == nil {
                     add(version, "it cannot be read")
                 }
@@ -95,7 +100,7 @@ extension CaseStore {
                 add(version, "it cannot be read")
             }
         }
-        if let secret { breaks += try verifyFiles(id, secret, db) }
+        if let secret { breaks += try verifyFiles(filed, of: id, secret, db) }
         let indexed: Int? = try db.value("SELECT version FROM case_index WHERE subject = ?", id)
         if let indexed, indexed != rows.count {
             add(rows.count, "\(indexed) events are known of it, \(rows.count) are there")
@@ -104,27 +109,28 @@ extension CaseStore {
     }
 
     /// Every file that was filed is there, piece by piece, and what its sender is answered with opens.
-    private func verifyFiles(_ id: String, _ secret: [UInt8], _ db: any SQLConnection) throws -> [Break] {
+    private func verifyFiles(
+        _ filed: [(version: Int, file: CaseDocument)], of id: String, _ secret: [UInt8], _ db: any SQLConnection
+    ) throws -> [Break] {
         var breaks: [Break] = []
-        guard let log = try? log(of: id, secret, db) else { return [] }
-        for event in log.map(\.event) {
-            for case .filed(let file) in event.facts {
-                let boxes: [[UInt8]] = try db.column(
-                    "SELECT box FROM document WHERE subject = ? AND number = ? ORDER BY piece", id, file.number)
-                let digest = SHA256Stream()
-                var bytes = 0
-                for (piece, box) in boxes.enumerated() {
-                    let place = SubjectKeys.Place.document(
-                        subject: id, number: file.number, piece: piece, isLast: piece == boxes.count - 1)
-                    guard let plain = try? keys.open(box, key: secret, at: place) else { break }
-                    digest.append(plain)
-                    bytes += plain.count
-                }
-                if bytes != file.bytes || digest.digest() != file.digest {
-                    breaks.append(
-                        Break(
-                            subject: id, version: event.version, what: "the file \(file.number) is not what was filed"))
-                }
+        for (version, file) in filed {
+            let digest = SHA256Stream()
+            var bytes = 0
+            let count: Int =
+                try db.value("SELECT count(*) FROM document WHERE subject = ? AND number = ?", id, file.number) ?? 0
+            // Piece by piece, so that a large file is never whole in memory.
+            for piece in 0..<count {
+                let box: [UInt8]? = try db.value(
+                    "SELECT box FROM document WHERE subject = ? AND number = ? AND piece = ?", id, file.number, piece)
+                let place = SubjectKeys.Place.document(
+                    subject: id, number: file.number, piece: piece, isLast: piece == count - 1)
+                guard let box, let plain = try? keys.open(box, key: secret, at: place) else { break }
+                digest.append(plain)
+                bytes += plain.count
+            }
+            if bytes != file.bytes || digest.digest() != file.digest {
+                breaks.append(
+                    Break(subject: id, version: version, what: "the file \(file.number) is not what was filed"))
             }
         }
         do {
