@@ -67,6 +67,27 @@ extension SQLConnection {
         return try row[0]
     }
 
+    /// Inserts many rows with few statements; rows that are there already are left alone.
+    ///
+    /// - Returns: how many were inserted.
+    @discardableResult
+    package func insert(into table: String, _ columns: [String], _ rows: [[SQLValue]]) throws(SQLError) -> Int {
+        // Few sizes, so that each is prepared once.
+        let sizes = [32, 8, 1]
+        let row = "(" + columns.map { _ in "?" }.joined(separator: ", ") + ")"
+        var (added, place) = (0, 0)
+        for size in sizes {
+            let rowsOfOne = [String](repeating: row, count: size).joined(separator: ", ")
+            let statement =
+                "INSERT INTO \(table) (\(columns.joined(separator: ", "))) VALUES \(rowsOfOne) ON CONFLICT DO NOTHING"
+            while rows.count - place >= size {
+                added += try execute(statement, values: rows[place..<(place + size)].flatMap { $0 })
+                place += size
+            }
+        }
+        return added
+    }
+
     /// Undone alone when `body` throws.
     package func savepoint(_ body: () throws -> Void) throws {
         try execute("SAVEPOINT inner_step")

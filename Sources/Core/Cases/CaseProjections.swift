@@ -28,11 +28,11 @@ extension CaseStore {
                 task.kind, task.unit, task.assignee, task.opened.seconds)
         }
         try db.execute("DELETE FROM visible WHERE subject = ?", id)
-        for viewer in writing.process.viewers(of: file, in: world).map(\.name).sorted() {
-            try db.execute(
-                "INSERT INTO visible (viewer, final, number, subject) VALUES (?, ?, ?, ?)", viewer,
-                isFinal && !isRunning, number, id)
-        }
+        let viewers = writing.process.viewers(of: file, in: world).map(\.name).sorted()
+        let isOver = SQLValue.integer(isFinal && !isRunning ? 1 : 0)
+        try db.insert(
+            into: "visible", ["viewer", "final", "number", "subject"],
+            viewers.map { [.text($0), isOver, .integer(number), .text(id)] })
         // One that was taken back stays known, so that its file goes.
         guard let version = file.lastPublished[.answerPage] else { return }
         let isPublished = file.published.contains(.answerPage) && !writing.isErased

@@ -90,12 +90,8 @@ extension CaseStore {
     /// - Returns: how many were not there.
     @discardableResult
     func index(_ texts: [String], of number: Int, _ db: any SQLConnection) throws -> Int {
-        var added = 0
-        for token in Set(texts.flatMap(Self.terms).map(keys.indexToken)).sorted() {
-            added += try db.execute(
-                "INSERT INTO word (token, number) VALUES (?, ?) ON CONFLICT DO NOTHING", token, number)
-        }
-        return added
+        let tokens = Set(texts.flatMap(Self.terms).map(keys.indexToken)).sorted()
+        return try db.insert(into: "word", ["token", "number"], tokens.map { [.integer($0), .integer(number)] })
     }
 
     /// Takes the words of a case out of the index.
