@@ -524,45 +524,4 @@ extension CaseStore {
         #expect(Set(file.acts.compactMap { $0.inputs["words"] }).count == 30)
         #expect(try desk.store.verify() == [])
     }
-
-    /// Whatever a case may hold is read again as it was written.
-    @Test func everyFactIsReadAsItWasWritten() throws {
-        let limit = Procedures.Process.Limit("3wd")!
-        let facts: [Fact] = [
-            .begun(lead: nil), .begun(lead: "market"), .entered(state: "x"),
-            .opened(task: 1, kind: "k", unit: "u", isLead: true, round: 2, budget: limit),
-            .opened(task: 2, kind: "k", unit: "u", isLead: false, round: 2, budget: nil),
-            .closed(task: 1, outcome: "o"),
-            .assigned(task: 1, person: "p"), .started(clock: "c", since: Self.start, budget: limit),
-            .started(clock: "c", since: Self.start, budget: nil), .paused(clock: "c", ground: "听证"),
-            .resumed(clock: "c"),
-            .extended(clock: "c", by: limit), .stopped(clock: "c"), .fired(clock: "c", instance: 1, rung: 0),
-            .told(.answered, text: "话"), .told(.received, text: nil), .notified(units: ["u"]),
-            .requested(name: "n", fields: ["f"], within: limit), .answeredRequest(name: "n"),
-            .issued(document: "d", series: "s", number: 7), .published(.answerPage), .retracted(.answerPage),
-            .answered(fields: ["name"]),
-            .filed(
-                CaseDocument(
-                    number: 2, field: "plan", name: "话.pdf", type: "application/pdf", bytes: 3,
-                    digest: SHA256Digest(of: [1]))),
-            .related("id", as: "duplicate"),
-            .unrelated("id"), .counted("c"), .scored("s", 5), .flagged("f"),
-        ]
-        let inputs: [String: InputValue] = [
-            "a": .text("话"), "b": .list(["x"]), "c": .number(3), "d": .limit(limit),
-            "e": .answer(.object(["unit": .string("话")])),
-        ]
-        let post = Post(person: "p", role: "r", unit: "u", from: Self.start, until: Self.start.adding(seconds: 1))
-        for actor in [Actor.citizen, .clock, .officer(Officer(post: post, level: 3, deputised: "q"))] {
-            let event = Event(
-                version: 3, at: Self.start, actor: actor, action: "act", task: 2, inputs: inputs, facts: facts)
-            let (open, boxed) = event.coded
-            let read = (try JSON(parsing: open.canonicalBytes), try JSON(parsing: boxed.canonicalBytes))
-            #expect(Event(open: read.0, boxed: read.1) == event)
-            #expect(!String(decoding: open.canonicalBytes, as: UTF8.self).contains("话"))
-            let erased = try #require(Event(open: open, boxed: nil))
-            #expect(erased.facts.count == facts.count && erased.inputs.isEmpty)
-            #expect(erased.facts.contains(.told(.answered, text: "")))
-        }
-    }
 }

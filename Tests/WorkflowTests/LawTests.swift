@@ -260,6 +260,129 @@ struct Walk {
         }
     }
 
+    // MARK: Definitions that nobody wrote
+
+    /// A definition by chance: a row of states, ways forward and back, tasks, clocks with rungs that remind, count and act. The checks
+    /// refuse some of them.
+    private static func definition(_ random: inout SeededGenerator) -> String {
+        func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &random) < percent }
+        let count = Int.random(in: 2...5, using: &random)
+        let kinds = (0..<Int.random(in: 0...2, using: &random)).map { "t\($0)" }
+        let clocks = (0..<Int.random(in: 0...2, using: &random)).map { "c\($0)" }
+        var lines = [
+            "id: chance", "title: { zh: 随机, en: Chance }", "forms: [form]", "retention: 1y",
+            "begin: { state: s0, by: citizen }", "states:",
+        ]
+        let citizen = ["received", "accepted", "accepted", "accepted", "accepted"]
+        for state in 0..<count { lines.append("  s\(state): { zh: 状态, en: State, citizen: \(citizen[state]) }") }
+        lines.append("  end: { zh: 终, en: End, citizen: answered, final: true }")
+        if !clocks.isEmpty {
+            lines.append("clocks:")
+            for clock in clocks {
+                var rungs = ["{ at: 80%, remind: [\(kinds.isEmpty ? "leader" : "t0.unit")] }"]
+                if chance(50) { rungs.append("{ at: 100%, count: late }") }
+                if chance(40) { rungs.append("{ at: 100%+2wd, act: expire }") }
+                let limit = ["3wd", "5d", "30h", "20wh"].randomElement(using: &random) ?? "3wd"
+                lines.append(
+                    "  \(clock): { zh: 时限, en: Clock, budget: \(limit), since: receipt, stop: [end], ladder: [\(rungs.joined(separator: ", "))] }"
+                )
+            }
+        }
+        if !kinds.isEmpty {
+            lines.append("tasks:")
+            for kind in kinds {
+                lines.append("  \(kind): { zh: 任务, en: Task, unit: centre, clock: 2wd, outcomes: [made, moot] }")
+            }
+        }
+        lines.append("actions:")
+        let over = kinds.map { "{ close: \($0), as: moot }" }
+        func effects(_ list: [String]) -> String { "do: [\(list.joined(separator: ", "))]" }
+        for state in 0..<count {
+            let next = state + 1 < count ? "s\(state + 1)" : "end"
+            var list = over
+            if next != "end", let kind = kinds.randomElement(using: &random), chance(70) {
+                list.append("{ open: \(kind) }")
+            }
+            if chance(30) { list.append("{ count: steps }") }
+            lines.append(
+                "  go\(state): { zh: 前进, en: Go, from: [s\(state)], by: { role: handler }, \(effects(list + ["{ enter: \(next) }"])) }"
+            )
+            if state > 0, chance(50) {
+                lines.append(
+                    "  back\(state): { zh: 退回, en: Back, from: [s\(state)], by: { role: leader, not: [go\(state - 1)] }, \(effects(over + ["{ enter: s\(state - 1) }"])) }"
+                )
+            }
+        }
+        for kind in kinds {
+            lines.append(
+                "  make\(kind): { zh: 办, en: Make, from: [\((0..<count).map { "s\($0)" }.joined(separator: ", "))], on: \(kind), by: { role: handler, unit: task }, do: [{ close: task, as: made }] }"
+            )
+        }
+        for clock in clocks where chance(60) {
+            lines.append(
+                "  stop\(clock): { zh: 暂停, en: Pause, from: [s0], by: { role: leader }, need: { not: { clock: \(clock), paused: true } }, do: [{ pause: \(clock), ground: hearing }] }"
+            )
+            lines.append(
+                "  run\(clock): { zh: 恢复, en: Resume, from: [s0], by: { role: leader }, need: { clock: \(clock), paused: true }, do: [{ resume: \(clock) }] }"
+            )
+        }
+        if lines.contains(where: { $0.contains("act: expire") }) {
+            let from = (0..<count).map { "s\($0)" }.joined(separator: ", ")
+            lines.append(
+                "  expire: { zh: 超时, en: Expire, from: [\(from)], by: clock, \(effects(over + ["{ enter: end }"])) }")
+        }
+        lines.append(
+            "  withdraw: { zh: 撤回, en: Withdraw, from: [s0], by: citizen, \(effects(over + ["{ enter: end }"])) }")
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// Law 3: whatever passes the checks loses no task, leaves no clock running at the end, passes no rung twice, and tells in an order
+    /// that only rises; what is offered is accepted.
+    @Test(arguments: [UInt64(11), 12, 13])
+    func definitionsByChanceKeepTheLaws(_ seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        let names = Process.Names(roles: ["handler", "leader"], units: ["city", "centre", "market", "fire"])
+        var (sound, ends, fired) = (0, 0, 0)
+        for _ in 0..<120 {
+            let text = Self.definition(&random)
+            var diagnostics: [Diagnostic] = []
+            guard let node = YAMLNode.parse(text, path: "chance.yaml", diagnostics: &diagnostics),
+                let process = Process(node, names: names, diagnostics: &diagnostics), !diagnostics.hasErrors
+            else { continue }
+            sound += 1
+            for _ in 0..<4 {
+                var walk = Walk(process)
+                for _ in 0..<15 {
+                    let told = walk.file.toldVersion
+                    let wasFinal = process.state(walk.file.state)?.isFinal == true
+                    var offered: [(Actor, Offer)] = []
+                    for actor in Walk.everybody + [Walk.officer("c", "handler", "centre")] {
+                        offered += process.offers(on: walk.file, to: actor, in: walk.world).map { (actor, $0) }
+                    }
+                    #expect(!wasFinal || offered.isEmpty, "something is offered after the end\n\(text)")
+                    if let (actor, offer) = offered.randomElement(using: &random) {
+                        try walk.take(offer.action, as: actor, task: offer.task)
+                    }
+                    walk.wait(days: Int.random(in: 0...3, using: &random))
+                    #expect(Case(received: walk.file.received, events: walk.events) == walk.file)
+                    #expect(walk.file.toldVersion >= told)
+                    check(walk.file, process)
+                }
+                let firings = walk.events.flatMap(\.facts).compactMap { fact -> String? in
+                    if case .fired(let clock, let instance, let rung) = fact {
+                        "\(clock) \(instance) \(rung)"
+                    } else {
+                        nil
+                    }
+                }
+                #expect(Set(firings).count == firings.count, "a rung passed twice\n\(text)")
+                fired += firings.count
+                if process.state(walk.file.state)?.isFinal == true { ends += 1 }
+            }
+        }
+        #expect(sound > 30 && ends > 30 && fired > 30, "\(sound) sound, \(ends) ends, \(fired) rungs")
+    }
+
     // MARK: The hotline's way
 
     private let dispatcher = Walk.officer("派", "dispatcher", "hotline-centre")

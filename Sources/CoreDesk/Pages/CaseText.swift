@@ -64,11 +64,17 @@ struct CaseText {
     }
 
     var files: [Value] {
-        view.file.files.map { file in
-            .fields([
+        // What came later than the case says when.
+        var later: [Int: Instant] = [:]
+        for event in view.events.dropFirst() {
+            for case .filed(let file) in event.facts { later[file.number] = event.at }
+        }
+        return view.file.files.map { file in
+            let when = later[file.number].map { "，\($0.minuteText(in: .shanghai)) 补交" } ?? ""
+            return .fields([
                 "caseID": .text(view.subject.id), "position": .number(file.number), "name": .text(file.name),
                 "label": .text(form?.fields.first { $0.id == file.field }?.label.text("zh") ?? ""),
-                "size": .text("\(max(1, file.bytes >> 10)) KB"),
+                "size": .text("\(max(1, file.bytes >> 10)) KB\(when)"),
             ])
         }
     }
@@ -80,13 +86,27 @@ struct CaseText {
             return .fields([
                 "kind": .text(
                     (view.process.task(task.kind)?.label.text("zh") ?? task.kind) + part(task)),
-                "unit": .text(surroundings.unitName(task.unit)), "assignee": .text(task.assignee ?? ""),
+                "unit": .text(surroundings.unitName(task.unit)), "assignee": .text(worker(task)),
                 "due": .text(
                     due.map { DueText.text($0, view.world.calendar, isHours: task.budget?.isHours ?? false) } ?? ""),
                 "overdue": .flag(isOverdue),
-                "outcome": .text(task.outcome.map { view.process.label($0, "zh") } ?? "办理中"),
+                "outcome": .text(outcome(task)),
             ])
         }
+    }
+
+    /// Who signed for a task, or else who acted on it last.
+    private func worker(_ task: Case.Task) -> String {
+        task.assignee
+            ?? view.file.acts.last { $0.task == task.id && !$0.persons.isEmpty }?.persons.sorted().joined(
+                separator: "、")
+            ?? ""
+    }
+
+    private func outcome(_ task: Case.Task) -> String {
+        guard let outcome = task.outcome else { return "办理中" }
+        let day = task.closed.map { "（\($0.date(in: .shanghai).text)）" } ?? ""
+        return view.process.label(outcome, "zh") + day
     }
 
     /// Lead or helper, where a kind of task has both.
