@@ -39,6 +39,11 @@ package enum Masking {
             if wanted.unicodeScalars.count > 1, plain.contains(wanted) {
                 return Finding(kind: .secret, label: secret.label, text: secret.text)
             }
+            // Their own number, whatever stands between its digits.
+            let number = digits(secret.text)
+            if number.count >= 7, digits(text).firstRange(of: number) != nil {
+                return Finding(kind: .secret, label: secret.label, text: secret.text)
+            }
         }
         let folded = TextFolding.folded(text)
         if let number = number(in: folded) { return Finding(kind: .number, text: number) }
@@ -61,7 +66,8 @@ package enum Masking {
     // MARK: Numbers
 
     private static let chineseDigits: [Unicode.Scalar: Int] = [
-        "〇": 0, "零": 0, "○": 0, "一": 1, "壹": 1, "幺": 1, "二": 2, "贰": 2, "两": 2, "三": 3, "叁": 3, "四": 4, "肆": 4, "五": 5,
+        "〇": 0, "零": 0, "○": 0, "洞": 0, "一": 1, "壹": 1, "幺": 1, "二": 2, "贰": 2, "两": 2, "三": 3, "叁": 3, "四": 4, "肆": 4,
+        "五": 5,
         "伍": 5, "六": 6, "陆": 6, "七": 7, "柒": 7, "八": 8, "捌": 8, "九": 9, "玖": 9,
     ]
 
@@ -76,6 +82,13 @@ package enum Masking {
         return Int(value)
     }
 
+    private static func digits(_ text: String) -> [Int] {
+        TextFolding.folded(text).unicodeScalars.compactMap { digit($0, inRun: false) }
+    }
+
+    /// Letters that people set between digits as if they were dashes.
+    private static let dashes = Set("ーｰ".unicodeScalars)
+
     /// Seven digits with nothing but separators between them, over line ends too. A letter of any script ends the run.
     private static func number(in text: String) -> String? {
         var run = 0
@@ -85,7 +98,7 @@ package enum Masking {
                 run += 1
                 shown.append(scalar)
                 if run >= 7 { return String(shown) + "…" }
-            } else if scalar.properties.isAlphabetic {
+            } else if scalar.properties.isAlphabetic && !dashes.contains(scalar) {
                 run = 0
                 shown = .init()
             } else if run > 0 {
@@ -100,17 +113,21 @@ package enum Masking {
     private static func email(in text: String) -> String? {
         let scalars = Array(text.unicodeScalars)
         func isPart(_ scalar: Unicode.Scalar) -> Bool {
-            scalar.value < 0x80
-                && (scalar.properties.isAlphabetic || scalar.properties.numericType != nil
-                    || "._-+".unicodeScalars.contains(scalar))
+            scalar == "。"
+                || scalar.value < 0x80
+                    && (scalar.properties.isAlphabetic || scalar.properties.numericType != nil
+                        || "._-+".unicodeScalars.contains(scalar))
         }
         for (i, scalar) in scalars.enumerated() where scalar == "@" {
             var (start, end) = (i, i + 1)
             // People part the sign from its sides.
             while start > 0, isPart(scalars[start - 1]) || (scalars[start - 1] == " " && start == i) { start -= 1 }
             while end < scalars.count, isPart(scalars[end]) || (scalars[end] == " " && end == i + 1) { end += 1 }
+            // A full stop ends a sentence, unless the address goes on behind it.
+            while end > i + 1, scalars[end - 1] == "。" { end -= 1 }
+            while start < i, scalars[start] == "。" { start += 1 }
             let address = string(scalars[start..<end])
-            if start < i, address.dropFirst(i - start).contains(".") { return address }
+            if start < i, address.dropFirst(i - start).contains(where: { $0 == "." || $0 == "。" }) { return address }
         }
         return nil
     }
@@ -145,10 +162,34 @@ package enum Masking {
             let hasFlat =
                 ["号楼", "栋", "幢"].contains(where: rest.hasPrefix)
                 && scalars[i...].dropFirst(rest.hasPrefix("号楼") ? 2 : 1).first.map(isDigit) ?? false
-            guard isDoor || hasFlat else { continue }
+            // 501房; 两房一厅 is a kind of flat.
+            let isRoom = rest.hasPrefix("房") && i >= 3 && scalars[(i - 3)..<i].allSatisfy(isDigit)
+            guard isDoor || hasFlat || isRoom else { continue }
             var start = i
             while start > 0, isDigit(scalars[start - 1]) { start -= 1 }
             return string(scalars[start..<min(i + 6, scalars.count)])
+        }
+        return doorplate(in: scalars)
+    }
+
+    /// House, stair and flat: 3-2-501.
+    private static func doorplate(in scalars: [Unicode.Scalar]) -> String? {
+        func run(_ start: Int) -> Int {
+            scalars[start...].prefix { digit($0, inRun: false) != nil && $0 != "洞" }.count
+        }
+        for start in scalars.indices where start == 0 || digit(scalars[start - 1], inRun: false) == nil {
+            var (at, parts) = (start, [Int]())
+            while at < scalars.count, parts.count < 3 {
+                let length = run(at)
+                if length == 0 { break }
+                parts.append(length)
+                at += length
+                guard parts.count < 3, at < scalars.count, "-—–－".unicodeScalars.contains(scalars[at]) else { break }
+                at += 1
+            }
+            if parts.count == 3, parts[0] <= 2, parts[1] <= 2, (3...4).contains(parts[2]) {
+                return string(scalars[start..<at])
+            }
         }
         return nil
     }

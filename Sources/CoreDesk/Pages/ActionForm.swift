@@ -51,19 +51,21 @@ struct ActionForm {
                 guard let count = values.first else { continue }
                 let unit = posted[name + "-unit"]?.first ?? ""
                 guard let limit = Procedures.Process.Limit(count + unit) else {
-                    throw Problem(code: "wrongType", text: "“\(label)”要写数字，最多 3660。")
+                    throw Problem(code: "wrongType", text: "“\(label)”要写 1 到 3660 的数字。", input: input.id)
                 }
                 inputs[input.id] = .limit(limit)
             case .number:
                 guard let text = values.first else { continue }
                 guard let number = decimal(text.utf8) else {
-                    throw Problem(code: "wrongType", text: "“\(label)”要写数字。")
+                    throw Problem(code: "wrongType", text: "“\(label)”要写数字。", input: input.id)
                 }
                 inputs[input.id] = .number(number)
             case .case:
                 guard let text = values.first else { continue }
                 guard let number = decimal(text.utf8), let id = try find(number) else {
-                    throw Problem(code: "unknown", text: "“\(label)”：没有编号为 \(text.prefix(20)) 的同类办件。")
+                    throw Problem(
+                        code: "unknown", text: "“\(label)”：没有编号为 \(text.prefix(20)) 的同类未办结办件，或不在您的职责范围内。",
+                        input: input.id)
                 }
                 inputs[input.id] = .text(id)
             default: if let text = values.first { inputs[input.id] = .text(text) }
@@ -113,12 +115,15 @@ struct ActionForm {
 
     private var materials: [Choice] { (form?.listedMaterials ?? []).map { (value: $0.id, label: $0.name) } }
 
-    /// - Parameter typed: what comes back after a refusal; nil for a page that is opened.
-    func values(typed: [String: [String]]?) -> [Value] {
+    /// - Parameters:
+    ///   - typed: what comes back after a refusal; nil for a page that is opened.
+    ///   - invalid: id of the input that a refusal is about.
+    func values(typed: [String: [String]]?, invalid: String) -> [Value] {
         action.ask.map { input in
             let name = Self.prefix + input.id
             var fields: [String: Value] = [
                 "name": .text(name), "label": .text(input.label.text("zh")), "required": .flag(input.required),
+                "isInvalid": .flag(input.id == invalid),
                 "value": .text(typed.map { $0[name]?.first ?? "" } ?? proposal(input)),
             ]
             for kind in ["isText", "isLine", "isChoice", "isMany", "isLimit", "isChecklist"] {

@@ -209,6 +209,8 @@ struct DeskController: Sendable {
         let status: HTTPResponse.Status
         let code: String
         let text: String
+        /// Id of the input that it is about; empty where it is none.
+        var input = ""
     }
 
     private func show(
@@ -352,7 +354,7 @@ struct DeskController: Sendable {
         fields["nonce"] = .text(nonce)
         fields["problem"] = .optional(draft?.text)
         fields["code"] = .text(draft?.code ?? "")
-        fields["inputs"] = .list(opened.form.values(typed: draft?.typed))
+        fields["inputs"] = .list(opened.form.values(typed: draft?.typed, invalid: draft?.input ?? ""))
         for (name, value) in content(opened.view, member) { fields[name] = value }
         return page(draft?.status ?? .ok, try views.render("action", fields))
     }
@@ -385,7 +387,9 @@ struct DeskController: Sendable {
         } catch {
             guard let (member, typed) = known else { return failure(error) }
             let told = told(error)
-            let draft = Draft(typed: typed, status: told.status, code: told.code, text: told.text)
+            let draft = Draft(
+                typed: typed, status: told.status, code: told.code, text: told.text,
+                input: (error as? ActionForm.Problem)?.input ?? "")
             do {
                 return try await onBlockingThread { try form(place, member, draft: draft) }
             } catch {

@@ -80,16 +80,16 @@ struct DeskViews: Sendable {
         <p><a href="/cases/{{caseID}}">‹ 返回 {{number}}</a></p>
         <h1>{{name}}</h1>
         <p class="facts">{{number}} {{subject}} · <strong>{{state}}</strong> · 收到 {{received}}{{#due}} · 期限 <span{{#overdue}} class="overdue"{{/overdue}}>{{due}}</span>{{#overdue}}（超期）{{/overdue}}{{/due}}</p>
-        {{#problem}}<p class="problem" role="alert" data-code="{{code}}">{{problem}}</p>{{/problem}}
+        {{#problem}}<p class="problem" id="problem" role="alert" data-code="{{code}}">{{problem}}</p>{{/problem}}
         <section class="action"><form method="post" action="{{address}}"><input type="hidden" name="token" value="{{token}}"><input type="hidden" name="grounds" value="{{grounds}}"><input type="hidden" name="nonce" value="{{nonce}}">
         {{#inputs}}
-        {{#isText}}<p><label for="{{name}}">{{label}}{{^required}}（可不填）{{/required}}</label><textarea id="{{name}}" name="{{name}}" rows="6">
+        {{#isText}}<p><label for="{{name}}">{{label}}{{^required}}（可不填）{{/required}}</label><textarea id="{{name}}" name="{{name}}" rows="6"{{#required}} required{{/required}}{{#isInvalid}} aria-invalid="true" aria-describedby="problem"{{/isInvalid}}>
         {{value}}</textarea></p>{{/isText}}
-        {{#isLine}}<p><label for="{{name}}">{{label}}{{^required}}（可不填）{{/required}}</label><input id="{{name}}" name="{{name}}" value="{{value}}"></p>{{/isLine}}
-        {{#isChoice}}<p><label for="{{name}}">{{label}}</label><select id="{{name}}" name="{{name}}"><option value=""></option>{{#options}}<option value="{{value}}"{{#isChosen}} selected{{/isChosen}}>{{label}}</option>{{/options}}</select></p>{{/isChoice}}
-        {{#isMany}}<fieldset><legend>{{label}}{{^required}}（可不选）{{/required}}</legend>{{#options}}<label class="check"><input type="checkbox" name="{{name}}" value="{{value}}"{{#isChosen}} checked{{/isChosen}}> {{label}}</label>{{/options}}</fieldset>{{/isMany}}
-        {{#isLimit}}<p><label for="{{name}}">{{label}}</label><span class="limit"><input id="{{name}}" name="{{name}}" value="{{value}}" inputmode="numeric"><select name="{{name}}-unit" aria-label="{{label}}的单位">{{#options}}<option value="{{value}}"{{#isChosen}} selected{{/isChosen}}>{{label}}</option>{{/options}}</select></span></p>{{/isLimit}}
-        {{#isChecklist}}<fieldset><legend>{{label}}</legend>{{#items}}<p><label for="{{item}}">{{material}}</label><select id="{{item}}" name="{{item}}">{{#options}}<option value="{{value}}"{{#isChosen}} selected{{/isChosen}}>{{label}}</option>{{/options}}</select><input name="{{item}}-note" value="{{note}}" aria-label="{{material}}的说明" placeholder="说明（可不填）"></p>{{/items}}</fieldset>{{/isChecklist}}
+        {{#isLine}}<p><label for="{{name}}">{{label}}{{^required}}（可不填）{{/required}}</label><input id="{{name}}" name="{{name}}" value="{{value}}"{{#required}} required{{/required}}{{#isInvalid}} aria-invalid="true" aria-describedby="problem"{{/isInvalid}}></p>{{/isLine}}
+        {{#isChoice}}<p><label for="{{name}}">{{label}}</label><select id="{{name}}" name="{{name}}"{{#required}} required{{/required}}{{#isInvalid}} aria-invalid="true" aria-describedby="problem"{{/isInvalid}}><option value="">请选择</option>{{#options}}<option value="{{value}}"{{#isChosen}} selected{{/isChosen}}>{{label}}</option>{{/options}}</select></p>{{/isChoice}}
+        {{#isMany}}<fieldset{{#isInvalid}} aria-describedby="problem"{{/isInvalid}}><legend>{{label}}{{^required}}（可不选）{{/required}}</legend>{{#options}}<label class="check"><input type="checkbox" name="{{name}}" value="{{value}}"{{#isChosen}} checked{{/isChosen}}> {{label}}</label>{{/options}}</fieldset>{{/isMany}}
+        {{#isLimit}}<p><label for="{{name}}">{{label}}</label><span class="limit"><input id="{{name}}" name="{{name}}" value="{{value}}" inputmode="numeric"{{#required}} required{{/required}}{{#isInvalid}} aria-invalid="true" aria-describedby="problem"{{/isInvalid}}><select name="{{name}}-unit" aria-label="{{label}}的单位">{{#options}}<option value="{{value}}"{{#isChosen}} selected{{/isChosen}}>{{label}}</option>{{/options}}</select></span></p>{{/isLimit}}
+        {{#isChecklist}}<fieldset{{#isInvalid}} aria-describedby="problem"{{/isInvalid}}><legend>{{label}}</legend>{{#items}}<p><label for="{{item}}">{{material}}</label><select id="{{item}}" name="{{item}}"><option value="">请选择</option>{{#options}}<option value="{{value}}"{{#isChosen}} selected{{/isChosen}}>{{label}}</option>{{/options}}</select><input name="{{item}}-note" value="{{note}}" aria-label="{{material}}的说明" placeholder="说明（可不填）"></p>{{/items}}</fieldset>{{/isChecklist}}
         {{/inputs}}
         <p><button type="submit">{{name}}</button></p></form></section>
         {{>content}}
