@@ -84,30 +84,7 @@ import Workflow
     }
 
     private static func open(_ folder: TemporaryFolder, keys: [String]) throws -> Desk {
-        let all = Keys.folder.path
-        try folder.write([
-            "desk.yaml": """
-            socket: desk.sock
-            origin: https://127.0.0.1
-            database: desk.sqlite
-            desk_open: [\(keys.map { all + "/" + $0 }.joined(separator: ", "))]
-            definitions: [forms]
-            workdays: \(repositoryRoot)/Content/data/workdays.csv
-            source: \(folder.path)
-            master_key: master.key
-            overlay: overlay
-            authority: \(all)/ca.crt
-            revocation_lists: [\(all)/ca.crl]
-            officers: []
-            ferry:
-              spool: spool
-              sign: \(all)/core/core-sign
-              open: \(all)/core/core-open
-              signers: [\(all)/edge/edge-sign.crt]
-              recipients: [\(all)/edge/edge-open.crt]
-              operators: [\(all)/operator/operator.crt]
-            """
-        ])
+        try folder.writeDeskConfiguration(keys: keys)
         return try Desk(Configuration.load(folder.path + "/desk.yaml")) { count in
             (0..<count).map { _ in UInt8.random(in: 0...255) }
         }

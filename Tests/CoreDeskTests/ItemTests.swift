@@ -36,30 +36,7 @@ import Workflow
         let form = try #require(FormDefinition(node, diagnostics: &diagnostics), "\(diagnostics)")
         try folder.write("forms/\(form.digest).json", node.json.canonicalBytes)
         try FileSystem.replaceDurably(folder.path + "/master.key", with: [UInt8](repeating: 9, count: 32), mode: 0o600)
-        let keys = Keys.folder.path
-        try folder.write([
-            "desk.yaml": """
-            socket: desk.sock
-            origin: https://127.0.0.1
-            database: \(try engine.location(in: folder))
-            desk_open: \(keys)/desk/desk-open
-            definitions: [forms]
-            workdays: \(repositoryRoot)/Content/data/workdays.csv
-            source: \(folder.path)
-            master_key: master.key
-            overlay: overlay
-            authority: \(keys)/ca.crt
-            revocation_lists: [\(keys)/ca.crl]
-            officers: []
-            ferry:
-              spool: spool
-              sign: \(keys)/core/core-sign
-              open: \(keys)/core/core-open
-              signers: [\(keys)/edge/edge-sign.crt]
-              recipients: [\(keys)/edge/edge-open.crt]
-              operators: [\(keys)/operator/operator.crt]
-            """
-        ])
+        try folder.writeDeskConfiguration(database: try engine.location(in: folder))
         let desk = try Desk(Configuration.load(folder.path + "/desk.yaml"), random: systemRandomBytes)
         let now = try #require(Instant(iso: "2026-09-01T09:00:00+08:00", zone: .shanghai))
         let approval = try #require(desk.surroundings.process(for: form))

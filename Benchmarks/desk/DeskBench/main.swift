@@ -1,7 +1,7 @@
 // Times the core's store: `deskbench VERB LOCATION NUMBER`. Benchmarks/desk/bench.py runs it; one line of JSON comes out.
 //
 //   fill N      cases of eight events by the store's own encoder, chain and boxes real
-//   rebuild     what is made out of the log, made anew
+//   rebuild     writes case_index, task, visible, word and page from the log
 //   verify      the whole log
 //   read N      N times each: my tasks, a filtered list, a search, a case page; milliseconds
 //   crowd N     200 officers at once, N readings each

@@ -21,20 +21,12 @@ extension CaseStore {
     package func load(_ histories: [History], at now: Instant) throws {
         try database.write { db in
             for history in histories {
-                let new = history.beginning
-                let (secret, wrapped) = try keys.make(for: new.id)
-                let number = try next(of: Self.numbers, db)
-                try db.execute(
-                    "INSERT INTO subject (id, number, process, form, received, key) VALUES (?, ?, ?, ?, ?, ?)", new.id,
-                    number,
-                    new.process.digest.hex, new.form, new.received.seconds, wrapped)
-                let subject = Subject(
-                    id: new.id, number: number, process: new.process.digest, form: new.form, received: new.received)
-                var writing = Writing(subject: subject, secret: secret, process: new.process, log: [], now: now)
+                var writing = try add(history.beginning, at: now, db)
                 for event in history.events {
                     let command = Command(action: event.action, task: event.task, inputs: event.inputs)
                     try insert(
-                        event, &writing, key: "loaded \(event.version)", mark: Self.mark(command, event.actor, secret),
+                        event, &writing, key: "loaded \(event.version)",
+                        mark: Self.mark(command, event.actor, writing.secret),
                         db)
                 }
             }

@@ -43,8 +43,8 @@ extension CaseStore {
             """, id, number, version, isPublished)
     }
 
-    /// Writes the rows that are made out of the log anew, from the events of every case; a case with an unreadable event keeps its
-    /// rows. Others read and write between slices.
+    /// Writes the projections of every case from its events; a case with an unreadable event keeps its rows. Others read and write
+    /// between slices.
     ///
     /// - Returns: how many rows were other than they should be, and the cases that could not be read.
     package func rebuild() throws -> (changed: Int, damaged: [String]) {

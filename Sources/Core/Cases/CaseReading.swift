@@ -18,6 +18,11 @@ extension CaseStore {
         /// What its sender holds; nil of a case that no citizen sent, or that was erased.
         package let receipt: String?
 
+        /// Whether somebody in one of these posts may see it.
+        package func isVisible(to posts: [Post]) -> Bool {
+            posts.contains { process.isVisible(file, to: $0, in: world) }
+        }
+
         /// What came of a request before; nil where it was never taken.
         package func event(of key: String) -> Event? {
             requests["request " + key].flatMap { version in events.first { $0.version == version } }
@@ -78,9 +83,7 @@ extension CaseStore {
             for id in ids {
                 do {
                     let view = try view(id, at: now, carried: carried, db)
-                    if posts.contains(where: { view.process.isVisible(view.file, to: $0, in: view.world) }) {
-                        views.append(view)
-                    }
+                    if view.isVisible(to: posts) { views.append(view) }
                 } catch is Failure {
                     damaged.append(id)
                 }
@@ -108,9 +111,14 @@ extension CaseStore {
         }
     }
 
+    /// Names in the index of those as whom somebody in these posts sees cases now.
+    static func viewers(_ posts: [Post], at now: Instant) -> Set<String> {
+        Set(posts.filter { $0.isHeld(at: now) }.flatMap(\.viewers).map(\.name))
+    }
+
     /// The newest cases that somebody in these posts may see: rights, order and length are the database's.
     package func list(_ query: Query, as posts: [Post], at now: Instant) throws -> [String] {
-        let viewers = Set(posts.filter { $0.isHeld(at: now) }.flatMap(\.viewers).map(\.name))
+        let viewers = Self.viewers(posts, at: now)
         let found: [Int: String] = try database.read { db in
             var found: [Int: String] = [:]
             for viewer in viewers {

@@ -23,9 +23,9 @@ extension CaseStore {
         _ other: String, besides id: String, as posts: [Post], at now: Instant, _ db: any SQLConnection
     ) throws -> Bool {
         guard other != id else { return false }
-        let found: (subject: Subject, process: Process, file: Case)
+        let found: Writing
         do {
-            found = try readable(other, db)
+            found = try opened(other, now: now, db)
         } catch is Failure {
             return false
         }
@@ -48,12 +48,14 @@ extension CaseStore {
     }
 
     /// Answers of the cases that were merged into this one.
-    func answersBeside(_ file: Case, _ db: any SQLConnection) throws -> [[String: JSON]] {
-        try file.relations.filter { $0.value.hasPrefix(Self.mirrored) }.keys.sorted().compactMap { id in
-            let (subject, secret) = try self.subject(id, db)
-            // What was erased cannot be named any more.
-            guard let secret else { return nil }
-            return Case(received: subject.received, events: try log(of: id, secret, db).lazy.map(\.event)).answers
+    func answersBeside(_ writing: Writing, _ db: any SQLConnection) throws -> [[String: JSON]] {
+        try writing.file.relations.filter { $0.value.hasPrefix(Self.mirrored) }.keys.sorted().compactMap { id in
+            do {
+                return try opened(id, now: writing.now, db).file.answers
+            } catch Failure.erased {
+                // What was erased cannot be named any more.
+                return nil
+            }
         }
     }
 
@@ -117,21 +119,12 @@ extension CaseStore {
     private func part(
         _ id: String, from main: String, key: String, at moment: Instant, _ now: Instant, _ db: any SQLConnection
     ) throws {
-        guard let found = try? readable(id, db),
+        guard let found = try? opened(id, now: now, db),
             let parting = found.process.parting(
                 found.file, in: try world(found.subject.form, found.file.answers, moment, db))
         else { return }
         try add(parting.facts, to: id, as: .clock, parting.action, key: key, at: moment, now, db)
         try add([.unrelated(id)], to: main, as: .clock, parting.action, key: key + " " + id, at: moment, now, db)
-    }
-
-    private func readable(
-        _ id: String, _ db: any SQLConnection
-    ) throws -> (subject: Subject, process: Process, file: Case) {
-        let (subject, secret) = try self.subject(id, db)
-        guard let secret else { throw Failure.erased }
-        let file = Case(received: subject.received, events: try log(of: id, secret, db).lazy.map(\.event))
-        return (subject, try definitions.process(subject.process, db), file)
     }
 
     /// Before the kind of a relation as the other case has it.
@@ -148,12 +141,8 @@ extension CaseStore {
         var writing: Writing
         let world: World
         do {
-            let (subject, secret) = try self.subject(id, db)
-            guard let secret else { return nil }
-            writing = Writing(
-                subject: subject, secret: secret, process: try definitions.process(subject.process, db),
-                log: try log(of: id, secret, db), now: now)
-            world = try self.world(subject.form, writing.file.answers, moment, db)
+            writing = try opened(id, now: now, db)
+            world = try self.world(writing.subject.form, writing.file.answers, moment, db)
         } catch is Failure {
             return nil
         }

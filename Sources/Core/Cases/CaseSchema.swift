@@ -26,7 +26,7 @@ enum CaseSchema {
         """,
         // Numbers without a gap, one row a series.
         "CREATE TABLE counter (series TEXT PRIMARY KEY, last INTEGER NOT NULL)",
-        // How whoever sent the case is answered; `lookup` is what their messages name it by.
+        // Keys with which the core answers the sender of a case, whose messages name the case by `lookup`.
         """
         CREATE TABLE correspondent (
             subject TEXT PRIMARY KEY REFERENCES subject (id), lookup TEXT NOT NULL, receipt TEXT NOT NULL, box BLOB NOT NULL,

@@ -11,7 +11,7 @@ extension CaseStore {
     package struct Hits: Sendable {
         /// Ids, the newest first.
         package let cases: [String]
-        /// Number below which the search goes on; nil where nothing is left.
+        /// `before` of the next page; nil after the last.
         package let next: Int?
     }
 
@@ -35,7 +35,7 @@ extension CaseStore {
             let words = tokens.map { String($0, radix: 16) }.joined(separator: " ")
             try readings.record(post, "search", words, at: now, in: database)
         }
-        let viewers = Set(posts.filter { $0.isHeld(at: now) }.flatMap(\.viewers).map(\.name)).sorted()
+        let viewers = Self.viewers(posts, at: now).sorted()
         let found = try candidates(tokens, viewers, before: before ?? Int(Int32.max))
         var hits: [String] = []
         for (id, number) in found {

@@ -162,6 +162,24 @@ package struct CaseStore: Sendable {
             guard Self.mark(command, new.actor, secret) == written else { throw Failure.keyReused }
             return number
         }
+        var writing = try add(new, at: now, db)
+        let (number, secret) = (writing.subject.number, writing.secret)
+        if let correspondent = new.correspondent {
+            try keep(correspondent, of: new.id, secret, db)
+            try index([correspondent.receipt], of: number, db)
+        }
+        try file(new.documents, command.files, of: new.id, secret, db)
+        let world = try world(new.form, new.answers, new.received, db)
+        let facts = new.process.begin(writing.file, with: command, in: world) + new.flags.map(Fact.flagged)
+        try record(
+            &writing, new.actor, Process.EventName.begin, command, facts, key: Process.EventName.begin,
+            mark: Self.mark(command, new.actor, secret), at: new.received, db)
+        try conclude(writing, statusBefore: nil, in: world, db)
+        return number
+    }
+
+    /// The row of a new case, with its number and its key; throws `Quicker` where the id is there.
+    func add(_ new: Beginning, at now: Instant, _ db: any SQLConnection) throws -> Writing {
         let (secret, wrapped) = try keys.make(for: new.id)
         let number = try next(of: Self.numbers, db)
         let isFirst = try db.execute(
@@ -170,22 +188,11 @@ package struct CaseStore: Sendable {
             ON CONFLICT DO NOTHING
             """, new.id, number, new.process.digest.hex, new.form, new.received.seconds, wrapped)
         guard isFirst == 1 else { throw Quicker() }
-        if let correspondent = new.correspondent {
-            try keep(correspondent, of: new.id, secret, db)
-            try index([correspondent.receipt], of: number, db)
-        }
-        try file(new.documents, command.files, of: new.id, secret, db)
         let subject = Subject(
             id: new.id, number: number, process: new.process.digest, form: new.form, received: new.received)
-        let world = try world(new.form, new.answers, new.received, db)
         var writing = Writing(subject: subject, secret: secret, process: new.process, log: [], now: now)
         writing.correspondent = new.correspondent
-        let facts = new.process.begin(writing.file, with: command, in: world) + new.flags.map(Fact.flagged)
-        try record(
-            &writing, new.actor, Process.EventName.begin, command, facts, key: Process.EventName.begin,
-            mark: Self.mark(command, new.actor, secret), at: new.received, db)
-        try conclude(writing, statusBefore: nil, in: world, db)
-        return number
+        return writing
     }
 
     /// Does what somebody wants, once: the same key with the same command gives the events of the first time.
@@ -289,6 +296,15 @@ package struct CaseStore: Sendable {
         }
     }
 
+    /// A case to which events can be added; throws `erased` where its words are gone.
+    func opened(_ id: String, now: Instant, _ db: any SQLConnection) throws -> Writing {
+        let (subject, secret) = try self.subject(id, db)
+        guard let secret else { throw Failure.erased }
+        return Writing(
+            subject: subject, secret: secret, process: try definitions.process(subject.process, db),
+            log: try log(of: id, secret, db), now: now)
+    }
+
     private func change(
         _ id: String, key: String, _ given: Command, _ actor: Actor, documents: [IncomingDocument] = [],
         at moment: Instant, now: Instant, _ db: any SQLConnection,
@@ -309,8 +325,8 @@ package struct CaseStore: Sendable {
             guard process.isVisible(writing.file, to: officer.post, in: world) else { throw Failure.unknownSubject }
             if let action = process.action(given.action) {
                 try checkNamed(given, action, by: officer, of: writing, db)
-                if action.allEffects.contains(where: { if case .publish = $0 { true } else { false } }) {
-                    world.related = try answersBeside(writing.file, db)
+                if action.publishes {
+                    world.related = try answersBeside(writing, db)
                 }
             }
         }
@@ -450,7 +466,7 @@ package struct CaseStore: Sendable {
     /// The series of the cases' own numbers.
     static let numbers = "case"
 
-    func next(of series: String, _ db: any SQLConnection) throws -> Int {
+    private func next(of series: String, _ db: any SQLConnection) throws -> Int {
         try db.execute("INSERT INTO counter (series, last) VALUES (?, 0) ON CONFLICT DO NOTHING", series)
         try db.execute("UPDATE counter SET last = last + 1 WHERE series = ?", series)
         guard let number: Int = try db.value("SELECT last FROM counter WHERE series = ?", series) else {

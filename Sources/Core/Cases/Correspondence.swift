@@ -4,7 +4,7 @@ package import Procedures
 package import SQL
 package import Workflow
 
-/// How whoever sent a case is answered, without knowing them.
+/// The sender of a case, known by receipt and keys alone.
 package struct Correspondent: Sendable, Equatable {
     package let receipt: String
     /// Hexadecimal; what their messages name the case by.
@@ -29,7 +29,7 @@ package struct Correspondent: Sendable, Equatable {
     }
 }
 
-/// Something new for whoever sent a case.
+/// A status that the sender of a case has not been told yet.
 package struct Telling: Sendable {
     package let subject: CaseStore.Subject
     package let correspondent: Correspondent
@@ -103,17 +103,14 @@ extension CaseStore {
 
     /// The case that a message names; nil where it has not come.
     package func addressee(
-        _ lookup: String, _ db: any SQLConnection
+        _ lookup: String, now: Instant, _ db: any SQLConnection
     ) throws -> (subject: Subject, correspondent: Correspondent, process: Process, file: Case, notices: Notices)? {
         guard let id: String = try db.value("SELECT subject FROM correspondent WHERE lookup = ?", lookup) else {
             return nil
         }
-        let (subject, secret) = try subject(id, db)
-        guard let secret else { throw Failure.erased }
-        let process = try definitions.process(subject.process, db)
-        guard let correspondent = try correspondent(of: id, secret, db) else { return nil }
-        let file = Case(received: subject.received, events: try log(of: id, secret, db).lazy.map(\.event))
-        return (subject, correspondent, process, file, Notices(file, secret: secret))
+        let found = try opened(id, now: now, db)
+        guard let correspondent = try correspondent(of: id, found.secret, db) else { return nil }
+        return (found.subject, correspondent, found.process, found.file, Notices(found.file, secret: found.secret))
     }
 
     /// Whether somebody holds this receipt already.

@@ -1,5 +1,5 @@
 package import Authority
-package import PortalBase
+import PortalBase
 package import Procedures
 
 /// What somebody wants done (操作).
@@ -60,15 +60,6 @@ package enum Refusal: Error, Sendable, Equatable {
         /// A material was not looked at, or is not in order where all must be.
         case incomplete
     }
-}
-
-/// A rung of a clock that is due.
-package struct Firing: Sendable, Hashable {
-    package let clock: String
-    package let instance: Int
-    /// How often the clock had been extended.
-    package let extensions: Int
-    package let rung: Int
 }
 
 extension Process {
@@ -133,7 +124,7 @@ extension Process {
         }
     }
 
-    private func refusal(
+    func refusal(
         of action: Action, task id: Int?, on file: Case, as actor: Actor, in world: World
     ) -> Refusal? {
         guard action.from.contains(file.state) else { return .state }
@@ -194,133 +185,6 @@ extension Process {
             }
         }
         return answer
-    }
-
-    // MARK: Clocks
-
-    /// Rungs that are due and were not passed yet, by the order of their moments.
-    package func due(on file: Case, in world: World) -> [Firing] {
-        rungs(of: file, in: world).filter { $0.at < ($0.acts ? min(world.now, world.carried) : world.now) }.map(
-            \.firing)
-    }
-
-    /// Rungs that are due and wait until everything is here that came to the edge before.
-    package func waiting(on file: Case, in world: World) -> [Firing] {
-        rungs(of: file, in: world).filter { $0.acts && $0.at < world.now && $0.at >= world.carried }.map(\.firing)
-    }
-
-    /// When the next rung may be due; nil where none is to come. The beginning of time where nobody can say.
-    package func nextRung(of file: Case, in world: World) -> Instant? {
-        let isUnknown = file.clocks.contains { $0.isRunning && $0.due(in: world) == .unknown }
-        return isUnknown ? Instant(seconds: 0) : rungs(of: file, in: world).first?.at
-    }
-
-    /// Rungs that were not passed yet and whose moment is known, in their order.
-    private func rungs(of file: Case, in world: World) -> [(at: Instant, firing: Firing, acts: Bool)] {
-        var due: [(at: Instant, firing: Firing, acts: Bool)] = []
-        for run in file.clocks where run.isRunning {
-            guard let clock = clock(run.clock) else { continue }
-            for (number, rung) in clock.ladder.enumerated() {
-                let fired = ClockRun.Fired(rung: number, extensions: run.extensions.count)
-                guard !run.fired.contains(fired),
-                    case .at(let moment) = run.moment(percent: rung.percent, later: rung.later, in: world)
-                else { continue }
-                let firing = Firing(
-                    clock: run.clock, instance: run.instance, extensions: fired.extensions, rung: number)
-                due.append((moment, firing, rung.act != nil))
-            }
-        }
-        return due.sorted { ($0.at, $0.firing.rung) < ($1.at, $1.firing.rung) }
-    }
-
-    /// What a rung does: it reminds and counts; an action that it names is taken where the case still allows it.
-    ///
-    /// - Returns: the action that was taken, or `clock`, and the facts.
-    package func fire(
-        _ firing: Firing, on file: Case, in world: World
-    ) throws(Refusal) -> (action: String, facts: [Fact]) {
-        guard due(on: file, in: world).contains(firing), let rung = clock(firing.clock)?.ladder[firing.rung] else {
-            throw .rung
-        }
-        var decision = Decision(process: self, world: world, file: file, inputs: [:])
-        decision.add(.fired(clock: firing.clock, instance: firing.instance, rung: firing.rung))
-        decision.remind(rung.remind)
-        if let count = rung.count { decision.add(.counted(count)) }
-        if let act = rung.act, let action = action(act),
-            refusal(of: action, task: nil, on: file, as: .clock, in: world) == nil
-        {
-            var further = decision
-            do {
-                try further.run(action, Command(action: act), .clock)
-                return (act, further.facts)
-            } catch {
-                // What stands in the way of the action leaves the reminder.
-            }
-        }
-        return (EventName.clock, decision.facts)
-    }
-}
-
-/// Whether conditions hold of a case.
-struct Conditions {
-    let process: Process
-    let file: Case
-    let task: Case.Task?
-    let world: World
-
-    /// What was chosen or typed; of an address, the unit.
-    static func values(_ answer: JSON?) -> [String] {
-        switch answer {
-        case .string(let text): [text]
-        case .array(let list): list.compactMap(\.string)
-        case .object(let parts): [parts["unit"]?.string].compactMap { $0 }
-        default: []
-        }
-    }
-
-    func hold(_ condition: Process.Condition) -> Bool {
-        switch condition {
-        case .field(let field, let test):
-            let values = Self.values(file.answers[field]).filter { !$0.isEmpty }
-            return switch test {
-            case .isValue(let value): values.contains(value)
-            case .isOneOf(let list): values.contains(where: list.contains)
-            case .isEmpty: values.isEmpty
-            }
-        case .tasks(let kind, let lead, let quantity, let state):
-            let all = file.tasks.filter { $0.kind == kind }
-            let round = all.map(\.round).max() ?? 0
-            let current = all.filter { $0.round == round && (lead == nil || $0.isLead == lead) }
-            func isSo(_ task: Case.Task) -> Bool {
-                switch state {
-                case .open: task.isOpen
-                case .closed: !task.isOpen
-                case .outcome(let outcome): task.outcome == outcome
-                }
-            }
-            return switch quantity {
-            case .all: current.allSatisfy(isSo)
-            case .any: current.contains(where: isSo)
-            case .none: !current.contains(where: isSo)
-            case .atLeast(let number): current.count(where: isSo) >= number
-            }
-        case .task(let isLead): return task?.isLead == isLead
-        case .count(let name, let least): return file.counts[name, default: 0] >= least
-        case .published(let isPublished): return file.published.isEmpty != isPublished
-        case .join(let join): return world.form.join == join
-        case .clock(let clock, .overdue): return file.clock(clock)?.isOverdue(in: world) ?? false
-        case .clock(let clock, .paused): return file.clock(clock).map { $0.isRunning && $0.isPaused } ?? false
-        case .request(let name, let isOverdue):
-            guard let request = file.requests.last(where: { $0.name == name }), request.answered == nil else {
-                return false
-            }
-            guard isOverdue else { return true }
-            guard let end = TimeBudget(world: world).end(of: request.within, from: request.made) else { return false }
-            // What came to the edge in time may still be on its way.
-            return end < min(world.now, world.carried)
-        case .not(let inner): return !hold(inner)
-        case .any(let inner): return inner.contains(where: hold)
-        }
     }
 }
 

@@ -123,7 +123,7 @@ package enum Masking {
             // People part the sign from its sides.
             while start > 0, isPart(scalars[start - 1]) || (scalars[start - 1] == " " && start == i) { start -= 1 }
             while end < scalars.count, isPart(scalars[end]) || (scalars[end] == " " && end == i + 1) { end += 1 }
-            // A full stop ends a sentence, unless the address goes on behind it.
+            // A full stop at either end belongs to the sentence, not to the address.
             while end > i + 1, scalars[end - 1] == "。" { end -= 1 }
             while start < i, scalars[start] == "。" { start += 1 }
             let address = string(scalars[start..<end])

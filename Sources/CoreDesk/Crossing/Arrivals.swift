@@ -178,7 +178,7 @@ struct Arrivals: Sendable {
         guard let message = CaseMessage(try item.opened ?? opened(sealed)), message.kind == kind, message.id == item.id,
             head["received"]?.string == message.received.rfc3339(in: .shanghai)
         else { throw Rejected(.schema) }
-        guard let addressee = try cases.addressee(message.lookup, db) else {
+        guard let addressee = try cases.addressee(message.lookup, now: now, db) else {
             // Batches may come out of order, and a case may come later than its withdrawal or never: that must not hold up
             // the batch. The other kinds answer what the desk said, so there is a case, or they are forged.
             guard kind == .withdrawal else { throw Rejected(.schema) }

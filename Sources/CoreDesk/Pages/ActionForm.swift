@@ -111,6 +111,18 @@ struct ActionForm {
 
     // MARK: Writing
 
+    private static let limitUnits: [Procedures.Process.Limit.Unit] = [.wd, .d, .h, .wh]
+
+    /// Behind a number.
+    static func name(_ unit: Procedures.Process.Limit.Unit) -> String {
+        switch unit {
+        case .wd: "个工作日"
+        case .d: "天"
+        case .h: "小时"
+        case .wh: "个办公小时"
+        }
+    }
+
     private typealias Choice = (value: String, label: String)
 
     private var materials: [Choice] { (form?.listedMaterials ?? []).map { (value: $0.id, label: $0.name) } }
@@ -160,7 +172,7 @@ struct ActionForm {
                 let proposed = Procedures.Process.Limit(proposal(input))
                 if typed == nil { fields["value"] = .text(proposed.map { String($0.count) } ?? "") }
                 let unit = typed?[name + "-unit"] ?? [proposed?.unit.rawValue ?? "wd"]
-                fields["options"] = choose([("wd", "个工作日"), ("d", "天"), ("h", "小时"), ("wh", "个办公小时")], unit)
+                fields["options"] = choose(Self.limitUnits.map { ($0.rawValue, Self.name($0)) }, unit)
             case .checklist:
                 fields["isChecklist"] = .flag(true)
                 fields["items"] = .list(
@@ -183,16 +195,16 @@ struct ActionForm {
     /// What stands in a field before anybody typed: what the dispatch catalogue says, or the words that are to be masked.
     private func proposal(_ input: Procedures.Process.Input) -> String {
         let entry = surroundings.library.catalogues[view.process.id]?.entry(for: view.file.answers)
-        let isPublished = action.allEffects.contains { if case .publish = $0 { true } else { false } }
         switch input.kind {
         case .limit: return entry?.limit.description ?? ""
         case .unit: return entry?.unit ?? ""
-        case .text where isPublished && input.id == Procedures.Process.Page.title:
+        case .text where action.publishes && input.id == Procedures.Process.Page.title:
             return "关于“\(CaseText(view, surroundings).title)”的答复"
-        case .longtext where isPublished && input.id == Procedures.Process.Page.question:
+        case .longtext where action.publishes && input.id == Procedures.Process.Page.question:
             let story = form?.fields.first { $0.type == .longtext }
             return story.flatMap { view.file.answers[$0.id]?.string } ?? ""
-        case .longtext where isPublished && input.id == Procedures.Process.Page.answer: return view.file.toldText ?? ""
+        case .longtext where action.publishes && input.id == Procedures.Process.Page.answer:
+            return view.file.toldText ?? ""
         default: return ""
         }
     }

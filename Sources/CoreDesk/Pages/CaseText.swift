@@ -262,14 +262,7 @@ struct CaseText {
     }
 
     static func limit(_ limit: Procedures.Process.Limit) -> String {
-        let unit =
-            switch limit.unit {
-            case .wd: "个工作日"
-            case .d: "天"
-            case .h: "小时"
-            case .wh: "个办公小时"
-            }
-        return "\(limit.count) \(unit)"
+        "\(limit.count) \(ActionForm.name(limit.unit))"
     }
 }
 

@@ -9,7 +9,7 @@ struct DeskViews: Sendable {
         templates = TemplateSet(
             try [
                 ("base", Self.base), ("list", Self.list), ("case", Self.caseFile), ("action", Self.action),
-                ("search", Self.search), ("content", Self.content),
+                ("search", Self.search), ("content", Self.content), ("cases", Self.cases),
                 ("message", Self.message),
             ].map {
                 try Template(name: $0.0, path: "CoreDesk/\($0.0)", source: Array($0.1.utf8))
@@ -37,11 +37,7 @@ struct DeskViews: Sendable {
         {{#damaged}}<p class="problem" role="status">{{damaged}}</p>{{/damaged}}
         {{#calendarWarning}}<p class="problem" role="status">{{calendarWarning}}</p>{{/calendarWarning}}
         {{#hasClosed}}<p>{{#includesClosed}}<a href="/">只看未办结的</a>{{/includesClosed}}{{^includesClosed}}<a href="/?closed=1">也看已办结的</a>{{/includesClosed}}</p>{{/hasClosed}}
-        <table><thead><tr><th scope="col">编号</th><th scope="col">类别</th><th scope="col">标题</th><th scope="col">收到</th><th scope="col">期限</th><th scope="col">承办</th><th scope="col">状态</th></tr></thead><tbody>
-        {{#cases}}
-        <tr><td><a href="/cases/{{id}}">{{number}}</a></td><td>{{kind}}</td><td><a href="/cases/{{id}}">{{subject}}</a></td><td>{{received}}</td><td{{#overdue}} class="overdue"{{/overdue}}>{{due}}{{#overdue}}（超期）{{/overdue}}</td><td>{{department}}</td><td>{{state}}</td></tr>
-        {{/cases}}
-        </tbody></table>
+        {{>cases}}
         {{^cases}}<p>没有待办事项。</p>{{/cases}}
         {{#next}}<p><a href="/?closed={{closed}}&amp;before={{next}}" rel="next">更早的 ›</a></p>{{/next}}
         {{/main}}{{/base}}
@@ -65,11 +61,7 @@ struct DeskViews: Sendable {
         {{<base}}{{$main}}
         <h1>查找“{{query}}”</h1>
         {{#problem}}<p class="problem" role="alert">{{problem}}</p>{{/problem}}
-        {{^problem}}<table><thead><tr><th scope="col">编号</th><th scope="col">类别</th><th scope="col">标题</th><th scope="col">收到</th><th scope="col">期限</th><th scope="col">承办</th><th scope="col">状态</th></tr></thead><tbody>
-        {{#cases}}
-        <tr><td><a href="/cases/{{id}}">{{number}}</a></td><td>{{kind}}</td><td><a href="/cases/{{id}}">{{subject}}</a></td><td>{{received}}</td><td{{#overdue}} class="overdue"{{/overdue}}>{{due}}{{#overdue}}（超期）{{/overdue}}</td><td>{{department}}</td><td>{{state}}</td></tr>
-        {{/cases}}
-        </tbody></table>
+        {{^problem}}{{>cases}}
         {{^cases}}<p>没有找到，或者不在您的职责范围内。</p>{{/cases}}
         {{#next}}<p><a href="/search?q={{queryInAddress}}&amp;before={{next}}" rel="next">更早的 ›</a></p>{{/next}}{{/problem}}
         {{/main}}{{/base}}
@@ -94,6 +86,15 @@ struct DeskViews: Sendable {
         <p><button type="submit">{{name}}</button></p></form></section>
         {{>content}}
         {{/main}}{{/base}}
+        """
+
+    /// The lines of a list.
+    private static let cases = """
+        <table><thead><tr><th scope="col">编号</th><th scope="col">类别</th><th scope="col">标题</th><th scope="col">收到</th><th scope="col">期限</th><th scope="col">承办</th><th scope="col">状态</th></tr></thead><tbody>
+        {{#cases}}
+        <tr><td><a href="/cases/{{id}}">{{number}}</a></td><td>{{kind}}</td><td><a href="/cases/{{id}}">{{subject}}</a></td><td>{{received}}</td><td{{#overdue}} class="overdue"{{/overdue}}>{{due}}{{#overdue}}（超期）{{/overdue}}</td><td>{{department}}</td><td>{{state}}</td></tr>
+        {{/cases}}
+        </tbody></table>
         """
 
     /// What a case holds.

@@ -368,6 +368,9 @@ extension Process.Effect {
 extension Process.Action {
     package var allEffects: [Process.Effect] { effects.flatMap(\.all) }
 
+    /// Whether it puts a page on the public site.
+    package var publishes: Bool { allEffects.contains { if case .publish = $0 { true } else { false } } }
+
     /// States that it may enter.
     package var enters: [String] {
         allEffects.compactMap { if case .enter(let state) = $0 { state } else { nil } }

@@ -1,0 +1,65 @@
+import PortalBase
+import Procedures
+
+/// Whether conditions hold of a case.
+struct Conditions {
+    let process: Process
+    let file: Case
+    let task: Case.Task?
+    let world: World
+
+    /// What was chosen or typed; of an address, the unit.
+    static func values(_ answer: JSON?) -> [String] {
+        switch answer {
+        case .string(let text): [text]
+        case .array(let list): list.compactMap(\.string)
+        case .object(let parts): [parts["unit"]?.string].compactMap { $0 }
+        default: []
+        }
+    }
+
+    func hold(_ condition: Process.Condition) -> Bool {
+        switch condition {
+        case .field(let field, let test):
+            let values = Self.values(file.answers[field]).filter { !$0.isEmpty }
+            return switch test {
+            case .isValue(let value): values.contains(value)
+            case .isOneOf(let list): values.contains(where: list.contains)
+            case .isEmpty: values.isEmpty
+            }
+        case .tasks(let kind, let lead, let quantity, let state):
+            let all = file.tasks.filter { $0.kind == kind }
+            let round = all.map(\.round).max() ?? 0
+            let current = all.filter { $0.round == round && (lead == nil || $0.isLead == lead) }
+            func isSo(_ task: Case.Task) -> Bool {
+                switch state {
+                case .open: task.isOpen
+                case .closed: !task.isOpen
+                case .outcome(let outcome): task.outcome == outcome
+                }
+            }
+            return switch quantity {
+            case .all: current.allSatisfy(isSo)
+            case .any: current.contains(where: isSo)
+            case .none: !current.contains(where: isSo)
+            case .atLeast(let number): current.count(where: isSo) >= number
+            }
+        case .task(let isLead): return task?.isLead == isLead
+        case .count(let name, let least): return file.counts[name, default: 0] >= least
+        case .published(let isPublished): return file.published.isEmpty != isPublished
+        case .join(let join): return world.form.join == join
+        case .clock(let clock, .overdue): return file.clock(clock)?.isOverdue(in: world) ?? false
+        case .clock(let clock, .paused): return file.clock(clock).map { $0.isRunning && $0.isPaused } ?? false
+        case .request(let name, let isOverdue):
+            guard let request = file.requests.last(where: { $0.name == name }), request.answered == nil else {
+                return false
+            }
+            guard isOverdue else { return true }
+            guard let end = TimeBudget(world: world).end(of: request.within, from: request.made) else { return false }
+            // What came to the edge in time may still be on its way.
+            return end < min(world.now, world.carried)
+        case .not(let inner): return !hold(inner)
+        case .any(let inner): return inner.contains(where: hold)
+        }
+    }
+}
