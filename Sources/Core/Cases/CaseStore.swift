@@ -332,6 +332,16 @@ package struct CaseStore: Sendable {
         }
         let before = process.status(of: writing.file, in: world)
         var events: [Event] = []
+        if actor == .citizen,
+            let facts = process.takingBack(
+                for: given, log: log.map(\.event), received: subject.received, in: world, at: now)
+        {
+            let name = Process.EventName.overtaken
+            events.append(
+                try record(
+                    &writing, .clock, name, Command(action: name), facts, key: "\(name) \(key)",
+                    mark: Self.mark(Command(action: name), .clock, secret), at: now, db))
+        }
         // Rungs that fell due before it pass before it, whether or not the timer has run.
         while actor != .clock, let firing = process.due(on: writing.file, in: world).first {
             let fired = try process.fire(firing, on: writing.file, in: world)

@@ -171,6 +171,9 @@ package struct Case: Sendable, Equatable {
         case .counted(let name): counts[name, default: 0] += 1
         case .scored(let name, let value): scores[name, default: []].append(value)
         case .flagged(let name): flags.insert(name)
+        case .undone(_, let names, let counted):
+            flags.subtract(names)
+            for name in counted where counts[name] != nil { counts[name]! -= 1 }
         case .notified: break
         }
     }

@@ -305,7 +305,7 @@ struct Decision {
 
     // MARK: States, tasks, clocks
 
-    private mutating func enter(_ id: String) {
+    mutating func enter(_ id: String) {
         guard let state = process.state(id) else { return }
         add(.entered(state: id))
         for clock in clocks where clock.stop.contains(id) { stop(clock.id) }
@@ -328,8 +328,19 @@ struct Decision {
         // A helper that the lead is already, or that is named twice, has its task.
         let isThere = file.tasks.contains { $0.kind == kind && $0.isOpen && $0.round == round && $0.unit == unit }
         guard !isThere else { return }
-        let id = (file.tasks.map(\.id).max() ?? 0) + 1
-        add(.opened(task: id, kind: kind, unit: unit, isLead: isLead, round: round, budget: budget))
+        add(
+            .opened(task: nextTask, kind: kind, unit: unit, isLead: isLead, round: round, budget: budget))
+    }
+
+    private var nextTask: Int { (file.tasks.map(\.id).max() ?? 0) + 1 }
+
+    /// The same work once more, as a task of its own.
+    mutating func reopen(_ task: Case.Task) {
+        add(
+            .opened(
+                task: nextTask, kind: task.kind, unit: task.unit, isLead: task.isLead, round: task.round,
+                budget: task.budget))
+        if let person = task.assignee { add(.assigned(task: nextTask - 1, person: person)) }
     }
 
     private func units(_ target: Process.Target?, of kind: String, _ command: Command) throws(Refusal) -> [String] {

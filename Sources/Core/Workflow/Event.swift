@@ -112,4 +112,7 @@ package enum Fact: Sendable, Equatable {
     case counted(String)
     case scored(String, Int)
     case flagged(String)
+    /// What an event of the clock did is taken back, since somebody had acted in time; its flags and counts go. What else has to
+    /// change again follows as facts of its own.
+    case undone(version: Int, flags: [String], counts: [String])
 }

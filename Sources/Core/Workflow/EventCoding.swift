@@ -163,6 +163,13 @@ extension Fact {
         case .counted(let name): return make("counted", ["name": .string(name)])
         case .scored(let name, let value): return make("scored", ["name": .string(name), "value": .integer(value)])
         case .flagged(let name): return make("flagged", ["name": .string(name)])
+        case .undone(let version, let flags, let counts):
+            return make(
+                "undone",
+                [
+                    "version": .integer(version), "flags": .array(flags.map(JSON.string)),
+                    "counts": .array(counts.map(JSON.string)),
+                ])
         }
     }
 
@@ -228,6 +235,10 @@ extension Fact {
             case "counted": text("name").map { .counted($0) }
             case "scored": Self.pair(text("name"), number("value")).map { .scored($0, $1) }
             case "flagged": text("name").map { .flagged($0) }
+            case "undone":
+                Self.pair(number("version"), Self.pair(list("flags"), list("counts"))).map {
+                    .undone(version: $0, flags: $1.0, counts: $1.1)
+                }
             default: nil
             }
         guard let fact else { return nil }

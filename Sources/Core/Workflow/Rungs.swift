@@ -73,3 +73,59 @@ extension Process {
         return (EventName.clock, decision.facts)
     }
 }
+
+// MARK: Rungs that somebody overtakes
+
+extension Process {
+    /// The facts that take back what rungs did to a case after a citizen had acted in time: the lane had said that everything was
+    /// here, and it was not.
+    ///
+    /// - Parameters:
+    ///   - log: of the case, which came to the edge at `received`.
+    ///   - world: at the moment when the command came to the edge.
+    ///   - now: when the facts count.
+    /// - Returns: nil where nothing is to be taken back: the case takes the command as it is, or would not have taken it then
+    ///   either, or somebody has built on what the rung did.
+    package func takingBack(
+        for command: Command, log: [Event], received: Instant, in world: World, at now: Instant
+    ) -> [Fact]? {
+        func acted(_ event: Event) -> Bool { event.actor == .clock && action(event.action) != nil }
+        guard let first = log.firstIndex(where: { $0.at > world.now && acted($0) }),
+            log[first...].allSatisfy({ $0.actor == .clock || $0.action == EventName.late })
+        else { return nil }
+        let before = Case(received: received, events: log[..<first])
+        let file = Case(received: received, events: log)
+        func takes(_ file: Case) -> Bool { (try? decide(command, on: file, as: .citizen, in: world)) != nil }
+        // The clock may have been asked long after the rung was due.
+        let wasInTime = rungs(of: before, in: world).allSatisfy { !$0.acts || $0.at >= world.now }
+        guard wasInTime, !takes(file), takes(before) else { return nil }
+        var later = world
+        later.now = now
+        var decision = Decision(process: self, world: later, file: file, inputs: [:])
+        decision.takeBack(log[first...].filter(acted), to: before)
+        return decision.facts
+    }
+}
+
+extension Decision {
+    /// Brings state, tasks and clocks to where they were, with the rungs that were passed since.
+    fileprivate mutating func takeBack(_ events: [Event], to before: Case) {
+        for event in events {
+            let flags = event.facts.compactMap { if case .flagged(let name) = $0 { name } else { nil } }
+            let counts = event.facts.compactMap { if case .counted(let name) = $0 { name } else { nil } }
+            add(.undone(version: event.version, flags: flags.filter { !before.flags.contains($0) }, counts: counts))
+        }
+        for task in file.tasks where task.isOpen && before.task(task.id) == nil {
+            add(.closed(task: task.id, outcome: "moot"))
+        }
+        for task in before.tasks where task.isOpen && file.task(task.id)?.isOpen == false { reopen(task) }
+        enter(before.state)
+        for clock in process.clocks.map(\.id).sorted() {
+            let (was, now) = (before.clock(clock), file.clock(clock))
+            if let now, now.isRunning, was?.isRunning != true { add(.stopped(clock: clock)) }
+            guard let was, was.isRunning, now?.isRunning != true || now?.since != was.since else { continue }
+            add(.started(clock: clock, since: was.since, budget: was.budget))
+            if let pause = was.pauses.last(where: { $0.to == nil }) { add(.paused(clock: clock, ground: pause.ground)) }
+        }
+    }
+}

@@ -4,7 +4,7 @@ package import Procedures
 
 /// All that a decision looks at besides the case. Nothing else is read: no clock, no file, no store.
 package struct World: Sendable {
-    package let now: Instant
+    package internal(set) var now: Instant
     /// Up to when everything that came to the edge is here: what a citizen may still have done in time is not decided by the
     /// clock before.
     package let carried: Instant

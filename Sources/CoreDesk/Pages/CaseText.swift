@@ -179,6 +179,7 @@ struct CaseText {
         case Procedures.Process.EventName.clock: "时限提醒"
         case Procedures.Process.EventName.late: "迟到的消息（不改变状态）"
         case Procedures.Process.EventName.follow: "主单的答复"
+        case Procedures.Process.EventName.overtaken: "申请人在期限内已经办理，自动处理撤销"
         default: view.process.action(id)?.label.text("zh") ?? id
         }
     }

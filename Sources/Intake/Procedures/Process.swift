@@ -35,8 +35,10 @@ package struct Process: Sendable, Equatable {
         package static let late = "late"
         /// What was told of a case is told of those that belong to it.
         package static let follow = "follow"
+        /// What the clock did is taken back: somebody had acted in time.
+        package static let overtaken = "overtaken"
 
-        static let all: Set<String> = [begin, clock, late, follow]
+        static let all: Set<String> = [begin, clock, late, follow, overtaken]
     }
 
     /// What an id of `labels` is called; the id itself where nothing is said.
