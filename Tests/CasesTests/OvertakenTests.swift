@@ -39,7 +39,8 @@ import Workflow
                     """
             )
             .replacing("{ enter: correction }", with: "{ start: answering }\n      - { enter: correction }")
-            .replacing("labels:\n", with: "labels:\n  expired: { zh: 过期, en: Expired }\n  lapsed: { zh: 过期, en: Expired }\n")
+            .replacing(
+                "labels:\n", with: "labels:\n  expired: { zh: 过期, en: Expired }\n  lapsed: { zh: 过期, en: Expired }\n")
         var diagnostics: [Diagnostic] = []
         let names = Procedures.Process.Names(roles: ["operator", "handler", "leader"], units: ["market"])
         guard let node = YAMLNode.parse(text, path: "approval.yaml", diagnostics: &diagnostics),
@@ -81,7 +82,8 @@ import Workflow
                     id: "a", process: process, form: "catering-opening", answers: ["name": .string("老店")],
                     received: start,
                     correspondent: Correspondent(
-                        receipt: "r", lookup: "l", statusKey: "00", authKey: "00", language: "zh", channel: "web")), at: start)
+                        receipt: "r", lookup: "l", statusKey: "00", authKey: "00", language: "zh", channel: "web")),
+                at: start)
             try act("requestCorrection", ["missing": .list(["name"]), "words": .text("请补")], day: 1)
         }
 
