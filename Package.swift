@@ -256,7 +256,8 @@ let package = Package(
         .testTarget(
             name: "CasesTests",
             dependencies: [
-                "PortalBase", "CMS", "SQL", "Forms", "Procedures", "Authority", "Workflow", "Cases", "TestSupport",
+                "PositionedYAML", "PortalBase", "CMS", "SQL", "Forms", "Procedures", "Authority", "Workflow", "Cases",
+                "TestSupport",
             ],
             swiftSettings: strict),
         .testTarget(

@@ -2,6 +2,7 @@ import Authority
 import Forms
 import PortalBase
 import Procedures
+import Synchronization
 import Workflow
 
 /// What processes look at besides a case, out of configuration and content as they were at the start.
@@ -12,6 +13,7 @@ struct Surroundings: Sendable {
     private let hours: OfficeHours
     private let units: UnitTree
     private let unitNames: [String: String]
+    private let facts = FactsOfForms()
 
     /// Throws for what nobody could work with, and says where it stands.
     init(_ configuration: Configuration) throws {
@@ -89,7 +91,21 @@ struct Surroundings: Sendable {
         let catalogue = process(for: form).flatMap { library.catalogues[$0.id] }
         return World(
             now: now, carried: carried.map { min($0, now) }, calendar: other ?? calendar, hours: hours, units: units,
-            form: FormFacts(form), catalogueLimit: catalogue?.entry(for: answers)?.limit)
+            form: facts.facts(of: form, digest), catalogueLimit: catalogue?.entry(for: answers)?.limit)
+    }
+}
+
+/// What processes ask of forms, made once for each definition.
+private final class FactsOfForms: Sendable {
+    private let known = Mutex<[String: FormFacts]>([:])
+
+    func facts(of form: FormDefinition, _ digest: String) -> FormFacts {
+        known.withLock { known in
+            if let facts = known[digest] { return facts }
+            let facts = FormFacts(form)
+            known[digest] = facts
+            return facts
+        }
     }
 }
 
@@ -126,6 +142,7 @@ extension FormFacts {
             lead: form.process?.lead, branches: branches,
             join: form.process?.join ?? .all, legal: limit(form.service?.legalLimit),
             promised: limit(form.service?.promisedLimit ?? form.service?.legalLimit),
-            fields: Set(form.fields.map(\.id)), materials: form.materials, secrets: secrets)
+            fields: Set(form.fields.map(\.id)), title: form.fields.first(where: \.isTitle)?.id,
+            materials: form.materials, secrets: secrets)
     }
 }

@@ -401,14 +401,14 @@ extension CaseStore {
         let late = Self.start.adding(seconds: 12 * 86_400)
         _ = try desk.store.tick(at: late)
         func rows() throws -> [[String]] {
-            try ["case_index", "task", "visible", "page"].map { table in
+            try Projection.allCases.map(\.rawValue).map { table in
                 try desk.database.read { try $0.rows("SELECT * FROM \(table)").map { "\($0)" }.sorted() }
             }
         }
         let before = try rows()
         #expect(before[0].count == 3 && before[1].count >= 3 && before[2].count > 8)
         try desk.database.write { db in
-            for table in ["case_index", "task", "visible", "page"] { try db.execute("DELETE FROM \(table)") }
+            for table in Projection.allCases.map(\.rawValue) { try db.execute("DELETE FROM \(table)") }
         }
         #expect(try desk.store.rebuild().damaged == [])
         #expect(try rows() == before)
@@ -446,8 +446,10 @@ extension CaseStore {
             try $0.execute("UPDATE subject SET key = ? WHERE id = 'a'", [UInt8](repeating: 1, count: 60))
         }
         let post = Post(person: "d", role: "dispatcher", unit: "city", from: Instant(seconds: 0))
-        let listed = try desk.store.views(["a", "b", "c"], as: [post], of: "list", at: Self.start)
-        #expect(listed.views.map(\.subject.id) == ["b", "c"] && listed.damaged == ["a"])
+        let listed = try desk.store.list(.init(limit: 9), as: [post], at: Self.start)
+        #expect(listed.lines.map(\.subject.id) == ["c", "b"] && listed.damaged == ["a"])
+        let waiting = try desk.store.waiting(for: [post], after: nil, limit: 9, at: Self.start)
+        #expect(waiting.views.map(\.view.subject.id) == ["b", "c"] && waiting.damaged == ["a"])
         let tick = try desk.store.tick(at: late)
         #expect(tick.damaged == ["a"] && Set(tick.fired.map(\.subject)) == ["b", "c"])
         #expect(try desk.store.rebuild() == (0, ["a"]))

@@ -32,7 +32,7 @@ import Workflow
         }
 
         func list(_ role: String, _ unit: String, _ query: CaseStore.Query = .init(limit: 50)) throws -> [String] {
-            try store.list(query, as: [post(role, unit)], at: CaseStoreTests.start)
+            try store.list(query, as: [post(role, unit)], at: CaseStoreTests.start).lines.map(\.subject.id)
         }
 
         func sees(_ id: String, _ role: String, _ unit: String) -> Bool {
@@ -210,7 +210,7 @@ import Workflow
         try desk.begin("a", nature: "help")
         let over = Post(
             person: "d", role: "dispatcher", unit: "city", from: Instant(seconds: 0), until: CaseStoreTests.start)
-        #expect(try desk.store.list(.init(limit: 9), as: [over], at: CaseStoreTests.start) == [])
+        #expect(try desk.store.list(.init(limit: 9), as: [over], at: CaseStoreTests.start).lines.isEmpty)
         #expect(throws: CaseStore.Failure.unknownSubject) {
             _ = try desk.store.view("a", as: [over], at: CaseStoreTests.start)
         }
@@ -226,7 +226,7 @@ import Workflow
         #expect(try desk.list("dispatcher", "city", .init(includesFinal: true, limit: 2)) == ["c7", "c6"])
         // Several posts see what any of them sees, each case once.
         let posts = [desk.post("dispatcher", "city"), desk.post("reviewer", "city"), desk.post("handler", "fire")]
-        #expect(try desk.store.list(.init(limit: 9), as: posts, at: CaseStoreTests.start).count == 6)
+        #expect(try desk.store.list(.init(limit: 9), as: posts, at: CaseStoreTests.start).lines.count == 6)
     }
 
     /// The index holds no word; what it finds is held against the words themselves, and against who may see them.
@@ -243,7 +243,7 @@ import Workflow
         try begin("c", "路灯下有人打架", nature: "report")
         func find(_ query: String, _ role: String = "dispatcher", _ unit: String = "city") throws -> [String]? {
             try desk.store.search(query, before: nil, limit: 9, as: [desk.post(role, unit)], at: CaseStoreTests.start)?
-                .cases
+                .lines.map(\.subject.id)
         }
         #expect(try find("路灯") == ["a"] && find("三天") == ["b", "a"] && find("三天 路灯") == ["a"])
         // Both pairs stand in it, the phrase does not.

@@ -136,6 +136,10 @@ struct Walk {
                 for (index, actor) in Walk.everybody.enumerated() {
                     let offers = process.offers(on: walk.file, to: actor, in: walk.world)
                     offered += offers.filter { $0.stepUp == nil }.map { (actor, $0) }
+                    if case .officer(let officer) = actor, process.isTurn(offers, of: walk.file) {
+                        let waits = process.turns(of: walk.file, in: walk.world)
+                        #expect(!waits.isDisjoint(with: officer.post.viewers), "\(offers) not in \(waits)")
+                    }
                     guard triers.contains(index) || !offers.isEmpty && number < 4 else { continue }
                     for action in process.actions {
                         let inputs = walk.inputs(action, &random)

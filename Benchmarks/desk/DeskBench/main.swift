@@ -36,7 +36,7 @@ guard let process = library.processes.first(where: { $0.id == "hotline" }),
     let keys = SubjectKeys(master: [UInt8](repeating: 5, count: 32), random: systemRandomBytes)
 else { fatalError("no processes in \(source)") }
 let calendar = try WorkingCalendar(csv: FileSystem.read(source + "/Content/data/workdays.csv"))
-let facts = FormFacts(lead: nil, branches: [], join: .all, legal: nil, promised: nil, fields: ["details"])
+let facts = FormFacts(lead: nil, branches: [], join: .all, legal: nil, promised: nil, fields: ["details"], title: "details")
 let database = try openDatabase(location)
 try Migrations(.init(CaseStore.tables(database))).run(on: database)
 let store = try CaseStore(database, keys: keys, processes: library.processes, outbox: Quiet()) { _, _, now, _ in
@@ -45,7 +45,7 @@ let store = try CaseStore(database, keys: keys, processes: library.processes, ou
         catalogueLimit: Procedures.Process.Limit(count: 5, unit: .wd))
 }
 
-func post(_ role: String, _ unit: String, _ person: String = "officer") -> Post {
+@Sendable func post(_ role: String, _ unit: String, _ person: String = "officer") -> Post {
     Post(person: person, role: role, unit: unit, from: Instant(seconds: 0))
 }
 
@@ -126,6 +126,7 @@ func history(_ number: Int) -> CaseStore.History {
         .init(id: id, process: process, form: "hotline", answers: answers, received: received), events: events)
 }
 
+let cases: Int = try database.read { try $0.value("SELECT max(number) FROM subject") } ?? 1
 let dispatcher = [post("dispatcher", "hotline-centre")]
 
 /// What an officer looks at, by kind.
@@ -133,17 +134,15 @@ let readings: [(name: String, run: @Sendable (Int) throws -> Void)] = [
     (
         "tasks",
         { number in
-            for (id, _) in try store.tasks(of: officers[number % officers.count], limit: 50) {
-                _ = try store.view(id, at: start)
-            }
+            _ = try store.waiting(
+                for: [post("handler", officers[number % officers.count])], after: nil, limit: 50, at: start)
         }
     ),
     (
         "list",
         { number in
-            for id in try store.list(.init(before: number * 97 % 100_000 + 200, limit: 50), as: dispatcher, at: start) {
-                _ = try store.view(id, at: start)
-            }
+            _ = try store.list(
+                .init(includesFinal: true, before: number * 97 % cases + 200, limit: 50), as: dispatcher, at: start)
         }
     ),
     (
@@ -155,7 +154,7 @@ let readings: [(name: String, run: @Sendable (Int) throws -> Void)] = [
                 at: start)
         }
     ),
-    ("case", { number in _ = try store.view("case-\(number * 7919 % 1_000)", as: dispatcher, at: start) }),
+    ("case", { number in _ = try store.view("case-\(number * 7919 % cases)", as: dispatcher, at: start) }),
 ]
 
 switch verb {

@@ -1,5 +1,5 @@
 /// What a column holds.
-package enum SQLValue: Sendable, Equatable {
+package enum SQLValue: Sendable, Hashable {
     case null
     case integer(Int)
     case text(String)
@@ -63,7 +63,7 @@ extension Optional: SQLReadable where Wrapped: SQLReadable {
 
 package struct SQLRow: Sendable {
     let columns: [String]
-    let values: [SQLValue]
+    package let values: [SQLValue]
 
     /// Throws `fault` where the column is missing or holds another type.
     package subscript<T: SQLReadable>(_ column: String) -> T {

@@ -2,46 +2,125 @@ import Authority
 import PortalBase
 import Procedures
 import SQL
+import Search
 import Workflow
 
-/// What is made out of the log, for lists and clocks; it can be made again.
+/// A table of what is made out of the log, by the case's number, for lists, clocks and search.
+enum Projection: String, CaseIterable {
+    case index = "case_index"
+    case task, visible, turn, words, page
+
+    /// The first is the case's number.
+    var columns: [String] {
+        switch self {
+        case .index:
+            [
+                "number", "subject", "process", "state", "final", "running", "lead", "version", "told", "next", "line",
+            ]
+        case .task: ["number", "task", "kind", "unit", "assignee", "opened"]
+        case .visible: ["number", "viewer", "final"]
+        case .turn: ["number", "viewer", "due"]
+        case .words: ["number", "box"]
+        case .page: ["number", "subject", "version", "published"]
+        }
+    }
+
+    typealias Rows = [Projection: [[SQLValue]]]
+}
+
 extension CaseStore {
-    func project(_ writing: Writing, in world: World, _ db: any SQLConnection) throws {
-        let (file, id, number) = (writing.file, writing.subject.id, writing.subject.number)
-        let isFinal = writing.process.state(file.state)?.isFinal ?? false
+    /// Later than every day that is due: for the end of a list.
+    private static let never = 1 << 40
+
+    /// The rows of a case in these tables.
+    func rows(of writing: Writing, _ tables: [Projection], in world: World) throws -> Projection.Rows {
+        try Dictionary(uniqueKeysWithValues: tables.map { ($0, try rows(of: writing, $0, in: world)) })
+    }
+
+    private func rows(of writing: Writing, _ table: Projection, in world: World) throws -> [[SQLValue]] {
+        let (file, process, number) = (writing.file, writing.process, SQLValue.integer(writing.subject.number))
+        func seal(_ plain: [UInt8]) throws -> SQLValue {
+            let place = SubjectKeys.Place.projection(subject: writing.subject.id, table: table.rawValue)
+            return .blob(try keys.sealAlike(plain, key: writing.secret, at: place))
+        }
+        let isFinal = process.state(file.state)?.isFinal ?? false
         let isRunning = file.clocks.contains(where: \.isRunning)
+        switch table {
+        case .index:
+            let shown = JSON.object([
+                "clock": process.shownClock(of: file).map(\.ledger) ?? .null,
+                "title": world.form.title(of: file.answers).map(JSON.string) ?? .null,
+            ])
+            return [
+                [
+                    number, .text(writing.subject.id), .text(process.id), .text(file.state), isFinal.sqlValue,
+                    isRunning.sqlValue, file.lead.map(SQLValue.text) ?? .null, .integer(file.version),
+                    .integer(file.toldVersion),
+                    process.nextRung(of: file, in: world).map { .integer($0.seconds) } ?? .null,
+                    writing.isErased ? .blob([]) : try seal(shown.canonicalBytes),
+                ]
+            ]
+        case .task:
+            return file.tasks.filter(\.isOpen).map { task in
+                [
+                    number, .integer(task.id), .text(task.kind), .text(task.unit),
+                    task.assignee.map(SQLValue.text) ?? .null, .integer(task.opened.seconds),
+                ]
+            }
+        case .visible:
+            let isOver = (isFinal && !isRunning).sqlValue
+            return process.viewers(of: file, in: world).map(\.name).sorted().map { [number, .text($0), isOver] }
+        case .turn:
+            let due = process.shownClock(of: file)?.estimate(in: world)?.seconds ?? Self.never
+            return process.turns(of: file, in: world).map(\.name).sorted().map { [number, .text($0), .integer(due)] }
+        case .words:
+            if writing.isErased { return [] }
+            let texts = writing.texts.map(SearchTokenizer.normalized)
+            return [[number, try seal(Array(texts.joined(separator: "\n").utf8))]]
+        case .page:
+            // One that was taken back stays known, so that its file goes.
+            guard let version = file.lastPublished[.answerPage] else { return [] }
+            let isPublished = file.published.contains(.answerPage) && !writing.isErased
+            return [[number, .text(writing.subject.id), .integer(version), isPublished.sqlValue]]
+        }
+    }
+
+    /// Brings the rows of a case to date.
+    ///
+    /// - Parameter before: the case as its rows tell it; nil where it has none.
+    func project(_ writing: Writing, since before: Writing?, in world: World, _ db: any SQLConnection) throws {
+        let index = try rows(of: writing, .index, in: world)[0]
+        let columns = Projection.index.columns
         let written = try db.execute(
             """
-            INSERT INTO case_index (subject, number, process, state, final, running, lead, version, told, next)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT (subject) DO UPDATE SET state = excluded.state, final = excluded.final,
-                running = excluded.running, lead = excluded.lead, version = excluded.version, told = excluded.told,
-                next = excluded.next WHERE case_index.version <= excluded.version
-            """, id, number, writing.process.id, file.state, isFinal, isRunning, file.lead,
-            file.version, file.toldVersion, writing.process.nextRung(of: file, in: world)?.seconds)
+            INSERT INTO case_index (\(columns.joined(separator: ", ")))
+            VALUES (\(columns.map { _ in "?" }.joined(separator: ", ")))
+            ON CONFLICT (number) DO UPDATE SET \(columns.dropFirst().map { "\($0) = excluded.\($0)" }.joined(separator: ", "))
+            WHERE case_index.version <= excluded.version
+            """, values: index)
         // A newer event was written meanwhile, with all that is made out of it.
         guard written == 1 else { return }
-        try db.execute("DELETE FROM task WHERE subject = ?", id)
-        for task in file.tasks where task.isOpen {
-            try db.execute(
-                "INSERT INTO task (subject, task, kind, unit, assignee, opened) VALUES (?, ?, ?, ?, ?, ?)", id, task.id,
-                task.kind, task.unit, task.assignee, task.opened.seconds)
+        let others: [Projection] = [.task, .visible, .turn, .page]
+        let (old, new) = (
+            try before.map { try rows(of: $0, others, in: world) }, try rows(of: writing, others, in: world)
+        )
+        for table in others where old?[table] != new[table] {
+            try replace(table, of: writing.subject.number, with: new[table] ?? [], isNew: before == nil, db)
         }
-        try db.execute("DELETE FROM visible WHERE subject = ?", id)
-        let viewers = writing.process.viewers(of: file, in: world).map(\.name).sorted()
-        let isOver = SQLValue.integer(isFinal && !isRunning ? 1 : 0)
-        try db.insert(
-            into: "visible", ["viewer", "final", "number", "subject"],
-            viewers.map { [.text($0), isOver, .integer(number), .text(id)] })
-        // One that was taken back stays known, so that its file goes.
-        guard let version = file.lastPublished[.answerPage] else { return }
-        let isPublished = file.published.contains(.answerPage) && !writing.isErased
-        try db.execute(
-            """
-            INSERT INTO page (subject, number, version, published) VALUES (?, ?, ?, ?)
-            ON CONFLICT (subject) DO UPDATE SET version = excluded.version, published = excluded.published
-            """, id, number, version, isPublished)
+        if before?.texts.count != writing.texts.count {
+            let rows = try rows(of: writing, .words, in: world)
+            try replace(.words, of: writing.subject.number, with: rows, isNew: before == nil, db)
+        }
     }
+
+    private func replace(
+        _ table: Projection, of number: Int, with rows: [[SQLValue]], isNew: Bool, _ db: any SQLConnection
+    ) throws {
+        if !isNew { try db.execute("DELETE FROM \(table.rawValue) WHERE number = ?", number) }
+        try db.insert(into: table.rawValue, table.columns, rows)
+    }
+
+    // MARK: Made again
 
     /// Writes the projections of every case from its events; a case with an unreadable event keeps its rows. Others read and write
     /// between slices.
@@ -51,62 +130,81 @@ extension CaseStore {
         var (changed, damaged, last) = (0, [String](), 0)
         while true {
             let from = last
-            let slice = try retrying {
-                try database.write { db in
-                    let rows = try db.rows(
-                        "SELECT id, number FROM subject WHERE number > ? ORDER BY number LIMIT ?", from, Self.slice)
-                    var slice = (changed: 0, damaged: [String](), last: nil as Int?)
-                    for row in rows {
-                        let id: String = try row["id"]
-                        do {
-                            slice.changed += try rebuild(id, db)
-                        } catch is Failure {
-                            slice.damaged.append(id)
-                        }
-                        slice.last = try row["number"]
-                    }
-                    return slice
-                }
+            let done = try retrying {
+                try database.write { db in try rebuild(try slice(after: from, Self.rebuiltAtOnce, db), after: from, db) }
             }
-            guard let reached = slice.last else { return (changed, damaged) }
-            changed += slice.changed
-            damaged += slice.damaged
+            guard let reached = done.last else { return (changed, damaged) }
+            changed += done.changed
+            damaged += done.damaged
             last = reached
         }
     }
 
-    /// Cases of one transaction.
-    private static let slice = 200
+    /// Cases of one transaction, which holds up every other.
+    private static let rebuiltAtOnce = 200
 
-    private func rebuild(_ id: String, _ db: any SQLConnection) throws -> Int {
-        let (subject, secret) = try self.subject(id, db)
-        let process = try definitions.process(subject.process, db)
-        let log = try log(of: id, secret, db)
-        let writing = Writing(
-            subject: subject, secret: secret ?? [], process: process, log: log, now: subject.received)
-        let last = log.last?.event.at ?? subject.received
-        let world = try world(subject.form, writing.file.answers, last, db)
-        let before = try rows(of: id, db)
-        try project(writing, in: world, db)
-        let changed = before.symmetricDifference(try rows(of: id, db)).count
-        guard secret != nil else { return changed }
-        let receipt: String? = try db.value("SELECT receipt FROM correspondent WHERE subject = ?", id)
-        return changed
-            + (try index(log.flatMap(\.event.texts) + [receipt].compactMap { $0 }, of: subject.number, db))
+    private struct Made: Sendable {
+        let rows: Projection.Rows
+        /// Terms for the index of words.
+        let tokens: [Int]
     }
 
-    /// Every column of what is made out of a case's log.
-    private func rows(of id: String, _ db: any SQLConnection) throws -> Set<String> {
-        var all: Set<String> = []
-        for (table, columns) in [
-            ("case_index", "number, process, state, final, running, lead, version, told, next"),
-            ("task", "task, kind, unit, assignee, opened"), ("visible", "viewer, final, number"),
-            ("page", "number, version, published"),
-        ] {
-            for row in try db.rows("SELECT \(columns) FROM \(table) WHERE subject = ?", id) {
-                all.insert("\(table) \(row)")
+    private func rebuild(
+        _ slice: [Log], after first: Int, _ db: any SQLConnection
+    ) throws -> (changed: Int, damaged: [String], last: Int?) {
+        guard let last = slice.last?.row.subject.number else { return (0, [], nil) }
+        let carried = try carried(db)
+        let processes = try self.processes(of: slice, db)
+        let all = parallelMap(slice.count, jobs: threads) { place, _ in
+            Result { try self.made(of: slice[place], processes, carried: carried) }
+        }
+        var (made, damaged, numbers) = ([Made](), [String](), Set<Int>())
+        for (log, result) in zip(slice, all) {
+            do {
+                made.append(try result.get())
+            } catch is Failure {
+                damaged.append(log.row.subject.id)
+                numbers.insert(log.row.subject.number)
             }
         }
-        return all
+        var changed = 0
+        for table in Projection.allCases {
+            let (name, columns) = (table.rawValue, table.columns)
+            let there = try db.rows(
+                "SELECT \(columns.joined(separator: ", ")) FROM \(name) WHERE number > ? AND number <= ?", first, last
+            ).map(\.values).filter { !numbers.contains(SQLValue.number($0)) }
+            let rows = made.flatMap { $0.rows[table] ?? [] }
+            let (old, new) = (Set(there), Set(rows))
+            guard old != new else { continue }
+            changed += old.symmetricDifference(new).count
+            if !old.isEmpty {
+                for number in Set(old.symmetricDifference(new).map(SQLValue.number)) {
+                    try db.execute("DELETE FROM \(name) WHERE number = ?", number)
+                }
+            }
+            let stale = Set(old.symmetricDifference(new).map(SQLValue.number))
+            try db.insert(into: name, columns, rows.filter { stale.contains(SQLValue.number($0)) })
+        }
+        let tokens = zip(slice.filter { !numbers.contains($0.row.subject.number) }, made).flatMap { log, made in
+            made.tokens.map { (token: $0, number: log.row.subject.number) }
+        }
+        changed += try insert(tokens, db)
+        return (changed, damaged, last)
+    }
+
+    private func made(of log: Log, _ processes: [SHA256Digest: Process], carried: Instant?) throws -> Made {
+        let writing = try writing(log, processes, now: log.row.subject.received)
+        let last = writing.events.last?.at ?? writing.subject.received
+        let world = try world(writing.subject.form, writing.file.answers, last, carried: carried)
+        return Made(
+            rows: try rows(of: writing, Projection.allCases, in: world),
+            tokens: writing.isErased ? [] : tokens(of: writing.texts))
+    }
+}
+
+extension SQLValue {
+    /// The case that a row belongs to.
+    fileprivate static func number(_ row: [SQLValue]) -> Int {
+        if case .integer(let number) = row.first { number } else { 0 }
     }
 }

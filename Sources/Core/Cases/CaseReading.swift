@@ -23,6 +23,13 @@ extension CaseStore {
             posts.contains { process.isVisible(file, to: $0, in: world) }
         }
 
+        /// What a list says of it.
+        package var line: Line {
+            Line(
+                subject: subject, process: process, state: file.state, lead: file.lead,
+                title: world.form.title(of: file.answers), clock: process.shownClock(of: file))
+        }
+
         /// What came of a request before; nil where it was never taken.
         package func event(of key: String) -> Event? {
             requests["request " + key].flatMap { version in events.first { $0.version == version } }
@@ -45,55 +52,47 @@ extension CaseStore {
     }
 
     private func view(_ id: String, at now: Instant, carried: Instant?, _ db: any SQLConnection) throws -> View {
-        guard
-            let row = try db.row(
-                """
-                SELECT s.*, i.version AS indexed, c.receipt AS receipt FROM subject s
-                LEFT JOIN case_index i ON i.subject = s.id LEFT JOIN correspondent c ON c.subject = s.id WHERE s.id = ?
-                """, id)
-        else { throw Failure.unknownSubject }
-        let subject = try Self.subject(id, row)
-        let wrapped: [UInt8]? = try row["key"]
-        let indexed: Int? = try row["indexed"]
+        let row = try row(of: id, db)
+        let indexed: Int? = try db.value("SELECT version FROM case_index WHERE number = ?", row.subject.number)
         let found: FoldedCases.Folded
-        if wrapped != nil, let indexed, let known = folded.folded(id, version: indexed) {
+        if row.wrapped != nil, let indexed, let known = folded.folded(id, version: indexed) {
             found = known
         } else {
-            let log = try log(of: id, try wrapped.map { try unwrapped($0, of: id) }, db)
+            let log = try log(of: id, try secret(of: row), db)
             found = FoldedCases.Folded(
                 version: log.last?.event.version ?? 0,
-                file: Case(received: subject.received, events: log.lazy.map(\.event)), events: log.map(\.event),
+                file: Case(received: row.subject.received, events: log.lazy.map(\.event)), events: log.map(\.event),
                 requests: Dictionary(log.map { ($0.key, $0.event.version) }) { first, _ in first })
-            if wrapped != nil { folded.keep(found, as: id) }
+            if row.wrapped != nil { folded.keep(found, as: id) }
         }
         return View(
-            subject: subject, process: try definitions.process(subject.process, db), file: found.file,
-            events: found.events, world: try world(subject.form, found.file.answers, now, carried: carried),
-            requests: found.requests, receipt: try row["receipt"])
+            subject: row.subject, process: try definitions.process(row.subject.process, db), file: found.file,
+            events: found.events, world: try world(row.subject.form, found.file.answers, now, carried: carried),
+            requests: found.requests, receipt: row.receipt)
     }
 
-    /// Those of some cases that somebody in these posts may see, as one reading; what cannot be read is left out and named.
-    package func views(
-        _ ids: [String], as posts: [Post], of what: String, at now: Instant
-    ) throws -> (views: [View], damaged: [String]) {
-        if let post = posts.first { try readings.record(post, what, "", at: now, in: database) }
-        return try database.read { db in
-            let carried = try carried(db)
-            var (views, damaged): ([View], [String]) = ([], [])
-            for id in ids {
-                do {
-                    let view = try view(id, at: now, carried: carried, db)
-                    if view.isVisible(to: posts) { views.append(view) }
-                } catch is Failure {
-                    damaged.append(id)
-                }
-            }
-            return (views, damaged)
-        }
+    // MARK: Lists
+
+    /// What a list says of a case, without its log being read.
+    package struct Line: Sendable {
+        package let subject: Subject
+        package let process: Process
+        package let state: String
+        package let lead: String?
+        /// The answer that the form calls its title; nil where there is none, or where it was erased.
+        package let title: String?
+        /// The clock whose end a list shows.
+        package let clock: ClockRun?
     }
 
-    package func number(of id: String) throws -> Int {
-        try database.read { db in try subject(id, db).0.number }
+    package struct Listing: Sendable {
+        package fileprivate(set) var lines: [Line] = []
+        /// Cases that cannot be read.
+        package fileprivate(set) var damaged: [String] = []
+        /// `before` of the next page; nil after the last.
+        package internal(set) var next: Int?
+
+        package static let empty = Listing()
     }
 
     /// Which cases a list shows.
@@ -116,29 +115,125 @@ extension CaseStore {
         Set(posts.filter { $0.isHeld(at: now) }.flatMap(\.viewers).map(\.name))
     }
 
-    /// The newest cases that somebody in these posts may see: rights, order and length are the database's.
-    package func list(_ query: Query, as posts: [Post], at now: Instant) throws -> [String] {
+    /// The newest cases that somebody in these posts may see: rights, order and length are the database's. The reading is on
+    /// record.
+    package func list(_ query: Query, as posts: [Post], at now: Instant) throws -> Listing {
+        if let post = posts.first { try readings.record(post, "list", "", at: now, in: database) }
         let viewers = Self.viewers(posts, at: now)
-        let found: [Int: String] = try database.read { db in
-            var found: [Int: String] = [:]
+        return try database.read { db in
+            var numbers: Set<Int> = []
+            for viewer in viewers {
+                numbers.formUnion(
+                    try db.column(
+                        """
+                        SELECT number FROM visible WHERE viewer = ? AND number < ? \(query.includesFinal ? "" : "AND final = 0")
+                        ORDER BY number DESC LIMIT ?
+                        """, viewer, query.before ?? Self.beyond, query.limit + 1) as [Int])
+            }
+            let newest = numbers.sorted(by: >)
+            var listing = try lines(Array(newest.prefix(query.limit)), db)
+            listing.next = newest.count > query.limit ? newest[query.limit - 1] : nil
+            return listing
+        }
+    }
+
+    /// Above every number.
+    static let beyond = Int(Int32.max)
+
+    /// Lines of these cases, in their order.
+    func lines(_ numbers: [Int], _ db: any SQLConnection) throws -> Listing {
+        var found: [Int: Line] = [:]
+        var damaged: [Int: String] = [:]
+        let rows = try db.rows(
+            """
+            SELECT \(SubjectRow.columns), i.state AS state, i.lead AS lead, i.line AS line
+            FROM \(SubjectRow.joins) JOIN case_index i ON i.number = s.number
+            WHERE s.number IN (\(numbers.isEmpty ? "NULL" : numbers.map { _ in "?" }.joined(separator: ", ")))
+            """, values: numbers.map(SQLValue.integer))
+        for row in rows {
+            let subject = try SubjectRow(row)
+            do {
+                found[subject.subject.number] = try line(subject, row, db)
+            } catch is Failure {
+                damaged[subject.subject.number] = subject.subject.id
+            }
+        }
+        return Listing(lines: numbers.compactMap { found[$0] }, damaged: numbers.compactMap { damaged[$0] })
+    }
+
+    private func line(_ known: SubjectRow, _ row: SQLRow, _ db: any SQLConnection) throws -> Line {
+        let subject = known.subject
+        var shown: JSON?
+        if let secret = try secret(of: known) {
+            do {
+                let place = SubjectKeys.Place.projection(subject: subject.id, table: Projection.index.rawValue)
+                shown = try JSON(parsing: try keys.open(try row["line"], key: secret, at: place))
+            } catch let error as SQLError {
+                throw error
+            } catch {
+                throw Failure.damaged(subject: subject.id, version: 0)
+            }
+        }
+        return Line(
+            subject: subject, process: try definitions.process(subject.process, db), state: try row["state"],
+            lead: try row["lead"], title: shown?["title"]?.string,
+            clock: shown?["clock"].flatMap(ClockRun.init(ledger:)))
+    }
+
+    /// A place among the cases that wait for somebody, the most urgent first.
+    package struct TurnPlace: Sendable, Hashable {
+        package let due: Int
+        package let number: Int
+
+        package init(due: Int, number: Int) {
+            self.due = due
+            self.number = number
+        }
+    }
+
+    /// Cases that wait for somebody in these posts, by the end of their clocks. The reading is on record.
+    ///
+    /// - Parameter after: of the last one that was looked at; nil for the most urgent.
+    /// - Returns: also those who may not act after all, since they took the step before.
+    package func waiting(
+        for posts: [Post], after: TurnPlace?, limit: Int, at now: Instant
+    ) throws -> (views: [(place: TurnPlace, view: View)], damaged: [String]) {
+        if let post = posts.first { try readings.record(post, "tasks", "", at: now, in: database) }
+        let viewers = Self.viewers(posts, at: now)
+        return try database.read { db in
+            var places: [TurnPlace: String] = [:]
             for viewer in viewers {
                 let rows = try db.rows(
                     """
-                    SELECT number, subject FROM visible WHERE viewer = ? AND number < ? \(query.includesFinal ? "" : "AND final = 0")
-                    ORDER BY number DESC LIMIT ?
-                    """, viewer, query.before ?? Int(Int32.max), query.limit)
-                for row in rows { found[try row["number"]] = try row["subject"] }
+                    SELECT t.due, t.number, i.subject FROM turn t JOIN case_index i ON i.number = t.number
+                    WHERE t.viewer = ? AND (t.due > ? OR (t.due = ? AND t.number > ?))
+                    ORDER BY t.due, t.number LIMIT ?
+                    """, viewer, after?.due ?? Int.min, after?.due ?? Int.min, after?.number ?? 0, limit)
+                for row in rows { places[TurnPlace(due: try row["due"], number: try row["number"])] = try row["subject"] }
             }
-            return found
+            let carried = try carried(db)
+            var (views, damaged): ([(place: TurnPlace, view: View)], [String]) = ([], [])
+            for (place, id) in places.sorted(by: { ($0.key.due, $0.key.number) < ($1.key.due, $1.key.number) }).prefix(limit)
+            {
+                do {
+                    let view = try view(id, at: now, carried: carried, db)
+                    if view.isVisible(to: posts) { views.append((place, view)) }
+                } catch is Failure {
+                    damaged.append(id)
+                }
+            }
+            return (views, damaged)
         }
-        return found.sorted { $0.key > $1.key }.prefix(query.limit).map(\.value)
     }
 
     /// Open tasks of a unit, the oldest first.
     package func tasks(of unit: String, limit: Int) throws -> [(subject: String, task: Int)] {
         try database.read { db in
             try db.rows(
-                "SELECT subject, task FROM task WHERE unit = ? ORDER BY opened, subject, task LIMIT ?", unit, limit
+                """
+                SELECT i.subject, t.task FROM task t JOIN case_index i ON i.number = t.number WHERE t.unit = ?
+                ORDER BY t.opened, t.number, t.task LIMIT ?
+                """, unit, limit
             )
             .map { (try $0["subject"], try $0["task"]) }
         }
@@ -170,25 +265,100 @@ extension CaseStore {
 
     // MARK: The log
 
-    func subject(_ id: String, _ db: any SQLConnection) throws -> (Subject, [UInt8]?) {
-        guard let row = try db.row("SELECT * FROM subject WHERE id = ?", id) else { throw Failure.unknownSubject }
-        let wrapped: [UInt8]? = try row["key"]
-        return (try Self.subject(id, row), try wrapped.map { try unwrapped($0, of: id) })
-    }
+    /// A subject's row, and its key before it is unwrapped.
+    struct SubjectRow: Sendable {
+        let subject: Subject
+        /// Nil once it was erased.
+        let wrapped: [UInt8]?
+        /// What its sender holds; nil of a case that no citizen sent, or that was erased.
+        let receipt: String?
 
-    private static func subject(_ id: String, _ row: SQLRow) throws -> Subject {
-        guard let process = SHA256Digest(hex: try row["process"]) else { throw Failure.unknownDefinition }
-        return Subject(
-            id: id, number: try row["number"], process: process, form: try row["form"],
-            received: Instant(seconds: try row["received"]))
-    }
+        fileprivate static let columns =
+            "s.id, s.number, s.process, s.form, s.received, s.key, c.receipt AS receipt"
+        fileprivate static let joins = "subject s LEFT JOIN correspondent c ON c.subject = s.id"
 
-    private func unwrapped(_ key: [UInt8], of id: String) throws -> [UInt8] {
-        do {
-            return try keys.unwrap(key, of: id)
-        } catch {
-            throw Failure.damaged(subject: id, version: 0)
+        init(subject: Subject, wrapped: [UInt8]?, receipt: String?) {
+            self.subject = subject
+            self.wrapped = wrapped
+            self.receipt = receipt
         }
+
+        fileprivate init(_ row: SQLRow) throws {
+            let process: String = try row["process"]
+            // A digest that does not read is that of no definition.
+            let digest = SHA256Digest(hex: process) ?? SHA256Digest(of: Array(process.utf8))
+            subject = Subject(
+                id: try row["id"], number: try row["number"], process: digest, form: try row["form"],
+                received: Instant(seconds: try row["received"]))
+            wrapped = try row["key"]
+            receipt = try row["receipt"]
+        }
+    }
+
+    func row(of id: String, _ db: any SQLConnection) throws -> SubjectRow {
+        guard
+            let row = try db.row(
+                "SELECT \(SubjectRow.columns) FROM \(SubjectRow.joins) WHERE s.id = ?", id)
+        else { throw Failure.unknownSubject }
+        return try SubjectRow(row)
+    }
+
+    /// Throws `damaged` where it does not open; nil once it was erased.
+    func secret(of row: SubjectRow) throws -> [UInt8]? {
+        do {
+            return try row.wrapped.map { try keys.unwrap($0, of: row.subject.id) }
+        } catch {
+            throw Failure.damaged(subject: row.subject.id, version: 0)
+        }
+    }
+
+    func subject(_ id: String, _ db: any SQLConnection) throws -> (Subject, [UInt8]?) {
+        let row = try row(of: id, db)
+        return (row.subject, try secret(of: row))
+    }
+
+    /// A subject with its events as they stand in the table.
+    struct Log: Sendable {
+        let row: SubjectRow
+        var events: [SQLRow] = []
+    }
+
+    /// Cases with their events, by number, with few statements.
+    func slice(after first: Int, _ limit: Int, _ db: any SQLConnection) throws -> [Log] {
+        var logs = try db.rows(
+            """
+            SELECT \(SubjectRow.columns) FROM \(SubjectRow.joins) WHERE s.number > ? ORDER BY s.number LIMIT ?
+            """, first, limit
+        ).map { Log(row: try SubjectRow($0)) }
+        guard let last = logs.last?.row.subject.number else { return [] }
+        let places = Dictionary(uniqueKeysWithValues: logs.enumerated().map { ($1.row.subject.id, $0) })
+        let events = try db.rows(
+            """
+            SELECT e.* FROM subject s JOIN event e ON e.subject = s.id WHERE s.number > ? AND s.number <= ?
+            ORDER BY s.number, e.version
+            """, first, last)
+        for event in events {
+            if let place = places[try event["subject"]] { logs[place].events.append(event) }
+        }
+        return logs
+    }
+
+    /// Definitions under which cases run; those that nobody has are missing.
+    func processes(of logs: [Log], _ db: any SQLConnection) throws -> [SHA256Digest: Process] {
+        var found: [SHA256Digest: Process] = [:]
+        for digest in Set(logs.map(\.row.subject.process)) {
+            do {
+                found[digest] = try definitions.process(digest, db)
+            } catch is Failure {}
+        }
+        return found
+    }
+
+    func writing(_ log: Log, _ processes: [SHA256Digest: Process], now: Instant) throws -> Writing {
+        guard let process = processes[log.row.subject.process] else { throw Failure.unknownDefinition }
+        let secret = try secret(of: log.row)
+        let entries = try log.events.map { try entry($0, of: log.row.subject.id, secret) }
+        return Writing(log.row, secret: secret ?? [], process: process, log: entries, now: now)
     }
 
     struct Entry {
@@ -201,25 +371,26 @@ extension CaseStore {
     /// - Parameter secret: nil for an erased subject, whose words are gone.
     func log(of id: String, _ secret: [UInt8]?, _ db: any SQLConnection) throws -> [Entry] {
         try db.rows("SELECT version, body, box, digest, key, command FROM event WHERE subject = ? ORDER BY version", id)
-            .map { row in
-                let version: Int = try row["version"]
-                let box: [UInt8] = try row["box"]
-                let damaged = Failure.damaged(subject: id, version: version)
-                do {
-                    var boxed: JSON?
-                    if let secret {
-                        boxed = try JSON(
-                            parsing: try keys.open(box, key: secret, at: .event(subject: id, version: version)))
-                    }
-                    guard let event = Event(open: try JSON(parsing: try row["body"]), boxed: boxed),
-                        let digest = SHA256Digest(hex: try row["digest"])
-                    else { throw damaged }
-                    return Entry(event: event, digest: digest, key: try row["key"], command: try row["command"])
-                } catch let error as SQLError {
-                    throw error
-                } catch {
-                    throw damaged
-                }
+            .map { try entry($0, of: id, secret) }
+    }
+
+    private func entry(_ row: SQLRow, of id: String, _ secret: [UInt8]?) throws -> Entry {
+        let version: Int = try row["version"]
+        let box: [UInt8] = try row["box"]
+        let damaged = Failure.damaged(subject: id, version: version)
+        do {
+            var boxed: JSON?
+            if let secret {
+                boxed = try JSON(parsing: try keys.open(box, key: secret, at: .event(subject: id, version: version)))
             }
+            guard let event = Event(open: try JSON(parsing: try row["body"]), boxed: boxed),
+                let digest = SHA256Digest(hex: try row["digest"])
+            else { throw damaged }
+            return Entry(event: event, digest: digest, key: try row["key"], command: try row["command"])
+        } catch let error as SQLError {
+            throw error
+        } catch {
+            throw damaged
+        }
     }
 }

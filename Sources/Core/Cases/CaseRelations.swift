@@ -146,13 +146,13 @@ extension CaseStore {
         } catch is Failure {
             return nil
         }
-        let (process, secret) = (writing.process, writing.secret)
+        let (process, secret, unchanged) = (writing.process, writing.secret, writing)
         let before = process.status(of: writing.file, in: world)
         let command = Command(action: action)
         try record(
             &writing, actor, action, command, facts, key: "beside " + key, mark: Self.mark(command, actor, secret),
             at: moment, db)
-        try conclude(writing, statusBefore: before, in: world, db)
+        try conclude(writing, since: unchanged, statusBefore: before, in: world, db)
         return writing.file
     }
 }

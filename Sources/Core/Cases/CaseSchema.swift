@@ -1,7 +1,7 @@
 import SQL
 
 /// Tables of the core. `event`, `subject`, `definition`, `counter`, `correspondent`, `document` and `access` are the truth;
-/// `case_index`, `task`, `visible`, `word` and `page` are made out of it and can be made again.
+/// `case_index`, `task`, `visible`, `turn`, `words`, `word` and `page` are made out of it and can be made again.
 enum CaseSchema {
     static func tables(_ database: some SQLDatabase) -> [String] {
         truth + projections + ["event", "definition", "access"].flatMap { database.appendOnly($0) }
@@ -46,30 +46,40 @@ enum CaseSchema {
         """,
     ]
 
+    /// Rows of each but `word` are known by the case's number.
     private static let projections = [
+        // `line` is what a list says of the case, under the subject's key; empty of one that was erased.
         """
         CREATE TABLE case_index (
-            subject TEXT PRIMARY KEY REFERENCES subject (id), number INTEGER NOT NULL, process TEXT NOT NULL,
+            number INTEGER PRIMARY KEY, subject TEXT NOT NULL UNIQUE REFERENCES subject (id), process TEXT NOT NULL,
             state TEXT NOT NULL, final INTEGER NOT NULL, running INTEGER NOT NULL,
-            lead TEXT, version INTEGER NOT NULL, told INTEGER NOT NULL, next INTEGER)
+            lead TEXT, version INTEGER NOT NULL, told INTEGER NOT NULL, next INTEGER, line BLOB NOT NULL)
         """,
         "CREATE INDEX case_index_running ON case_index (running, number)",
         // When the next rung may be due.
         "CREATE INDEX case_index_next ON case_index (next)",
         """
         CREATE TABLE task (
-            subject TEXT NOT NULL REFERENCES subject (id), task INTEGER NOT NULL, kind TEXT NOT NULL,
-            unit TEXT NOT NULL, assignee TEXT, opened INTEGER NOT NULL, PRIMARY KEY (subject, task))
+            number INTEGER NOT NULL, task INTEGER NOT NULL, kind TEXT NOT NULL, unit TEXT NOT NULL, assignee TEXT,
+            opened INTEGER NOT NULL, PRIMARY KEY (number, task))
         """,
         "CREATE INDEX task_unit ON task (unit, opened)",
         // `viewer` is a role or a unit; `final` where nothing is to come, no clock either.
         """
         CREATE TABLE visible (
-            viewer TEXT NOT NULL, final INTEGER NOT NULL, number INTEGER NOT NULL,
-            subject TEXT NOT NULL REFERENCES subject (id), PRIMARY KEY (viewer, number))
+            viewer TEXT NOT NULL, final INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (viewer, number))
         """,
         "CREATE INDEX visible_open ON visible (viewer, final, number)",
-        "CREATE INDEX visible_subject ON visible (subject)",
+        "CREATE INDEX visible_number ON visible (number)",
+        // For whom a case waits, and until when: an estimate, for the order of a list.
+        """
+        CREATE TABLE turn (
+            viewer TEXT NOT NULL, due INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (viewer, number))
+        """,
+        "CREATE INDEX turn_due ON turn (viewer, due, number)",
+        "CREATE INDEX turn_number ON turn (number)",
+        // Every word of a case, as a search compares it, under the subject's key.
+        "CREATE TABLE words (number INTEGER PRIMARY KEY, box BLOB NOT NULL)",
         // Numbers that stand for words, and the cases in which they stand.
         """
         CREATE TABLE word (
@@ -78,8 +88,7 @@ enum CaseSchema {
         // `version` is that of the event which published the page last; `published` whether it stands.
         """
         CREATE TABLE page (
-            subject TEXT PRIMARY KEY REFERENCES subject (id), number INTEGER NOT NULL, version INTEGER NOT NULL,
-            published INTEGER NOT NULL)
+            number INTEGER PRIMARY KEY, subject TEXT NOT NULL, version INTEGER NOT NULL, published INTEGER NOT NULL)
         """,
     ]
 }

@@ -7,14 +7,6 @@ import Workflow
 
 /// Finds cases by words, with an index that holds none: it holds numbers that nobody makes without the master key.
 extension CaseStore {
-    /// What a search found.
-    package struct Hits: Sendable {
-        /// Ids, the newest first.
-        package let cases: [String]
-        /// `before` of the next page; nil after the last.
-        package let next: Int?
-    }
-
     /// Terms of a search at most; more say nothing more.
     private static let mostTerms = 16
     /// Cases that are opened for one page of a search.
@@ -26,7 +18,9 @@ extension CaseStore {
     /// - Parameters:
     ///   - query: phrases, apart by spaces.
     ///   - before: numbers below this one.
-    package func search(_ query: String, before: Int?, limit: Int, as posts: [Post], at now: Instant) throws -> Hits? {
+    package func search(
+        _ query: String, before: Int?, limit: Int, as posts: [Post], at now: Instant
+    ) throws -> Listing? {
         let phrases = SearchTokenizer.normalized(query).split(whereSeparator: \.isWhitespace).map(String.init)
         let terms = Array(Set(phrases.flatMap(Self.terms)).sorted().prefix(Self.mostTerms))
         guard !terms.isEmpty, posts.contains(where: { $0.isHeld(at: now) }) else { return nil }
@@ -36,48 +30,69 @@ extension CaseStore {
             try readings.record(post, "search", words, at: now, in: database)
         }
         let viewers = Self.viewers(posts, at: now).sorted()
-        let found = try candidates(tokens, viewers, before: before ?? Int(Int32.max))
-        var hits: [String] = []
-        for (id, number) in found {
-            // One that cannot be read is no hit; lists name it.
-            guard let view = try? view(id, at: now) else { continue }
-            let texts = view.events.flatMap(\.texts) + [view.receipt].compactMap { $0 }
-            // Most texts hold a phrase as it was typed; the others are made alike first.
-            let isHit = phrases.allSatisfy { phrase in
-                texts.contains { $0.contains(phrase) || SearchTokenizer.normalized($0).contains(phrase) }
+        let sought = phrases.map { Array($0.utf8) }
+        return try database.read { db in
+            let found = try candidates(tokens, viewers, before: before ?? Self.beyond, db)
+            var hits: [Int] = []
+            var next = found.count == Self.mostOpened ? found.last : nil
+            search: for start in stride(from: 0, to: found.count, by: limit) {
+                let some = Array(found[start..<min(start + limit, found.count)])
+                let words = try self.words(of: some, db)
+                for number in some {
+                    // One that cannot be read is no hit; lists name it.
+                    guard let own = words[number], sought.allSatisfy({ own.firstRange(of: $0) != nil }) else { continue }
+                    hits.append(number)
+                    if hits.count == limit {
+                        next = number
+                        break search
+                    }
+                }
             }
-            guard isHit else { continue }
-            hits.append(id)
-            if hits.count == limit { return Hits(cases: hits, next: number) }
+            var listing = try lines(hits, db)
+            listing.next = next
+            return listing
         }
-        return Hits(cases: hits, next: found.count == Self.mostOpened ? found.last?.number : nil)
     }
 
-    private func candidates(
-        _ tokens: [Int], _ viewers: [String], before: Int
-    ) throws -> [(id: String, number: Int)] {
-        try database.read { db in
-            // The rarest first: the others are only looked up beside it.
-            let rarest = try tokens.map { token -> (count: Int, token: Int) in
-                let count: Int? = try db.value(
-                    "SELECT count(*) FROM (SELECT 1 FROM word WHERE token = ? LIMIT 1000) AS few", token)
-                return (count ?? 0, token)
-            }.sorted { $0 < $1 }.map(\.token)
-            let others = rarest.dropFirst().map { _ in
-                "AND EXISTS (SELECT 1 FROM word o WHERE o.token = ? AND o.number = w.number)"
-            }.joined(separator: " ")
-            let marks = viewers.map { _ in "?" }.joined(separator: ", ")
-            let rows = try db.rows(
-                """
-                SELECT w.number, s.id FROM word w JOIN subject s ON s.number = w.number
-                WHERE w.token = ? AND w.number < ? \(others)
-                    AND EXISTS (SELECT 1 FROM visible v WHERE v.viewer IN (\(marks)) AND v.number = w.number)
-                ORDER BY w.number DESC LIMIT \(Self.mostOpened)
-                """,
-                values: [.integer(rarest[0]), .integer(before)] + rarest.dropFirst().map { .integer($0) }
-                    + viewers.map { .text($0) })
-            return try rows.map { (try $0["id"], try $0["number"]) }
+    /// Every word of some cases, as a search compares it.
+    private func words(of numbers: [Int], _ db: any SQLConnection) throws -> [Int: [UInt8]] {
+        let rows = try db.rows(
+            """
+            SELECT s.id, s.number, s.key, w.box FROM words w JOIN subject s ON s.number = w.number
+            WHERE w.number IN (\(numbers.map { _ in "?" }.joined(separator: ", ")))
+            """, values: numbers.map(SQLValue.integer))
+        var found: [Int: [UInt8]] = [:]
+        for row in rows {
+            let (id, wrapped, box): (String, [UInt8]?, [UInt8]) = (try row["id"], try row["key"], try row["box"])
+            let place = SubjectKeys.Place.projection(subject: id, table: Projection.words.rawValue)
+            guard let wrapped, let key = try? keys.unwrap(wrapped, of: id),
+                let plain = try? keys.open(box, key: key, at: place)
+            else { continue }
+            found[try row["number"]] = plain
         }
+        return found
+    }
+
+    /// Numbers, the newest first.
+    private func candidates(
+        _ tokens: [Int], _ viewers: [String], before: Int, _ db: any SQLConnection
+    ) throws -> [Int] {
+        // The rarest first: the others are only looked up beside it.
+        let rarest = try tokens.map { token -> (count: Int, token: Int) in
+            let count: Int? = try db.value(
+                "SELECT count(*) FROM (SELECT 1 FROM word WHERE token = ? LIMIT 1000) AS few", token)
+            return (count ?? 0, token)
+        }.sorted { $0 < $1 }.map(\.token)
+        let others = rarest.dropFirst().map { _ in
+            "AND EXISTS (SELECT 1 FROM word o WHERE o.token = ? AND o.number = w.number)"
+        }.joined(separator: " ")
+        let marks = viewers.map { _ in "?" }.joined(separator: ", ")
+        return try db.column(
+            """
+            SELECT w.number FROM word w WHERE w.token = ? AND w.number < ? \(others)
+                AND EXISTS (SELECT 1 FROM visible v WHERE v.viewer IN (\(marks)) AND v.number = w.number)
+            ORDER BY w.number DESC LIMIT \(Self.mostOpened)
+            """, values: [rarest[0], before] + Array(rarest.dropFirst()) + viewers)
     }
 
     /// Terms of a text: words, and pairs of neighbouring Han characters.
@@ -85,36 +100,42 @@ extension CaseStore {
         SearchTokenizer.tokens(text).map(\.text).filter { $0.unicodeScalars.count > 1 || $0.utf8.count == 1 }
     }
 
+    func tokens(of texts: [String]) -> [Int] { Set(texts.flatMap(Self.terms).map(keys.indexToken)).sorted() }
+
     /// Puts the words of an event into the index.
-    ///
+    func index(_ texts: [String], of number: Int, _ db: any SQLConnection) throws {
+        try insert(tokens(of: texts).map { ($0, number) }, db)
+    }
+
     /// - Returns: how many were not there.
     @discardableResult
-    func index(_ texts: [String], of number: Int, _ db: any SQLConnection) throws -> Int {
-        let tokens = Set(texts.flatMap(Self.terms).map(keys.indexToken)).sorted()
-        return try db.insert(into: "word", ["token", "number"], tokens.map { [.integer($0), .integer(number)] })
+    func insert(_ words: [(token: Int, number: Int)], _ db: any SQLConnection) throws -> Int {
+        // In the order of the table, which is written faster so.
+        let rows = words.sorted { $0 < $1 }.map { [SQLValue.integer($0.token), .integer($0.number)] }
+        return try db.insert(into: "word", ["token", "number"], rows)
     }
 
     /// Takes the words of a case out of the index.
     func forget(_ texts: [String], of number: Int, _ db: any SQLConnection) throws {
-        for token in Set(texts.flatMap(Self.terms).map(keys.indexToken)) {
+        for token in tokens(of: texts) {
             try db.execute("DELETE FROM word WHERE token = ? AND number = ?", token, number)
         }
     }
 }
 
 extension Event {
-    /// Every word that a person typed.
+    /// Every word that a person typed, in an order that is always the same.
     var texts: [String] {
         var found: [String] = []
         func collect(_ json: JSON) {
             switch json {
             case .string(let text): found.append(text)
             case .array(let list): list.forEach(collect)
-            case .object(let fields): fields.values.forEach(collect)
+            case .object(let fields): fields.sorted { $0.key < $1.key }.map(\.value).forEach(collect)
             default: break
             }
         }
-        for value in inputs.values {
+        for (_, value) in inputs.sorted(by: { $0.key < $1.key }) {
             switch value {
             case .text(let text): found.append(text)
             case .list(let list): found += list

@@ -1,5 +1,6 @@
 import Authority
 import CMS
+import Glibc
 package import PortalBase
 package import Procedures
 package import SQL
@@ -19,6 +20,8 @@ package struct CaseStore: Sendable {
     private let outbox: any Outbox
     let readings: Readings
     let folded = FoldedCases()
+    /// Threads that read much of the log at once.
+    let threads: Int
 
     /// Why a command changes nothing.
     package enum Failure: Error, Sendable, Equatable {
@@ -81,6 +84,7 @@ package struct CaseStore: Sendable {
         makeWorld = world
         self.carried = carried
         self.outbox = outbox
+        threads = max(1, min(8, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         readings = Readings(newWriter: keys.token)
         definitions = Definitions(processes)
         try database.write { db in
@@ -166,6 +170,7 @@ package struct CaseStore: Sendable {
         let (number, secret) = (writing.subject.number, writing.secret)
         if let correspondent = new.correspondent {
             try keep(correspondent, of: new.id, secret, db)
+            writing.receipt = correspondent.receipt
             try index([correspondent.receipt], of: number, db)
         }
         try file(new.documents, command.files, of: new.id, secret, db)
@@ -174,7 +179,7 @@ package struct CaseStore: Sendable {
         try record(
             &writing, new.actor, Process.EventName.begin, command, facts, key: Process.EventName.begin,
             mark: Self.mark(command, new.actor, secret), at: new.received, db)
-        try conclude(writing, statusBefore: nil, in: world, db)
+        try conclude(writing, since: nil, statusBefore: nil, in: world, db)
         return number
     }
 
@@ -190,7 +195,9 @@ package struct CaseStore: Sendable {
         guard isFirst == 1 else { throw Quicker() }
         let subject = Subject(
             id: new.id, number: number, process: new.process.digest, form: new.form, received: new.received)
-        var writing = Writing(subject: subject, secret: secret, process: new.process, log: [], now: now)
+        var writing = Writing(
+            SubjectRow(subject: subject, wrapped: wrapped, receipt: nil), secret: secret, process: new.process, log: [],
+            now: now)
         writing.correspondent = new.correspondent
         return writing
     }
@@ -279,30 +286,50 @@ package struct CaseStore: Sendable {
         let secret: [UInt8]
         var isErased: Bool { secret.isEmpty }
         let process: Process
-        var file: Case
+        private(set) var file: Case
+        private(set) var events: [Event]
         /// Of the newest event.
-        var head: SHA256Digest
+        private(set) var head: SHA256Digest
         let now: Instant
+        /// What its sender holds.
+        var receipt: String?
         /// Of a case that begins.
         var correspondent: Correspondent?
 
-        init(subject: Subject, secret: [UInt8], process: Process, log: [Entry], now: Instant) {
-            self.subject = subject
+        init(_ row: SubjectRow, secret: [UInt8], process: Process, log: [Entry], now: Instant) {
+            subject = row.subject
             self.secret = secret
             self.process = process
-            file = Case(received: subject.received, events: log.lazy.map(\.event))
+            receipt = row.receipt
+            events = log.map(\.event)
+            file = Case(received: subject.received, events: events)
             head = log.last?.digest ?? SHA256Digest(of: Array(subject.id.utf8))
             self.now = now
         }
+
+        mutating func append(_ event: Event, _ digest: SHA256Digest) {
+            file.apply(event)
+            events.append(event)
+            head = digest
+        }
+
+        /// Every word that a search finds it by.
+        var texts: [String] { events.flatMap(\.texts) + [receipt].compactMap { $0 } }
     }
 
     /// A case to which events can be added; throws `erased` where its words are gone.
     func opened(_ id: String, now: Instant, _ db: any SQLConnection) throws -> Writing {
-        let (subject, secret) = try self.subject(id, db)
-        guard let secret else { throw Failure.erased }
-        return Writing(
-            subject: subject, secret: secret, process: try definitions.process(subject.process, db),
-            log: try log(of: id, secret, db), now: now)
+        try opened(id, now: now, db).writing
+    }
+
+    private func opened(
+        _ id: String, now: Instant, _ db: any SQLConnection
+    ) throws -> (writing: Writing, log: [Entry]) {
+        let row = try row(of: id, db)
+        guard let secret = try secret(of: row) else { throw Failure.erased }
+        let log = try log(of: id, secret, db)
+        let process = try definitions.process(row.subject.process, db)
+        return (Writing(row, secret: secret, process: process, log: log, now: now), log)
     }
 
     private func change(
@@ -310,16 +337,14 @@ package struct CaseStore: Sendable {
         at moment: Instant, now: Instant, _ db: any SQLConnection,
         _ decide: (Process, Case, World) throws -> (action: String, facts: [Fact])
     ) throws -> Event {
-        let (subject, secret) = try self.subject(id, db)
-        guard let secret else { throw Failure.erased }
+        var (writing, log): (Writing, [Entry]) = try opened(id, now: now, db)
+        let (process, subject, secret) = (writing.process, writing.subject, writing.secret)
         let mark = Self.mark(given, actor, secret)
-        let log = try log(of: id, secret, db)
         if let known = log.first(where: { $0.key == key }) {
             guard known.command == mark else { throw Failure.keyReused }
             return known.event
         }
-        let process = try definitions.process(subject.process, db)
-        var writing = Writing(subject: subject, secret: secret, process: process, log: log, now: now)
+        let unchanged = writing
         var world = try world(subject.form, writing.file.answers, moment, db)
         if case .officer(let officer) = actor {
             guard process.isVisible(writing.file, to: officer.post, in: world) else { throw Failure.unknownSubject }
@@ -334,7 +359,7 @@ package struct CaseStore: Sendable {
         var events: [Event] = []
         if actor == .citizen,
             let facts = process.takingBack(
-                for: given, log: log.map(\.event), received: subject.received, in: world, at: now)
+                for: given, log: writing.events, received: subject.received, in: world, at: now)
         {
             let name = Process.EventName.overtaken
             events.append(
@@ -361,7 +386,7 @@ package struct CaseStore: Sendable {
         try file(documents, filed, of: id, secret, db)
         let event = try record(
             &writing, actor, decided.action, given, decided.facts, key: key, mark: mark, at: moment, db)
-        try conclude(writing, statusBefore: before, in: world, db)
+        try conclude(writing, since: unchanged, statusBefore: before, in: world, db)
         for event in events + [event] { try relate(event, writing, at: moment, db) }
         return event
     }
@@ -409,15 +434,16 @@ package struct CaseStore: Sendable {
             """, id, event.version, event.at.seconds, writing.now.seconds, event.action, whole, box,
             digest.hex, key, mark)
         guard isFirst == 1 else { throw Quicker() }
-        writing.file.apply(event)
-        writing.head = digest
+        writing.append(event, digest)
     }
 
     /// Brings to date what is made out of the log, and tells the citizen where something is new.
+    ///
+    /// - Parameter before: the case as it was; nil of one that begins.
     func conclude(
-        _ writing: Writing, statusBefore: CitizenStatus?, in world: World, _ db: any SQLConnection
+        _ writing: Writing, since before: Writing?, statusBefore: CitizenStatus?, in world: World, _ db: any SQLConnection
     ) throws {
-        try project(writing, in: world, db)
+        try project(writing, since: before, in: world, db)
         guard let status = writing.process.status(of: writing.file, in: world), status != statusBefore,
             let correspondent = try correspondent(of: writing.subject.id, writing.secret, db)
         else { return }
@@ -490,19 +516,24 @@ package struct CaseStore: Sendable {
     /// Destroys a subject's key: its words are gone, the record of what was done stays.
     package func erase(_ id: String, at now: Instant) throws {
         try database.write { db in
-            let (subject, secret) = try subject(id, db)
-            guard let secret else { return }
+            let writing: Writing
+            do {
+                writing = try opened(id, now: now, db)
+            } catch Failure.erased {
+                return
+            }
+            let number = writing.subject.number
             // Nothing is to come of it any more: the clock of a delivery may outlive the decision.
             let isOver: Bool? = try db.value(
-                "SELECT final = 1 AND running = 0 FROM case_index WHERE subject = ?", id)
+                "SELECT final = 1 AND running = 0 FROM case_index WHERE number = ?", number)
             guard isOver == true else { throw Failure.running }
-            let receipt: String? = try db.value("SELECT receipt FROM correspondent WHERE subject = ?", id)
-            let texts = try log(of: id, secret, db).flatMap(\.event.texts) + [receipt].compactMap { $0 }
-            try forget(texts, of: subject.number, db)
+            try forget(writing.texts, of: number, db)
             try db.execute("UPDATE subject SET key = NULL, erased = ? WHERE id = ?", now.seconds, id)
+            try db.execute("UPDATE case_index SET line = ? WHERE number = ?", [UInt8](), number)
+            try db.execute("DELETE FROM words WHERE number = ?", number)
             folded.forget(id)
             // What was published of it goes too.
-            try db.execute("UPDATE page SET published = 0 WHERE subject = ?", id)
+            try db.execute("UPDATE page SET published = 0 WHERE number = ?", number)
             for table in ["document", "correspondent"] {
                 try db.execute("DELETE FROM \(table) WHERE subject = ?", id)
             }

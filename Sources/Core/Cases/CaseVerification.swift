@@ -20,10 +20,10 @@ extension CaseStore {
     package func verify() throws -> [Break] {
         try database.read { db in
             var breaks: [Break] = []
-            let ids: [String] = try db.column("SELECT id FROM subject ORDER BY number")
+            let count: Int = try db.value("SELECT count(*) FROM subject") ?? 0
             let last: Int = try db.value("SELECT last FROM counter WHERE series = ?", Self.numbers) ?? 0
-            if ids.count != last {
-                breaks.append(Break(subject: "", version: 0, what: "\(last) cases began, \(ids.count) are there"))
+            if count != last {
+                breaks.append(Break(subject: "", version: 0, what: "\(last) cases began, \(count) are there"))
             }
             for row in try db.rows("SELECT digest, text FROM definition") {
                 let (digest, text): (String, [UInt8]) = (try row["digest"], try row["text"])
@@ -36,25 +36,61 @@ extension CaseStore {
                     Break(subject: "", version: 0, what: "the access lines of \(writer) do not follow one from another")
                 )
             }
-            for id in ids { breaks += try verify(id, db) }
+            var (number, isLast) = (Int.min, false)
+            while !isLast {
+                let slice = try slice(after: number, Self.verifiedAtOnce, db)
+                guard let newest = slice.last?.row.subject.number else { break }
+                breaks += try verify(slice, after: number, db)
+                (number, isLast) = (newest, slice.count < Self.verifiedAtOnce)
+            }
             return breaks
         }
     }
 
-    private func verify(_ id: String, _ db: any SQLConnection) throws -> [Break] {
-        var breaks: [Break] = []
-        func add(_ version: Int, _ what: String) { breaks.append(Break(subject: id, version: version, what: what)) }
-        let (known, secret): (Subject, [UInt8]?)
-        do {
-            (known, secret) = try subject(id, db)
-        } catch let error as SQLError {
-            throw error
-        } catch {
-            return [Break(subject: id, version: 0, what: "its key does not open")]
+    /// Cases whose events are in memory at once.
+    private static let verifiedAtOnce = 500
+
+    private func verify(_ slice: [Log], after first: Int, _ db: any SQLConnection) throws -> [Break] {
+        let last = slice.last?.row.subject.number ?? first
+        let senders = try db.rows(
+            """
+            SELECT c.* FROM subject s JOIN correspondent c ON c.subject = s.id WHERE s.number > ? AND s.number <= ?
+            """, first, last)
+        let bySubject = Dictionary(try senders.map { (try $0["subject"] as String, $0) }) { first, _ in first }
+        let known = try db.rows(
+            "SELECT subject, version FROM case_index WHERE number > ? AND number <= ?", first, last)
+        let versions = Dictionary(try known.map { (try $0["subject"] as String, try $0["version"] as Int) }) {
+            first, _ in first
         }
-        let rows = try db.rows("SELECT * FROM event WHERE subject = ? ORDER BY version", id)
-        var before = SHA256Digest(of: Array(id.utf8))
+        let found = parallelMap(slice.count, jobs: threads) { place, _ in
+            let id = slice[place].row.subject.id
+            return self.verify(slice[place], bySubject[id], indexed: versions[id])
+        }
+        return try zip(slice, found).flatMap { log, found in
+            found.breaks + (try found.secret.map { try verifyFiles(found.filed, of: log.row.subject.id, $0, db) } ?? [])
+        }
+    }
+
+    private struct Verified: Sendable {
+        var breaks: [Break] = []
+        /// Nil once it was erased, or where its key does not open.
+        var secret: [UInt8]?
         var filed: [(version: Int, file: CaseDocument)] = []
+    }
+
+    private func verify(_ log: Log, _ sender: SQLRow?, indexed: Int?) -> Verified {
+        let (known, rows) = (log.row.subject, log.events)
+        var verified = Verified()
+        func add(_ version: Int, _ what: String) {
+            verified.breaks.append(Break(subject: known.id, version: version, what: what))
+        }
+        do {
+            verified.secret = try secret(of: log.row)
+        } catch {
+            add(0, "its key does not open")
+            return verified
+        }
+        var before = SHA256Digest(of: Array(known.id.utf8))
         for (number, row) in rows.enumerated() {
             let version = number + 1
             do {
@@ -70,11 +106,10 @@ extension CaseStore {
                     && numbers == ["version", "at", "recorded"].map { json[$0]?.integer ?? -1 } && numbers[0] == version
                 if !isSame { add(version, "a column differs from the body") }
                 if version == 1 {
-                    let row = try db.row("SELECT lookup, receipt FROM correspondent WHERE subject = ?", id)
-                    let answered = try row.map {
+                    let answered = try sender.map {
                         (lookup: try $0["lookup"] as String, receipt: try $0["receipt"] as String)
                     }
-                    let isErased = secret == nil
+                    let isErased = verified.secret == nil
                     let told = json["case"]?.object ?? [:], found = Self.identity(known, answered).object ?? [:]
                     let differs = Set(told.keys).union(found.keys).filter { told[$0] != found[$0] }
                     if !differs.subtracting(isErased ? ["correspondent"] : []).isEmpty {
@@ -83,11 +118,11 @@ extension CaseStore {
                 }
                 let box: [UInt8] = try row["box"]
                 if SHA256Digest(of: box).hex != json["box"]?.string { add(version, "the box was changed") }
-                if let secret {
+                if let secret = verified.secret {
                     let words = try JSON(
-                        parsing: try keys.open(box, key: secret, at: .event(subject: id, version: version)))
+                        parsing: try keys.open(box, key: secret, at: .event(subject: known.id, version: version)))
                     if let event = Event(open: json, boxed: words) {
-                        for case .filed(let file) in event.facts { filed.append((version, file)) }
+                        for case .filed(let file) in event.facts { verified.filed.append((version, file)) }
                     } else {
                         add(version, "it cannot be read")
                     }
@@ -100,15 +135,20 @@ extension CaseStore {
                 add(version, "it cannot be read")
             }
         }
-        if let secret { breaks += try verifyFiles(filed, of: id, secret, db) }
-        let indexed: Int? = try db.value("SELECT version FROM case_index WHERE subject = ?", id)
+        if let secret = verified.secret, let sender {
+            do {
+                _ = try correspondent(sender, of: known.id, secret)
+            } catch {
+                add(1, "what its sender is answered with does not open")
+            }
+        }
         if let indexed, indexed != rows.count {
             add(rows.count, "\(indexed) events are known of it, \(rows.count) are there")
         }
-        return breaks
+        return verified
     }
 
-    /// Every file that was filed is there, piece by piece, and what its sender is answered with opens.
+    /// Every file that was filed is there, piece by piece.
     private func verifyFiles(
         _ filed: [(version: Int, file: CaseDocument)], of id: String, _ secret: [UInt8], _ db: any SQLConnection
     ) throws -> [Break] {
@@ -132,13 +172,6 @@ extension CaseStore {
                 breaks.append(
                     Break(subject: id, version: version, what: "the file \(file.number) is not what was filed"))
             }
-        }
-        do {
-            _ = try correspondent(of: id, secret, db)
-        } catch let error as SQLError {
-            throw error
-        } catch {
-            breaks.append(Break(subject: id, version: 1, what: "what its sender is answered with does not open"))
         }
         return breaks
     }

@@ -92,7 +92,10 @@ extension CaseStore {
     }
 
     func correspondent(of id: String, _ secret: [UInt8], _ db: any SQLConnection) throws -> Correspondent? {
-        guard let row = try db.row("SELECT * FROM correspondent WHERE subject = ?", id) else { return nil }
+        try db.row("SELECT * FROM correspondent WHERE subject = ?", id).map { try correspondent($0, of: id, secret) }
+    }
+
+    func correspondent(_ row: SQLRow, of id: String, _ secret: [UInt8]) throws -> Correspondent {
         let words = try JSON(
             parsing: try keys.open(try row["box"], key: secret, at: .correspondent(subject: id)))
         func word(_ key: String) -> String { words[key]?.string ?? "" }

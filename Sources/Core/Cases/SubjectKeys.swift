@@ -24,6 +24,8 @@ package struct SubjectKeys: Sendable {
         case event(subject: String, version: Int)
         case correspondent(subject: String)
         case document(subject: String, number: Int, piece: Int, isLast: Bool)
+        /// What is made out of the log, and made again the same: a table's name.
+        case projection(subject: String, table: String)
 
         fileprivate var bytes: [UInt8] {
             switch self {
@@ -31,6 +33,7 @@ package struct SubjectKeys: Sendable {
             case .correspondent(let subject): Array("\(subject)\0correspondent".utf8)
             case .document(let subject, let number, let piece, let isLast):
                 Array("\(subject)\0document\0\(number)\0\(piece)\0\(isLast ? 1 : 0)".utf8)
+            case .projection(let subject, let table): Array("\(subject)\0projection\0\(table)".utf8)
             }
         }
     }
@@ -55,6 +58,13 @@ package struct SubjectKeys: Sendable {
 
     func seal(_ plain: [UInt8], key: [UInt8], at place: Place) throws(CryptoError) -> [UInt8] {
         try AEAD.seal(plain, key: key, nonce: random(12), associated: place.bytes)
+    }
+
+    /// The same bytes at the same place give the same box, so that what is made again is compared as it is. The nonce is a MAC over
+    /// place and bytes: it comes again only with both.
+    func sealAlike(_ plain: [UInt8], key: [UInt8], at place: Place) throws(CryptoError) -> [UInt8] {
+        let nonce = hmacSHA256(key: hmacSHA256(key: key, Array("nonce".utf8)), place.bytes + [0] + plain).prefix(12)
+        return try AEAD.seal(plain, key: key, nonce: Array(nonce), associated: place.bytes)
     }
 
     func open(_ box: [UInt8], key: [UInt8], at place: Place) throws(CryptoError) -> [UInt8] {

@@ -173,7 +173,7 @@ package struct Case: Sendable, Equatable {
         case .flagged(let name): flags.insert(name)
         case .undone(_, let names, let counted):
             flags.subtract(names)
-            for name in counted where counts[name] != nil { counts[name]! -= 1 }
+            for name in counted { counts[name] = counts[name].map { max(0, $0 - 1) } }
         case .notified: break
         }
     }

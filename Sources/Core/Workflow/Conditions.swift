@@ -18,6 +18,20 @@ struct Conditions {
         }
     }
 
+    /// Whether a condition holds now, or may hold by the passing of time alone.
+    func mayHold(_ condition: Process.Condition) -> Bool { may(condition, be: true) }
+
+    private func may(_ condition: Process.Condition, be wanted: Bool) -> Bool {
+        switch condition {
+        case .clock(_, .overdue): true
+        case .request(let name, overdue: true): !wanted || hold(.request(name, overdue: false))
+        case .not(let inner): may(inner, be: !wanted)
+        case .any(let inner):
+            wanted ? inner.contains { may($0, be: true) } : inner.allSatisfy { may($0, be: false) }
+        default: hold(condition) == wanted
+        }
+    }
+
     func hold(_ condition: Process.Condition) -> Bool {
         switch condition {
         case .field(let field, let test):

@@ -95,15 +95,24 @@ extension Process {
         else { return nil }
         let before = Case(received: received, events: log[..<first])
         let file = Case(received: received, events: log)
-        func takes(_ file: Case) -> Bool { (try? decide(command, on: file, as: .citizen, in: world)) != nil }
         // The clock may have been asked long after the rung was due.
         let wasInTime = rungs(of: before, in: world).allSatisfy { !$0.acts || $0.at >= world.now }
-        guard wasInTime, !takes(file), takes(before) else { return nil }
+        guard wasInTime, refuses(command, on: file, in: world), !refuses(command, on: before, in: world) else { return nil }
         var later = world
         later.now = now
         var decision = Decision(process: self, world: later, file: file, inputs: [:])
         decision.takeBack(log[first...].filter(acted), to: before)
         return decision.facts
+    }
+
+    /// Whether a citizen's command changes nothing.
+    private func refuses(_ command: Command, on file: Case, in world: World) -> Bool {
+        do {
+            _ = try decide(command, on: file, as: .citizen, in: world)
+            return false
+        } catch {
+            return true
+        }
     }
 }
 

@@ -52,6 +52,8 @@ package struct FormFacts: Sendable, Equatable {
     package let promised: Process.Limit?
     /// Ids of its fields, of which a correction may ask for some.
     package let fields: Set<String>
+    /// The field whose answer is the case's title in lists; nil where it has none.
+    package let title: String?
     /// Materials that an application brings, and whether each must be there.
     package let materials: [String: Bool]
     /// Answers that no published text may hold.
@@ -81,7 +83,7 @@ package struct FormFacts: Sendable, Equatable {
     package init(
         lead: String?, branches: [Branch], join: Process.Condition.Join, legal: Process.Limit?,
         promised: Process.Limit?,
-        fields: Set<String>, materials: [String: Bool] = [:], secrets: [SecretField] = []
+        fields: Set<String>, title: String? = nil, materials: [String: Bool] = [:], secrets: [SecretField] = []
     ) {
         self.lead = lead
         self.branches = branches
@@ -89,6 +91,7 @@ package struct FormFacts: Sendable, Equatable {
         self.legal = legal
         self.promised = promised
         self.fields = fields
+        self.title = title
         self.materials = materials
         self.secrets = secrets
     }

@@ -22,35 +22,15 @@ struct CaseText {
     }
 
     /// The answer that the form calls its title.
-    var title: String {
-        let field = form?.fields.first(where: \.isTitle)
-        let text = field.flatMap { view.file.answers[$0.id]?.string } ?? view.process.title.text("zh")
-        return text.unicodeScalars.count > 80 ? String(text.unicodeScalars.prefix(80)) + "…" : text
-    }
+    var title: String { view.line.title ?? view.process.title.text("zh") }
 
     var state: String { stateName(view.file.state) }
 
     private func stateName(_ id: String) -> String { view.process.state(id)?.label.text("zh") ?? id }
 
-    /// The end of the clock that the citizen waits for, or else of the first that runs.
-    var clock: ClockRun? {
-        let running = view.file.clocks.filter(\.isRunning)
-        return running.last { view.process.clock($0.clock)?.isTold == true } ?? running.first
-    }
-
+    var clock: ClockRun? { view.process.shownClock(of: view.file) }
     var due: String { clock.map { DueText.text($0, in: view.world) } ?? "" }
     var isOverdue: Bool { clock?.isOverdue(in: view.world) ?? false }
-
-    /// A line of a list.
-    var line: Value {
-        .fields([
-            "id": .text(view.subject.id), "number": .number(view.subject.number),
-            "kind": .text(form?.title.text("zh") ?? view.process.title.text("zh")), "subject": .text(title),
-            "received": .text(view.subject.received.minuteText(in: .shanghai)), "due": .text(due),
-            "overdue": .flag(isOverdue), "department": .text(view.file.lead.map(surroundings.unitName) ?? ""),
-            "state": .text(state),
-        ])
-    }
 
     /// Answers in the form's order with its labels, as the citizen saw them.
     var answers: Value {

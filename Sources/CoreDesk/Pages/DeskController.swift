@@ -34,7 +34,13 @@ struct DeskController: Sendable {
             let before = parameters["before"].flatMap { Int($0) }
             return await answer(request) { member in try search(member, query, before: before) }
         }
-        router.get("/tasks") { request, _ in await answer(request) { member in try tasks(member) } }
+        router.get("/tasks") { request, _ in
+            let parameters = request.uri.queryParameters
+            let place = parameters["due"].flatMap { Int($0) }.flatMap { due in
+                parameters["after"].flatMap { Int($0) }.map { CaseStore.TurnPlace(due: due, number: $0) }
+            }
+            return await answer(request) { member in try tasks(member, after: place) }
+        }
         router.get("/cases/:id") { request, context in
             let (id, done) = (
                 context.parameters.get("id") ?? "", request.uri.queryParameters["done"].map { String($0) }
@@ -95,66 +101,64 @@ struct DeskController: Sendable {
 
     private func list(_ member: StaffMember, before: Int?, includesFinal: Bool) throws -> Response {
         let now = now
-        let found = try cases.list(
-            .init(includesFinal: includesFinal, before: before, limit: Self.linesOnPage + 1), as: member.posts, at: now)
-        let shown = Array(found.prefix(Self.linesOnPage))
-        var fields = try listed(shown, member, of: "list", title: "诉求和申请", at: now)
+        let listing = try cases.list(
+            .init(includesFinal: includesFinal, before: before, limit: Self.linesOnPage), as: member.posts, at: now)
+        var fields = listed(listing, member, title: "诉求和申请", at: now)
         fields["closed"] = .text(includesFinal ? "1" : "0")
         fields["includesClosed"] = .flag(includesFinal)
         fields["hasClosed"] = .flag(true)
-        let last = found.count > shown.count ? try shown.last.map { try cases.number(of: $0) } : nil
-        fields["next"] = .optional(last.map { String($0) })
+        fields["next"] = .optional(listing.next.map { "/?closed=\(includesFinal ? "1" : "0")&before=\($0)" })
         return page(.ok, try views.render("list", fields))
     }
 
-    /// Fields of a page that lists cases; those that cannot be read are named, and stop no other.
+    /// Fields of a page that lists cases.
     private func listed(
-        _ ids: [String], _ member: StaffMember, of what: String, title: String, at now: Instant,
-        where isWanted: (CaseStore.View) -> Bool = { _ in true }
-    ) throws -> [String: Value] {
-        let (found, damaged) = try cases.views(ids, as: member.posts, of: what, at: now)
+        _ listing: CaseStore.Listing, _ member: StaffMember, title: String, at now: Instant
+    ) -> [String: Value] {
+        listed(listing.lines.map { CaseLine($0, surroundings, at: now).value }, listing.damaged, member, title, at: now)
+    }
+
+    /// Those that cannot be read are named, and stop no other.
+    private func listed(
+        _ lines: [Value], _ damaged: [String], _ member: StaffMember, _ title: String, at now: Instant
+    ) -> [String: Value] {
         if !damaged.isEmpty {
             Logger(label: "coredesk").error("ALARM cases that cannot be read: \(damaged.joined(separator: " "))")
         }
         var fields = frame(member, title)
-        fields["cases"] = .list(found.filter(isWanted).map { CaseText($0, surroundings).line })
+        fields["cases"] = .list(lines)
         fields["calendarWarning"] = .optional(calendarWarning(now))
         fields["damaged"] = .optional(
             damaged.isEmpty ? nil : "有 \(damaged.count) 件读不出来，没有列出。请联系系统管理员（coredesk audit）。")
         return fields
     }
 
-    /// Open cases that a look for one's own work goes through.
-    private static let mostLookedAt = 300
+    /// Cases that one page of somebody's own work looks at: some wait for their role and not for them.
+    private static let mostLookedAt = 200
 
-    /// Cases in which it is this officer's turn.
-    private func tasks(_ member: StaffMember) throws -> Response {
+    /// Cases in which it is this officer's turn, the most urgent first.
+    private func tasks(_ member: StaffMember, after: CaseStore.TurnPlace?) throws -> Response {
         let now = now
-        var ids = try Set(member.posts.map(\.unit)).sorted().flatMap { unit in
-            try cases.tasks(of: unit, limit: Self.mostLookedAt).map(\.subject)
+        var (place, lines, damaged, looked) = (after, [Value](), [String](), 0)
+        var isMore = true
+        while isMore, lines.count < Self.linesOnPage, looked < Self.mostLookedAt {
+            let (found, unreadable) = try cases.waiting(
+                for: member.posts, after: place, limit: Self.linesOnPage, at: now)
+            damaged += unreadable
+            isMore = found.count + unreadable.count == Self.linesOnPage
+            looked += Self.linesOnPage
+            for (next, view) in found where lines.count < Self.linesOnPage {
+                place = next
+                if view.process.isTurn(offers(view, member).map(\.offer), of: view.file) { lines.append(CaseLine(view.line, surroundings, at: now).value) }
+            }
+            if found.isEmpty { break }
         }
-        let open = try cases.list(.init(limit: Self.mostLookedAt), as: member.posts, at: now)
-        let isCut = ids.count >= Self.mostLookedAt || open.count == Self.mostLookedAt
-        ids += open.reversed()
-        var known: Set<String> = []
-        ids = ids.filter { known.insert($0).inserted }
-        var fields = try listed(ids, member, of: "tasks", title: "我的任务", at: now) { isTurn(of: member, in: $0) }
-        if isCut { fields["damaged"] = .text("未办结的太多，这里只看了其中 \(ids.count) 件；其余的请看首页的列表。") }
+        var fields = listed(lines, damaged, member, "我的任务", at: now)
         fields["closed"] = .text("0")
         fields["includesClosed"] = .flag(false)
         fields["hasClosed"] = .flag(false)
-        fields["next"] = .nothing
+        fields["next"] = .optional(isMore ? place.map { "/tasks?due=\($0.due)&after=\($0.number)" } : nil)
         return page(.ok, try views.render("list", fields))
-    }
-
-    /// Whether a case waits for somebody: they may work on an open task, or nobody has one and they may bring it on.
-    private func isTurn(of member: StaffMember, in view: CaseStore.View) -> Bool {
-        let isAtWork = view.file.tasks.contains(where: \.isOpen)
-        return offers(view, member).contains { offer, _ in
-            guard let action = view.process.action(offer.action) else { return false }
-            if offer.task != nil { return !action.onClosed }
-            return !isAtWork && !action.enters.isEmpty && !action.after && !action.reopens
-        }
     }
 
     private func calendarWarning(_ now: Instant) -> String? {
@@ -173,7 +177,7 @@ struct DeskController: Sendable {
         let hits =
             isShort
             ? try cases.search(query, before: before, limit: Self.linesOnPage, as: member.posts, at: now) : nil
-        var fields = try listed(hits?.cases ?? [], member, of: "found", title: "查找", at: now)
+        var fields = listed(hits ?? .empty, member, title: "查找", at: now)
         fields["query"] = .text(isShort ? query : "")
         fields["queryInAddress"] = .text(
             percentEncodedPath(query).replacing("&", with: "%26").replacing("+", with: "%2B").replacing(

@@ -39,7 +39,7 @@ struct DeskViews: Sendable {
         {{#hasClosed}}<p>{{#includesClosed}}<a href="/">只看未办结的</a>{{/includesClosed}}{{^includesClosed}}<a href="/?closed=1">也看已办结的</a>{{/includesClosed}}</p>{{/hasClosed}}
         {{>cases}}
         {{^cases}}<p>没有待办事项。</p>{{/cases}}
-        {{#next}}<p><a href="/?closed={{closed}}&amp;before={{next}}" rel="next">更早的 ›</a></p>{{/next}}
+        {{#next}}<p><a href="{{next}}" rel="next">下一页 ›</a></p>{{/next}}
         {{/main}}{{/base}}
         """
 

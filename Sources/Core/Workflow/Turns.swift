@@ -1,0 +1,88 @@
+package import PortalBase
+package import Procedures
+
+/// Whose turn it is, and what a list says of a case without opening it.
+extension Process {
+    /// Roles, and roles of a unit, for which a case waits: those who may act on an open task, or, where none is open, bring the case
+    /// on. Whoever took a step before counts too, and so does what needs time to pass: a page asks `offers` again.
+    package func turns(of file: Case, in world: World) -> Set<Viewer> {
+        var viewers: Set<Viewer> = []
+        let open = file.tasks.filter(\.isOpen)
+        for action in actions where action.from.contains(file.state) && !action.after && !action.reopens {
+            if let kind = action.on {
+                guard !action.onClosed else { continue }
+                for task in open where task.kind == kind { add(action, task) }
+            } else if open.isEmpty, !action.enters.isEmpty {
+                add(action, nil)
+            }
+        }
+        func add(_ action: Action, _ task: Case.Task?) {
+            let wasTaken = file.acts.contains { $0.action == action.id && $0.task == task?.id }
+            let conditions = Conditions(process: self, file: file, task: task, world: world)
+            guard !(action.once && wasTaken), action.need.allSatisfy(conditions.mayHold) else { return }
+            for case .role(let role, let scope, _, _) in action.by {
+                switch scope {
+                case .any: viewers.insert(.role(role))
+                case .task: if let unit = task?.unit { viewers.insert(.post(role: role, unit: unit)) }
+                case .lead: if let unit = file.lead { viewers.insert(.post(role: role, unit: unit)) }
+                }
+            }
+        }
+        return viewers
+    }
+
+    /// Whether a case waits for somebody to whom this is offered: they may work on an open task, or nobody has one and they may bring
+    /// it on.
+    package func isTurn(_ offers: [Offer], of file: Case) -> Bool {
+        let isAtWork = file.tasks.contains(where: \.isOpen)
+        return offers.contains { offer in
+            guard let action = action(offer.action), !action.after, !action.reopens else { return false }
+            return offer.task != nil ? !action.onClosed : !isAtWork && !action.enters.isEmpty
+        }
+    }
+
+    /// The clock whose end a list shows: that which the citizen waits for, or else the first that runs.
+    package func shownClock(of file: Case) -> ClockRun? {
+        let running = file.clocks.filter(\.isRunning)
+        return running.last { clock($0.clock)?.isTold == true } ?? running.first
+    }
+}
+
+extension FormFacts {
+    /// Characters of a title in a list.
+    private static let mostShown = 80
+
+    /// The answer that the form calls its title; nil where it has none.
+    package func title(of answers: [String: JSON]) -> String? {
+        guard let text = title.flatMap({ answers[$0]?.string }) else { return nil }
+        let scalars = text.unicodeScalars
+        return scalars.count > Self.mostShown ? String(scalars.prefix(Self.mostShown)) + "…" : text
+    }
+}
+
+extension ClockRun {
+    /// All that its end follows from.
+    package var ledger: JSON {
+        .object([
+            "budget": budget.map { .string($0.description) } ?? .null, "clock": .string(clock),
+            "extensions": .array(extensions.map { .string($0.description) }), "instance": .integer(instance),
+            "pauses": .array(
+                pauses.map { .array([.integer($0.from.seconds), $0.to.map { .integer($0.seconds) } ?? .null]) }),
+            "since": .integer(since.seconds),
+        ])
+    }
+
+    package init?(ledger: JSON) {
+        guard let clock = ledger["clock"]?.string, let instance = ledger["instance"]?.integer,
+            let since = ledger["since"]?.integer
+        else { return nil }
+        self.init(
+            clock: clock, instance: instance, since: Instant(seconds: since),
+            budget: ledger["budget"]?.string.flatMap { Process.Limit($0) })
+        extensions = (ledger["extensions"]?.array ?? []).compactMap { $0.string.flatMap { Process.Limit($0) } }
+        pauses = (ledger["pauses"]?.array ?? []).compactMap { pause in
+            guard let span = pause.array, span.count == 2, let from = span[0].integer else { return nil }
+            return Pause(ground: "", from: Instant(seconds: from), to: span[1].integer.map(Instant.init(seconds:)))
+        }
+    }
+}
