@@ -149,7 +149,7 @@ let readings: [(name: String, run: @Sendable (Int) throws -> Void)] = [
         "search",
         { number in
             _ = try store.search(
-                "\(places[number % places.count]) \(matters[number / 8 % matters.count])", before: nil, limit: 50,
+                "\(places[number % places.count]) \(matters[number / 8 % matters.count])", before: nil, limit: 20,
                 as: dispatcher,
                 at: start)
         }

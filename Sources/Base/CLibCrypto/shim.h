@@ -52,6 +52,21 @@ static inline int xm_gcm_get_tag(EVP_CIPHER_CTX *c, int n, void *p) { return EVP
 static inline int xm_gcm_set_tag(EVP_CIPHER_CTX *c, int n, void *p) { return EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, n, p); }
 
 // The engine of libp11 over one module, for as long as the process lives.
+// HMAC-SHA-256 with a key that is prepared once: NULL where libcrypto cannot.
+static inline EVP_MAC_CTX *xm_hmac_sha256_new(const unsigned char *key, size_t n) {
+  EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+  EVP_MAC_CTX *c = mac ? EVP_MAC_CTX_new(mac) : NULL;
+  EVP_MAC_free(mac);
+  OSSL_PARAM digest[] = {OSSL_PARAM_construct_utf8_string("digest", (char *)"SHA256", 0), OSSL_PARAM_construct_end()};
+  if (c && EVP_MAC_init(c, key, n, digest) != 1) { EVP_MAC_CTX_free(c); c = NULL; }
+  return c;
+}
+static inline int xm_hmac_sha256(EVP_MAC_CTX *c, const unsigned char *m, size_t n, unsigned char out[32]) {
+  size_t length = 0;
+  return c && EVP_MAC_init(c, NULL, 0, NULL) == 1 && EVP_MAC_update(c, m, n) == 1
+      && EVP_MAC_final(c, out, &length, 32) == 1 && length == 32;
+}
+
 static inline ENGINE *xm_token_engine(const char *module) {
     ENGINE_load_dynamic();
     ENGINE *engine = ENGINE_by_id("pkcs11");

@@ -54,6 +54,14 @@ extension CaseStore {
     private func view(_ id: String, at now: Instant, carried: Instant?, _ db: any SQLConnection) throws -> View {
         let row = try row(of: id, db)
         let indexed: Int? = try db.value("SELECT version FROM case_index WHERE number = ?", row.subject.number)
+        return try view(row, indexed: indexed, at: now, carried: carried, db)
+    }
+
+    /// - Parameter indexed: version of the newest event; what memory has of it is good.
+    private func view(
+        _ row: SubjectRow, indexed: Int?, at now: Instant, carried: Instant?, _ db: any SQLConnection
+    ) throws -> View {
+        let id = row.subject.id
         let found: FoldedCases.Folded
         if row.wrapped != nil, let indexed, let known = folded.folded(id, version: indexed) {
             found = known
@@ -142,23 +150,36 @@ extension CaseStore {
 
     /// Lines of these cases, in their order.
     func lines(_ numbers: [Int], _ db: any SQLConnection) throws -> Listing {
-        var found: [Int: Line] = [:]
+        let (lines, damaged) = try readable(numbers, "i.state AS state, i.lead AS lead, i.line AS line", db) {
+            try line($0, $1, db)
+        }
+        return Listing(lines: lines.map(\.value), damaged: damaged)
+    }
+
+    /// What is made of the rows of these cases, in their order, and the ids of those that cannot be read.
+    private func readable<T>(
+        _ numbers: [Int], _ columns: String, _ db: any SQLConnection, _ make: (SubjectRow, SQLRow) throws -> T
+    ) throws -> (found: [(number: Int, value: T)], damaged: [String]) {
+        if numbers.isEmpty { return ([], []) }
+        var found: [Int: T] = [:]
         var damaged: [Int: String] = [:]
         let rows = try db.rows(
             """
-            SELECT \(SubjectRow.columns), i.state AS state, i.lead AS lead, i.line AS line
+            SELECT \(SubjectRow.columns), \(columns)
             FROM \(SubjectRow.joins) JOIN case_index i ON i.number = s.number
-            WHERE s.number IN (\(numbers.isEmpty ? "NULL" : numbers.map { _ in "?" }.joined(separator: ", ")))
+            WHERE s.number IN (\(numbers.map { _ in "?" }.joined(separator: ", ")))
             """, values: numbers.map(SQLValue.integer))
         for row in rows {
-            let subject = try SubjectRow(row)
+            let known = try SubjectRow(row)
             do {
-                found[subject.subject.number] = try line(subject, row, db)
+                found[known.subject.number] = try make(known, row)
             } catch is Failure {
-                damaged[subject.subject.number] = subject.subject.id
+                damaged[known.subject.number] = known.subject.id
             }
         }
-        return Listing(lines: numbers.compactMap { found[$0] }, damaged: numbers.compactMap { damaged[$0] })
+        return (
+            numbers.compactMap { number in found[number].map { (number, $0) } }, numbers.compactMap { damaged[$0] }
+        )
     }
 
     private func line(_ known: SubjectRow, _ row: SQLRow, _ db: any SQLConnection) throws -> Line {
@@ -201,28 +222,26 @@ extension CaseStore {
         if let post = posts.first { try readings.record(post, "tasks", "", at: now, in: database) }
         let viewers = Self.viewers(posts, at: now)
         return try database.read { db in
-            var places: [TurnPlace: String] = [:]
+            var places: Set<TurnPlace> = []
             for viewer in viewers {
                 let rows = try db.rows(
                     """
-                    SELECT t.due, t.number, i.subject FROM turn t JOIN case_index i ON i.number = t.number
-                    WHERE t.viewer = ? AND (t.due > ? OR (t.due = ? AND t.number > ?))
-                    ORDER BY t.due, t.number LIMIT ?
+                    SELECT due, number FROM turn WHERE viewer = ? AND (due > ? OR (due = ? AND number > ?))
+                    ORDER BY due, number LIMIT ?
                     """, viewer, after?.due ?? Int.min, after?.due ?? Int.min, after?.number ?? 0, limit)
-                for row in rows { places[TurnPlace(due: try row["due"], number: try row["number"])] = try row["subject"] }
+                for row in rows { places.insert(TurnPlace(due: try row["due"], number: try row["number"])) }
             }
+            let next = places.sorted { ($0.due, $0.number) < ($1.due, $1.number) }.prefix(limit)
             let carried = try carried(db)
-            var (views, damaged): ([(place: TurnPlace, view: View)], [String]) = ([], [])
-            for (place, id) in places.sorted(by: { ($0.key.due, $0.key.number) < ($1.key.due, $1.key.number) }).prefix(limit)
-            {
-                do {
-                    let view = try view(id, at: now, carried: carried, db)
-                    if view.isVisible(to: posts) { views.append((place, view)) }
-                } catch is Failure {
-                    damaged.append(id)
-                }
+            let (found, damaged) = try readable(next.map(\.number), "i.version AS indexed", db) { known, row in
+                try view(known, indexed: try row["indexed"], at: now, carried: carried, db)
             }
-            return (views, damaged)
+            let due = Dictionary(next.map { ($0.number, $0) }) { first, _ in first }
+            return (
+                found.compactMap { number, view in
+                    view.isVisible(to: posts) ? due[number].map { ($0, view) } : nil
+                }, damaged
+            )
         }
     }
 

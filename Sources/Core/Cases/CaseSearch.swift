@@ -22,40 +22,43 @@ extension CaseStore {
         _ query: String, before: Int?, limit: Int, as posts: [Post], at now: Instant
     ) throws -> Listing? {
         let phrases = SearchTokenizer.normalized(query).split(whereSeparator: \.isWhitespace).map(String.init)
-        let terms = Array(Set(phrases.flatMap(Self.terms)).sorted().prefix(Self.mostTerms))
+        let terms = SearchTokenizer.terms(phrases).sorted().prefix(Self.mostTerms)
         guard !terms.isEmpty, posts.contains(where: { $0.isHeld(at: now) }) else { return nil }
-        let tokens = terms.map(keys.indexToken)
+        let tokens = keys.indexTokens(terms)
         if let post = posts.first {
             let words = tokens.map { String($0, radix: 16) }.joined(separator: " ")
             try readings.record(post, "search", words, at: now, in: database)
         }
         let viewers = Self.viewers(posts, at: now).sorted()
-        let sought = phrases.map { Array($0.utf8) }
         return try database.read { db in
-            let found = try candidates(tokens, viewers, before: before ?? Self.beyond, db)
-            var hits: [Int] = []
-            var next = found.count == Self.mostOpened ? found.last : nil
-            search: for start in stride(from: 0, to: found.count, by: limit) {
-                let some = Array(found[start..<min(start + limit, found.count)])
-                let words = try self.words(of: some, db)
-                for number in some {
+            let tokens = try byRarity(tokens, db)
+            var (hits, place, opened) = ([Int](), before ?? Self.beyond, 0)
+            var isMore = true
+            while isMore, hits.count < limit, opened < Self.mostOpened {
+                // Most candidates are hits: as many are looked for as are missing, and some more.
+                let wanted = min((limit - hits.count) * 5 / 4 + 4, Self.mostOpened - opened)
+                let found = try candidates(tokens, viewers, before: place, wanted, db)
+                isMore = found.count == wanted
+                opened += found.count
+                let words = try self.words(of: found, db)
+                for number in found where hits.count < limit {
+                    place = number
                     // One that cannot be read is no hit; lists name it.
-                    guard let own = words[number], sought.allSatisfy({ own.firstRange(of: $0) != nil }) else { continue }
-                    hits.append(number)
-                    if hits.count == limit {
-                        next = number
-                        break search
+                    let isHit = words[number]?.withUnsafeBufferPointer { own in
+                        phrases.allSatisfy { own.find($0) != nil }
                     }
+                    if isHit == true { hits.append(number) }
                 }
             }
             var listing = try lines(hits, db)
-            listing.next = next
+            listing.next = isMore || hits.count == limit ? place : nil
             return listing
         }
     }
 
     /// Every word of some cases, as a search compares it.
     private func words(of numbers: [Int], _ db: any SQLConnection) throws -> [Int: [UInt8]] {
+        if numbers.isEmpty { return [:] }
         let rows = try db.rows(
             """
             SELECT s.id, s.number, s.key, w.box FROM words w JOIN subject s ON s.number = w.number
@@ -73,17 +76,20 @@ extension CaseStore {
         return found
     }
 
-    /// Numbers, the newest first.
-    private func candidates(
-        _ tokens: [Int], _ viewers: [String], before: Int, _ db: any SQLConnection
-    ) throws -> [Int] {
-        // The rarest first: the others are only looked up beside it.
-        let rarest = try tokens.map { token -> (count: Int, token: Int) in
+    /// The rarest first: the others are only looked up beside it.
+    private func byRarity(_ tokens: [Int], _ db: any SQLConnection) throws -> [Int] {
+        try tokens.map { token -> (count: Int, token: Int) in
             let count: Int? = try db.value(
                 "SELECT count(*) FROM (SELECT 1 FROM word WHERE token = ? LIMIT 1000) AS few", token)
             return (count ?? 0, token)
         }.sorted { $0 < $1 }.map(\.token)
-        let others = rarest.dropFirst().map { _ in
+    }
+
+    /// Numbers, the newest first.
+    private func candidates(
+        _ tokens: [Int], _ viewers: [String], before: Int, _ limit: Int, _ db: any SQLConnection
+    ) throws -> [Int] {
+        let others = tokens.dropFirst().map { _ in
             "AND EXISTS (SELECT 1 FROM word o WHERE o.token = ? AND o.number = w.number)"
         }.joined(separator: " ")
         let marks = viewers.map { _ in "?" }.joined(separator: ", ")
@@ -91,16 +97,11 @@ extension CaseStore {
             """
             SELECT w.number FROM word w WHERE w.token = ? AND w.number < ? \(others)
                 AND EXISTS (SELECT 1 FROM visible v WHERE v.viewer IN (\(marks)) AND v.number = w.number)
-            ORDER BY w.number DESC LIMIT \(Self.mostOpened)
-            """, values: [rarest[0], before] + Array(rarest.dropFirst()) + viewers)
+            ORDER BY w.number DESC LIMIT ?
+            """, values: [tokens[0], before] + Array(tokens.dropFirst()) + viewers + [limit])
     }
 
-    /// Terms of a text: words, and pairs of neighbouring Han characters.
-    private static func terms(_ text: String) -> [String] {
-        SearchTokenizer.tokens(text).map(\.text).filter { $0.unicodeScalars.count > 1 || $0.utf8.count == 1 }
-    }
-
-    func tokens(of texts: [String]) -> [Int] { Set(texts.flatMap(Self.terms).map(keys.indexToken)).sorted() }
+    func tokens(of texts: [String]) -> [Int] { keys.indexTokens(SearchTokenizer.terms(texts)).sorted() }
 
     /// Puts the words of an event into the index.
     func index(_ texts: [String], of number: Int, _ db: any SQLConnection) throws {

@@ -38,9 +38,11 @@ package struct SubjectKeys: Sendable {
         }
     }
 
-    /// 63 bits that stand for a term in the index.
-    func indexToken(_ term: String) -> Int {
-        Int(hmacSHA256(key: indexKey, Array(term.utf8)).prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) } >> 1)
+    /// 63 bits for each term, which stand for it in the index.
+    func indexTokens(_ terms: some Sequence<String>) -> [Int] {
+        hmacSHA256(key: indexKey, each: terms.map { Array($0.utf8) }).map { mac in
+            Int(mac.prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) } >> 1)
+        }
     }
 
     /// Sixteen random bytes as a name.

@@ -98,6 +98,7 @@ struct DeskController: Sendable {
     // MARK: Lists
 
     private static let linesOnPage = 50
+    private static let hitsOnPage = 20
 
     private func list(_ member: StaffMember, before: Int?, includesFinal: Bool) throws -> Response {
         let now = now
@@ -176,7 +177,7 @@ struct DeskController: Sendable {
         let isShort = query.utf8.count <= Self.mostQueryBytes
         let hits =
             isShort
-            ? try cases.search(query, before: before, limit: Self.linesOnPage, as: member.posts, at: now) : nil
+            ? try cases.search(query, before: before, limit: Self.hitsOnPage, as: member.posts, at: now) : nil
         var fields = listed(hits ?? .empty, member, title: "查找", at: now)
         fields["query"] = .text(isShort ? query : "")
         fields["queryInAddress"] = .text(

@@ -5,6 +5,8 @@ package enum AEAD {
     package static let keyBytes = 32
     private static let nonceBytes = 12
     private static let tagBytes = 16
+    /// Fetched once: looking it up costs as much as sealing a short text. Never freed, never changed.
+    nonisolated(unsafe) private static let gcm = EVP_CIPHER_fetch(nil, "AES-256-GCM", nil)
 
     /// - Parameter nonce: 12 bytes that never repeat under one key.
     package static func seal(
@@ -16,7 +18,7 @@ package enum AEAD {
         defer { EVP_CIPHER_CTX_free(context) }
         var out = [UInt8](repeating: 0, count: plain.count + tagBytes)
         var count: Int32 = 0
-        guard EVP_EncryptInit_ex(context, EVP_aes_256_gcm(), nil, key, nonce) == 1,
+        guard EVP_EncryptInit_ex(context, gcm, nil, key, nonce) == 1,
             EVP_EncryptUpdate(context, nil, &count, associated, Int32(associated.count)) == 1,
             EVP_EncryptUpdate(context, &out, &count, plain, Int32(plain.count)) == 1
         else { throw .last(.seal) }
@@ -41,7 +43,7 @@ package enum AEAD {
         var tag = Array(box[(box.count - tagBytes)...])
         var out = [UInt8](repeating: 0, count: cipher.count + 16)
         var count: Int32 = 0
-        guard EVP_DecryptInit_ex(context, EVP_aes_256_gcm(), nil, key, nonce) == 1,
+        guard EVP_DecryptInit_ex(context, gcm, nil, key, nonce) == 1,
             EVP_DecryptUpdate(context, nil, &count, associated, Int32(associated.count)) == 1,
             EVP_DecryptUpdate(context, &out, &count, cipher, Int32(cipher.count)) == 1,
             xm_gcm_set_tag(context, Int32(tagBytes), &tag) == 1
@@ -64,6 +66,17 @@ package func hmacSHA256(key: [UInt8], _ message: [UInt8]) -> [UInt8] {
     // Zeros in its place would be one key for everybody.
     precondition(made != nil && count == 32, "HMAC-SHA-256 failed in libcrypto")
     return out
+}
+
+/// The same for many messages under one key, which is prepared once.
+package func hmacSHA256(key: [UInt8], each messages: some Sequence<[UInt8]>) -> [[UInt8]] {
+    let context = xm_hmac_sha256_new(key, key.count)
+    defer { EVP_MAC_CTX_free(context) }
+    return messages.map { message in
+        var out = [UInt8](repeating: 0, count: 32)
+        precondition(xm_hmac_sha256(context, message, message.count, &out) == 1, "HMAC-SHA-256 failed in libcrypto")
+        return out
+    }
 }
 
 /// HKDF with SHA-256 (RFC 5869).

@@ -28,6 +28,27 @@ package enum SearchTokenizer {
         return found
     }
 
+    /// The different tokens of some texts that say something by themselves: words, and pairs of neighbouring Han characters. Each is
+    /// made into a text once.
+    package static func terms(_ texts: [String]) -> Set<String> {
+        var pairs: Set<UInt64> = []
+        var words: Set<[UInt32]> = []
+        for text in texts {
+            let scalars = scalars(text)
+            scan(scalars) { token, _ in
+                switch token {
+                case .han(let first, let second):
+                    if second != 0 { pairs.insert(UInt64(first) << 32 | UInt64(second)) }
+                case .word(let range):
+                    if range.count > 1 || scalars[range.lowerBound] < 0x80 { words.insert(Array(scalars[range])) }
+                }
+            }
+        }
+        var terms = Set(pairs.map { string([UInt32($0 >> 32), UInt32($0 & 0xFFFF_FFFF)]) })
+        for word in words { terms.insert(string(word[...])) }
+        return terms
+    }
+
     /// NFKC and lower case, a scalar at a time.
     package static func normalized(_ text: String) -> String { string(folded(text)[...]) }
 
