@@ -1,4 +1,5 @@
 import CMS
+import Cases
 import Glibc
 import Hummingbird
 import Logging
@@ -11,7 +12,8 @@ func buildApplication(_ configuration: Configuration) throws -> some Application
     _ = try configuration.trust.store()
     try configuration.checkPublished()
     let desk = try Desk(configuration, random: systemRandomBytes)
-    let authenticator = StaffAuthenticator(configuration: configuration, tokenKey: try desk.tokenKey())
+    let authenticator = StaffAuthenticator(
+        configuration: configuration, cases: desk.cases, tokenKey: try desk.tokenKey())
     let calendar = desk.surroundings.calendar
     let left = calendar.daysLeft(on: configuration.now().date(in: .shanghai))
     if left <= WorkingCalendar.warningDays {
@@ -19,7 +21,7 @@ func buildApplication(_ configuration: Configuration) throws -> some Application
             "ALARM the working calendar ends on \(calendar.last.text), in \(left) days: take the next notice with `coredesk calendar`"
         )
     }
-    for missing in desk.surroundings.vacant {
+    for missing in desk.surroundings.vacant(try desk.cases.posts(at: configuration.now())) {
         Logger(label: "coredesk").warning("ALARM nobody holds the post \(missing)")
     }
     if let now = configuration.fixedNow {

@@ -1,4 +1,3 @@
-import Authority
 import CMS
 import Ferry
 import Forms
@@ -32,7 +31,6 @@ struct Configuration: Sendable {
     let bundles: String
     let authority: String
     let revocationLists: [String]
-    let staff: [StaffMember]
     let fixedNow: Instant?
     let ferry: StationSettings
 
@@ -98,18 +96,6 @@ struct ConfigurationError: Error, CustomStringConvertible {
     var description: String { text }
 }
 
-/// A person who may work here: known by the public key of a certificate, with posts.
-struct StaffMember: Sendable {
-    let name: String
-    let key: SHA256Digest
-    let posts: [Post]
-    /// How strongly the certificate says who it is: 2 in a device, 3 in a usb-key.
-    let level: Int
-
-    /// The person in each post.
-    var officers: [Officer] { posts.map { Officer(post: $0, level: level) } }
-}
-
 extension Configuration {
     static func load(_ path: String) throws -> Configuration {
         var diagnostics: [Diagnostic] = []
@@ -122,34 +108,6 @@ extension Configuration {
         func required(_ key: String, _ reader: inout MapReader) -> String { resolve(reader.requiredString(key) ?? "") }
         guard let node = YAMLNode.parse(text, path: path, diagnostics: &diagnostics) else { throw report(diagnostics) }
         var reader = MapReader(node)
-        let staff = reader.list("officers").compactMap { node -> StaffMember? in
-            var inner = MapReader(node)
-            let name = inner.requiredString("name")
-            let certificate = inner.requiredString("certificate")
-            let level = inner.integer("level") ?? 2
-            if !(2...3).contains(level) { inner.wrongType("level", zh: "2 或 3", en: "2 or 3") }
-            let posts = (inner.strings("posts") ?? []).compactMap { text -> Post? in
-                let parts = text.split(separator: "@", omittingEmptySubsequences: false).map(String.init)
-                guard parts.count == 2, let name, parts.allSatisfy({ !$0.isEmpty }) else {
-                    inner.wrongType("posts", zh: "角色@单位", en: "role@unit")
-                    return nil
-                }
-                return Post(person: name, role: parts[0], unit: parts[1], from: Instant(seconds: 0))
-            }
-            if posts.isEmpty { inner.missing("posts") }
-            for diagnostic in inner.finish() { reader.add(diagnostic) }
-            guard let name, let certificate else { return nil }
-            guard let key = try? Certificate(pem: FileSystem.read(resolve(certificate))).publicKeyDigest else {
-                reader.wrongType(node["certificate"] ?? node, zh: "证书文件", en: "a certificate file")
-                return nil
-            }
-            return StaffMember(name: name, key: key, posts: posts, level: level)
-        }
-        for (number, member) in staff.enumerated() where staff[..<number].contains(where: { $0.key == member.key }) {
-            reader.wrongType(
-                "officers", zh: "每人自己的证书（\(member.name) 的证书别人也在用）",
-                en: "a certificate for each person (\(member.name)'s is another's too)")
-        }
         let authority = required("authority", &reader)
         let deskOpen = reader.strings("desk_open") ?? []
         if deskOpen.isEmpty { reader.missing("desk_open") }
@@ -168,7 +126,7 @@ extension Configuration {
             workdays: required("workdays", &reader), source: required("source", &reader),
             masterKey: required("master_key", &reader), overlay: required("overlay", &reader),
             bundles: resolve(reader.string("bundles") ?? "bundles"), authority: authority,
-            revocationLists: revocationLists, staff: staff, fixedNow: fixedNow, ferry: ferry,
+            revocationLists: revocationLists, fixedNow: fixedNow, ferry: ferry,
             trust: TrustFiles(authority: authority, revocationLists: revocationLists))
         diagnostics += reader.finish()
         if diagnostics.hasErrors { throw report(diagnostics) }

@@ -34,16 +34,6 @@ struct Surroundings: Sendable {
             let units = UnitTree(
                 Dictionary(library.units.map { ($0.id, $0.parent) }) { first, _ in first })
         else { throw ConfigurationError(text: "\(ProcessLibrary.unitsFile): a unit stands below itself") }
-        for member in configuration.staff {
-            for post in member.posts {
-                guard library.roles[post.role] != nil, units.names.contains(post.unit) else {
-                    throw ConfigurationError(
-                        text:
-                            "officers: \(member.name): no role or unit \(post.role)@\(post.unit); see \(ProcessLibrary.rolesFile) and \(ProcessLibrary.unitsFile)"
-                    )
-                }
-            }
-        }
         self.configuration = configuration
         self.hours = hours
         self.units = units
@@ -52,8 +42,9 @@ struct Surroundings: Sendable {
     }
 
     /// Posts without which cases lie: roles that act for any unit, and those that work on tasks of a fixed unit, and that nobody holds.
-    var vacant: [String] {
-        let posts = configuration.staff.flatMap(\.posts)
+    ///
+    /// - Parameter posts: those that are held.
+    func vacant(_ posts: [Post]) -> [String] {
         var missing: Set<String> = []
         for process in library.processes {
             for action in process.actions {
@@ -71,6 +62,13 @@ struct Surroundings: Sendable {
         return missing.sorted()
     }
 
+    /// For each role, those that nobody holds beside it.
+    private var exclusions: [String: Set<String>] {
+        library.roles.mapValues { _ in [] }.merging(library.exclusions) { $1 }
+    }
+
+    func isUnit(_ id: String) -> Bool { units.names.contains(id) }
+
     func unitName(_ id: String) -> String { unitNames[id] ?? id }
 
     /// The process that handles submissions of a form; nil where none does.
@@ -85,13 +83,21 @@ struct Surroundings: Sendable {
         form digest: String, answers: [String: JSON], now: Instant, carried: Instant?,
         calendar other: WorkingCalendar? = nil
     ) throws -> World {
+        // Officers begin it, by no form.
+        if digest.isEmpty {
+            return World(
+                now: now, carried: carried.map { min($0, now) }, calendar: other ?? calendar, hours: hours,
+                units: units,
+                exclusions: exclusions, form: .none, catalogueLimit: nil)
+        }
         guard let form = configuration.definition(digest) else {
             throw ConfigurationError(text: "no definition \(digest); publish the sites here first")
         }
         let catalogue = process(for: form).flatMap { library.catalogues[$0.id] }
         return World(
             now: now, carried: carried.map { min($0, now) }, calendar: other ?? calendar, hours: hours, units: units,
-            form: facts.facts(of: form, digest), catalogueLimit: catalogue?.entry(for: answers)?.limit)
+            exclusions: exclusions, form: facts.facts(of: form, digest),
+            catalogueLimit: catalogue?.entry(for: answers)?.limit)
     }
 }
 

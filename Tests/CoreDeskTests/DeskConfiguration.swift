@@ -2,7 +2,7 @@ import PortalBase
 import TestSupport
 
 extension TemporaryFolder {
-    /// Writes `desk.yaml` for a desk without officers, whose content and forms lie in this folder.
+    /// Writes `desk.yaml` for a desk, whose content and forms lie in this folder.
     ///
     /// - Parameter keys: of the desk, below the test keys; the present one first.
     func writeDeskConfiguration(keys: [String] = ["desk/desk-open"], database: String = "desk.sqlite") throws {
@@ -20,7 +20,6 @@ extension TemporaryFolder {
             overlay: overlay
             authority: \(all)/ca.crt
             revocation_lists: [\(all)/ca.crl]
-            officers: []
             ferry:
               spool: spool
               sign: \(all)/core/core-sign

@@ -29,7 +29,7 @@ class ProcessCommandTests(unittest.TestCase):
     def test_sound_definitions_are_named_with_their_digests(self):
         said = self.process("check")
         self.assertEqual(said.returncode, 0, said.stdout + said.stderr)
-        self.assertRegex(said.stdout, r"approval [0-9a-f]{64}\nhotline [0-9a-f]{64}\n")
+        self.assertRegex(said.stdout, r"approval [0-9a-f]{64}\ncredentials [0-9a-f]{64}\nhotline [0-9a-f]{64}\n")
 
     def test_every_mistake_has_its_place_in_the_operators_language(self):
         text = self.hotline.read_text()
@@ -46,7 +46,7 @@ class ProcessCommandTests(unittest.TestCase):
 
     def test_what_is_not_there_is_said(self):
         self.assertIn("there is no folder", self.process("check", source="/nonexistent").stderr)
-        self.assertIn("there are: approval, hotline", self.process("show", "hotlin").stderr)
+        self.assertIn("there are: approval, credentials, hotline, people, posts", self.process("show", "hotlin").stderr)
         (self.folder / "Content/roles.yaml").write_text("")
         self.assertEqual(self.process("check").returncode, 1)
 

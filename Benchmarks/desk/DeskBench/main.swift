@@ -36,7 +36,8 @@ guard let process = library.processes.first(where: { $0.id == "hotline" }),
     let keys = SubjectKeys(master: [UInt8](repeating: 5, count: 32), random: systemRandomBytes)
 else { fatalError("no processes in \(source)") }
 let calendar = try WorkingCalendar(csv: FileSystem.read(source + "/Content/data/workdays.csv"))
-let facts = FormFacts(lead: nil, branches: [], join: .all, legal: nil, promised: nil, fields: ["details"], title: "details")
+let facts = FormFacts(
+    lead: nil, branches: [], join: .all, legal: nil, promised: nil, fields: ["details"], title: "details")
 let database = try openDatabase(location)
 try Migrations(.init(CaseStore.tables(database))).run(on: database)
 let store = try CaseStore(database, keys: keys, processes: library.processes, outbox: Quiet()) { _, _, now, _ in

@@ -312,3 +312,8 @@ private func floorDivide(_ a: Int, _ b: Int) -> Int {
     let q = a / b
     return a % b < 0 ? q - 1 : q
 }
+
+extension CivilDate {
+    /// Midnight at which the day begins.
+    package func start(in zone: ZoneOffset) -> Instant { Instant(seconds: dayNumber * 86_400 - zone.seconds) }
+}

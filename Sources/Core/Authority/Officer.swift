@@ -20,6 +20,21 @@ package struct Post: Sendable, Hashable {
     package func isHeld(at now: Instant) -> Bool { from <= now && (until.map { now < $0 } ?? true) }
 }
 
+/// A key that shows who somebody is, and how strongly.
+package struct Credential: Sendable, Hashable {
+    package let person: String
+    /// SHA-256 of the public key, in hexadecimal.
+    package let key: String
+    /// 2 for a certificate in a device, 3 for one in a usb-key.
+    package let level: Int
+
+    package init(person: String, key: String, level: Int) {
+        self.person = person
+        self.key = key
+        self.level = level
+    }
+}
+
 /// Somebody who is signed in, in one of their posts.
 package struct Officer: Sendable, Hashable {
     package let post: Post

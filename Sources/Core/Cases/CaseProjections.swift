@@ -8,7 +8,7 @@ import Workflow
 /// A table of what is made out of the log, by the case's number, for lists, clocks and search.
 enum Projection: String, CaseIterable {
     case index = "case_index"
-    case task, visible, turn, words, page
+    case task, visible, turn, words, page, post, credential
 
     /// The first is the case's number.
     var columns: [String] {
@@ -22,6 +22,8 @@ enum Projection: String, CaseIterable {
         case .turn: ["number", "viewer", "due"]
         case .words: ["number", "box"]
         case .page: ["number", "subject", "version", "published"]
+        case .post: ["number", "person", "role", "unit", "since", "until"]
+        case .credential: ["number", "person", "key", "level"]
         }
     }
 
@@ -82,6 +84,17 @@ extension CaseStore {
             guard let version = file.lastPublished[.answerPage] else { return [] }
             let isPublished = file.published.contains(.answerPage) && !writing.isErased
             return [[number, .text(writing.subject.id), .integer(version), isPublished.sqlValue]]
+        case .post:
+            return file.post.map { post in
+                [
+                    [
+                        number, .text(post.person), .text(post.role), .text(post.unit), .integer(post.from.seconds),
+                        post.until.map { .integer($0.seconds) } ?? .null,
+                    ]
+                ]
+            } ?? []
+        case .credential:
+            return file.credential.map { [[number, .text($0.person), .text($0.key), .integer($0.level)]] } ?? []
         }
     }
 
@@ -100,7 +113,7 @@ extension CaseStore {
             """, values: index)
         // A newer event was written meanwhile, with all that is made out of it.
         guard written == 1 else { return }
-        let others: [Projection] = [.task, .visible, .turn, .page]
+        let others: [Projection] = [.task, .visible, .turn, .page, .post, .credential]
         let (old, new) = (
             try before.map { try rows(of: $0, others, in: world) }, try rows(of: writing, others, in: world)
         )
@@ -131,7 +144,8 @@ extension CaseStore {
         while true {
             let from = last
             let done = try retrying {
-                try database.write { db in try rebuild(try slice(after: from, Self.rebuiltAtOnce, db), after: from, db) }
+                try database.write { db in try rebuild(try slice(after: from, Self.rebuiltAtOnce, db), after: from, db)
+                }
             }
             guard let reached = done.last else { return (changed, damaged) }
             changed += done.changed
@@ -195,7 +209,7 @@ extension CaseStore {
     private func made(of log: Log, _ processes: [SHA256Digest: Process], carried: Instant?) throws -> Made {
         let writing = try writing(log, processes, now: log.row.subject.received)
         let last = writing.events.last?.at ?? writing.subject.received
-        let world = try world(writing.subject.form, writing.file.answers, last, carried: carried)
+        let world = try world(of: writing.subject, writing.process, writing.file.answers, last, carried: carried)
         return Made(
             rows: try rows(of: writing, Projection.allCases, in: world),
             tokens: writing.isErased ? [] : tokens(of: writing.texts))

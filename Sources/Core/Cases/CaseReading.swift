@@ -73,9 +73,10 @@ extension CaseStore {
                 requests: Dictionary(log.map { ($0.key, $0.event.version) }) { first, _ in first })
             if row.wrapped != nil { folded.keep(found, as: id) }
         }
+        let process = try definitions.process(row.subject.process, db)
         return View(
-            subject: row.subject, process: try definitions.process(row.subject.process, db), file: found.file,
-            events: found.events, world: try world(row.subject.form, found.file.answers, now, carried: carried),
+            subject: row.subject, process: process, file: found.file, events: found.events,
+            world: try world(of: row.subject, process, found.file.answers, now, carried: carried),
             requests: found.requests, receipt: row.receipt)
     }
 
@@ -105,13 +106,16 @@ extension CaseStore {
 
     /// Which cases a list shows.
     package struct Query: Sendable {
+        /// What officers began, and no cases.
+        package var isOthers = false
         /// Those that came to their end, too.
         package var includesFinal = false
         /// Numbers below this one; nil for the newest.
         package var before: Int?
         package var limit: Int
 
-        package init(includesFinal: Bool = false, before: Int? = nil, limit: Int) {
+        package init(includesFinal: Bool = false, isOthers: Bool = false, before: Int? = nil, limit: Int) {
+            self.isOthers = isOthers
             self.includesFinal = includesFinal
             self.before = before
             self.limit = limit
@@ -134,9 +138,10 @@ extension CaseStore {
                 numbers.formUnion(
                     try db.column(
                         """
-                        SELECT number FROM visible WHERE viewer = ? AND number < ? \(query.includesFinal ? "" : "AND final = 0")
+                        SELECT number FROM visible WHERE viewer = ? AND number > ? AND number < ? \(query.includesFinal ? "" : "AND final = 0")
                         ORDER BY number DESC LIMIT ?
-                        """, viewer, query.before ?? Self.beyond, query.limit + 1) as [Int])
+                        """, viewer, query.isOthers ? Subject.others : 0,
+                        query.before ?? (query.isOthers ? Int.max : Subject.others), query.limit + 1) as [Int])
             }
             let newest = numbers.sorted(by: >)
             var listing = try lines(Array(newest.prefix(query.limit)), db)
@@ -144,9 +149,6 @@ extension CaseStore {
             return listing
         }
     }
-
-    /// Above every number.
-    static let beyond = Int(Int32.max)
 
     /// Lines of these cases, in their order.
     func lines(_ numbers: [Int], _ db: any SQLConnection) throws -> Listing {

@@ -30,7 +30,7 @@ extension CaseStore {
             return false
         }
         guard found.subject.process == (try self.subject(id, db).0.process) else { return false }
-        let world = try world(found.subject.form, found.file.answers, now, db)
+        let world = try world(of: found.subject, found.process, found.file.answers, now, db)
         return found.process.state(found.file.state)?.isFinal == false
             && posts.contains { found.process.isVisible(found.file, to: $0, in: world) }
     }
@@ -121,7 +121,7 @@ extension CaseStore {
     ) throws {
         guard let found = try? opened(id, now: now, db),
             let parting = found.process.parting(
-                found.file, in: try world(found.subject.form, found.file.answers, moment, db))
+                found.file, in: try world(of: found.subject, found.process, found.file.answers, moment, db))
         else { return }
         try add(parting.facts, to: id, as: .clock, parting.action, key: key, at: moment, now, db)
         try add([.unrelated(id)], to: main, as: .clock, parting.action, key: key + " " + id, at: moment, now, db)
@@ -142,7 +142,7 @@ extension CaseStore {
         let world: World
         do {
             writing = try opened(id, now: now, db)
-            world = try self.world(writing.subject.form, writing.file.answers, moment, db)
+            world = try self.world(of: writing.subject, writing.process, writing.file.answers, moment, db)
         } catch is Failure {
             return nil
         }

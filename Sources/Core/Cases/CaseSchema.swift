@@ -1,7 +1,7 @@
 import SQL
 
 /// Tables of the core. `event`, `subject`, `definition`, `counter`, `correspondent`, `document` and `access` are the truth;
-/// `case_index`, `task`, `visible`, `turn`, `words`, `word` and `page` are made out of it and can be made again.
+/// `case_index`, `task`, `visible`, `turn`, `words`, `word`, `page`, `post` and `credential` are made out of it and can be made again.
 enum CaseSchema {
     static func tables(_ database: some SQLDatabase) -> [String] {
         truth + projections + ["event", "definition", "access"].flatMap { database.appendOnly($0) }
@@ -89,6 +89,17 @@ enum CaseSchema {
         """
         CREATE TABLE page (
             number INTEGER PRIMARY KEY, subject TEXT NOT NULL, version INTEGER NOT NULL, published INTEGER NOT NULL)
+        """,
+        // Posts that are held until they end or their day comes, and keys that are trusted.
+        """
+        CREATE TABLE post (
+            number INTEGER PRIMARY KEY, person TEXT NOT NULL, role TEXT NOT NULL, unit TEXT NOT NULL,
+            since INTEGER NOT NULL, until INTEGER)
+        """,
+        "CREATE INDEX post_person ON post (person)",
+        """
+        CREATE TABLE credential (
+            number INTEGER PRIMARY KEY, person TEXT NOT NULL, key TEXT NOT NULL UNIQUE, level INTEGER NOT NULL)
         """,
     ]
 }

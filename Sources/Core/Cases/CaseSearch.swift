@@ -32,7 +32,7 @@ extension CaseStore {
         let viewers = Self.viewers(posts, at: now).sorted()
         return try database.read { db in
             let tokens = try byRarity(tokens, db)
-            var (hits, place, opened) = ([Int](), before ?? Self.beyond, 0)
+            var (hits, place, opened) = ([Int](), before ?? Int.max, 0)
             var isMore = true
             while isMore, hits.count < limit, opened < Self.mostOpened {
                 // Most candidates are hits: as many are looked for as are missing, and some more.

@@ -12,6 +12,8 @@ package struct CaseStore: Sendable {
     let database: any SQLDatabase
     let keys: SubjectKeys
     let definitions: Definitions
+    /// Those that are put to work now.
+    let processes: [Process]
     /// What a process looks at besides the case, for a form with these answers at a moment.
     package typealias MakeWorld =
         @Sendable (_ form: String, _ answers: [String: JSON], _ now: Instant, _ carried: Instant?) throws -> World
@@ -60,11 +62,17 @@ package struct CaseStore: Sendable {
 
     package struct Subject: Sendable, Equatable {
         package let id: String
+        /// Of cases, by their receipt; of what officers begin, from `others` on.
         package let number: Int
         package let process: SHA256Digest
         /// Digest of the form's definition.
         package let form: String
         package let received: Instant
+
+        /// Beyond the numbers of all cases.
+        static let others = 1 << 40
+        /// As people read it: from 1, for cases and for the others.
+        package var shownNumber: Int { number > Self.others ? number - Self.others : number }
     }
 
     /// Statements that make the tables, for the database's owner.
@@ -87,6 +95,7 @@ package struct CaseStore: Sendable {
         threads = max(1, min(8, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         readings = Readings(newWriter: keys.token)
         definitions = Definitions(processes)
+        self.processes = processes
         try database.write { db in
             for process in processes {
                 try db.execute(
@@ -97,9 +106,16 @@ package struct CaseStore: Sendable {
     }
 
     func world(
-        _ form: String, _ answers: [String: JSON], _ now: Instant, _ db: any SQLConnection
+        of subject: Subject, _ process: Process, _ answers: [String: JSON], _ now: Instant, _ db: any SQLConnection
     ) throws -> World {
-        try world(form, answers, now, carried: try carried(db))
+        try world(of: subject, process, answers, now, carried: try carried(db))
+    }
+
+    func world(
+        of subject: Subject, _ process: Process, _ answers: [String: JSON], _ now: Instant, carried: Instant?
+    ) throws -> World {
+        let world = try world(subject.form, answers, now, carried: carried)
+        return process.subject == .case ? world : world.with(FormFacts(of: process))
     }
 
     func world(_ form: String, _ answers: [String: JSON], _ now: Instant, carried: Instant?) throws -> World {
@@ -155,6 +171,13 @@ package struct CaseStore: Sendable {
 
     /// The same, in a transaction of the caller's.
     package func begin(_ new: Beginning, at now: Instant, _ db: any SQLConnection) throws -> Int {
+        try begin(new, at: now, db, facts: nil)
+    }
+
+    /// - Parameter facts: what comes of it, of the empty case and the command; nil for what the process says.
+    func begin(
+        _ new: Beginning, at now: Instant, _ db: any SQLConnection, facts given: ((Case, Command) -> [Fact])?
+    ) throws -> Int {
         _ = try definitions.process(new.process.digest, db)
         let command = Command(
             action: Process.EventName.begin, inputs: new.answers.mapValues(InputValue.answer),
@@ -174,8 +197,11 @@ package struct CaseStore: Sendable {
             try index([correspondent.receipt], of: number, db)
         }
         try file(new.documents, command.files, of: new.id, secret, db)
-        let world = try world(new.form, new.answers, new.received, db)
-        let facts = new.process.begin(writing.file, with: command, in: world) + new.flags.map(Fact.flagged)
+        let world = try world(of: writing.subject, new.process, new.answers, new.received, db)
+        let facts =
+            given?(writing.file, command)
+            ?? new.process.begin(writing.file, with: command, in: world) + new.flags.map(Fact.flagged)
+        try checkPeople(facts, in: world, db)
         try record(
             &writing, new.actor, Process.EventName.begin, command, facts, key: Process.EventName.begin,
             mark: Self.mark(command, new.actor, secret), at: new.received, db)
@@ -186,7 +212,9 @@ package struct CaseStore: Sendable {
     /// The row of a new case, with its number and its key; throws `Quicker` where the id is there.
     func add(_ new: Beginning, at now: Instant, _ db: any SQLConnection) throws -> Writing {
         let (secret, wrapped) = try keys.make(for: new.id)
-        let number = try next(of: Self.numbers, db)
+        let number =
+            new.process.subject == .case
+            ? try next(of: Self.numbers, db) : try Subject.others + next(of: Self.otherNumbers, db)
         let isFirst = try db.execute(
             """
             INSERT INTO subject (id, number, process, form, received, key) VALUES (?, ?, ?, ?, ?, ?)
@@ -345,7 +373,7 @@ package struct CaseStore: Sendable {
             return known.event
         }
         let unchanged = writing
-        var world = try world(subject.form, writing.file.answers, moment, db)
+        var world = try world(of: subject, process, writing.file.answers, moment, db)
         if case .officer(let officer) = actor {
             guard process.isVisible(writing.file, to: officer.post, in: world) else { throw Failure.unknownSubject }
             if let action = process.action(given.action) {
@@ -382,6 +410,7 @@ package struct CaseStore: Sendable {
         } catch let refusal as Refusal {
             throw Failure.refused(refusal)
         }
+        try checkPeople(decided.facts, in: world, db)
         let filed = decided.facts.compactMap { if case .filed(let file) = $0 { file } else { nil } }
         try file(documents, filed, of: id, secret, db)
         let event = try record(
@@ -441,7 +470,8 @@ package struct CaseStore: Sendable {
     ///
     /// - Parameter before: the case as it was; nil of one that begins.
     func conclude(
-        _ writing: Writing, since before: Writing?, statusBefore: CitizenStatus?, in world: World, _ db: any SQLConnection
+        _ writing: Writing, since before: Writing?, statusBefore: CitizenStatus?, in world: World,
+        _ db: any SQLConnection
     ) throws {
         try project(writing, since: before, in: world, db)
         guard let status = writing.process.status(of: writing.file, in: world), status != statusBefore,
@@ -501,6 +531,8 @@ package struct CaseStore: Sendable {
 
     /// The series of the cases' own numbers.
     static let numbers = "case"
+    /// The series of what officers begin.
+    static let otherNumbers = "other"
 
     private func next(of series: String, _ db: any SQLConnection) throws -> Int {
         try db.execute("INSERT INTO counter (series, last) VALUES (?, 0) ON CONFLICT DO NOTHING", series)

@@ -20,10 +20,19 @@ extension CaseStore {
     package func verify() throws -> [Break] {
         try database.read { db in
             var breaks: [Break] = []
-            let count: Int = try db.value("SELECT count(*) FROM subject") ?? 0
-            let last: Int = try db.value("SELECT last FROM counter WHERE series = ?", Self.numbers) ?? 0
-            if count != last {
-                breaks.append(Break(subject: "", version: 0, what: "\(last) cases began, \(count) are there"))
+            for (series, range) in [
+                (Self.numbers, 0...Subject.others), (Self.otherNumbers, Subject.others + 1...Int.max),
+            ] {
+                let count: Int =
+                    try db.value(
+                        "SELECT count(*) FROM subject WHERE number >= ? AND number <= ?", range.lowerBound,
+                        range.upperBound) ?? 0
+                let last: Int = try db.value("SELECT last FROM counter WHERE series = ?", series) ?? 0
+                if count != last {
+                    breaks.append(
+                        Break(
+                            subject: "", version: 0, what: "\(last) began in the series \(series), \(count) are there"))
+                }
             }
             for row in try db.rows("SELECT digest, text FROM definition") {
                 let (digest, text): (String, [UInt8]) = (try row["digest"], try row["text"])

@@ -1,3 +1,4 @@
+package import Authority
 package import PortalBase
 package import Procedures
 
@@ -62,6 +63,10 @@ package struct Case: Sendable, Equatable {
     package private(set) var lastPublished: [Process.Page: Int] = [:]
     /// Documents that were issued, with their numbers.
     package private(set) var issued: [String: Int] = [:]
+    /// The post that the subject is, while it is held.
+    package private(set) var post: Post?
+    /// The key that the subject is, while it is trusted.
+    package private(set) var credential: Credential?
     /// When each state was entered last.
     package private(set) var entered: [String: Instant] = [:]
     /// What the citizen was told last, with an officer's words on it, and how often something was told.
@@ -171,6 +176,11 @@ package struct Case: Sendable, Equatable {
         case .counted(let name): counts[name, default: 0] += 1
         case .scored(let name, let value): scores[name, default: []].append(value)
         case .flagged(let name): flags.insert(name)
+        case .appointed(let person, let role, let unit, let until):
+            post = Post(person: person, role: role, unit: unit, from: now, until: until)
+        case .ended: post = nil
+        case .trusted(let person, let key, let level): credential = Credential(person: person, key: key, level: level)
+        case .distrusted: credential = nil
         case .undone(_, let names, let counted):
             flags.subtract(names)
             for name in counted { counts[name] = counts[name].map { max(0, $0 - 1) } }

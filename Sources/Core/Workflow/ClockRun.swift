@@ -92,7 +92,6 @@ struct TimeBudget {
     var pauses: [ClockRun.Pause] = []
     var guesses = false
     private static let zone = ZoneOffset.shanghai
-    private static let day = 86_400
     /// Seconds; beyond every calendar, and far from where sums overflow.
     private static let farAway = 1 << 40
 
@@ -117,7 +116,7 @@ struct TimeBudget {
 
     /// The last second of a day.
     private func lastSecond(_ day: CivilDate) -> Instant {
-        Instant(seconds: (day.dayNumber + 1) * Self.day - 1 - Self.zone.seconds)
+        CivilDate(dayNumber: day.dayNumber + 1).start(in: Self.zone).adding(seconds: -1)
     }
 
     /// The start day is not counted (民法典 article 201); a day counts when it was worked, for working days, and no pause covered
@@ -164,7 +163,7 @@ struct TimeBudget {
         var left = seconds
         while true {
             guard let isWorked = self.isWorked(day) else { return nil }
-            let midnight = day.dayNumber * Self.day - Self.zone.seconds
+            let midnight = day.start(in: Self.zone).seconds
             for span in isWorked ? world.hours.spans : [] {
                 let open =
                     max(

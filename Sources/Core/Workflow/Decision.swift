@@ -1,5 +1,5 @@
 package import Authority
-import PortalBase
+package import PortalBase
 package import Procedures
 
 /// What somebody wants done (操作).
@@ -52,6 +52,12 @@ package enum Refusal: Error, Sendable, Equatable {
     case unit
     /// The rung is not due, or was passed already.
     case rung
+    /// The person holds a post that nobody holds beside this one.
+    case excluded
+    /// Somebody has this number, or this key, already.
+    case taken
+    /// No such person works here.
+    case nobody
 
     package enum InputProblem: String, Sendable {
         case missing, unknown, wrongType, outOfRange, tooLong
@@ -71,6 +77,40 @@ extension Process {
     package func begin(_ file: Case, with command: Command, in world: World) -> [Fact] {
         var decision = Decision(process: self, world: world, file: file, inputs: command.inputs)
         decision.begin(command)
+        return decision.facts
+    }
+
+    /// What an officer says who begins a subject, as its answers; or why they may not.
+    package func beginning(
+        _ command: Command, as actor: Actor, at now: Instant, in world: World
+    ) throws(Refusal) -> [String: JSON] {
+        let file = Case(received: now)
+        if let refusal = refusal(of: opening, task: nil, on: file, as: actor, in: world) { throw refusal }
+        try InputCheck(action: opening, file: file, world: world).check(command)
+        return command.inputs.compactMapValues { value in
+            switch value {
+            case .text(let text): text.isEmpty ? nil : .string(text)
+            case .number(let number): .integer(number)
+            case .list(let list): .array(list.map(JSON.string))
+            case .limit(let limit): .string(limit.description)
+            case .answer(let answer): answer
+            }
+        }
+    }
+
+    /// A subject that the installation itself brings: what somebody would have to confirm is in force at once.
+    package func founding(_ file: Case, with command: Command, in world: World) -> [Fact] {
+        var decision = Decision(process: self, world: world, file: file, inputs: command.inputs)
+        decision.begin(command)
+        let confirming = actions.first { action in
+            action.from.contains(begin.state)
+                && action.allEffects.contains { $0 == .appoint || $0 == .trust }
+        }
+        do {
+            if let confirming { try decision.run(confirming, Command(action: confirming.id), .clock) }
+        } catch {
+            // Where something is not said, it is left to be confirmed.
+        }
         return decision.facts
     }
 
@@ -280,10 +320,9 @@ struct Decision {
             classify()
             add(.answeredRequest(name: name))
         case .tell(let reference):
-            guard let text = text(reference, command), !text.isEmpty, let state = process.state(file.state) else {
-                return
-            }
-            add(.told(state.citizen, text: text))
+            guard let text = text(reference, command), !text.isEmpty, let told = process.state(file.state)?.citizen
+            else { return }
+            add(.told(told, text: text))
         case .remind(let audience): remind([audience])
         case .issue(let document, let series): add(.issued(document: document, series: series, number: 0))
         case .publish(let page): add(.published(page))
@@ -296,11 +335,36 @@ struct Decision {
             if case .number(let number) = command.inputs[id] { add(.scored(name, number)) }
         case .count(let name): add(.counted(name))
         case .flag(let name): add(.flagged(name))
+        case .appoint: add(try appointment())
+        case .end: add(.ended)
+        case .trust:
+            guard let person = said(.person)?.string, let key = said(.key)?.string, let level = said(.number)?.integer
+            else { throw .condition }
+            add(.trusted(person: person, key: key, level: level))
+        case .distrust: add(.distrusted)
         case .when(let conditions, let effects):
             let test = Conditions(process: process, file: file, task: command.task.flatMap(file.task), world: world)
             guard conditions.allSatisfy(test.hold) else { return }
             for effect in effects { try run(effect, action, command, actor) }
         }
+    }
+
+    // MARK: People
+
+    /// What was said of a kind when the subject began.
+    private func said(_ kind: Process.Input.Kind) -> JSON? { process.begin.input(kind).flatMap { file.answers[$0.id] } }
+
+    private func appointment() throws(Refusal) -> Fact {
+        guard let person = said(.person)?.string, let role = said(.role)?.string, let unit = said(.unit)?.string else {
+            throw .condition
+        }
+        var until: Instant?
+        if let day = said(.date)?.string, !day.isEmpty {
+            // A last day is good until it ends.
+            guard let date = CivilDate(iso: day) else { throw .condition }
+            until = CivilDate(dayNumber: date.dayNumber + 1).start(in: .shanghai)
+        }
+        return .appointed(person: person, role: role, unit: unit, until: until)
     }
 
     // MARK: States, tasks, clocks
@@ -309,7 +373,7 @@ struct Decision {
         guard let state = process.state(id) else { return }
         add(.entered(state: id))
         for clock in clocks where clock.stop.contains(id) { stop(clock.id) }
-        if file.told != state.citizen { add(.told(state.citizen, text: nil)) }
+        if let told = state.citizen, file.told != told { add(.told(told, text: nil)) }
     }
 
     /// In an order that does not depend on that of the definition's file.

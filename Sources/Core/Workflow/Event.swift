@@ -112,6 +112,13 @@ package enum Fact: Sendable, Equatable {
     case counted(String)
     case scored(String, Int)
     case flagged(String)
+    /// A post (任), from when the event counts.
+    case appointed(person: String, role: String, unit: String, until: Instant?)
+    /// The post that the subject was is none any more (免).
+    case ended
+    /// A key that shows who somebody is, by the SHA-256 of the public key in hexadecimal.
+    case trusted(person: String, key: String, level: Int)
+    case distrusted
     /// What an event of the clock did is taken back, since somebody had acted in time; its flags and counts go. What else has to
     /// change again follows as facts of its own.
     case undone(version: Int, flags: [String], counts: [String])

@@ -163,6 +163,17 @@ extension Fact {
         case .counted(let name): return make("counted", ["name": .string(name)])
         case .scored(let name, let value): return make("scored", ["name": .string(name), "value": .integer(value)])
         case .flagged(let name): return make("flagged", ["name": .string(name)])
+        case .appointed(let person, let role, let unit, let until):
+            return make(
+                "appointed",
+                [
+                    "person": .string(person), "role": .string(role), "unit": .string(unit),
+                    "until": until.map { .integer($0.seconds) } ?? .null,
+                ])
+        case .ended: return make("ended")
+        case .trusted(let person, let key, let level):
+            return make("trusted", ["person": .string(person), "key": .string(key), "level": .integer(level)])
+        case .distrusted: return make("distrusted")
         case .undone(let version, let flags, let counts):
             return make(
                 "undone",
@@ -235,6 +246,17 @@ extension Fact {
             case "counted": text("name").map { .counted($0) }
             case "scored": Self.pair(text("name"), number("value")).map { .scored($0, $1) }
             case "flagged": text("name").map { .flagged($0) }
+            case "appointed":
+                Self.pair(text("person"), Self.pair(text("role"), text("unit"))).map {
+                    .appointed(
+                        person: $0, role: $1.0, unit: $1.1, until: number("until").map(Instant.init(seconds:)))
+                }
+            case "ended": .ended
+            case "trusted":
+                Self.pair(text("person"), Self.pair(text("key"), number("level"))).map {
+                    .trusted(person: $0, key: $1.0, level: $1.1)
+                }
+            case "distrusted": .distrusted
             case "undone":
                 Self.pair(number("version"), Self.pair(list("flags"), list("counts"))).map {
                     .undone(version: $0, flags: $1.0, counts: $1.1)

@@ -76,11 +76,18 @@ struct InputCheck {
     /// Of persons, cases and files: no running text.
     private static func isName(_ text: String) -> Bool { text.utf8.count <= 200 }
 
+    private static func isIdentifier(_ text: String) -> Bool {
+        text.utf8.count <= 40 && text.utf8.allSatisfy { $0.isASCIIAlphanumeric || $0 == UInt8(ascii: "-") }
+    }
+
     private func problem(_ value: InputValue, _ input: Process.Input) -> Refusal.InputProblem? {
         switch (input.kind, value) {
         case (.text, .text(let text)), (.longtext, .text(let text)), (.ground, .text(let text)):
             return text.unicodeScalars.count > input.max ?? Self.longest ? .tooLong : nil
         case (.unit, .text(let unit)): return unit.isEmpty || world.units.names.contains(unit) ? nil : .unknown
+        case (.role, .text(let role)): return role.isEmpty || world.exclusions[role] != nil ? nil : .unknown
+        case (.id, .text(let id)): return id.isEmpty || Self.isIdentifier(id) ? nil : .wrongType
+        case (.key, .text(let key)): return key.isEmpty || SHA256Digest(hex: key)?.hex == key ? nil : .wrongType
         case (.units, .list(let units)): return units.allSatisfy(world.units.names.contains) ? nil : .unknown
         case (.fields, .list(let fields)): return fields.allSatisfy(world.form.fields.contains) ? nil : .unknown
         case (.number, .number(let number)):

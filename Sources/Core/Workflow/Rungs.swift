@@ -97,7 +97,9 @@ extension Process {
         let file = Case(received: received, events: log)
         // The clock may have been asked long after the rung was due.
         let wasInTime = rungs(of: before, in: world).allSatisfy { !$0.acts || $0.at >= world.now }
-        guard wasInTime, refuses(command, on: file, in: world), !refuses(command, on: before, in: world) else { return nil }
+        guard wasInTime, refuses(command, on: file, in: world), !refuses(command, on: before, in: world) else {
+            return nil
+        }
         var later = world
         later.now = now
         var decision = Decision(process: self, world: later, file: file, inputs: [:])

@@ -1,4 +1,5 @@
 package import Authority
+import Forms
 package import PortalBase
 package import Procedures
 
@@ -11,7 +12,9 @@ package struct World: Sendable {
     package let calendar: WorkingCalendar
     package let hours: OfficeHours
     package let units: UnitTree
-    package let form: FormFacts
+    /// For each role that there is, those that nobody holds beside it.
+    package let exclusions: [String: Set<String>]
+    package private(set) var form: FormFacts
     /// Time limit of the request's subject in the dispatch catalogue (派单目录); nil where it has none.
     package let catalogueLimit: Process.Limit?
     /// Answers of cases that belong to this one: what is published of it names nobody of theirs.
@@ -19,16 +22,25 @@ package struct World: Sendable {
 
     package init(
         now: Instant, carried: Instant? = nil, calendar: WorkingCalendar, hours: OfficeHours, units: UnitTree,
-        form: FormFacts,
-        catalogueLimit: Process.Limit?
+        exclusions: [String: Set<String>] = [:], form: FormFacts, catalogueLimit: Process.Limit?
     ) {
         self.now = now
         self.carried = carried ?? now
         self.calendar = calendar
         self.hours = hours
         self.units = units
+        self.exclusions = exclusions
         self.form = form
         self.catalogueLimit = catalogueLimit
+    }
+}
+
+extension World {
+    /// The same for a subject of another form.
+    package func with(_ form: FormFacts) -> World {
+        var world = self
+        world.form = form
+        return world
     }
 }
 
@@ -70,6 +82,17 @@ package struct FormFacts: Sendable, Equatable {
             self.part = part
             self.label = label
         }
+    }
+
+    /// Of what no form began.
+    package static let none = FormFacts(
+        lead: nil, branches: [], join: .all, legal: nil, promised: nil, fields: [])
+
+    /// Of a subject that officers began by what its process asks.
+    package init(of process: Process) {
+        self.init(
+            lead: nil, branches: [], join: .all, legal: nil, promised: nil, fields: [],
+            title: process.begin.ask.first(where: \.isTitle)?.id)
     }
 
     func secrets(in answers: [String: JSON]) -> [Masking.Secret] {

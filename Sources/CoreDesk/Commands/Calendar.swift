@@ -77,7 +77,7 @@ struct Calendar: ParsableCommand {
                 guard old != new else { continue }
                 let name = view.process.clock(run.clock)?.label.text("zh") ?? run.clock
                 lines.append(
-                    "\(view.subject.number) \(name): \(DueText.text(old, current)) -> \(DueText.text(new, next))")
+                    "\(view.subject.shownNumber) \(name): \(DueText.text(old, current)) -> \(DueText.text(new, next))")
             }
         }
         return lines

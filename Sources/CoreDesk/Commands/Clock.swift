@@ -24,7 +24,8 @@ struct Clock: ParsableCommand {
             let clock = view.process.clock(firing.clock)
             let rung = clock?.ladder[firing.rung]
             let later = rung?.later.map { "+\($0)" } ?? ""
-            return "\(view.subject.number) \(clock?.label.text("zh") ?? firing.clock) \(rung?.percent ?? 0)%\(later)"
+            return
+                "\(view.subject.shownNumber) \(clock?.label.text("zh") ?? firing.clock) \(rung?.percent ?? 0)%\(later)"
         }
         for (id, firing) in report.fired { print("fired \(try name(id, firing))") }
         for (id, firing) in report.waiting { print("ALARM \(try name(id, firing)) is due and waits for the lane") }

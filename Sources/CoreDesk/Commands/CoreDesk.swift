@@ -1,5 +1,6 @@
 import ArgumentParser
 import CMS
+import Cases
 import Ferry
 import Hummingbird
 import LaneService
@@ -14,7 +15,7 @@ struct CoreDesk: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             Initialize.self, Serve.self, Migrate.self, Clock.self, Audit.self, Import.self, Export.self, Release.self,
-            Calendar.self, ProcessCommand.self,
+            Calendar.self, People.self, ProcessCommand.self,
             LaneCommand<CoreDesk>.self,
         ])
 }
@@ -40,6 +41,9 @@ struct Initialize: ParsableCommand {
         discussion: "Back the key up apart from the database: without it no case can be read, with it every backup can."
     )
     @OptionGroup var configurationOption: ConfigurationOption
+    @Option(
+        help: "The first people with posts and certificates (YAML): administrators at least, who appoint the others.")
+    var people: String?
 
     func run() throws {
         let configuration = try configurationOption.load()
@@ -53,7 +57,18 @@ struct Initialize: ParsableCommand {
             try FileSystem.replaceDurably(path, with: systemRandomBytes(MasterKey.bytes), mode: 0o600)
             print("made the master key \(path): back it up apart from the database")
         }
-        _ = try Desk(configuration, random: systemRandomBytes)
+        let desk = try Desk(configuration, random: systemRandomBytes)
+        guard let people else { return }
+        let founders = try FirstPeople.read(people, desk.surroundings)
+        do {
+            try desk.cases.found(founders, at: configuration.now())
+        } catch CaseStore.Failure.running {
+            throw ValidationError("people are on record already: they appoint others with `coredesk people`")
+        } catch CaseStore.Failure.refused(let refusal) {
+            throw ValidationError(
+                "\(people): \(refusal): a person, a certificate or a post stands there twice, or excludes another")
+        }
+        print("recorded \(founders.count) people")
     }
 }
 

@@ -73,7 +73,7 @@ struct Departures: Outbox {
             let service = telling.answers[mapping.service]?.string
         else { return nil }
         return .object([
-            "service_request_id": .string(String(telling.subject.number)),
+            "service_request_id": .string(String(telling.subject.shownNumber)),
             "status": .string(telling.status.isOpen ? "open" : "closed"), "service_code": .string(service),
             "requested_datetime": .string(telling.subject.received.rfc3339(in: .shanghai)),
             "updated_datetime": .string(telling.at.rfc3339(in: .shanghai)),

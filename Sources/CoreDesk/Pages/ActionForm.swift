@@ -10,16 +10,17 @@ import Workflow
 struct ActionForm {
     let action: Procedures.Process.Action
     let task: Int?
-    let view: CaseStore.View
+    /// Nil of an action that begins a subject.
+    let view: CaseStore.View?
     let surroundings: Surroundings
     private let form: FormDefinition?
 
-    init(_ action: Procedures.Process.Action, task: Int?, of view: CaseStore.View, _ surroundings: Surroundings) {
+    init(_ action: Procedures.Process.Action, task: Int?, of view: CaseStore.View?, _ surroundings: Surroundings) {
         self.action = action
         self.task = task
         self.view = view
         self.surroundings = surroundings
-        form = surroundings.configuration.definition(view.subject.form)
+        form = view.flatMap { surroundings.configuration.definition($0.subject.form) }
     }
 
     // MARK: Reading
@@ -161,6 +162,10 @@ struct ActionForm {
             case .unit:
                 fields["isChoice"] = .flag(true)
                 fields["options"] = choose(units, chosen)
+            case .role:
+                fields["isChoice"] = .flag(true)
+                fields["options"] = choose(
+                    surroundings.library.roles.sorted { $0.key < $1.key }.map { ($0.key, $0.value.text("zh")) }, chosen)
             case .units:
                 fields["isMany"] = .flag(true)
                 fields["options"] = choose(units, chosen)
@@ -194,6 +199,7 @@ struct ActionForm {
 
     /// What stands in a field before anybody typed: what the dispatch catalogue says, or the words that are to be masked.
     private func proposal(_ input: Procedures.Process.Input) -> String {
+        guard let view else { return "" }
         let entry = surroundings.library.catalogues[view.process.id]?.entry(for: view.file.answers)
         switch input.kind {
         case .limit: return entry?.limit.description ?? ""
@@ -247,6 +253,9 @@ struct ActionForm {
         case .late: return Problem(code: "late", text: "这项操作的期限已过。")
         case .task: return Problem(code: "task", text: "这个任务已经结束，或还没有结束。")
         case .unit: return Problem(code: "unit", text: "这件事还没有主办单位。")
+        case .excluded: return Problem(code: "excluded", text: "此人已有与这个角色互斥的岗位（三员分立），不能兼任。")
+        case .taken: return Problem(code: "taken", text: "这个工号或证书已经登记过了。")
+        case .nobody: return Problem(code: "nobody", text: "没有这个在职人员。请填写工号。")
         case .state, .condition, .unknownAction, .rung:
             return Problem(code: "state", text: "当前状态不能进行这个操作。")
         }

@@ -13,16 +13,25 @@ struct CaseText {
     private let form: FormDefinition?
     /// Numbers of other cases that its reader may see, by id.
     private let names: [String: String]
+    /// Names of persons, by their numbers.
+    private let people: [String: String]
 
-    init(_ view: CaseStore.View, _ surroundings: Surroundings, names: [String: String] = [:]) {
+    init(
+        _ view: CaseStore.View, _ surroundings: Surroundings, names: [String: String] = [:],
+        people: [String: String] = [:]
+    ) {
         self.names = names
+        self.people = people
         self.view = view
         self.surroundings = surroundings
         form = surroundings.configuration.definition(view.subject.form)
     }
 
     /// The answer that the form calls its title.
-    var title: String { view.line.title ?? view.process.title.text("zh") }
+    var title: String {
+        let title = view.line.title ?? view.process.title.text("zh")
+        return people[title] ?? title
+    }
 
     var state: String { stateName(view.file.state) }
 
@@ -34,14 +43,31 @@ struct CaseText {
 
     /// Answers in the form's order with its labels, as the citizen saw them.
     var answers: Value {
-        .list(
-            (form?.fields ?? []).compactMap { field in
+        guard let form else { return .list(view.process.begin.ask.compactMap(said)) }
+        return .list(
+            form.fields.compactMap { field in
                 guard let answer = view.file.answers[field.id] else { return nil }
                 var shown = field.text(answer, "zh")
                 if let position = answer["position"]?.string { shown += "（定位 \(position)：经度、纬度、误差米）" }
                 return .fields(["label": .text(field.label.text("zh")), "value": .text(shown)])
             })
     }
+
+    /// What an officer said who began it.
+    private func said(_ input: Procedures.Process.Input) -> Value? {
+        guard let answer = view.file.answers[input.id] else { return nil }
+        let text = answer.string ?? answer.integer.map { String($0) } ?? ""
+        let shown =
+            switch input.kind {
+            case .person: name(text)
+            case .unit: surroundings.unitName(text)
+            case .role: surroundings.library.roles[text]?.text("zh") ?? text
+            default: text
+            }
+        return .fields(["label": .text(input.label.text("zh")), "value": .text(shown)])
+    }
+
+    private func name(_ person: String) -> String { people[person].map { "\($0)（\(person)）" } ?? person }
 
     var files: [Value] {
         // What came later than the case says when.
@@ -77,10 +103,10 @@ struct CaseText {
 
     /// Who signed for a task, or else who acted on it last.
     private func worker(_ task: Case.Task) -> String {
-        task.assignee
-            ?? view.file.acts.last { $0.task == task.id && !$0.persons.isEmpty }?.persons.sorted().joined(
-                separator: "、")
-            ?? ""
+        let persons =
+            task.assignee.map { [$0] }
+            ?? view.file.acts.last { $0.task == task.id && !$0.persons.isEmpty }?.persons.sorted() ?? []
+        return persons.map { people[$0] ?? $0 }.joined(separator: "、")
     }
 
     private func outcome(_ task: Case.Task) -> String {
@@ -123,6 +149,15 @@ struct CaseText {
         return (counts + flags).map { .fields(["mark": .text($0)]) }
     }
 
+    /// Everybody whom it names.
+    static func persons(in view: CaseStore.View) -> Set<String> {
+        let named = [view.file.post?.person, view.file.credential?.person].compactMap { $0 }
+        let said = view.process.begin.input(.person).flatMap { view.file.answers[$0.id]?.string }
+        return Set(
+            view.events.flatMap(\.actor.persons) + view.file.tasks.compactMap(\.assignee) + named
+                + [said].compactMap { $0 })
+    }
+
     // MARK: What happened
 
     var events: [Value] {
@@ -148,8 +183,9 @@ struct CaseText {
         switch actor {
         case .citizen: "诉求人"
         case .clock: "系统"
+        case .officer(let officer) where officer.post.unit.isEmpty: "系统初始化"
         case .officer(let officer):
-            "\(officer.post.person)（\(surroundings.unitName(officer.post.unit))\(surroundings.library.roles[officer.post.role]?.text("zh") ?? officer.post.role)）"
+            "\(people[officer.post.person] ?? officer.post.person)（\(surroundings.unitName(officer.post.unit))\(surroundings.library.roles[officer.post.role]?.text("zh") ?? officer.post.role)）"
         }
     }
 
@@ -184,6 +220,12 @@ struct CaseText {
         case .retracted: "已撤下"
         case .related: "另有一件并入"
         case .filed(let file): "材料 \(file.name)"
+        case .appointed(let person, let role, let unit, let until):
+            "\(name(person))任\(surroundings.unitName(unit))\(surroundings.library.roles[role]?.text("zh") ?? role)"
+                + (until.map { "，到 \($0.adding(seconds: -1).date(in: .shanghai).text)" } ?? "")
+        case .ended: "岗位结束"
+        case .trusted(let person, _, let level): "\(name(person))可以用这个证书登录（\(level) 级）"
+        case .distrusted: "证书不再有效"
         case .flagged(let name) where name != Arrivals.untrustedClock: "标记“\(view.process.label(name, "zh"))”"
         default: nil
         }

@@ -28,6 +28,13 @@ struct DeskController: Sendable {
             let includesFinal = parameters["closed"] == "1"
             return await answer(request) { member in try list(member, before: before, includesFinal: includesFinal) }
         }
+        router.get("/people") { request, _ in
+            let parameters = request.uri.queryParameters
+            let (before, includesFinal) = (parameters["before"].flatMap { Int($0) }, parameters["closed"] == "1")
+            return await answer(request) { member in
+                try list(member, before: before, includesFinal: includesFinal, isOthers: true)
+            }
+        }
         router.get("/search") { request, _ in
             let parameters = request.uri.queryParameters
             let query = parameters["q"].map(String.init) ?? ""
@@ -58,6 +65,13 @@ struct DeskController: Sendable {
             }
             router.post(path) { request, context in await act(request, Place(context)) }
         }
+        router.get("/new/:process") { request, context in
+            let id = context.parameters.get("process") ?? ""
+            return await answer(request) { member in try newForm(id, member) }
+        }
+        router.post("/new/:process") { request, context in
+            await begin(request, context.parameters.get("process") ?? "")
+        }
         router.get("/desk.css") { _, _ in
             Response(
                 status: .ok, headers: [.contentType: "text/css; charset=utf-8"],
@@ -85,11 +99,10 @@ struct DeskController: Sendable {
     }
 
     private func answer(
-        _ request: Request, _ make: @escaping @Sendable (StaffMember) throws -> Response
+        _ request: Request, _ make: @escaping @Sendable (CaseStore.Member) throws -> Response
     ) async -> Response {
         do {
-            let member = try authenticator.member(request)
-            return try await onBlockingThread { try make(member) }
+            return try await onBlockingThread { try make(authenticator.member(request)) }
         } catch {
             return failure(error)
         }
@@ -100,34 +113,45 @@ struct DeskController: Sendable {
     private static let linesOnPage = 50
     private static let hitsOnPage = 20
 
-    private func list(_ member: StaffMember, before: Int?, includesFinal: Bool) throws -> Response {
+    private func list(
+        _ member: CaseStore.Member, before: Int?, includesFinal: Bool, isOthers: Bool = false
+    ) throws -> Response {
         let now = now
+        let begun = isOthers ? beginnings(for: member) : []
+        guard !isOthers || !begun.isEmpty else { throw Missing() }
         let listing = try cases.list(
-            .init(includesFinal: includesFinal, before: before, limit: Self.linesOnPage), as: member.posts, at: now)
-        var fields = listed(listing, member, title: "诉求和申请", at: now)
-        fields["closed"] = .text(includesFinal ? "1" : "0")
+            .init(includesFinal: includesFinal, isOthers: isOthers, before: before, limit: Self.linesOnPage),
+            as: member.posts, at: now)
+        var fields = try listed(listing, member, title: isOthers ? "人员、岗位和证书" : "诉求和申请", at: now)
+        let address = isOthers ? "/people" : "/"
+        let closed = includesFinal ? "1" : "0"
+        fields["toggle"] = .text("\(address)?closed=\(includesFinal ? "0" : "1")")
         fields["includesClosed"] = .flag(includesFinal)
         fields["hasClosed"] = .flag(true)
-        fields["next"] = .optional(listing.next.map { "/?closed=\(includesFinal ? "1" : "0")&before=\($0)" })
+        fields["next"] = .optional(listing.next.map { "\(address)?closed=\(closed)&before=\($0)" })
+        fields["hasBeginnings"] = .flag(!begun.isEmpty)
+        fields["beginnings"] = .list(
+            begun.map { .fields(["address": .text("/new/\($0.id)"), "name": .text($0.title.text("zh"))]) })
         return page(.ok, try views.render("list", fields))
     }
 
     /// Fields of a page that lists cases.
     private func listed(
-        _ listing: CaseStore.Listing, _ member: StaffMember, title: String, at now: Instant
-    ) -> [String: Value] {
-        listed(listing.lines.map { CaseLine($0, surroundings, at: now).value }, listing.damaged, member, title, at: now)
+        _ listing: CaseStore.Listing, _ member: CaseStore.Member, title: String, at now: Instant
+    ) throws -> [String: Value] {
+        try listed(listing.lines, listing.damaged, member, title, at: now)
     }
 
     /// Those that cannot be read are named, and stop no other.
     private func listed(
-        _ lines: [Value], _ damaged: [String], _ member: StaffMember, _ title: String, at now: Instant
-    ) -> [String: Value] {
+        _ lines: [CaseStore.Line], _ damaged: [String], _ member: CaseStore.Member, _ title: String, at now: Instant
+    ) throws -> [String: Value] {
         if !damaged.isEmpty {
             Logger(label: "coredesk").error("ALARM cases that cannot be read: \(damaged.joined(separator: " "))")
         }
         var fields = frame(member, title)
-        fields["cases"] = .list(lines)
+        let people = try cases.names(of: CaseLine.persons(in: lines))
+        fields["cases"] = .list(lines.map { CaseLine($0, surroundings, people: people, at: now).value })
         fields["calendarWarning"] = .optional(calendarWarning(now))
         fields["damaged"] = .optional(
             damaged.isEmpty ? nil : "有 \(damaged.count) 件读不出来，没有列出。请联系系统管理员（coredesk audit）。")
@@ -138,9 +162,9 @@ struct DeskController: Sendable {
     private static let mostLookedAt = 200
 
     /// Cases in which it is this officer's turn, the most urgent first.
-    private func tasks(_ member: StaffMember, after: CaseStore.TurnPlace?) throws -> Response {
+    private func tasks(_ member: CaseStore.Member, after: CaseStore.TurnPlace?) throws -> Response {
         let now = now
-        var (place, lines, damaged, looked) = (after, [Value](), [String](), 0)
+        var (place, lines, damaged, looked) = (after, [CaseStore.Line](), [String](), 0)
         var isMore = true
         while isMore, lines.count < Self.linesOnPage, looked < Self.mostLookedAt {
             let (found, unreadable) = try cases.waiting(
@@ -150,14 +174,14 @@ struct DeskController: Sendable {
             looked += Self.linesOnPage
             for (next, view) in found where lines.count < Self.linesOnPage {
                 place = next
-                if view.process.isTurn(offers(view, member).map(\.offer), of: view.file) { lines.append(CaseLine(view.line, surroundings, at: now).value) }
+                if view.process.isTurn(offers(view, member).map(\.offer), of: view.file) { lines.append(view.line) }
             }
             if found.isEmpty { break }
         }
-        var fields = listed(lines, damaged, member, "我的任务", at: now)
-        fields["closed"] = .text("0")
-        fields["includesClosed"] = .flag(false)
-        fields["hasClosed"] = .flag(false)
+        var fields = try listed(lines, damaged, member, "我的任务", at: now)
+        for name in ["includesClosed", "hasClosed", "hasBeginnings"] { fields[name] = .flag(false) }
+        fields["toggle"] = .text("")
+        fields["beginnings"] = .list([])
         fields["next"] = .optional(isMore ? place.map { "/tasks?due=\($0.due)&after=\($0.number)" } : nil)
         return page(.ok, try views.render("list", fields))
     }
@@ -172,13 +196,13 @@ struct DeskController: Sendable {
 
     private static let mostQueryBytes = 400
 
-    private func search(_ member: StaffMember, _ query: String, before: Int?) throws -> Response {
+    private func search(_ member: CaseStore.Member, _ query: String, before: Int?) throws -> Response {
         let now = now
         let isShort = query.utf8.count <= Self.mostQueryBytes
         let hits =
             isShort
             ? try cases.search(query, before: before, limit: Self.hitsOnPage, as: member.posts, at: now) : nil
-        var fields = listed(hits ?? .empty, member, title: "查找", at: now)
+        var fields = try listed(hits ?? .empty, member, title: "查找", at: now)
         fields["query"] = .text(isShort ? query : "")
         fields["queryInAddress"] = .text(
             percentEncodedPath(query).replacing("&", with: "%26").replacing("+", with: "%2B").replacing(
@@ -192,7 +216,7 @@ struct DeskController: Sendable {
     // MARK: A case
 
     /// What somebody may do, in the first of their posts that allows it.
-    private func offers(_ view: CaseStore.View, _ member: StaffMember) -> [(offer: Offer, officer: Officer)] {
+    private func offers(_ view: CaseStore.View, _ member: CaseStore.Member) -> [(offer: Offer, officer: Officer)] {
         var found: [(offer: Offer, officer: Officer)] = []
         for officer in member.officers
         where view.process.isVisible(view.file, to: officer.post, in: view.world) {
@@ -219,10 +243,10 @@ struct DeskController: Sendable {
     }
 
     private func show(
-        _ id: String, _ member: StaffMember, done: String? = nil, draft: Draft? = nil
+        _ id: String, _ member: CaseStore.Member, done: String? = nil, draft: Draft? = nil
     ) throws -> Response {
         let view = try cases.view(id, as: member.posts, at: now)
-        var fields = caseFrame(view, member)
+        var fields = try caseFrame(view, member)
         fields["problem"] = .optional(draft?.text)
         fields["code"] = .text(draft?.code ?? "")
         fields["done"] = .optional(done.flatMap(view.process.action).map { "已办理：\($0.label.text("zh"))" })
@@ -230,7 +254,7 @@ struct DeskController: Sendable {
         let lost = Self.words(draft?.typed ?? [:])
         fields["hasTyped"] = .flag(!lost.isEmpty)
         fields["typed"] = .list(lost)
-        for (name, value) in content(view, member) { fields[name] = value }
+        for (name, value) in try content(view, member) { fields[name] = value }
         let offered = offers(view, member)
         fields["hasActions"] = .flag(!offered.isEmpty)
         fields["actions"] = .list(
@@ -244,14 +268,15 @@ struct DeskController: Sendable {
     }
 
     /// What a case holds, for its own page and below the form of an action.
-    private func content(_ view: CaseStore.View, _ member: StaffMember) -> [String: Value] {
+    private func content(_ view: CaseStore.View, _ member: CaseStore.Member) throws -> [String: Value] {
         let related = view.file.relations.keys.sorted().compactMap { id -> (id: String, number: Int)? in
             guard let other = try? cases.view(id, at: now), other.isVisible(to: member.posts) else { return nil }
-            return (id, other.subject.number)
+            return (id, other.subject.shownNumber)
         }
         let text = CaseText(
             view, surroundings,
-            names: Dictionary(related.map { ($0.id, "\($0.number) 号") }) { first, _ in first })
+            names: Dictionary(related.map { ($0.id, "\($0.number) 号") }) { first, _ in first },
+            people: try cases.names(of: CaseText.persons(in: view)))
         return [
             "answers": text.answers, "hasAttachments": .flag(!view.file.files.isEmpty),
             "attachments": .list(text.files),
@@ -276,11 +301,11 @@ struct DeskController: Sendable {
         return "\(label)（\(surroundings.unitName(task.unit))）"
     }
 
-    private func caseFrame(_ view: CaseStore.View, _ member: StaffMember) -> [String: Value] {
-        let text = CaseText(view, surroundings)
-        var fields = frame(member, "\(view.subject.number) \(text.title)")
+    private func caseFrame(_ view: CaseStore.View, _ member: CaseStore.Member) throws -> [String: Value] {
+        let text = CaseText(view, surroundings, people: try cases.names(of: CaseText.persons(in: view)))
+        var fields = frame(member, "\(view.subject.shownNumber) \(text.title)")
         fields["caseID"] = .text(view.subject.id)
-        fields["number"] = .number(view.subject.number)
+        fields["number"] = .number(view.subject.shownNumber)
         fields["subject"] = .text(text.title)
         fields["state"] = .text(text.state)
         fields["received"] = .text(view.subject.received.minuteText(in: .shanghai))
@@ -291,7 +316,7 @@ struct DeskController: Sendable {
     }
 
     /// A citizen's file, opened piece by piece as it is sent. It is saved, never shown in the desk's own pages.
-    private func attachment(_ id: String, _ position: String, _ member: StaffMember) throws -> Response {
+    private func attachment(_ id: String, _ position: String, _ member: CaseStore.Member) throws -> Response {
         let view = try cases.view(id, as: member.posts, at: now)
         guard let file = view.file.files.first(where: { String($0.number) == position }) else { throw Missing() }
         let cases = cases
@@ -327,7 +352,7 @@ struct DeskController: Sendable {
     }
 
     /// Nil where it is not offered.
-    private func open(_ place: Place, _ member: StaffMember) throws -> Opened? {
+    private func open(_ place: Place, _ member: CaseStore.Member) throws -> Opened? {
         let view = try cases.view(place.id, as: member.posts, at: now)
         let task = place.task.flatMap { Int($0) }
         guard let action = view.process.action(place.action),
@@ -339,14 +364,14 @@ struct DeskController: Sendable {
             grounds: view.process.grounds(of: action, task: task, on: view.file))
     }
 
-    private func form(_ place: Place, _ member: StaffMember, draft: Draft? = nil) throws -> Response {
+    private func form(_ place: Place, _ member: CaseStore.Member, draft: Draft? = nil) throws -> Response {
         guard let opened = try open(place, member) else {
             // It was offered a moment ago, or an old address was opened.
             let late = Draft(
                 typed: [:], status: .ok, code: "state", text: "这项操作现在不能办：已经办过，或不由您的岗位办。下面是最新情况。")
             return try show(place.id, member, draft: draft ?? late)
         }
-        var fields = caseFrame(opened.view, member)
+        var fields = try caseFrame(opened.view, member)
         let nonce = authenticator.nonce()
         let ticket = StaffAuthenticator.Ticket(
             caseID: place.id, action: place.action, task: place.task ?? "", grounds: opened.grounds, nonce: nonce)
@@ -358,7 +383,7 @@ struct DeskController: Sendable {
         fields["problem"] = .optional(draft?.text)
         fields["code"] = .text(draft?.code ?? "")
         fields["inputs"] = .list(opened.form.values(typed: draft?.typed, invalid: draft?.input ?? ""))
-        for (name, value) in content(opened.view, member) { fields[name] = value }
+        for (name, value) in try content(opened.view, member) { fields[name] = value }
         return page(draft?.status ?? .ok, try views.render("action", fields))
     }
 
@@ -368,17 +393,21 @@ struct DeskController: Sendable {
     struct BodyTooLarge: Error {}
     struct BadBody: Error {}
 
+    private static func fields(of request: Request) async throws -> [String: [String]] {
+        var bytes: [UInt8] = []
+        for try await buffer in request.body {
+            guard bytes.count + buffer.readableBytes <= maxBody else { throw BodyTooLarge() }
+            bytes += buffer.readableBytesView
+        }
+        guard let body = URLEncodedBody(bytes) else { throw BadBody() }
+        return body.fields
+    }
+
     private func act(_ request: Request, _ place: Place) async -> Response {
-        var known: (member: StaffMember, typed: [String: [String]])?
+        var known: (member: CaseStore.Member, typed: [String: [String]])?
         do {
-            let member = try authenticator.member(request)
-            var bytes: [UInt8] = []
-            for try await buffer in request.body {
-                guard bytes.count + buffer.readableBytes <= Self.maxBody else { throw BodyTooLarge() }
-                bytes += buffer.readableBytesView
-            }
-            guard let body = URLEncodedBody(bytes) else { throw BadBody() }
-            let typed = body.fields
+            let member = try await onBlockingThread { try authenticator.member(request) }
+            let typed = try await Self.fields(of: request)
             func one(_ name: String) -> String { typed[name]?.first ?? "" }
             guard let grounds = SHA256Digest(hex: one("grounds")) else { throw StaffAuthenticator.Refusal.badToken }
             let ticket = StaffAuthenticator.Ticket(
@@ -408,7 +437,7 @@ struct DeskController: Sendable {
     }
 
     private func perform(
-        _ place: Place, _ member: StaffMember, _ typed: [String: [String]], _ grounds: SHA256Digest, key: String
+        _ place: Place, _ member: CaseStore.Member, _ typed: [String: [String]], _ grounds: SHA256Digest, key: String
     ) throws -> Response {
         let now = now
         let view = try cases.view(place.id, as: member.posts, at: now)
@@ -435,7 +464,7 @@ struct DeskController: Sendable {
     }
 
     /// In which post somebody sent the same form before: a double click is one act.
-    private func poster(of key: String, in view: CaseStore.View, _ member: StaffMember) -> Officer? {
+    private func poster(of key: String, in view: CaseStore.View, _ member: CaseStore.Member) -> Officer? {
         guard case .officer(let known) = view.event(of: key)?.actor else { return nil }
         return member.officers.first { $0.post.role == known.post.role && $0.post.unit == known.post.unit }
     }
@@ -449,15 +478,88 @@ struct DeskController: Sendable {
         }
     }
 
+    // MARK: What officers begin
+
+    /// Processes of people, posts and certificates that somebody may begin.
+    private func beginnings(for member: CaseStore.Member) -> [Procedures.Process] {
+        surroundings.library.processes.filter { $0.subject != .case && beginner(of: $0, member) != nil }
+    }
+
+    /// The post in which somebody begins a subject; nil where none allows it.
+    private func beginner(of process: Procedures.Process, _ member: CaseStore.Member) -> Officer? {
+        member.officers.first { officer in
+            process.begin.by.contains { who in
+                if case .role(officer.post.role, .any, _, _) = who { true } else { false }
+            }
+        }
+    }
+
+    private func newForm(_ id: String, _ member: CaseStore.Member, draft: Draft? = nil) throws -> Response {
+        guard let process = beginnings(for: member).first(where: { $0.id == id }) else { throw Missing() }
+        let form = ActionForm(process.opening, task: nil, of: nil, surroundings)
+        let nonce = authenticator.nonce()
+        var fields = frame(member, "新增：\(process.title.text("zh"))")
+        fields["name"] = .text(process.title.text("zh"))
+        fields["address"] = .text("/new/\(process.id)")
+        fields["token"] = .text(authenticator.token(member, Self.ticket(process, nonce)))
+        fields["grounds"] = .text(process.digest.hex)
+        fields["nonce"] = .text(nonce)
+        fields["problem"] = .optional(draft?.text)
+        fields["code"] = .text(draft?.code ?? "")
+        fields["inputs"] = .list(form.values(typed: draft?.typed, invalid: draft?.input ?? ""))
+        return page(draft?.status ?? .ok, try views.render("new", fields))
+    }
+
+    private static func ticket(_ process: Procedures.Process, _ nonce: String) -> StaffAuthenticator.Ticket {
+        .init(caseID: "", action: process.id, task: "", grounds: process.digest, nonce: nonce)
+    }
+
+    private func begin(_ request: Request, _ id: String) async -> Response {
+        var known: (member: CaseStore.Member, typed: [String: [String]])?
+        do {
+            let member = try await onBlockingThread { try authenticator.member(request) }
+            let typed = try await Self.fields(of: request)
+            guard let process = beginnings(for: member).first(where: { $0.id == id }),
+                let officer = beginner(of: process, member)
+            else { throw Missing() }
+            let nonce = typed["nonce"]?.first ?? ""
+            try authenticator.check(
+                request, token: typed["token"]?.first ?? "", member: member, Self.ticket(process, nonce))
+            known = (member, typed)
+            return try await onBlockingThread {
+                let form = ActionForm(process.opening, task: nil, of: nil, surroundings)
+                do {
+                    let subject = try cases.open(
+                        process, try form.command(typed) { _ in nil }.inputs, as: officer, key: nonce, at: now)
+                    return Response(status: .seeOther, headers: [.location: "/cases/\(subject)"])
+                } catch CaseStore.Failure.refused(let refusal) {
+                    throw form.problem(refusal)
+                }
+            }
+        } catch {
+            guard let (member, typed) = known else { return failure(error) }
+            let told = told(error)
+            let draft = Draft(
+                typed: typed, status: told.status, code: told.code, text: told.text,
+                input: (error as? ActionForm.Problem)?.input ?? "")
+            do {
+                return try await onBlockingThread { try newForm(id, member, draft: draft) }
+            } catch {
+                return failure(error, typed: typed)
+            }
+        }
+    }
+
     // MARK: Failures
 
     struct Missing: Error {}
 
-    private func frame(_ member: StaffMember?, _ title: String) -> [String: Value] {
+    private func frame(_ member: CaseStore.Member?, _ title: String) -> [String: Value] {
         let posts = (member?.posts ?? []).map { post in
             surroundings.unitName(post.unit) + (surroundings.library.roles[post.role]?.text("zh") ?? post.role)
         }
         return [
+            "isAdministrator": .flag(member.map { !beginnings(for: $0).isEmpty } ?? false),
             "title": .text(title), "officer": .optional(member?.name), "query": .text(""),
             "posts": .text(posts.joined(separator: "、")),
         ]

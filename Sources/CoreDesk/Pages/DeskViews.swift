@@ -10,7 +10,7 @@ struct DeskViews: Sendable {
             try [
                 ("base", Self.base), ("list", Self.list), ("case", Self.caseFile), ("action", Self.action),
                 ("search", Self.search), ("content", Self.content), ("cases", Self.cases),
-                ("message", Self.message),
+                ("message", Self.message), ("new", Self.new), ("inputs", Self.inputs),
             ].map {
                 try Template(name: $0.0, path: "CoreDesk/\($0.0)", source: Array($0.1.utf8))
             })
@@ -27,7 +27,7 @@ struct DeskViews: Sendable {
         <!doctype html>
         <html lang="zh-CN"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
         <title>{{title}} - 办理台</title><link rel="stylesheet" href="/desk.css"></head>
-        <body><header><div><a href="/">政务办理台</a>{{#officer}}<a href="/tasks">我的任务</a><form class="find" role="search" action="/search"><label for="q" class="aside">查找</label><input id="q" name="q" value="{{query}}" placeholder="标题、姓名、电话、凭证号"><button type="submit">查找</button></form><span>{{officer}}（{{posts}}）</span>{{/officer}}</div></header>
+        <body><header><div><a href="/">政务办理台</a>{{#officer}}<a href="/tasks">我的任务</a>{{#isAdministrator}}<a href="/people">人员</a>{{/isAdministrator}}<form class="find" role="search" action="/search"><label for="q" class="aside">查找</label><input id="q" name="q" value="{{query}}" placeholder="标题、姓名、电话、凭证号"><button type="submit">查找</button></form><span>{{officer}}（{{posts}}）</span>{{/officer}}</div></header>
         <main>{{$main}}{{/main}}</main></body></html>
         """
 
@@ -36,7 +36,8 @@ struct DeskViews: Sendable {
         <h1>{{title}}</h1>
         {{#damaged}}<p class="problem" role="status">{{damaged}}</p>{{/damaged}}
         {{#calendarWarning}}<p class="problem" role="status">{{calendarWarning}}</p>{{/calendarWarning}}
-        {{#hasClosed}}<p>{{#includesClosed}}<a href="/">只看未办结的</a>{{/includesClosed}}{{^includesClosed}}<a href="/?closed=1">也看已办结的</a>{{/includesClosed}}</p>{{/hasClosed}}
+        {{#hasBeginnings}}<nav class="actions" aria-label="新增"><ul>{{#beginnings}}<li><a href="{{address}}">新增{{name}}</a></li>{{/beginnings}}</ul></nav>{{/hasBeginnings}}
+        {{#hasClosed}}<p><a href="{{toggle}}">{{#includesClosed}}只看未办结的{{/includesClosed}}{{^includesClosed}}也看已办结的{{/includesClosed}}</a></p>{{/hasClosed}}
         {{>cases}}
         {{^cases}}<p>没有待办事项。</p>{{/cases}}
         {{#next}}<p><a href="{{next}}" rel="next">下一页 ›</a></p>{{/next}}
@@ -74,6 +75,25 @@ struct DeskViews: Sendable {
         <p class="facts">{{number}} {{subject}} · <strong>{{state}}</strong> · 收到 {{received}}{{#due}} · 期限 <span{{#overdue}} class="overdue"{{/overdue}}>{{due}}</span>{{#overdue}}（超期）{{/overdue}}{{/due}}</p>
         {{#problem}}<p class="problem" id="problem" role="alert" data-code="{{code}}">{{problem}}</p>{{/problem}}
         <section class="action"><form method="post" action="{{address}}"><input type="hidden" name="token" value="{{token}}"><input type="hidden" name="grounds" value="{{grounds}}"><input type="hidden" name="nonce" value="{{nonce}}">
+        {{>inputs}}
+        <p><button type="submit">{{name}}</button></p></form></section>
+        {{>content}}
+        {{/main}}{{/base}}
+        """
+
+    private static let new = """
+        {{<base}}{{$main}}
+        <p><a href="/">‹ 返回列表</a></p>
+        <h1>{{title}}</h1>
+        {{#problem}}<p class="problem" id="problem" role="alert" data-code="{{code}}">{{problem}}</p>{{/problem}}
+        <section class="action"><form method="post" action="{{address}}"><input type="hidden" name="token" value="{{token}}"><input type="hidden" name="grounds" value="{{grounds}}"><input type="hidden" name="nonce" value="{{nonce}}">
+        {{>inputs}}
+        <p><button type="submit">提交</button></p></form></section>
+        {{/main}}{{/base}}
+        """
+
+    /// What an action asks for.
+    private static let inputs = """
         {{#inputs}}
         {{#isText}}<p><label for="{{name}}">{{label}}{{^required}}（可不填）{{/required}}</label><textarea id="{{name}}" name="{{name}}" rows="6"{{#required}} required{{/required}}{{#isInvalid}} aria-invalid="true" aria-describedby="problem"{{/isInvalid}}>
         {{value}}</textarea></p>{{/isText}}
@@ -83,9 +103,6 @@ struct DeskViews: Sendable {
         {{#isLimit}}<p><label for="{{name}}">{{label}}</label><span class="limit"><input id="{{name}}" name="{{name}}" value="{{value}}" inputmode="numeric"{{#required}} required{{/required}}{{#isInvalid}} aria-invalid="true" aria-describedby="problem"{{/isInvalid}}><select name="{{name}}-unit" aria-label="{{label}}的单位">{{#options}}<option value="{{value}}"{{#isChosen}} selected{{/isChosen}}>{{label}}</option>{{/options}}</select></span></p>{{/isLimit}}
         {{#isChecklist}}<fieldset{{#isInvalid}} aria-describedby="problem"{{/isInvalid}}><legend>{{label}}</legend>{{#items}}<p><label for="{{item}}">{{material}}</label><select id="{{item}}" name="{{item}}"><option value="">请选择</option>{{#options}}<option value="{{value}}"{{#isChosen}} selected{{/isChosen}}>{{label}}</option>{{/options}}</select><input name="{{item}}-note" value="{{note}}" aria-label="{{material}}的说明" placeholder="说明（可不填）"></p>{{/items}}</fieldset>{{/isChecklist}}
         {{/inputs}}
-        <p><button type="submit">{{name}}</button></p></form></section>
-        {{>content}}
-        {{/main}}{{/base}}
         """
 
     /// The lines of a list.

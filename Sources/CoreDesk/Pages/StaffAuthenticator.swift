@@ -1,4 +1,5 @@
 import CMS
+import Cases
 import HTTPTypes
 import Hummingbird
 import Logging
@@ -8,6 +9,7 @@ import Synchronization
 /// Who is asking: the client certificate that nginx verified and passed on, verified again here.
 struct StaffAuthenticator: Sendable {
     let configuration: Configuration
+    let cases: CaseStore
     let tokenKey: [UInt8]
     private let alarm = RepeatedAlarm()
 
@@ -20,28 +22,30 @@ struct StaffAuthenticator: Sendable {
         case listOutdated
     }
 
-    func member(_ request: Request) throws(Refusal) -> StaffMember {
+    /// Looks into the database: called where blocking is allowed.
+    func member(_ request: Request) throws -> CaseStore.Member {
         let values = request.headers[values: Self.header]
         guard values.count == 1, let value = values.first, !value.isEmpty else {
-            throw values.isEmpty ? .noCertificate : .badCertificate
+            throw values.isEmpty ? Refusal.noCertificate : .badCertificate
         }
         let now = configuration.now()
         guard let pem = percentDecoded(value), let certificate = try? Certificate(pem: Array(pem.utf8)) else {
-            throw .badCertificate
+            throw Refusal.badCertificate
         }
         do {
             // A list of revoked certificates may have come since the last request.
             try configuration.trust.store().verify(certificate, for: .clientAuthentication, at: now, revokedBy: now)
         } catch let error as CryptoError where error.code != .revocationListOutdated && error.code != .badRevocationList
         {
-            throw .badCertificate
+            throw Refusal.badCertificate
         } catch {
             // The revocation lists cannot be used, so that no officer gets in: the operator reads it in the log.
             alarm.say("no officer can sign in: \(error)")
-            throw .listOutdated
+            throw Refusal.listOutdated
         }
-        let key = certificate.publicKeyDigest
-        guard let member = configuration.staff.first(where: { $0.key == key }) else { throw .notKnown }
+        guard let member = try cases.member(key: certificate.publicKeyDigest, at: now), !member.posts.isEmpty else {
+            throw Refusal.notKnown
+        }
         return member
     }
 
@@ -60,12 +64,12 @@ struct StaffAuthenticator: Sendable {
 
     /// A client certificate is sent with every request, wanted or not: a post must also show that it comes from our
     /// own page, made for this person and this action.
-    func token(_ member: StaffMember, _ ticket: Ticket) -> String {
+    func token(_ member: CaseStore.Member, _ ticket: Ticket) -> String {
         let parts = [ticket.caseID, ticket.action, ticket.task, ticket.grounds.hex, ticket.nonce]
         return hexText(hmacSHA256(key: tokenKey, member.key.bytes + Array(parts.joined(separator: "/").utf8)))
     }
 
-    func check(_ request: Request, token given: String, member: StaffMember, _ ticket: Ticket) throws(Refusal) {
+    func check(_ request: Request, token given: String, member: CaseStore.Member, _ ticket: Ticket) throws(Refusal) {
         if let origin = request.headers[.origin], origin != configuration.origin { throw .crossSite }
         if let site = request.headers[HTTPField.Name("Sec-Fetch-Site")!], site != "same-origin" { throw .crossSite }
         guard equalInConstantTime(Array(given.utf8), Array(token(member, ticket).utf8)) else { throw .badToken }

@@ -8,7 +8,9 @@ package struct Process: Sendable, Equatable {
 
     package let id: String
     package let title: Localized
-    /// Ids of the forms whose submissions it handles.
+    /// What its subjects are.
+    package let subject: Subject
+    /// Ids of the forms whose submissions it handles; of cases alone.
     package let forms: [String]
     /// How long a case is kept once it is final.
     package let retention: Term
@@ -54,6 +56,14 @@ package struct Process: Sendable, Equatable {
     package func task(_ id: String) -> TaskKind? { tasks.first { $0.id == id } }
     package func clock(_ id: String) -> Clock? { clocks.first { $0.id == id } }
 
+    /// What a process runs on (办件).
+    package enum Subject: String, Sendable, CaseIterable {
+        /// What a citizen sends, by a form.
+        case `case`
+        /// Begun by officers: somebody who works here, a post that somebody holds, a certificate that somebody signs in with.
+        case person, post, credential
+    }
+
     /// A time limit as it is written: `5wd`, `10d`, `4h`, `2wh`.
     package struct Limit: Sendable, Hashable, CustomStringConvertible {
         package enum Unit: String, Sendable, CaseIterable {
@@ -92,6 +102,19 @@ package struct Process: Sendable, Equatable {
     package struct Begin: Sendable, Equatable {
         package let state: String
         package let by: [Who]
+        /// What officers say who begin it; of a case, its form asks.
+        package let ask: [Input]
+
+        /// What says something of a kind, such as the person of a post; nil where nothing does.
+        package func input(_ kind: Input.Kind) -> Input? { ask.first { $0.kind == kind } }
+    }
+
+    /// The beginning of a subject by an officer, as an action: from no state.
+    package var opening: Action {
+        Action(
+            id: EventName.begin, label: title, from: [""], on: nil, onClosed: false, by: begin.by, message: nil,
+            within: nil, once: false, after: false, reopens: false, need: [], ask: begin.ask,
+            effects: [.enter(begin.state)], position: SourcePosition(path: id))
     }
 
     /// A case whose answers say so is of a class that only one role sees (举报).
@@ -104,8 +127,8 @@ package struct Process: Sendable, Equatable {
     package struct State: Sendable, Equatable {
         package let id: String
         package let label: Localized
-        /// What the citizen is told, of a closed list.
-        package let citizen: CitizenState
+        /// What the citizen is told, of a closed list; nil of what is no citizen's.
+        package let citizen: CitizenState?
         package let isFinal: Bool
         package let position: SourcePosition
     }
@@ -240,7 +263,9 @@ package struct Process: Sendable, Equatable {
         package enum Kind: String, Sendable, CaseIterable {
             case text, longtext, number, date, yesno
             /// Things of the core.
-            case unit, units, person, `case`, limit, fields, checklist, ground
+            case unit, units, person, role, `case`, limit, fields, checklist, ground
+            /// Letters, digits and hyphens that name a subject; a public key by its SHA-256 in hexadecimal.
+            case id, key
         }
 
         package let id: String
@@ -251,6 +276,8 @@ package struct Process: Sendable, Equatable {
         package let max: Int?
         /// Of a checklist: whether each material that the form needs must be in order.
         package let isComplete: Bool
+        /// Of what begins a subject: whether lists show it by this.
+        package let isTitle: Bool
         package let position: SourcePosition
     }
 
@@ -327,6 +354,10 @@ package struct Process: Sendable, Equatable {
         case score(String, Score)
         case count(String)
         case flag(String)
+        /// Person, role and unit of the subject are a post from now on, and are none any more (任, 免).
+        case appoint, end
+        /// The subject's key shows who somebody is from now on, and does so no more.
+        case trust, distrust
         case when([Condition], [Effect])
     }
 

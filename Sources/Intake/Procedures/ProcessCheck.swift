@@ -76,6 +76,7 @@ struct ProcessCheck {
             process.states.first?.position ?? process.actions.first?.position ?? SourcePosition(path: process.id)
         known(process.begin.state, among: stateNames, Self.state, at: start)
         checkActors(process.begin.by, at: start)
+        checkSubject(at: start)
         for rule in process.classes { known(rule.role, among: names.roles, Self.role, at: start) }
         if !process.begin.by.contains(where: { if case .clock = $0 { false } else { true } }) {
             add(
@@ -95,10 +96,60 @@ struct ProcessCheck {
         for action in process.actions { checkNames(of: action) }
     }
 
+    /// What begins by officers asks for what its effects speak of, and nothing of it is a citizen's.
+    private mutating func checkSubject(at place: SourcePosition) {
+        let needed: Set<Process.Input.Kind> =
+            switch process.subject {
+            case .case: []
+            case .person: [.id]
+            case .post: [.person, .role, .unit]
+            case .credential: [.person, .key, .number]
+            }
+        for kind in Process.Input.Kind.allCases where needed.contains(kind) {
+            let asked = process.begin.ask.filter { $0.kind == kind }
+            guard asked.count != 1 || !asked[0].required else { continue }
+            add(
+                "subject", place, zh: "\(process.subject.rawValue) 开始时要问一个必填的 \(kind.rawValue)",
+                en: "a \(process.subject.rawValue) begins with one required input of type \(kind.rawValue)",
+                remedyZh: "请写进 begin 的 ask:", remedyEn: "add it to `ask:` of `begin`")
+        }
+        let isCase = process.subject == .case
+        let isCitizens = process.begin.by.contains(.citizen) || process.actions.contains { $0.by.contains(.citizen) }
+        if !isCase, !process.forms.isEmpty || isCitizens {
+            add(
+                "subject", place, zh: "\(process.subject.rawValue) 不由表单开始，也不由诉求人办理",
+                en: "a \(process.subject.rawValue) begins by no form, and citizens do nothing with it",
+                remedyZh: "请去掉 forms: 和 by: citizen", remedyEn: "take `forms:` and `by: citizen` out")
+        }
+        if isCase, !process.begin.ask.isEmpty {
+            add(
+                "subject", place, zh: "办件开始时由表单提问", en: "a case begins by its form, which asks",
+                remedyZh: "请去掉 begin 的 ask:", remedyEn: "take `ask:` of `begin` out")
+        }
+        for action in process.actions {
+            for effect in action.allEffects {
+                let subject: Process.Subject
+                switch effect {
+                case .appoint, .end: subject = .post
+                case .trust, .distrust: subject = .credential
+                default: continue
+                }
+                if process.subject != subject {
+                    add(
+                        "subject", action.position, zh: "“\(action.id)”的效果属于 subject: \(subject.rawValue)",
+                        en: "an effect of `\(action.id)` is one of `subject: \(subject.rawValue)`",
+                        remedyZh: "请改 subject:，或去掉效果", remedyEn: "change `subject:`, or take the effect out")
+                }
+            }
+        }
+    }
+
     private mutating func checkActors(_ actors: [Process.Who], at position: SourcePosition) {
         for case .role(let role, _, let not, _) in actors {
             known(role, among: names.roles, Self.role, at: position)
-            for action in not { known(action, among: actionNames, Self.action, at: position) }
+            for action in not where action != Process.EventName.begin {
+                known(action, among: actionNames, Self.action, at: position)
+            }
         }
     }
 
@@ -319,7 +370,7 @@ struct ProcessCheck {
             for condition in conditions { check(condition, of: action) }
             for effect in effects { check(effect, of: action) }
         case .publish(let page): for id in page.inputs { checkInput(id, [.text, .longtext], of: action, at: place) }
-        case .issue, .retract, .score, .count, .flag: break
+        case .issue, .retract, .score, .count, .flag, .appoint, .end, .trust, .distrust: break
         }
     }
 

@@ -7,6 +7,8 @@ package struct ProcessLibrary: Sendable {
     package private(set) var processes: [Process] = []
     /// Names of roles, by id.
     package private(set) var roles: [String: Process.Localized] = [:]
+    /// Roles that nobody holds beside a role (三员分立).
+    package private(set) var exclusions: [String: Set<String>] = [:]
     package private(set) var units: [Unit] = []
     /// By process.
     package private(set) var catalogues: [String: DispatchCatalogue] = [:]
@@ -66,6 +68,7 @@ package struct ProcessLibrary: Sendable {
         guard let roles = node(Self.rolesFile), let units = node(Self.unitsFile) else { return }
         Self.checkUnits(units, &diagnostics)
         self.roles = Dictionary((roles.pairs ?? []).map { ($0.key, Self.name($0)) }) { first, _ in first }
+        readExclusions(roles, &diagnostics)
         self.units = (units.pairs ?? []).map {
             Unit(id: $0.key, name: Self.name($0), parent: $0.value["parent"]?.scalar)
         }
@@ -155,6 +158,26 @@ package struct ProcessLibrary: Sendable {
                     problem: Bilingual(zh: "没有流程“\(id)”", en: "there is no process `\(id)`"),
                     remedy: didYouMean(nearestName(to: id, among: processes.map(\.id)))
                         ?? Bilingual(zh: "请改正", en: "correct it")))
+        }
+    }
+
+    /// `excludes: [role, …]`; each excludes the other, whichever says so.
+    private mutating func readExclusions(_ node: YAMLNode, _ diagnostics: inout [Diagnostic]) {
+        for pair in node.pairs ?? [] {
+            for item in pair.value["excludes"]?.items ?? [] {
+                guard let other = item.scalar, roles[other] != nil, other != pair.key else {
+                    diagnostics.append(
+                        Diagnostic(
+                            "process-name", item.position,
+                            problem: Bilingual(
+                                zh: "没有角色“\(item.scalar ?? "")”", en: "there is no role `\(item.scalar ?? "")`"),
+                            remedy: didYouMean(nearestName(to: item.scalar ?? "", among: Array(roles.keys)))
+                                ?? Bilingual(zh: "请改正", en: "correct it")))
+                    continue
+                }
+                exclusions[pair.key, default: []].insert(other)
+                exclusions[other, default: []].insert(pair.key)
+            }
         }
     }
 

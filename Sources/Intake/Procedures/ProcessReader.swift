@@ -54,6 +54,8 @@ extension Process {
 /// YAML to values; what stands alone is checked here, what must fit together in `ProcessCheck`.
 struct ProcessReader {
     private var reader: MapReader
+    /// Whether citizens are told of its states.
+    private var isCase = true
 
     /// Whole once `read` has ended.
     var findings: [Diagnostic] { reader.diagnostics }
@@ -65,6 +67,8 @@ struct ProcessReader {
         if let id, !Self.isName(id) { reader.wrongType("id", zh: "字母、数字、连字符", en: "letters, digits and hyphens") }
         let title = reader.localized("title").map(Process.Localized.init(values:))
         if title == nil { reader.missing("title") }
+        let subject = reader.choice("subject", Process.Subject.self) ?? .case
+        isCase = subject == .case
         let forms = reader.strings("forms") ?? []
         let retention = reader.requiredString("retention").flatMap { term($0) }
         let begin = reader.raw("begin").flatMap { self.begin($0) }
@@ -86,7 +90,8 @@ struct ProcessReader {
         guard let id, let title, let retention, let begin else { return nil }
         let source = reader.node.json.canonicalBytes
         return Process(
-            id: id, title: title, forms: forms, retention: retention, begin: begin, classes: classes, states: states,
+            id: id, title: title, subject: subject, forms: forms, retention: retention, begin: begin, classes: classes,
+            states: states,
             clocks: clocks, tasks: tasks, actions: actions, labels: labels,
             digest: SHA256Digest(of: source), source: source)
     }
@@ -144,8 +149,9 @@ struct ProcessReader {
         var inner = MapReader(node)
         let state = inner.requiredString("state")
         let by = actors(&inner)
+        let ask = inner.list("ask").compactMap { input($0) }
         take(inner)
-        return state.map { Process.Begin(state: $0, by: by) }
+        return state.map { Process.Begin(state: $0, by: by, ask: ask) }
     }
 
     private mutating func classRule(_ node: YAMLNode) -> Process.ClassRule? {
@@ -168,12 +174,13 @@ struct ProcessReader {
         var inner = MapReader(pair.value)
         let label = label(&inner)
         let citizen = inner.choice("citizen", Process.CitizenState.self)
-        if citizen == nil, pair.value["citizen"] == nil { inner.missing("citizen") }
+        if citizen == nil, isCase, pair.value["citizen"] == nil { inner.missing("citizen") }
+        if citizen != nil, !isCase {
+            inner.wrongType("citizen", zh: "不写：诉求人看不到", en: "none: no citizen is told of it")
+        }
         let isFinal = inner.bool("final") ?? false
         take(inner)
-        return citizen.map {
-            Process.State(id: pair.key, label: label, citizen: $0, isFinal: isFinal, position: pair.keyPosition)
-        }
+        return Process.State(id: pair.key, label: label, citizen: citizen, isFinal: isFinal, position: pair.keyPosition)
     }
 
     private mutating func clock(_ pair: YAMLNode.Pair) -> Process.Clock? {
@@ -308,11 +315,12 @@ struct ProcessReader {
         if isComplete, kind != .checklist {
             inner.wrongType("complete", zh: "checklist 才能写 complete", en: "`complete` of a checklist only")
         }
+        let isTitle = inner.bool("title") ?? false
         take(inner)
         guard let id, let kind else { return nil }
         return Process.Input(
             id: id, label: label, kind: kind, required: required, min: min, max: max, isComplete: isComplete,
-            position: node.position)
+            isTitle: isTitle, position: node.position)
     }
 
     // MARK: Who
@@ -470,11 +478,18 @@ struct ProcessReader {
         }
         if let name = inner.string("count") { return .count(name) }
         if let name = inner.string("flag") { return .flag(name) }
+        if inner.raw("appoint") != nil { return inner.choice("appoint", PostWord.self).map { _ in .appoint } }
+        if inner.raw("end") != nil { return inner.choice("end", PostWord.self).map { _ in .end } }
+        if inner.raw("trust") != nil { return inner.choice("trust", KeyWord.self).map { _ in .trust } }
+        if inner.raw("distrust") != nil { return inner.choice("distrust", KeyWord.self).map { _ in .distrust } }
         refuse(
             node, zh: "效果，如 {enter: …}、{open: …}、{close: …, as: …}",
             en: "an effect such as {enter: …}, {open: …} or {close: …, as: …}")
         return nil
     }
+
+    private enum PostWord: String, CaseIterable { case post }
+    private enum KeyWord: String, CaseIterable { case key }
 
     private mutating func open(_ kind: String, _ inner: inout MapReader) -> Process.Effect? {
         if let branches = inner.string("for") {

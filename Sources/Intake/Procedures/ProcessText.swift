@@ -11,7 +11,7 @@ extension Process {
         for state in states {
             let open = flow.reached[state.id, default: []].sorted().joined(separator: ", ")
             lines.append(
-                "  \(state.id)  \(state.label.text(language))  → \(state.citizen.rawValue)"
+                "  \(state.id)  \(state.label.text(language))  → \(state.citizen?.rawValue ?? "-")"
                     + (state.isFinal ? (language == "en" ? "  final" : "  终结") : "")
                     + (open.isEmpty ? "" : "  [\(open)]"))
         }

@@ -1,0 +1,223 @@
+package import Authority
+import CMS
+package import PortalBase
+package import Procedures
+import SQL
+package import Workflow
+
+/// People, posts and certificates are subjects as cases are; who may sign in, and as what, is read here.
+extension CaseStore {
+    /// Somebody who shows a trusted key.
+    package struct Member: Sendable {
+        package let person: String
+        package let name: String
+        /// Of the public key that was shown.
+        package let key: SHA256Digest
+        /// How strongly the key says who it is.
+        package let level: Int
+        /// Those that are held now.
+        package let posts: [Post]
+
+        /// The person in each post.
+        package var officers: [Officer] { posts.map { Officer(post: $0, level: level) } }
+    }
+
+    /// Who shows a key; nil where nobody's is it, or the person has left.
+    ///
+    /// - Parameter key: SHA-256 of the public key.
+    package func member(key: SHA256Digest, at now: Instant) throws -> Member? {
+        try database.read { db in
+            guard let row = try db.row("SELECT person, level FROM credential WHERE key = ?", key.hex) else {
+                return nil
+            }
+            let person: String = try row["person"]
+            guard try isHere(person, db) else { return nil }
+            let posts = try db.rows("SELECT * FROM post WHERE person = ? ORDER BY number", person).map(Self.post)
+            return Member(
+                person: person, name: try names(of: [person], db)[person] ?? person, key: key, level: try row["level"],
+                posts: posts.filter { $0.isHeld(at: now) })
+        }
+    }
+
+    /// Posts that are held now by somebody who is here.
+    package func posts(at now: Instant) throws -> [Post] {
+        try database.read { db in
+            try db.rows("SELECT * FROM post ORDER BY number").map(Self.post).filter {
+                try $0.isHeld(at: now) && isHere($0.person, db)
+            }
+        }
+    }
+
+    /// Names of persons; those whose name was erased, or whom nobody knows, are missing.
+    package func names(of persons: Set<String>) throws -> [String: String] {
+        try database.read { db in try names(of: persons, db) }
+    }
+
+    private func names(of persons: Set<String>, _ db: any SQLConnection) throws -> [String: String] {
+        var names: [String: String] = [:]
+        for person in persons {
+            let number: Int? = try db.value(
+                "SELECT number FROM case_index WHERE subject = ?", Self.subject(ofPerson: person))
+            names[person] = try number.flatMap { try lines([$0], db).lines.first?.title }
+        }
+        return names
+    }
+
+    private static func post(_ row: SQLRow) throws -> Post {
+        let until: Int? = try row["until"]
+        return Post(
+            person: try row["person"], role: try row["role"], unit: try row["unit"],
+            from: Instant(seconds: try row["since"]), until: until.map(Instant.init(seconds:)))
+    }
+
+    private func isHere(_ person: String, _ db: any SQLConnection) throws -> Bool {
+        try db.value(
+            "SELECT EXISTS (SELECT 1 FROM case_index WHERE subject = ? AND final = 0)", Self.subject(ofPerson: person))
+            == true
+    }
+
+    private static func subject(ofPerson id: String) -> String { "person-" + id }
+
+    // MARK: Beginning
+
+    /// A subject that an officer begins.
+    ///
+    /// - Parameter key: of the request; the same request begins the same subject.
+    /// - Returns: its id.
+    package func open(
+        _ process: Process, _ inputs: [String: InputValue], as officer: Officer, key: String, at now: Instant
+    ) throws -> String {
+        let world = try world(ofInternal: process, at: now)
+        let answers: [String: JSON]
+        do throws(Refusal) {
+            answers = try process.beginning(
+                Command(action: Process.EventName.begin, inputs: inputs), as: .officer(officer), at: now, in: world)
+        } catch {
+            throw Failure.refused(error)
+        }
+        let id = Self.identifier(of: process, answers, key)
+        _ = try retrying {
+            try database.write { db in
+                try checkPerson(answers, of: process, db)
+                let isTaken = try process.subject == .person && isKnown(id, db)
+                if isTaken { throw Failure.refused(.taken) }
+                return try begin(
+                    Beginning(
+                        id: id, process: process, form: "", answers: answers, received: now, by: .officer(officer)),
+                    at: now, db)
+            }
+        }
+        return id
+    }
+
+    /// A person is named by the number that was given, so that no two have one; other subjects by the request.
+    private static func identifier(of process: Process, _ answers: [String: JSON], _ key: String) -> String {
+        if process.subject == .person, let id = process.begin.input(.id).flatMap({ answers[$0.id]?.string }) {
+            return subject(ofPerson: id)
+        }
+        return "\(process.subject.rawValue)-\(SHA256Digest(of: Array(key.utf8)).hex.prefix(24))"
+    }
+
+    func world(ofInternal process: Process, at now: Instant) throws -> World {
+        try world("", [:], now, carried: nil).with(FormFacts(of: process))
+    }
+
+    private func checkPerson(_ answers: [String: JSON], of process: Process, _ db: any SQLConnection) throws {
+        guard let input = process.begin.input(.person), let person = answers[input.id]?.string else { return }
+        guard try isHere(person, db) else { throw Failure.refused(.nobody) }
+    }
+
+    /// What must hold among subjects: a person is here, holds no post that another excludes, and a key is one person's. The person's
+    /// row is locked meanwhile.
+    func checkPeople(_ facts: [Fact], in world: World, _ db: any SQLConnection) throws {
+        for fact in facts {
+            switch fact {
+            case .appointed(let person, let role, _, _):
+                try lock(person, db)
+                guard try isHere(person, db) else { throw Failure.refused(.nobody) }
+                let held = try db.rows("SELECT * FROM post WHERE person = ?", person).map(Self.post)
+                let excluded = world.exclusions[role] ?? []
+                guard !held.contains(where: { excluded.contains($0.role) && ($0.until ?? world.now) >= world.now })
+                else {
+                    throw Failure.refused(.excluded)
+                }
+            case .trusted(let person, let key, _):
+                try lock(person, db)
+                let owner: String? = try db.value("SELECT person FROM credential WHERE key = ?", key)
+                guard try isHere(person, db) else { throw Failure.refused(.nobody) }
+                guard owner == nil else { throw Failure.refused(.taken) }
+            default: break
+            }
+        }
+    }
+
+    private func lock(_ person: String, _ db: any SQLConnection) throws {
+        try db.execute("UPDATE subject SET erased = erased WHERE id = ?", Self.subject(ofPerson: person))
+    }
+
+    // MARK: The first people
+
+    /// Who works here when the core is new; nobody is there yet who could appoint them.
+    package struct Founder: Sendable {
+        let person: String
+        let name: String
+        let key: SHA256Digest
+        let level: Int
+        let posts: [(role: String, unit: String)]
+
+        package init(
+            person: String, name: String, key: SHA256Digest, level: Int, posts: [(role: String, unit: String)]
+        ) {
+            self.person = person
+            self.name = name
+            self.key = key
+            self.level = level
+            self.posts = posts
+        }
+    }
+
+    /// Records the first people with their posts and keys, whole or not at all. Throws `running` where somebody is there already.
+    package func found(_ people: [Founder], at now: Instant) throws {
+        try database.write { db in
+            let isNew: Bool? = try db.value(
+                "SELECT NOT EXISTS (SELECT 1 FROM subject WHERE id LIKE ?)", Self.subject(ofPerson: "%"))
+            guard isNew == true else { throw Failure.running }
+            for founder in people {
+                try found(
+                    .person, [.id: .string(founder.person), .text: .string(founder.name)], founder.person, now, db)
+                for post in founder.posts {
+                    try found(
+                        .post,
+                        [.person: .string(founder.person), .role: .string(post.role), .unit: .string(post.unit)],
+                        "\(founder.person) \(post.role) \(post.unit)", now, db)
+                }
+                try found(
+                    .credential,
+                    [
+                        .person: .string(founder.person), .key: .string(founder.key.hex),
+                        .number: .integer(founder.level),
+                    ], "\(founder.person) \(founder.key.hex)", now, db)
+            }
+        }
+    }
+
+    /// Who stands in the log for what the installation did.
+    private static let installation = Actor.officer(
+        Officer(post: Post(person: "init", role: "init", unit: "", from: Instant(seconds: 0)), level: 0))
+
+    private func found(
+        _ subject: Process.Subject, _ said: [Process.Input.Kind: JSON], _ key: String, _ now: Instant,
+        _ db: any SQLConnection
+    ) throws {
+        guard let process = processes.first(where: { $0.subject == subject }) else {
+            throw Failure.unprepared("no process has \(subject.rawValue)s as subjects")
+        }
+        var answers: [String: JSON] = [:]
+        for (kind, value) in said { if let input = process.begin.input(kind) { answers[input.id] = value } }
+        let world = try world(ofInternal: process, at: now)
+        let new = Beginning(
+            id: Self.identifier(of: process, answers, key), process: process, form: "", answers: answers, received: now,
+            by: Self.installation)
+        _ = try begin(new, at: now, db, facts: { process.founding($0, with: $1, in: world) })
+    }
+}

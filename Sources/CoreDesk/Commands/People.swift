@@ -1,0 +1,226 @@
+import ArgumentParser
+import Authority
+import CMS
+import Cases
+import Forms
+import PortalBase
+import PositionedYAML
+import Procedures
+import Workflow
+
+/// People, their posts and certificates, from a terminal: the same actions as on the desk's pages, by somebody who shows a key.
+struct People: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "People, their posts and certificates: what one administrator begins, another confirms.",
+        subcommands: [List.self, Add.self, Appoint.self, Trust.self, Confirm.self, End.self])
+
+    struct List: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Lists posts that are held, with their subjects.")
+        @OptionGroup var configurationOption: ConfigurationOption
+
+        func run() throws {
+            let desk = try Desk(configurationOption.load(), random: systemRandomBytes)
+            let posts = try desk.cases.posts(at: desk.configuration.now())
+            let names = try desk.cases.names(of: Set(posts.map(\.person)))
+            for post in posts {
+                let until = post.until.map { "  until \($0.minuteText(in: .shanghai))" } ?? ""
+                print("\(post.person)  \(names[post.person] ?? "")  \(post.role)@\(post.unit)\(until)")
+            }
+        }
+    }
+
+    struct Add: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Records a person.")
+        @OptionGroup var administrator: Administrator
+        @Argument(help: "Number of the person: letters, digits, hyphens.") var number: String
+        @Argument(help: "Name.") var name: String
+
+        func run() throws {
+            let acting = try administrator.acting()
+            try acting.begin(.person, [.id: .text(number), .text: .text(name)])
+        }
+    }
+
+    struct Appoint: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Proposes a post (任岗), which another administrator confirms.")
+        @OptionGroup var administrator: Administrator
+        @Argument(help: "Number of the person.") var person: String
+        @Argument(help: "The post as role@unit.") var post: String
+        @Option(help: "Its last day, such as 2027-06-30.") var until: String?
+
+        func run() throws {
+            let parts = post.split(separator: "@", omittingEmptySubsequences: false).map(String.init)
+            guard parts.count == 2 else { throw ValidationError("\(post): write role@unit") }
+            var inputs: [Procedures.Process.Input.Kind: InputValue] = [
+                .person: .text(person), .role: .text(parts[0]), .unit: .text(parts[1]),
+            ]
+            if let until { inputs[.date] = .text(until) }
+            try administrator.acting().begin(.post, inputs)
+        }
+    }
+
+    struct Trust: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Proposes a certificate with which a person signs in; another administrator confirms it.")
+        @OptionGroup var administrator: Administrator
+        @Argument(help: "Number of the person.") var person: String
+        @Argument(help: "File of the certificate (PEM).") var certificate: String
+        @Option(help: "2 for a certificate in a device, 3 for one in a usb-key.") var level = 2
+
+        func run() throws {
+            let acting = try administrator.acting()
+            let key = try Certificate(pem: FileSystem.read(certificate, limit: 1 << 20)).publicKeyDigest
+            try acting.begin(.credential, [.person: .text(person), .key: .text(key.hex), .number: .number(level)])
+        }
+    }
+
+    struct Confirm: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Confirms a post or certificate that another administrator proposed.")
+        @OptionGroup var administrator: Administrator
+        @Argument(help: "The subject, as it was printed when it was proposed.") var subject: String
+
+        func run() throws {
+            try administrator.acting().take(on: subject, why: nil) { action in
+                action.allEffects.contains { $0 == .appoint || $0 == .trust }
+            }
+        }
+    }
+
+    struct End: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Ends a post (免), revokes a certificate, or records that a person leaves: from now on.")
+        @OptionGroup var administrator: Administrator
+        @Argument(help: "The subject: post-…, credential-… or person-NUMBER.") var subject: String
+        @Option(help: "Why.") var why: String
+
+        func run() throws {
+            let acting = try administrator.acting()
+            try acting.take(on: subject, why: why) { action in
+                if subject.hasPrefix(Procedures.Process.Subject.person.rawValue) { return !action.reopens }
+                return action.allEffects.contains { $0 == .end || $0 == .distrust }
+            }
+        }
+    }
+}
+
+/// The administrator who acts at a terminal, shown by a private key.
+struct Administrator: ParsableArguments {
+    @OptionGroup var configurationOption: ConfigurationOption
+    @Option(help: "Your key and certificate: a path without extension, or a key in a token.") var identity: String
+
+    func acting() throws -> Acting {
+        let desk = try Desk(configurationOption.load(), random: systemRandomBytes)
+        let now = desk.configuration.now()
+        let identity = try Identity(path: identity)
+        let key = identity.certificate.publicKeyDigest
+        // A certificate without its key shows nothing: what is signed here is verified with it.
+        let challenge = systemRandomBytes(32)
+        let signature = try DetachedSignature.sign(challenge, by: identity)
+        _ = try DetachedSignature.pinnedSigner(of: signature, over: challenge, allowed: [key])
+        try desk.configuration.trust.store().verify(
+            identity.certificate, for: .clientAuthentication, at: now, revokedBy: now)
+        guard let member = try desk.cases.member(key: key, at: now) else {
+            throw ValidationError("the certificate is nobody's who works here")
+        }
+        return Acting(desk: desk, member: member, now: now)
+    }
+}
+
+/// Somebody who acts at a terminal, in whichever of their posts allows it.
+struct Acting {
+    let desk: Desk
+    let member: CaseStore.Member
+    let now: Instant
+    private var key: String { hexText(systemRandomBytes(16)) }
+
+    func begin(
+        _ subject: Procedures.Process.Subject, _ said: [Procedures.Process.Input.Kind: InputValue]
+    ) throws {
+        guard let process = desk.surroundings.library.processes.first(where: { $0.subject == subject }) else {
+            throw ValidationError("no process has a \(subject.rawValue) as its subject")
+        }
+        var inputs: [String: InputValue] = [:]
+        for (kind, value) in said { if let input = process.begin.input(kind) { inputs[input.id] = value } }
+        try trying { officer in print(try desk.cases.open(process, inputs, as: officer, key: key, at: now)) }
+    }
+
+    func take(on id: String, why: String?, _ isWanted: (Procedures.Process.Action) -> Bool) throws {
+        let view = try desk.cases.view(id, as: member.posts, at: now)
+        guard let action = view.process.actions.first(where: { $0.from.contains(view.file.state) && isWanted($0) })
+        else {
+            throw ValidationError("\(id) is \(view.process.state(view.file.state)?.label.text("en") ?? ""): not now")
+        }
+        var inputs: [String: InputValue] = [:]
+        if let why, let input = action.ask.first(where: { $0.kind == .longtext }) { inputs[input.id] = .text(why) }
+        try trying { officer in
+            _ = try desk.cases.perform(
+                Command(action: action.id, inputs: inputs), on: id, as: .officer(officer), key: key, at: now, now: now)
+        }
+        print("\(id): \(action.label.text("en"))")
+    }
+
+    /// In one post after the other; the last refusal is told.
+    private func trying(_ body: (Officer) throws -> Void) throws {
+        var refused = "no post"
+        for officer in member.officers {
+            do {
+                return try body(officer)
+            } catch CaseStore.Failure.refused(let refusal) {
+                refused = "\(refusal)"
+            }
+        }
+        throw ValidationError("refused: \(refused)")
+    }
+}
+
+/// The first people of an installation, out of a file.
+enum FirstPeople {
+    /// Reads `people:` with `id`, `name`, `certificate`, `level` and `posts` (`role@unit`); paths are relative to the file.
+    static func read(_ path: String, _ surroundings: Surroundings) throws -> [CaseStore.Founder] {
+        var diagnostics: [Diagnostic] = []
+        let text = String(decoding: try FileSystem.read(path, limit: 1 << 20), as: UTF8.self)
+        var people: [CaseStore.Founder] = []
+        if let node = YAMLNode.parse(text, path: path, diagnostics: &diagnostics) {
+            var reader = MapReader(node)
+            people = reader.list("people").compactMap { founder($0, path, surroundings, &reader) }
+            diagnostics += reader.finish()
+        }
+        if diagnostics.hasErrors {
+            throw ConfigurationError(
+                text: DiagnosticReport.text.render(
+                    diagnostics, language: operatorLanguage(environment: environmentVariable)))
+        }
+        return people
+    }
+
+    private static func founder(
+        _ node: YAMLNode, _ path: String, _ surroundings: Surroundings, _ outer: inout MapReader
+    ) -> CaseStore.Founder? {
+        var reader = MapReader(node)
+        let (id, name) = (reader.requiredString("id"), reader.requiredString("name"))
+        let certificate = reader.requiredString("certificate")
+        let level = reader.integer("level") ?? 2
+        if !(2...3).contains(level) { reader.wrongType("level", zh: "2 或 3", en: "2 or 3") }
+        let posts = (reader.strings("posts") ?? []).compactMap { text -> (role: String, unit: String)? in
+            let parts = text.split(separator: "@", omittingEmptySubsequences: false).map(String.init)
+            guard parts.count == 2, surroundings.library.roles[parts[0]] != nil, surroundings.isUnit(parts[1]) else {
+                reader.wrongType("posts", zh: "角色@单位", en: "role@unit, both of Content")
+                return nil
+            }
+            return (parts[0], parts[1])
+        }
+        if let id, id.utf8.isEmpty || !id.utf8.allSatisfy({ $0.isASCIIAlphanumeric || $0 == UInt8(ascii: "-") }) {
+            reader.wrongType("id", zh: "字母、数字、连字符", en: "letters, digits and hyphens")
+        }
+        let file = certificate.map { $0.hasPrefix("/") ? $0 : FileSystem.parent(path) + "/" + $0 }
+        let key = file.flatMap { try? Certificate(pem: FileSystem.read($0, limit: 1 << 20)).publicKeyDigest }
+        if certificate != nil, key == nil {
+            reader.wrongType("certificate", zh: "证书文件", en: "a certificate file")
+        }
+        for diagnostic in reader.finish() { outer.add(diagnostic) }
+        guard let id, let name, let key else { return nil }
+        return CaseStore.Founder(person: id, name: name, key: key, level: level, posts: posts)
+    }
+}

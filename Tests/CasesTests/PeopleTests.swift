@@ -1,0 +1,152 @@
+import Authority
+import PortalBase
+import Procedures
+import SQL
+import TestSupport
+import Testing
+import Workflow
+
+@testable import Cases
+
+/// People, posts and certificates as subjects: what one begins another confirms, and nobody acts by a name.
+@Suite struct PeopleTests {
+    private static let start = CaseStoreTests.start
+
+    private struct Office {
+        let folder = TemporaryFolder()
+        let database: any SQLDatabase
+        let store: CaseStore
+
+        init(_ engine: DatabaseEngine) throws {
+            database = try openDatabase(try engine.location(in: folder))
+            try Migrations(.init(CaseStore.tables(database))).run(on: database)
+            let keys = try #require(SubjectKeys(master: [UInt8](repeating: 7, count: 32), random: systemRandomBytes))
+            let roles = ["people-admin", "security-admin", "audit-admin"]
+            store = try CaseStore(database, keys: keys, processes: CaseStoreTests.processes, outbox: Told()) {
+                _, _, now, _ in
+                let world = try #require(CaseStoreTests.world("hotline", now))
+                return World(
+                    now: now, calendar: world.calendar, hours: world.hours, units: world.units,
+                    exclusions: Dictionary(
+                        uniqueKeysWithValues: (roles + ["handler", "dispatcher"]).map { role in
+                            (role, roles.contains(role) ? Set(roles).subtracting([role]) : [])
+                        }), form: .none, catalogueLimit: nil)
+            }
+            try store.found(
+                ["zhao", "qian"].map {
+                    .init(
+                        person: $0, name: "甲\($0)", key: key($0), level: 3, posts: [("people-admin", "city")])
+                }, at: start)
+        }
+
+        func key(_ person: String) -> SHA256Digest { SHA256Digest(of: Array(person.utf8)) }
+
+        func officer(_ person: String) throws -> Officer {
+            try #require(try store.member(key: key(person), at: start)?.officers.first)
+        }
+
+        func begin(
+            _ subject: Procedures.Process.Subject, _ inputs: [String: InputValue], by person: String = "zhao"
+        ) throws -> String {
+            let process = try #require(CaseStoreTests.processes.first { $0.subject == subject })
+            return try store.open(process, inputs, as: try officer(person), key: "\(subject) \(inputs)", at: start)
+        }
+
+        func take(_ action: String, on id: String, by person: String, _ why: String? = nil) throws {
+            _ = try store.perform(
+                Command(action: action, inputs: why.map { ["why": .text($0)] } ?? [:]), on: id,
+                as: .officer(try officer(person)), key: "\(action) \(person)", at: start, now: start)
+        }
+    }
+
+    @Test(arguments: DatabaseEngine.available)
+    func onePersonProposesAndAnotherConfirms(_ engine: DatabaseEngine) throws {
+        let office = try Office(engine)
+        _ = try office.begin(.person, ["number": .text("sun"), "name": .text("孙某")])
+        let credential = try office.begin(
+            .credential,
+            ["person": .text("sun"), "key": .text(office.key("sun").hex), "level": .number(2)])
+        let post = try office.begin(
+            .post,
+            ["person": .text("sun"), "role": .text("handler"), "unit": .text("market"), "until": .text("2026-03-05")])
+        #expect(try office.store.member(key: office.key("sun"), at: Self.start) == nil)
+        // Not by whoever proposed it.
+        #expect(throws: CaseStore.Failure.refused(.officer(.samePerson))) {
+            try office.take("confirm", on: post, by: "zhao")
+        }
+        try office.take("confirm", on: credential, by: "qian")
+        try office.take("confirm", on: post, by: "qian")
+        let member = try #require(try office.store.member(key: office.key("sun"), at: Self.start))
+        #expect(member.name == "孙某" && member.level == 2)
+        #expect(member.posts.map { "\($0.role)@\($0.unit)" } == ["handler@market"])
+        // Its last day is a whole day.
+        for (day, isHeld) in [(3, true), (4, false)] {
+            let moment = CivilDate(year: 2026, month: 3, day: 2 + day)!.start(in: .shanghai).adding(seconds: 3_600)
+            #expect(try office.store.member(key: office.key("sun"), at: moment)?.posts.isEmpty == !isHeld)
+        }
+        try office.take("end", on: post, by: "zhao", "调离")
+        #expect(try office.store.member(key: office.key("sun"), at: Self.start)?.posts.isEmpty == true)
+        try office.take("leave", on: "person-sun", by: "zhao")
+        #expect(try office.store.member(key: office.key("sun"), at: Self.start) == nil)
+        #expect(try office.store.verify() == [] && office.store.rebuild() == (0, []))
+        // Cases have numbers of their own, without a gap.
+        let hotline = try #require(CaseStoreTests.processes.first { $0.id == "hotline" })
+        #expect(try office.store.begin("case", hotline, [:]) == 1)
+        let administrator = try office.officer("zhao").post
+        let others = try office.store.list(
+            .init(includesFinal: true, isOthers: true, limit: 50), as: [administrator], at: Self.start)
+        #expect(others.lines.count == 9 && others.lines.contains { $0.title == "孙某" })
+        #expect(try office.store.list(.init(limit: 50), as: [administrator], at: Self.start).lines.isEmpty)
+        let clerk = Post(person: "x", role: "dispatcher", unit: "city", from: Instant(seconds: 0))
+        #expect(try office.store.list(.init(isOthers: true, limit: 50), as: [clerk], at: Self.start).lines.isEmpty)
+    }
+
+    @Test(arguments: DatabaseEngine.available)
+    func whatMustHoldAmongPeopleHolds(_ engine: DatabaseEngine) throws {
+        let office = try Office(engine)
+        func refused(_ refusal: Refusal, _ body: () throws -> Void) {
+            #expect(throws: CaseStore.Failure.refused(refusal)) { try body() }
+        }
+        // 三员分立
+        let second = try office.begin(
+            .post, ["person": .text("zhao"), "role": .text("audit-admin"), "unit": .text("city")])
+        refused(.excluded) { try office.take("confirm", on: second, by: "qian") }
+        // One key is one person's, one number too, and nobody is appointed who is not here.
+        let key = try office.begin(
+            .credential,
+            ["person": .text("zhao"), "key": .text(office.key("qian").hex), "level": .number(3)])
+        refused(.taken) { try office.take("confirm", on: key, by: "qian") }
+        refused(.taken) { _ = try office.begin(.person, ["number": .text("zhao"), "name": .text("另一人")]) }
+        refused(.nobody) {
+            _ = try office.begin(.post, ["person": .text("li"), "role": .text("handler"), "unit": .text("city")])
+        }
+        refused(.input("role", .unknown)) {
+            _ = try office.begin(.post, ["person": .text("zhao"), "role": .text("king"), "unit": .text("city")])
+        }
+        refused(.input("number", .wrongType)) {
+            _ = try office.begin(.person, ["number": .text("../x"), "name": .text("某")])
+        }
+        refused(.input("key", .wrongType)) {
+            _ = try office.begin(
+                .credential, ["person": .text("zhao"), "key": .text("abc"), "level": .number(3)])
+        }
+        let process = try #require(CaseStoreTests.processes.first { $0.subject == .person })
+        for post in [
+            Post(person: "zhao", role: "dispatcher", unit: "city", from: Instant(seconds: 0)),
+            Post(person: "zhao", role: "people-admin", unit: "city", from: Self.start.adding(seconds: 1)),
+        ] {
+            #expect(throws: CaseStore.Failure.self) {
+                _ = try office.store.open(
+                    process, ["number": .text("wu"), "name": .text("吴")], as: Officer(post: post, level: 3), key: "k",
+                    at: Self.start)
+            }
+        }
+        refused(.level(3)) {
+            _ = try office.store.open(
+                process, ["number": .text("wu"), "name": .text("吴")],
+                as: Officer(post: try office.officer("zhao").post, level: 2), key: "k", at: Self.start)
+        }
+        #expect(throws: CaseStore.Failure.running) { try office.store.found([], at: Self.start) }
+        #expect(try office.store.verify() == [] && office.store.rebuild() == (0, []))
+    }
+}
