@@ -88,6 +88,12 @@ struct Desk: Sendable {
             }, hold: Arrivals.reasonToHold)
     }
 
+    /// Withdrawals that came before their case; nil where none waits.
+    func earlyMessages() throws -> Int? {
+        let count: Int = try database.read { try $0.value("SELECT count(*) FROM message_waiting") } ?? 0
+        return count == 0 ? nil : count
+    }
+
     /// An arrived item, in a transaction of its own.
     func take(_ item: FerryItem, at now: Instant) throws {
         try database.write { db in try arrivals.take(db, item, now) }

@@ -146,6 +146,75 @@ class StaffTests(unittest.TestCase):
         self.assertEqual(self.staff.act("dispatcher", case, "note", {"words": "诉求人来电催办"})[0], 303)
         self.assertEqual(self.desk(sign, self.certificate("staff/fire"), f"Origin: {self.staff.origin}", body=hidden)[0], 303)
 
+    def posted(self, officer, page, action, **typed):
+        """Sends one of a page's forms, as the browser would."""
+        status, text = self.desk(page, self.certificate(f"staff/{officer}"))
+        self.assertEqual(status, 200, text)
+        form = re.search(f'<form method="post" action="{re.escape(action)}">(.*?)</form>', text, re.S)
+        hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', form[1]))
+        return self.desk(action, self.certificate(f"staff/{officer}"), f"Origin: {self.staff.origin}", body={**hidden, **typed})
+
+    def test_people_are_appointed_on_pages_by_two(self):
+        client = "keyUsage=critical,digitalSignature\\nextendedKeyUsage=clientAuth"
+        self.issue("staff/wang", client, "-startdate 20200101000000Z -enddate 20491231235959Z")
+        key = subprocess.run(
+            f"openssl x509 -in '{self.keys}/staff/wang.crt' -pubkey -noout | openssl pkey -pubin -outform DER | sha256sum", shell=True, capture_output=True, text=True).stdout.split()[0]
+        self.assertEqual(self.posted("admin-a", "/new/people", "/new/people", **{"i-number": "wang", "i-name": "王某"})[0], 303)
+        # Twice is told, and what was typed stays.
+        status, text = self.posted("admin-a", "/new/people", "/new/people", **{"i-number": "wang", "i-name": "别人"})
+        self.assertEqual((status, "别人" in text, "已经登记过" in text), (422, True, True))
+        self.assertEqual(self.posted("admin-a", "/new/credentials", "/new/credentials", **{"i-person": "wang", "i-key": key, "i-level": "2"})[0], 303)
+        self.assertEqual(self.posted("admin-a", "/new/posts", "/new/posts", **{"i-person": "wang", "i-role": "handler", "i-unit": "fire"})[0], 303)
+        tasks = self.desk("/tasks", self.certificate("staff/admin-b"))[1]
+        waiting = sorted(set(re.findall(r'/cases/((?:post|credential)-[0-9a-f]+)', tasks)))
+        self.assertEqual(len(waiting), 2, tasks)
+        # Whoever proposed it is not asked.
+        self.assertNotIn(waiting[0], self.desk("/tasks", self.certificate("staff/admin-a"))[1])
+        self.assertEqual(self.desk("/", self.certificate("staff/wang"))[0], 403)
+        for subject in waiting:
+            self.assertEqual(self.staff.act("admin-b", subject, "confirm")[0], 303)
+        status, text = self.desk("/", self.certificate("staff/wang"))
+        self.assertEqual((status, "王某" in text), (200, True))
+        listed = self.desk("/people", self.certificate("staff/admin-a"))[1]
+        self.assertEqual(listed.count("王某"), 3, listed)
+        self.assertEqual(self.desk("/people", self.certificate("staff/dispatcher"))[0], 404)
+        self.assertEqual(self.desk("/new/people", self.certificate("staff/dispatcher"))[0], 404)
+        self.assertIn("handler@fire", self.people_list())
+        # From the next request on.
+        post = next(subject for subject in waiting if subject.startswith("post-"))
+        self.assertEqual(self.staff.act("admin-a", post, "end", {"why": "调离"})[0], 303)
+        self.assertEqual(self.desk("/", self.certificate("staff/wang"))[0], 403)
+
+    def people_list(self):
+        return subprocess.run([BIN / "coredesk", "people", "list", "--config", self.folder / "core/coredesk.yaml"], capture_output=True, text=True, check=True).stdout
+
+    def test_lanes_and_what_is_held_have_a_page(self):
+        forms = self.folder / "core/site/public.runtime/forms"
+        forms.rename(forms.with_name("away"))
+        try:
+            self.assertEqual(post(self.system.forms + "/forms/hotline", request_fields(self.system, 77))[0], 303)
+            # The import says that something is held, and ends so.
+            self.assertRaises(subprocess.CalledProcessError, self.system.ferry)
+        finally:
+            forms.with_name("away").rename(forms)
+        status, text = self.desk("/lanes", self.certificate("staff/admin-a"))
+        self.assertEqual(status, 200)
+        self.assertIn("publish the sites here first", text)
+        self.assertIn("ALARM held 1 items", text)
+        self.assertEqual(self.desk("/lanes", self.certificate("staff/dispatcher"))[0], 404)
+        # An auditor sees and touches nothing.
+        seen = self.desk("/lanes", self.certificate("staff/audit"))[1]
+        self.assertIn("publish the sites here first", seen)
+        self.assertNotIn("<form method=\"post\"", seen)
+        status, text = self.posted("admin-a", "/lanes", "/lanes/drop", because=" ")
+        self.assertEqual((status, "放弃一件要写理由" in text), (422, True))
+        before = len(self.staff.cases("dispatcher"))
+        self.assertEqual(self.posted("admin-a", "/lanes", "/lanes/retry")[0], 303)
+        self.assertIn("<p>没有。</p>", self.desk("/lanes", self.certificate("staff/admin-a"))[1])
+        self.assertEqual(len(self.staff.cases("dispatcher")), before + 1)
+        audit = subprocess.run([BIN / "ferry", "audit", "--verify", self.folder / "core/desk.sqlite"], capture_output=True, text=True)
+        self.assertEqual(audit.returncode, 0, audit.stdout)
+
     def test_who_may_not_see_a_case_meets_a_case_that_is_not_there(self):
         case = self.cases[0]
         known = self.staff.page("dispatcher", f"/cases/{case}")

@@ -12,7 +12,7 @@ extension Process {
             if let kind = action.on {
                 guard !action.onClosed else { continue }
                 for task in open where task.kind == kind { add(action, task) }
-            } else if open.isEmpty, !action.enters.isEmpty {
+            } else if open.isEmpty, !action.enters.isEmpty, state(file.state)?.isResting != true {
                 add(action, nil)
             }
         }
@@ -34,7 +34,7 @@ extension Process {
     /// Whether a case waits for somebody to whom this is offered: they may work on an open task, or nobody has one and they may bring
     /// it on.
     package func isTurn(_ offers: [Offer], of file: Case) -> Bool {
-        let isAtWork = file.tasks.contains(where: \.isOpen)
+        let isAtWork = file.tasks.contains(where: \.isOpen) || state(file.state)?.isResting == true
         return offers.contains { offer in
             guard let action = action(offer.action), !action.after, !action.reopens else { return false }
             return offer.task != nil ? !action.onClosed : !isAtWork && !action.enters.isEmpty

@@ -17,9 +17,9 @@ struct DeskController: Sendable {
     let authenticator: StaffAuthenticator
     let views: DeskViews
 
-    private var surroundings: Surroundings { desk.surroundings }
-    private var cases: CaseStore { desk.cases }
-    private var now: Instant { desk.configuration.now() }
+    var surroundings: Surroundings { desk.surroundings }
+    var cases: CaseStore { desk.cases }
+    var now: Instant { desk.configuration.now() }
 
     func addRoutes(to router: Router<BasicRequestContext>) {
         router.get("/") { request, _ in
@@ -72,6 +72,7 @@ struct DeskController: Sendable {
         router.post("/new/:process") { request, context in
             await begin(request, context.parameters.get("process") ?? "")
         }
+        addLaneRoutes(to: router)
         router.get("/desk.css") { _, _ in
             Response(
                 status: .ok, headers: [.contentType: "text/css; charset=utf-8"],
@@ -98,7 +99,7 @@ struct DeskController: Sendable {
         }
     }
 
-    private func answer(
+    func answer(
         _ request: Request, _ make: @escaping @Sendable (CaseStore.Member) throws -> Response
     ) async -> Response {
         do {
@@ -108,115 +109,10 @@ struct DeskController: Sendable {
         }
     }
 
-    // MARK: Lists
-
-    private static let linesOnPage = 50
-    private static let hitsOnPage = 20
-
-    private func list(
-        _ member: CaseStore.Member, before: Int?, includesFinal: Bool, isOthers: Bool = false
-    ) throws -> Response {
-        let now = now
-        let begun = isOthers ? beginnings(for: member) : []
-        guard !isOthers || !begun.isEmpty else { throw Missing() }
-        let listing = try cases.list(
-            .init(includesFinal: includesFinal, isOthers: isOthers, before: before, limit: Self.linesOnPage),
-            as: member.posts, at: now)
-        var fields = try listed(listing, member, title: isOthers ? "人员、岗位和证书" : "诉求和申请", at: now)
-        let address = isOthers ? "/people" : "/"
-        let closed = includesFinal ? "1" : "0"
-        fields["toggle"] = .text("\(address)?closed=\(includesFinal ? "0" : "1")")
-        fields["includesClosed"] = .flag(includesFinal)
-        fields["hasClosed"] = .flag(true)
-        fields["next"] = .optional(listing.next.map { "\(address)?closed=\(closed)&before=\($0)" })
-        fields["hasBeginnings"] = .flag(!begun.isEmpty)
-        fields["beginnings"] = .list(
-            begun.map { .fields(["address": .text("/new/\($0.id)"), "name": .text($0.title.text("zh"))]) })
-        return page(.ok, try views.render("list", fields))
-    }
-
-    /// Fields of a page that lists cases.
-    private func listed(
-        _ listing: CaseStore.Listing, _ member: CaseStore.Member, title: String, at now: Instant
-    ) throws -> [String: Value] {
-        try listed(listing.lines, listing.damaged, member, title, at: now)
-    }
-
-    /// Those that cannot be read are named, and stop no other.
-    private func listed(
-        _ lines: [CaseStore.Line], _ damaged: [String], _ member: CaseStore.Member, _ title: String, at now: Instant
-    ) throws -> [String: Value] {
-        if !damaged.isEmpty {
-            Logger(label: "coredesk").error("ALARM cases that cannot be read: \(damaged.joined(separator: " "))")
-        }
-        var fields = frame(member, title)
-        let people = try cases.names(of: CaseLine.persons(in: lines))
-        fields["cases"] = .list(lines.map { CaseLine($0, surroundings, people: people, at: now).value })
-        fields["calendarWarning"] = .optional(calendarWarning(now))
-        fields["damaged"] = .optional(
-            damaged.isEmpty ? nil : "有 \(damaged.count) 件读不出来，没有列出。请联系系统管理员（coredesk audit）。")
-        return fields
-    }
-
-    /// Cases that one page of somebody's own work looks at: some wait for their role and not for them.
-    private static let mostLookedAt = 200
-
-    /// Cases in which it is this officer's turn, the most urgent first.
-    private func tasks(_ member: CaseStore.Member, after: CaseStore.TurnPlace?) throws -> Response {
-        let now = now
-        var (place, lines, damaged, looked) = (after, [CaseStore.Line](), [String](), 0)
-        var isMore = true
-        while isMore, lines.count < Self.linesOnPage, looked < Self.mostLookedAt {
-            let (found, unreadable) = try cases.waiting(
-                for: member.posts, after: place, limit: Self.linesOnPage, at: now)
-            damaged += unreadable
-            isMore = found.count + unreadable.count == Self.linesOnPage
-            looked += Self.linesOnPage
-            for (next, view) in found where lines.count < Self.linesOnPage {
-                place = next
-                if view.process.isTurn(offers(view, member).map(\.offer), of: view.file) { lines.append(view.line) }
-            }
-            if found.isEmpty { break }
-        }
-        var fields = try listed(lines, damaged, member, "我的任务", at: now)
-        for name in ["includesClosed", "hasClosed", "hasBeginnings"] { fields[name] = .flag(false) }
-        fields["toggle"] = .text("")
-        fields["beginnings"] = .list([])
-        fields["next"] = .optional(isMore ? place.map { "/tasks?due=\($0.due)&after=\($0.number)" } : nil)
-        return page(.ok, try views.render("list", fields))
-    }
-
-    private func calendarWarning(_ now: Instant) -> String? {
-        let calendar = surroundings.calendar
-        let left = calendar.daysLeft(on: now.date(in: .shanghai))
-        guard left <= WorkingCalendar.warningDays else { return nil }
-        return
-            "放假安排只公布到 \(calendar.last.text)\(left >= 0 ? "，还有 \(left) 天" : "，已经过期")。之后到期的期限算不出来，列表里的“预计”只供排序。请系统管理员导入国务院办公厅的新通知（coredesk calendar）。"
-    }
-
-    private static let mostQueryBytes = 400
-
-    private func search(_ member: CaseStore.Member, _ query: String, before: Int?) throws -> Response {
-        let now = now
-        let isShort = query.utf8.count <= Self.mostQueryBytes
-        let hits =
-            isShort
-            ? try cases.search(query, before: before, limit: Self.hitsOnPage, as: member.posts, at: now) : nil
-        var fields = try listed(hits ?? .empty, member, title: "查找", at: now)
-        fields["query"] = .text(isShort ? query : "")
-        fields["queryInAddress"] = .text(
-            percentEncodedPath(query).replacing("&", with: "%26").replacing("+", with: "%2B").replacing(
-                "=", with: "%3D"))
-        fields["problem"] = .optional(
-            hits == nil ? (isShort ? "请输入至少两个字，或一个完整的号码、凭证号。" : "要查找的文字太长。") : nil)
-        fields["next"] = .optional(hits?.next.map { String($0) })
-        return page(hits == nil ? .unprocessableContent : .ok, try views.render("search", fields))
-    }
-
     // MARK: A case
 
     /// What somebody may do, in the first of their posts that allows it.
-    private func offers(_ view: CaseStore.View, _ member: CaseStore.Member) -> [(offer: Offer, officer: Officer)] {
+    func offers(_ view: CaseStore.View, _ member: CaseStore.Member) -> [(offer: Offer, officer: Officer)] {
         var found: [(offer: Offer, officer: Officer)] = []
         for officer in member.officers
         where view.process.isVisible(view.file, to: officer.post, in: view.world) {
@@ -233,7 +129,7 @@ struct DeskController: Sendable {
     }
 
     /// What an officer typed into an action that was refused, and why.
-    private struct Draft {
+    struct Draft {
         let typed: [String: [String]]
         let status: HTTPResponse.Status
         let code: String
@@ -393,7 +289,7 @@ struct DeskController: Sendable {
     struct BodyTooLarge: Error {}
     struct BadBody: Error {}
 
-    private static func fields(of request: Request) async throws -> [String: [String]] {
+    static func fields(of request: Request) async throws -> [String: [String]] {
         var bytes: [UInt8] = []
         for try await buffer in request.body {
             guard bytes.count + buffer.readableBytes <= maxBody else { throw BodyTooLarge() }
@@ -418,15 +314,22 @@ struct DeskController: Sendable {
             return try await onBlockingThread { try perform(place, member, typed, grounds, key: ticket.nonce) }
         } catch {
             guard let (member, typed) = known else { return failure(error) }
-            let told = told(error)
-            let draft = Draft(
-                typed: typed, status: told.status, code: told.code, text: told.text,
-                input: (error as? ActionForm.Problem)?.input ?? "")
-            do {
-                return try await onBlockingThread { try form(place, member, draft: draft) }
-            } catch {
-                return failure(error, typed: typed)
-            }
+            return await again(typed, after: error) { draft in try form(place, member, draft: draft) }
+        }
+    }
+
+    /// The page of a form once more, with what was typed and what stood in the way.
+    func again(
+        _ typed: [String: [String]], after error: any Error, _ page: @escaping @Sendable (Draft) throws -> Response
+    ) async -> Response {
+        let told = told(error)
+        let draft = Draft(
+            typed: typed, status: told.status, code: told.code, text: told.text,
+            input: (error as? ActionForm.Problem)?.input ?? "")
+        do {
+            return try await onBlockingThread { try page(draft) }
+        } catch {
+            return failure(error, typed: typed)
         }
     }
 
@@ -478,94 +381,23 @@ struct DeskController: Sendable {
         }
     }
 
-    // MARK: What officers begin
-
-    /// Processes of people, posts and certificates that somebody may begin.
-    private func beginnings(for member: CaseStore.Member) -> [Procedures.Process] {
-        surroundings.library.processes.filter { $0.subject != .case && beginner(of: $0, member) != nil }
-    }
-
-    /// The post in which somebody begins a subject; nil where none allows it.
-    private func beginner(of process: Procedures.Process, _ member: CaseStore.Member) -> Officer? {
-        member.officers.first { officer in
-            process.begin.by.contains { who in
-                if case .role(officer.post.role, .any, _, _) = who { true } else { false }
-            }
-        }
-    }
-
-    private func newForm(_ id: String, _ member: CaseStore.Member, draft: Draft? = nil) throws -> Response {
-        guard let process = beginnings(for: member).first(where: { $0.id == id }) else { throw Missing() }
-        let form = ActionForm(process.opening, task: nil, of: nil, surroundings)
-        let nonce = authenticator.nonce()
-        var fields = frame(member, "新增：\(process.title.text("zh"))")
-        fields["name"] = .text(process.title.text("zh"))
-        fields["address"] = .text("/new/\(process.id)")
-        fields["token"] = .text(authenticator.token(member, Self.ticket(process, nonce)))
-        fields["grounds"] = .text(process.digest.hex)
-        fields["nonce"] = .text(nonce)
-        fields["problem"] = .optional(draft?.text)
-        fields["code"] = .text(draft?.code ?? "")
-        fields["inputs"] = .list(form.values(typed: draft?.typed, invalid: draft?.input ?? ""))
-        return page(draft?.status ?? .ok, try views.render("new", fields))
-    }
-
-    private static func ticket(_ process: Procedures.Process, _ nonce: String) -> StaffAuthenticator.Ticket {
-        .init(caseID: "", action: process.id, task: "", grounds: process.digest, nonce: nonce)
-    }
-
-    private func begin(_ request: Request, _ id: String) async -> Response {
-        var known: (member: CaseStore.Member, typed: [String: [String]])?
-        do {
-            let member = try await onBlockingThread { try authenticator.member(request) }
-            let typed = try await Self.fields(of: request)
-            guard let process = beginnings(for: member).first(where: { $0.id == id }),
-                let officer = beginner(of: process, member)
-            else { throw Missing() }
-            let nonce = typed["nonce"]?.first ?? ""
-            try authenticator.check(
-                request, token: typed["token"]?.first ?? "", member: member, Self.ticket(process, nonce))
-            known = (member, typed)
-            return try await onBlockingThread {
-                let form = ActionForm(process.opening, task: nil, of: nil, surroundings)
-                do {
-                    let subject = try cases.open(
-                        process, try form.command(typed) { _ in nil }.inputs, as: officer, key: nonce, at: now)
-                    return Response(status: .seeOther, headers: [.location: "/cases/\(subject)"])
-                } catch CaseStore.Failure.refused(let refusal) {
-                    throw form.problem(refusal)
-                }
-            }
-        } catch {
-            guard let (member, typed) = known else { return failure(error) }
-            let told = told(error)
-            let draft = Draft(
-                typed: typed, status: told.status, code: told.code, text: told.text,
-                input: (error as? ActionForm.Problem)?.input ?? "")
-            do {
-                return try await onBlockingThread { try newForm(id, member, draft: draft) }
-            } catch {
-                return failure(error, typed: typed)
-            }
-        }
-    }
-
     // MARK: Failures
 
     struct Missing: Error {}
 
-    private func frame(_ member: CaseStore.Member?, _ title: String) -> [String: Value] {
+    func frame(_ member: CaseStore.Member?, _ title: String) -> [String: Value] {
         let posts = (member?.posts ?? []).map { post in
             surroundings.unitName(post.unit) + (surroundings.library.roles[post.role]?.text("zh") ?? post.role)
         }
         return [
+            "seesLanes": .flag(member.map { may($0, .seeLanes) } ?? false),
             "isAdministrator": .flag(member.map { !beginnings(for: $0).isEmpty } ?? false),
             "title": .text(title), "officer": .optional(member?.name), "query": .text(""),
             "posts": .text(posts.joined(separator: "、")),
         ]
     }
 
-    private func failure(_ error: any Error, typed: [String: [String]] = [:]) -> Response {
+    func failure(_ error: any Error, typed: [String: [String]] = [:]) -> Response {
         let (status, code, text) = told(error)
         let lost = Self.words(typed)
         let fields = frame(nil, "没有成功").merging([
@@ -574,7 +406,7 @@ struct DeskController: Sendable {
         return page(status, (try? views.render("message", fields)) ?? Array(text.utf8))
     }
 
-    private func page(_ status: HTTPResponse.Status, _ bytes: [UInt8]) -> Response {
+    func page(_ status: HTTPResponse.Status, _ bytes: [UInt8]) -> Response {
         let headers: HTTPFields = [
             .contentType: "text/html; charset=utf-8", .cacheControl: "no-store",
             HTTPField.Name("X-Content-Type-Options")!: "nosniff", HTTPField.Name("X-Frame-Options")!: "DENY",

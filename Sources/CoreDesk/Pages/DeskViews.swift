@@ -10,7 +10,7 @@ struct DeskViews: Sendable {
             try [
                 ("base", Self.base), ("list", Self.list), ("case", Self.caseFile), ("action", Self.action),
                 ("search", Self.search), ("content", Self.content), ("cases", Self.cases),
-                ("message", Self.message), ("new", Self.new), ("inputs", Self.inputs),
+                ("message", Self.message), ("new", Self.new), ("inputs", Self.inputs), ("lanes", Self.lanes),
             ].map {
                 try Template(name: $0.0, path: "CoreDesk/\($0.0)", source: Array($0.1.utf8))
             })
@@ -27,7 +27,7 @@ struct DeskViews: Sendable {
         <!doctype html>
         <html lang="zh-CN"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
         <title>{{title}} - 办理台</title><link rel="stylesheet" href="/desk.css"></head>
-        <body><header><div><a href="/">政务办理台</a>{{#officer}}<a href="/tasks">我的任务</a>{{#isAdministrator}}<a href="/people">人员</a>{{/isAdministrator}}<form class="find" role="search" action="/search"><label for="q" class="aside">查找</label><input id="q" name="q" value="{{query}}" placeholder="标题、姓名、电话、凭证号"><button type="submit">查找</button></form><span>{{officer}}（{{posts}}）</span>{{/officer}}</div></header>
+        <body><header><div><a href="/">政务办理台</a>{{#officer}}<a href="/tasks">我的任务</a>{{#isAdministrator}}<a href="/people">人员</a>{{/isAdministrator}}{{#seesLanes}}<a href="/lanes">通道</a>{{/seesLanes}}<form class="find" role="search" action="/search"><label for="q" class="aside">查找</label><input id="q" name="q" value="{{query}}" placeholder="标题、姓名、电话、凭证号"><button type="submit">查找</button></form><span>{{officer}}（{{posts}}）</span>{{/officer}}</div></header>
         <main>{{$main}}{{/main}}</main></body></html>
         """
 
@@ -92,6 +92,24 @@ struct DeskViews: Sendable {
         {{/main}}{{/base}}
         """
 
+    private static let lanes = """
+        {{<base}}{{$main}}
+        <h1>{{title}}</h1>
+        {{#problem}}<p class="problem" role="alert" data-code="{{code}}">{{problem}}</p>{{/problem}}
+        {{#done}}<p class="done" role="status">{{done}}</p>{{/done}}
+        {{#lanes}}
+        <section><h2>{{lane}}</h2><pre>{{text}}</pre>{{#mayWork}}{{#alarms}}<form method="post" action="/lanes/clear"><input type="hidden" name="token" value="{{clearToken}}"><input type="hidden" name="nonce" value="{{nonce}}"><input type="hidden" name="lane" value="{{lane}}"><input type="hidden" name="alarm" value="{{alarm}}"><p>报警 {{alarm}}：{{detail}} <button type="submit">已查明，消除</button></p></form>{{/alarms}}{{/mayWork}}</section>
+        {{/lanes}}
+        <section><h2>收不下的</h2>
+        {{^hasHeld}}<p>没有。</p>{{/hasHeld}}
+        {{#hasHeld}}<p>每一件都原样保存，按原来的收件时间办理。补上缺的密钥或表单后会自动重试。</p>
+        {{#held}}<div class="held"><p><strong>{{kind}}</strong> {{item}}，{{since}} 起：{{reason}}</p>{{#mayWork}}<form method="post" action="/lanes/drop"><input type="hidden" name="token" value="{{dropToken}}"><input type="hidden" name="nonce" value="{{nonce}}"><input type="hidden" name="item" value="{{item}}"><p><label for="because-{{item}}">放弃的理由</label><input id="because-{{item}}" name="because" required maxlength="400"></p><p><button type="submit">放弃这一件</button></p></form>{{/mayWork}}</div>{{/held}}
+        {{#mayWork}}<form method="post" action="/lanes/retry"><input type="hidden" name="token" value="{{retryToken}}"><input type="hidden" name="nonce" value="{{nonce}}"><p><button type="submit">现在重试</button></p></form>{{/mayWork}}{{/hasHeld}}
+        {{#early}}<p>比办件先到的撤回：{{early}} 件，办件一到就办。</p>{{/early}}
+        </section>
+        {{/main}}{{/base}}
+        """
+
     /// What an action asks for.
     private static let inputs = """
         {{#inputs}}
@@ -147,7 +165,7 @@ struct DeskViews: Sendable {
         .actions ul{list-style:none;display:flex;flex-wrap:wrap;gap:10px;padding:0}.actions a{display:inline-block;background:#14508c;color:#fff;padding:10px 18px;border-radius:6px;text-decoration:none;min-height:24px}
         .actions a.blocked{background:#5b6673}.mark{background:#fff4d6;border:1px solid #c9a227;border-radius:4px;padding:0 6px}fieldset{border:1px solid #d8dee6;border-radius:6px;margin:14px 0}
         label.check{display:inline-flex;align-items:center;gap:6px;font-weight:400;margin-right:18px;min-height:44px}label.check input{width:24px;min-height:24px}.limit{display:flex;gap:8px;max-width:24em}
-        .done{background:#e6f4ea;border-left:4px solid #1e7d34;padding:8px 14px}
+        pre{overflow-x:auto;font:14px/1.6 ui-monospace,monospace}.held{border-top:1px solid #d8dee6}.done{background:#e6f4ea;border-left:4px solid #1e7d34;padding:8px 14px}
         @media(max-width:640px){thead{position:absolute;left:-999em}tr{display:block;border:1px solid #d8dee6;margin:8px 0;padding:6px 10px}td{display:inline;border:0;padding:0}td:not(:last-child):not(:empty)::after{content:" · ";color:#5b6673}dl div{grid-template-columns:1fr;gap:0}}
         """
 }

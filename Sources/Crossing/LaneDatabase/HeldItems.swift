@@ -109,13 +109,16 @@ extension LaneDatabase {
 
     /// Gives up a held item, with a reason that the audit log keeps.
     ///
+    /// - Parameter person: who gives it up; nil at a terminal.
     /// - Returns: whether it was held.
-    package func drop(_ item: String, lane: String, because reason: String, at now: Instant) throws -> Bool {
+    package func drop(
+        _ item: String, lane: String, because reason: String, by person: String? = nil, at now: Instant
+    ) throws -> Bool {
         try database.write { db in
             guard try remove(item, lane: lane, db) else { return false }
             try audit(
                 db, LaneID(name: lane, epoch: ""), "heldDropped", nil,
-                ["item": .string(item), "because": .string(reason)], now)
+                ["item": .string(item), "because": .string(reason), "by": person.map(JSON.string) ?? .null], now)
             try countHeld(db, lane, now)
             return true
         }

@@ -83,14 +83,16 @@ extension LaneDatabase {
 
     /// Somebody has looked at an alarm, and the lane may go on.
     ///
+    /// - Parameter person: who has looked; nil at a terminal.
     /// - Returns: how many alarms were standing.
-    package func clear(_ alarm: LaneAlarm, lane: String, at now: Instant) throws -> Int {
+    package func clear(_ alarm: LaneAlarm, lane: String, by person: String? = nil, at now: Instant) throws -> Int {
         try database.write { db in
             let count = try db.execute(
                 "UPDATE lane_alarm SET cleared = ? WHERE lane = ? AND code = ? AND cleared IS NULL", now.seconds, lane,
                 alarm.rawValue)
             if count > 0 {
-                try audit(db, LaneID(name: lane, epoch: ""), "cleared", nil, ["code": .string(alarm.rawValue)], now)
+                try audit(db, LaneID(name: lane, epoch: ""), "cleared", nil,
+                    ["code": .string(alarm.rawValue), "by": person.map(JSON.string) ?? .null], now)
             }
             return count
         }

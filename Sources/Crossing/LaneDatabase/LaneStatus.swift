@@ -27,6 +27,12 @@ package struct LaneStatus: Sendable {
     package let missing: [Int: [Int]]
     package let alarms: [String]
 
+    /// Code and words of an alarm.
+    package static func parts(ofAlarm alarm: String) -> (code: String, detail: String) {
+        let parts = alarm.split(separator: " ", maxSplits: 1).map(String.init)
+        return (parts.first ?? "", parts.count > 1 ? parts[1] : "")
+    }
+
     package var json: JSON {
         func counts(_ counts: [String: Int]) -> JSON { .object(counts.mapValues { .integer($0) }) }
         return .object([
@@ -84,7 +90,14 @@ extension LaneDatabase {
     ///
     /// - Parameter location: as for `openDatabase`.
     package static func status(of location: String, at now: Instant) throws -> [LaneStatus] {
-        try openDatabase(location, isReadOnly: true).read { db in
+        try status(openDatabase(location, isReadOnly: true), at: now)
+    }
+
+    /// The lanes of this side.
+    package func status(at now: Instant) throws -> [LaneStatus] { try Self.status(database, at: now) }
+
+    private static func status(_ database: any SQLDatabase, at now: Instant) throws -> [LaneStatus] {
+        try database.read { db in
             let names: [String] = try db.column(
                 "SELECT lane FROM lane_epoch UNION SELECT lane FROM lane_queue ORDER BY lane")
             return try names.map { lane in

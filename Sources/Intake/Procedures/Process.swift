@@ -130,6 +130,8 @@ package struct Process: Sendable, Equatable {
         /// What the citizen is told, of a closed list; nil of what is no citizen's.
         package let citizen: CitizenState?
         package let isFinal: Bool
+        /// Nobody is waited for in it, whatever they may do.
+        package let isResting: Bool
         package let position: SourcePosition
     }
 

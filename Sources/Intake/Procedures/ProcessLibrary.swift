@@ -9,6 +9,8 @@ package struct ProcessLibrary: Sendable {
     package private(set) var roles: [String: Process.Localized] = [:]
     /// Roles that nobody holds beside a role (三员分立).
     package private(set) var exclusions: [String: Set<String>] = [:]
+    /// What roles may do besides actions of processes.
+    package private(set) var permissions: [String: Set<Permission>] = [:]
     package private(set) var units: [Unit] = []
     /// By process.
     package private(set) var catalogues: [String: DispatchCatalogue] = [:]
@@ -21,6 +23,13 @@ package struct ProcessLibrary: Sendable {
         package let name: Process.Localized
         /// Id of the unit above.
         package let parent: String?
+    }
+
+    /// What is no action of a process; a closed list.
+    package enum Permission: String, Sendable, CaseIterable {
+        /// See the lanes, their alarms and what is held; and work on them.
+        case seeLanes = "lanes.see"
+        case workOnLanes = "lanes.work"
     }
 
     /// Where `Content` keeps them.
@@ -69,6 +78,7 @@ package struct ProcessLibrary: Sendable {
         Self.checkUnits(units, &diagnostics)
         self.roles = Dictionary((roles.pairs ?? []).map { ($0.key, Self.name($0)) }) { first, _ in first }
         readExclusions(roles, &diagnostics)
+        readPermissions(roles, &diagnostics)
         self.units = (units.pairs ?? []).map {
             Unit(id: $0.key, name: Self.name($0), parent: $0.value["parent"]?.scalar)
         }
@@ -158,6 +168,27 @@ package struct ProcessLibrary: Sendable {
                     problem: Bilingual(zh: "没有流程“\(id)”", en: "there is no process `\(id)`"),
                     remedy: didYouMean(nearestName(to: id, among: processes.map(\.id)))
                         ?? Bilingual(zh: "请改正", en: "correct it")))
+        }
+    }
+
+    /// `permissions: [name, …]`
+    private mutating func readPermissions(_ node: YAMLNode, _ diagnostics: inout [Diagnostic]) {
+        for pair in node.pairs ?? [] {
+            for item in pair.value["permissions"]?.items ?? [] {
+                guard let permission = item.scalar.flatMap(Permission.init(rawValue:)) else {
+                    let names = Permission.allCases.map(\.rawValue)
+                    diagnostics.append(
+                        Diagnostic(
+                            "process-name", item.position,
+                            problem: Bilingual(
+                                zh: "没有权限“\(item.scalar ?? "")”",
+                                en: "there is no permission `\(item.scalar ?? "")`"),
+                            remedy: didYouMean(nearestName(to: item.scalar ?? "", among: names))
+                                ?? Bilingual(zh: names.joined(separator: "、"), en: names.joined(separator: ", "))))
+                    continue
+                }
+                permissions[pair.key, default: []].insert(permission)
+            }
         }
     }
 

@@ -179,8 +179,11 @@ struct ProcessReader {
             inner.wrongType("citizen", zh: "不写：诉求人看不到", en: "none: no citizen is told of it")
         }
         let isFinal = inner.bool("final") ?? false
+        let isResting = inner.bool("resting") ?? false
         take(inner)
-        return Process.State(id: pair.key, label: label, citizen: citizen, isFinal: isFinal, position: pair.keyPosition)
+        return Process.State(
+            id: pair.key, label: label, citizen: citizen, isFinal: isFinal, isResting: isResting,
+            position: pair.keyPosition)
     }
 
     private mutating func clock(_ pair: YAMLNode.Pair) -> Process.Clock? {

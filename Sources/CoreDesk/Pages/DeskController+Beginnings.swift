@@ -1,0 +1,73 @@
+import Authority
+import Cases
+import Forms
+import Hummingbird
+import PortalBase
+import Procedures
+import Templates
+import Workflow
+
+/// What officers begin: people, posts, certificates.
+extension DeskController {
+    /// Processes of people, posts and certificates that somebody may begin.
+    func beginnings(for member: CaseStore.Member) -> [Procedures.Process] {
+        surroundings.library.processes.filter { $0.subject != .case && beginner(of: $0, member) != nil }
+    }
+
+    /// The post in which somebody begins a subject; nil where none allows it.
+    private func beginner(of process: Procedures.Process, _ member: CaseStore.Member) -> Officer? {
+        member.officers.first { officer in
+            process.begin.by.contains { who in
+                if case .role(officer.post.role, .any, _, _) = who { true } else { false }
+            }
+        }
+    }
+
+    func newForm(_ id: String, _ member: CaseStore.Member, draft: Draft? = nil) throws -> Response {
+        guard let process = beginnings(for: member).first(where: { $0.id == id }) else { throw Missing() }
+        let form = ActionForm(process.opening, task: nil, of: nil, surroundings)
+        let nonce = authenticator.nonce()
+        var fields = frame(member, "新增：\(process.title.text("zh"))")
+        fields["name"] = .text(process.title.text("zh"))
+        fields["address"] = .text("/new/\(process.id)")
+        fields["token"] = .text(authenticator.token(member, Self.ticket(process, nonce)))
+        fields["grounds"] = .text(process.digest.hex)
+        fields["nonce"] = .text(nonce)
+        fields["problem"] = .optional(draft?.text)
+        fields["code"] = .text(draft?.code ?? "")
+        fields["inputs"] = .list(form.values(typed: draft?.typed, invalid: draft?.input ?? ""))
+        return page(draft?.status ?? .ok, try views.render("new", fields))
+    }
+
+    private static func ticket(_ process: Procedures.Process, _ nonce: String) -> StaffAuthenticator.Ticket {
+        .init(caseID: "", action: process.id, task: "", grounds: process.digest, nonce: nonce)
+    }
+
+    func begin(_ request: Request, _ id: String) async -> Response {
+        var known: (member: CaseStore.Member, typed: [String: [String]])?
+        do {
+            let member = try await onBlockingThread { try authenticator.member(request) }
+            let typed = try await Self.fields(of: request)
+            guard let process = beginnings(for: member).first(where: { $0.id == id }),
+                let officer = beginner(of: process, member)
+            else { throw Missing() }
+            let nonce = typed["nonce"]?.first ?? ""
+            try authenticator.check(
+                request, token: typed["token"]?.first ?? "", member: member, Self.ticket(process, nonce))
+            known = (member, typed)
+            return try await onBlockingThread {
+                let form = ActionForm(process.opening, task: nil, of: nil, surroundings)
+                do {
+                    let subject = try cases.open(
+                        process, try form.command(typed) { _ in nil }.inputs, as: officer, key: nonce, at: now)
+                    return Response(status: .seeOther, headers: [.location: "/cases/\(subject)"])
+                } catch CaseStore.Failure.refused(let refusal) {
+                    throw form.problem(refusal)
+                }
+            }
+        } catch {
+            guard let (member, typed) = known else { return failure(error) }
+            return await again(typed, after: error) { draft in try newForm(id, member, draft: draft) }
+        }
+    }
+}

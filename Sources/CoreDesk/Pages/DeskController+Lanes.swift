@@ -1,0 +1,137 @@
+import Authority
+import Cases
+import Ferry
+import Hummingbird
+import LaneDatabase
+import PortalBase
+import Procedures
+import Templates
+
+/// The lanes to and from the edge: how they stand, their alarms, and arrivals that could not be filed.
+extension DeskController {
+    func addLaneRoutes(to router: Router<BasicRequestContext>) {
+        router.get("/lanes") { request, _ in
+            let done = request.uri.queryParameters["done"].map { String($0) }
+            return await answer(request) { member in try lanes(member, done: done) }
+        }
+        for action in LaneAction.allCases {
+            router.post("/lanes/\(action.rawValue)") { request, _ in await act(request, action) }
+        }
+    }
+
+    /// What an administrator does here; each is on record in the lanes' audit log.
+    enum LaneAction: String, CaseIterable {
+        /// Tries to file what is held.
+        case retry
+        /// Gives up a held item.
+        case drop
+        /// Ends an alarm that somebody has looked into.
+        case clear
+    }
+
+    func may(_ member: CaseStore.Member, _ permission: ProcessLibrary.Permission) -> Bool {
+        member.posts.contains { surroundings.library.permissions[$0.role]?.contains(permission) == true }
+    }
+
+    /// Certificates of this level work on lanes.
+    private static let level = 3
+
+    private func mayWork(_ member: CaseStore.Member) -> Bool { may(member, .workOnLanes) && member.level >= Self.level }
+
+    private func lanes(_ member: CaseStore.Member, done: String? = nil, draft: Draft? = nil) throws -> Response {
+        guard may(member, .seeLanes) else { throw Missing() }
+        let store = desk.laneStore()
+        let held = try store.held(lane: Configuration.receiveLane)
+        var fields = frame(member, "通道")
+        fields["problem"] = .optional(draft?.text)
+        fields["code"] = .text(draft?.code ?? "")
+        fields["done"] = .optional(
+            done.flatMap(LaneAction.init(rawValue:)).map { action in
+                switch action {
+                case .retry: "已重试；仍收不下的在下面。"
+                case .drop: "已放弃这一件，理由在审计记录里。"
+                case .clear: "报警已消除。"
+                }
+            })
+        fields["mayWork"] = .flag(mayWork(member))
+        let nonce = authenticator.nonce()
+        fields["nonce"] = .text(nonce)
+        for action in LaneAction.allCases {
+            fields["\(action.rawValue)Token"] = .text(authenticator.token(member, Self.ticket(action, nonce)))
+        }
+        fields["lanes"] = .list(
+            try store.status(at: now).map { status in
+                .fields([
+                    "lane": .text(status.lane), "text": .text(status.text),
+                    "alarms": .list(
+                        status.alarms.map { alarm in
+                            let (code, detail) = LaneStatus.parts(ofAlarm: alarm)
+                            return .fields(["alarm": .text(code), "detail": .text(detail)])
+                        }),
+                ])
+            })
+        fields["hasHeld"] = .flag(!held.isEmpty)
+        fields["held"] = .list(
+            held.map { item in
+                .fields([
+                    "item": .text(item.item), "kind": .text(item.kind), "reason": .text(item.reason),
+                    "since": .text(item.since.minuteText(in: .shanghai)),
+                ])
+            })
+        fields["early"] = .optional(try desk.earlyMessages().map { "\($0)" })
+        return page(draft?.status ?? .ok, try views.render("lanes", fields))
+    }
+
+    private static func ticket(_ action: LaneAction, _ nonce: String) -> StaffAuthenticator.Ticket {
+        .init(caseID: "lanes", action: action.rawValue, task: "", grounds: SHA256Digest(of: []), nonce: nonce)
+    }
+
+    private func act(_ request: Request, _ action: LaneAction) async -> Response {
+        var known: (member: CaseStore.Member, typed: [String: [String]])?
+        do {
+            let member = try await onBlockingThread { try authenticator.member(request) }
+            let typed = try await Self.fields(of: request)
+            func one(_ name: String) -> String { typed[name]?.first ?? "" }
+            try authenticator.check(
+                request, token: one("token"), member: member, Self.ticket(action, one("nonce")))
+            known = (member, typed)
+            return try await onBlockingThread {
+                try take(action, member, typed)
+                return Response(status: .seeOther, headers: [.location: "/lanes?done=\(action.rawValue)"])
+            }
+        } catch {
+            guard let (member, typed) = known else { return failure(error) }
+            return await again(typed, after: error) { draft in try lanes(member, draft: draft) }
+        }
+    }
+
+    private func take(_ action: LaneAction, _ member: CaseStore.Member, _ typed: [String: [String]]) throws {
+        func one(_ name: String) -> String { typed[name]?.first ?? "" }
+        guard mayWork(member) else {
+            throw ActionForm.Problem(code: "officer", text: "您的岗位或证书级别不能处理通道。")
+        }
+        let store = desk.laneStore()
+        let now = now
+        switch action {
+        case .retry:
+            try store.log(
+                lane: Configuration.receiveLane, event: "heldRetried", ["by": .string(member.person)], at: now)
+            _ = try store.retryHeld(lane: Configuration.receiveLane, at: now)
+        case .drop:
+            let why = one("because").trimmingPrefix { $0.isWhitespace }
+            guard !why.isEmpty else {
+                throw ActionForm.Problem(code: "missing", text: "放弃一件要写理由。")
+            }
+            guard why.unicodeScalars.count <= 400 else {
+                throw ActionForm.Problem(code: "tooLong", text: "理由太长，请缩短到 400 字以内。")
+            }
+            let isDropped = try store.drop(
+                one("item"), lane: Configuration.receiveLane, because: String(why), by: member.person, at: now)
+            guard isDropped else { throw ActionForm.Problem(code: "state", text: "这一件已经不在这里。") }
+        case .clear:
+            guard let alarm = LaneAlarm(rawValue: one("alarm")),
+                try store.clear(alarm, lane: one("lane"), by: member.person, at: now) > 0
+            else { throw ActionForm.Problem(code: "state", text: "这个报警已经不在了。") }
+        }
+    }
+}

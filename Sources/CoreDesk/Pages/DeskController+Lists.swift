@@ -1,0 +1,114 @@
+import Cases
+import Forms
+import Hummingbird
+import Logging
+import PortalBase
+import Procedures
+import Templates
+import Workflow
+
+/// Lists, one's own tasks, and search.
+extension DeskController {
+    private static let linesOnPage = 50
+    private static let hitsOnPage = 20
+
+    func list(
+        _ member: CaseStore.Member, before: Int?, includesFinal: Bool, isOthers: Bool = false
+    ) throws -> Response {
+        let now = now
+        let begun = isOthers ? beginnings(for: member) : []
+        guard !isOthers || !begun.isEmpty else { throw Missing() }
+        let listing = try cases.list(
+            .init(includesFinal: includesFinal, isOthers: isOthers, before: before, limit: Self.linesOnPage),
+            as: member.posts, at: now)
+        var fields = try listed(listing, member, title: isOthers ? "人员、岗位和证书" : "诉求和申请", at: now)
+        let address = isOthers ? "/people" : "/"
+        let closed = includesFinal ? "1" : "0"
+        fields["toggle"] = .text("\(address)?closed=\(includesFinal ? "0" : "1")")
+        fields["includesClosed"] = .flag(includesFinal)
+        fields["hasClosed"] = .flag(true)
+        fields["next"] = .optional(listing.next.map { "\(address)?closed=\(closed)&before=\($0)" })
+        fields["hasBeginnings"] = .flag(!begun.isEmpty)
+        fields["beginnings"] = .list(
+            begun.map { .fields(["address": .text("/new/\($0.id)"), "name": .text($0.title.text("zh"))]) })
+        return page(.ok, try views.render("list", fields))
+    }
+
+    /// Fields of a page that lists cases.
+    private func listed(
+        _ listing: CaseStore.Listing, _ member: CaseStore.Member, title: String, at now: Instant
+    ) throws -> [String: Value] {
+        try listed(listing.lines, listing.damaged, member, title, at: now)
+    }
+
+    /// Those that cannot be read are named, and stop no other.
+    private func listed(
+        _ lines: [CaseStore.Line], _ damaged: [String], _ member: CaseStore.Member, _ title: String, at now: Instant
+    ) throws -> [String: Value] {
+        if !damaged.isEmpty {
+            Logger(label: "coredesk").error("ALARM cases that cannot be read: \(damaged.joined(separator: " "))")
+        }
+        var fields = frame(member, title)
+        let people = try cases.names(of: CaseLine.persons(in: lines))
+        fields["cases"] = .list(lines.map { CaseLine($0, surroundings, people: people, at: now).value })
+        fields["calendarWarning"] = .optional(calendarWarning(now))
+        fields["damaged"] = .optional(
+            damaged.isEmpty ? nil : "有 \(damaged.count) 件读不出来，没有列出。请联系系统管理员（coredesk audit）。")
+        return fields
+    }
+
+    /// Cases that one page of somebody's own work looks at: some wait for their role and not for them.
+    private static let mostLookedAt = 200
+
+    /// Cases in which it is this officer's turn, the most urgent first.
+    func tasks(_ member: CaseStore.Member, after: CaseStore.TurnPlace?) throws -> Response {
+        let now = now
+        var (place, lines, damaged, looked) = (after, [CaseStore.Line](), [String](), 0)
+        var isMore = true
+        while isMore, lines.count < Self.linesOnPage, looked < Self.mostLookedAt {
+            let (found, unreadable) = try cases.waiting(
+                for: member.posts, after: place, limit: Self.linesOnPage, at: now)
+            damaged += unreadable
+            isMore = found.count + unreadable.count == Self.linesOnPage
+            looked += Self.linesOnPage
+            for (next, view) in found where lines.count < Self.linesOnPage {
+                place = next
+                if view.process.isTurn(offers(view, member).map(\.offer), of: view.file) { lines.append(view.line) }
+            }
+            if found.isEmpty { break }
+        }
+        var fields = try listed(lines, damaged, member, "我的任务", at: now)
+        for name in ["includesClosed", "hasClosed", "hasBeginnings"] { fields[name] = .flag(false) }
+        fields["toggle"] = .text("")
+        fields["beginnings"] = .list([])
+        fields["next"] = .optional(isMore ? place.map { "/tasks?due=\($0.due)&after=\($0.number)" } : nil)
+        return page(.ok, try views.render("list", fields))
+    }
+
+    private func calendarWarning(_ now: Instant) -> String? {
+        let calendar = surroundings.calendar
+        let left = calendar.daysLeft(on: now.date(in: .shanghai))
+        guard left <= WorkingCalendar.warningDays else { return nil }
+        return
+            "放假安排只公布到 \(calendar.last.text)\(left >= 0 ? "，还有 \(left) 天" : "，已经过期")。之后到期的期限算不出来，列表里的“预计”只供排序。请系统管理员导入国务院办公厅的新通知（coredesk calendar）。"
+    }
+
+    private static let mostQueryBytes = 400
+
+    func search(_ member: CaseStore.Member, _ query: String, before: Int?) throws -> Response {
+        let now = now
+        let isShort = query.utf8.count <= Self.mostQueryBytes
+        let hits =
+            isShort
+            ? try cases.search(query, before: before, limit: Self.hitsOnPage, as: member.posts, at: now) : nil
+        var fields = try listed(hits ?? .empty, member, title: "查找", at: now)
+        fields["query"] = .text(isShort ? query : "")
+        fields["queryInAddress"] = .text(
+            percentEncodedPath(query).replacing("&", with: "%26").replacing("+", with: "%2B").replacing(
+                "=", with: "%3D"))
+        fields["problem"] = .optional(
+            hits == nil ? (isShort ? "请输入至少两个字，或一个完整的号码、凭证号。" : "要查找的文字太长。") : nil)
+        fields["next"] = .optional(hits?.next.map { String($0) })
+        return page(hits == nil ? .unprocessableContent : .ok, try views.render("search", fields))
+    }
+}
