@@ -180,7 +180,8 @@ struct Walk {
                 walk.file.clocks.flatMap { run in
                     run.fired.map { "\(run.clock) \(run.since.seconds) \($0.rung) \($0.extensions)" }
                 })
-            #expect(firings == passed.count, "a rung passed twice")
+            let own = walk.file.tasks.reduce(0) { $0 + $1.passed.count }
+            #expect(firings == passed.count + own, "a rung passed twice")
         }
         #expect(ends > 3 && fired > 3, "\(ends) ends, \(fired) rungs")
         let never = Set(process.actions.filter { $0.by != [.clock] }.map(\.id)).subtracting(accepted)
@@ -459,6 +460,7 @@ struct Walk {
 
     @Test func rungsRemindCountAndPassOnce() throws {
         var walk = try dispatched()
+        try walk.take("sign", as: handler, task: 1)
         // Monday + 5 working days is the next Monday; four fifths of it are Friday.
         walk.now = try #require(Instant(iso: "2026-03-06T23:59:59+08:00", zone: .shanghai))
         #expect(walk.process.due(on: walk.file, in: walk.world) == [])
@@ -477,6 +479,28 @@ struct Walk {
         try walk.take("grantExtension", as: Walk.officer("领", "leader", "city"), task: 2)
         #expect(walk.file.clock("answer")?.isOverdue(in: walk.world) == false)
         #expect(walk.process.due(on: walk.file, in: walk.world) == [])
+    }
+
+    /// A task nobody signs for, and one that is not done in its time, remind its unit: each once.
+    @Test func tasksRemindTheirUnitsOnce() throws {
+        var walk = try dispatched(helpers: ["fire"])
+        walk.now = walk.now.adding(seconds: 4 * 3_600 - 1)
+        #expect(walk.process.due(on: walk.file, in: walk.world) == [])
+        try walk.take("sign", as: helper, task: 2)
+        walk.now = walk.now.adding(seconds: 2)
+        walk.wait(days: 0)
+        #expect(
+            walk.events.last?.facts == [.fired(clock: "sign", instance: 1, rung: 0), .notified(units: ["market"])])
+        walk.wait(days: 8)
+        let own = walk.events.flatMap(\.facts).compactMap { fact -> String? in
+            if case .fired(let clock, let task, _) = fact, Process.ownClocks.contains(clock) {
+                "\(clock) \(task)"
+            } else {
+                nil
+            }
+        }
+        #expect(own.sorted() == ["sign 1", "task 1", "task 2"])
+        #expect(Case(received: walk.file.received, events: walk.events) == walk.file)
     }
 
     // MARK: Approvals

@@ -17,6 +17,8 @@ package struct Case: Sendable, Equatable {
         package internal(set) var assignee: String?
         package internal(set) var outcome: String?
         package internal(set) var closed: Instant?
+        /// Of its own time limits, those whose end was passed.
+        package internal(set) var passed: Set<String> = []
 
         package var isOpen: Bool { outcome == nil }
     }
@@ -151,6 +153,8 @@ package struct Case: Sendable, Equatable {
             }
         case .extended(let clock, let limit): change(clock: clock) { $0.extensions.append(limit) }
         case .stopped(let clock): change(clock: clock) { $0.stopped = now }
+        case .fired(let clock, let task, _) where Process.ownClocks.contains(clock):
+            change(task: task) { $0.passed.insert(clock) }
         case .fired(let clock, let instance, let rung):
             for index in clocks.indices where clocks[index].clock == clock && clocks[index].instance == instance {
                 clocks[index].fired.insert(.init(rung: rung, extensions: clocks[index].extensions.count))

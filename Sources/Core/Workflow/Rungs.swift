@@ -4,6 +4,7 @@ package import Procedures
 /// A rung of a clock that is due.
 package struct Firing: Sendable, Hashable {
     package let clock: String
+    /// Run of the clock; the task's number where it is one of a task's own time limits.
     package let instance: Int
     /// How often the clock had been extended.
     package let extensions: Int
@@ -43,7 +44,21 @@ extension Process {
                 due.append((moment, firing, rung.act != nil))
             }
         }
+        for task in file.tasks where task.isOpen {
+            for (clock, end) in ownLimits(of: task, in: world) where !task.passed.contains(clock) {
+                due.append((end, Firing(clock: clock, instance: task.id, extensions: 0, rung: 0), false))
+            }
+        }
         return due.sorted { ($0.at, $0.firing.rung) < ($1.at, $1.firing.rung) }
+    }
+
+    /// Ends of a task's own limits: until somebody signs for it (签收), and until it is done. At either its unit is reminded.
+    private func ownLimits(of task: Case.Task, in world: World) -> [(clock: String, end: Instant)] {
+        let times = TimeBudget(world: world)
+        let sign = task.assignee == nil ? self.task(task.kind)?.sign : nil
+        return [(Self.signing, sign), (Self.working, task.budget)].compactMap { clock, limit in
+            limit.flatMap { times.end(of: $0, from: task.opened) }.map { (clock, $0) }
+        }
     }
 
     /// What a rung does: it reminds and counts; an action that it names is taken where the case still allows it.
@@ -52,10 +67,14 @@ extension Process {
     package func fire(
         _ firing: Firing, on file: Case, in world: World
     ) throws(Refusal) -> (action: String, facts: [Fact]) {
-        guard due(on: file, in: world).contains(firing), let rung = clock(firing.clock)?.ladder[firing.rung] else {
-            throw .rung
-        }
+        guard due(on: file, in: world).contains(firing) else { throw .rung }
         var decision = Decision(process: self, world: world, file: file, inputs: [:])
+        if Self.ownClocks.contains(firing.clock), let task = file.task(firing.instance) {
+            decision.add(.fired(clock: firing.clock, instance: task.id, rung: 0))
+            decision.add(.notified(units: [task.unit]))
+            return (EventName.clock, decision.facts)
+        }
+        guard let rung = clock(firing.clock)?.ladder[firing.rung] else { throw .rung }
         decision.add(.fired(clock: firing.clock, instance: firing.instance, rung: firing.rung))
         decision.remind(rung.remind)
         if let count = rung.count { decision.add(.counted(count)) }

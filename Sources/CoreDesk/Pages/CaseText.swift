@@ -209,6 +209,8 @@ struct CaseText {
         case .paused(let clock, let ground):
             "\(clockName(clock))暂停\(ground.isEmpty ? "" : "：\(view.process.label(ground, "zh"))")"
         case .resumed(let clock): "\(clockName(clock))继续"
+        case .fired(Procedures.Process.signing, let task, _): "\(taskName(task))到期无人签收"
+        case .fired(Procedures.Process.working, let task, _): "\(taskName(task))到期"
         case .fired(let clock, _, let rung):
             view.process.clock(clock).flatMap { $0.ladder.indices.contains(rung) ? $0.ladder[rung] : nil }.map {
                 "\(clockName(clock))到 \($0.percent)%\($0.later.map { " 又 \(Self.limit($0))" } ?? "")"
@@ -229,6 +231,10 @@ struct CaseText {
         case .flagged(let name) where name != Arrivals.untrustedClock: "标记“\(view.process.label(name, "zh"))”"
         default: nil
         }
+    }
+
+    private func taskName(_ id: Int) -> String {
+        view.file.task(id).map { view.process.task($0.kind)?.label.text("zh") ?? $0.kind } ?? "任务"
     }
 
     private func clockName(_ id: String) -> String { view.process.clock(id)?.label.text("zh") ?? id }

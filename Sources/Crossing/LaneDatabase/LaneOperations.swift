@@ -91,7 +91,8 @@ extension LaneDatabase {
                 "UPDATE lane_alarm SET cleared = ? WHERE lane = ? AND code = ? AND cleared IS NULL", now.seconds, lane,
                 alarm.rawValue)
             if count > 0 {
-                try audit(db, LaneID(name: lane, epoch: ""), "cleared", nil,
+                try audit(
+                    db, LaneID(name: lane, epoch: ""), "cleared", nil,
                     ["code": .string(alarm.rawValue), "by": person.map(JSON.string) ?? .null], now)
             }
             return count

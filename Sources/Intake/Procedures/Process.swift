@@ -43,6 +43,10 @@ package struct Process: Sendable, Equatable {
         static let all: Set<String> = [begin, clock, late, follow, overtaken]
     }
 
+    /// Names of a task's own time limits, which no clock of a process may have.
+    package static let signing = "sign", working = "task"
+    package static let ownClocks: Set<String> = [signing, working]
+
     /// What an id of `labels` is called; the id itself where nothing is said.
     package func label(_ id: String, _ language: String) -> String { labels[id]?.text(language) ?? id }
 

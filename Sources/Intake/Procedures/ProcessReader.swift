@@ -103,15 +103,16 @@ struct ProcessReader {
             reader.wrongType(key, zh: "名称: {…} 的列表", en: "a map of name: {…}")
             return []
         }
-        for pair in pairs where !Self.isName(pair.key) || pair.key == "task" || pair.key == "opened" {
+        let isTaken = { (name: String) in name == "opened" || Process.ownClocks.contains(name) && key != "actions" }
+        for pair in pairs where !Self.isName(pair.key) || isTaken(pair.key) || pair.key == Process.working {
             reader.add(
                 Diagnostic(
                     "process-id", pair.keyPosition,
                     problem: Bilingual(zh: "“\(pair.key)”不能做名称", en: "`\(pair.key)` cannot be a name"),
                     remedy: Bilingual(
-                        zh: "用字母开头，只含字母、数字、连字符；task 和 opened 另有意思",
+                        zh: "用字母开头，只含字母、数字、连字符；task、sign 和 opened 另有意思",
                         en:
-                            "begin with a letter, use letters, digits and hyphens; `task` and `opened` mean something else"
+                            "begin with a letter, use letters, digits and hyphens; `task`, `sign` and `opened` mean something else"
                     )))
         }
         return pairs
