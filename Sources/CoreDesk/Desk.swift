@@ -76,6 +76,9 @@ struct Desk: Sendable {
     var releases: SiteReleases { SiteReleases(database: database, folder: configuration.bundles, random: random) }
     var overlay: Overlay { Overlay(folder: configuration.overlay, database: database, cases: cases) }
 
+    /// Items of one transaction of an import, during which no officer writes.
+    private static let filedAtOnce = 24
+
     func laneStore() -> LaneDatabase {
         let (releases, arrivals) = (releases, arrivals)
         return LaneDatabase(
@@ -85,7 +88,7 @@ struct Desk: Sendable {
             apply: { db, item, now in
                 if item.kind == "siteState" { return try SiteReleases.take(db, item) }
                 try arrivals.take(db, item, now)
-            }, hold: Arrivals.reasonToHold)
+            }, hold: Arrivals.reasonToHold, portion: Self.filedAtOnce)
     }
 
     /// Withdrawals that came before their case; nil where none waits.

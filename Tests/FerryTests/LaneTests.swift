@@ -480,4 +480,33 @@ import Testing
         #expect(try FileSystem.list(edge.outbox).isEmpty)
         #expect(try FileSystem.list(edge.folder.path + "/spool/sealed").isEmpty)
     }
+
+    /// A batch that is filed in portions: after a failure it is filed again, each item once; an item that is refused does not take
+    /// back what came with it, and the others come again and are there.
+    @Test func aBatchInPortionsIsFiledOnce() throws {
+        let edge = try Side(edge: true)
+        let core = try Side(edge: false) { $0.portion = 2 }
+        for number in 1...5 { try edge.queue(number) }
+        _ = try edge.send()
+        try edge.carry(to: core)
+        let failing = try core.with { $0.failsAfter = 3 }
+        #expect(try failing.receive().committed == [])
+        #expect(try core.items().count == 2, "the portion that failed left nothing")
+        #expect(try core.store.received(LaneID(name: "e2c", epoch: Side.epoch), sequence: 1) == nil)
+        #expect(try core.receive().committed == ["e2c-0000000001"])
+        #expect(try core.items() == edge.items())
+        for number in 6...9 { try edge.queue(number, sealed: number == 9 ? "poison" : "sealed") }
+        _ = try edge.send()
+        try edge.carry(to: core)
+        #expect(try core.receive().rejected == ["e2c-0000000002": .schema])
+        #expect(try core.items().count == 8)
+        // The edge reads the refusal and sends the three that were not to blame once more.
+        try core.carry(to: edge)
+        _ = try edge.receive()
+        _ = try edge.send(at: Side.afterGrace)
+        _ = try edge.send(at: Side.afterGrace)
+        try edge.carry(to: core)
+        #expect(try core.receive(at: Side.afterGrace).committed == ["e2c-0000000003"])
+        #expect(try core.items().count == 8)
+    }
 }

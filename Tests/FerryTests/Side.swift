@@ -24,6 +24,10 @@ struct Side {
         var revocationLists: [String]?
         var sending = LaneSender.Policy()
         var receiving = LaneReceiver.Policy()
+        /// Items of one transaction; nil for all of a batch.
+        var portion: Int?
+        /// A disk that fails once so many items are there.
+        var failsAfter: Int?
     }
 
     let folder: TemporaryFolder
@@ -79,13 +83,16 @@ struct Side {
             },
             apply: { db, item, _ in
                 if try item.part("item.p7m") == Self.envelope("poison") { throw LaneDatabase.RejectedItem(.schema) }
+                if let most = options.failsAfter, try db.value("SELECT count(*) FROM item") ?? 0 >= most {
+                    throw SQLError(.full, "no room")
+                }
                 // Its key comes later.
                 let lacksKey = try db.row("SELECT 1 FROM item WHERE kind = 'key'") == nil
                 if try item.part("item.p7m") == Self.envelope("later"), lacksKey { throw KeyMissing() }
                 try db.execute(
                     "INSERT INTO item (id, kind, clear, sealed) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", item.id,
                     item.kind, try item.part("item.json"), try item.part("item.p7m"))
-            }, hold: { $0 is KeyMissing ? "no key yet" : nil })
+            }, hold: { $0 is KeyMissing ? "no key yet" : nil }, portion: options.portion)
         let (mine, other) = edge ? ("edge", "core") : ("core", "edge")
         let lanes = edge ? ("e2c", "c2e") : ("c2e", "e2c")
         let registries =

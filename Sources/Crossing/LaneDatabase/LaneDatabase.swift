@@ -1,4 +1,5 @@
 package import Ferry
+import Glibc
 package import PortalBase
 package import SQL
 
@@ -14,6 +15,8 @@ package struct LaneDatabase: LaneStore {
     let apply: @Sendable (any SQLConnection, FerryItem, Instant) throws -> Void
     /// Why an item that `apply` could not take is held by itself; nil for a failure of the whole batch, such as a full disk.
     let reasonToHold: @Sendable (any Error) -> String?
+    /// Items of one transaction; nil for all of a batch.
+    private let portion: Int?
 
     /// An item that the owner's rules refuse.
     package struct RejectedItem: Error, Sendable {
@@ -28,8 +31,9 @@ package struct LaneDatabase: LaneStore {
         _ database: any SQLDatabase, load: @escaping @Sendable (any SQLConnection, String, String) throws -> FerryItem,
         stage: @escaping @Sendable (FerryItem) throws -> FerryItem = { $0 },
         apply: @escaping @Sendable (any SQLConnection, FerryItem, Instant) throws -> Void,
-        hold: @escaping @Sendable (any Error) -> String? = { _ in nil }
+        hold: @escaping @Sendable (any Error) -> String? = { _ in nil }, portion: Int? = nil
     ) {
+        self.portion = portion
         reasonToHold = hold
         self.database = database
         self.load = load
@@ -457,37 +461,85 @@ package struct LaneDatabase: LaneStore {
     package func commit(
         _ batch: BatchOpener.Verified, items: [BatchOpener.OpenedItem], at now: Instant
     ) throws -> [String] {
-        let staged = try items.map { try $0.load().map(stage) }
-        return try database.write { db in
-            var rejected: [String: RejectCode] = [:]
-            var held: [String] = []
-            for (opened, item) in zip(items, staged) {
-                guard let item else {
-                    rejected[opened.id] = .schema
-                    continue
-                }
-                do {
-                    try db.savepoint { try apply(db, item, now) }
-                } catch let refusal as RejectedItem {
-                    rejected[opened.id] = refusal.code
-                } catch {
-                    guard let reason = reasonToHold(error) else { throw error }
-                    try hold(db, item, lane: batch.manifest.lane, reason, now)
-                    held.append(Self.heldLine(item.id, item.kind, reason))
-                }
+        var arrival = Arrival()
+        guard let portion else {
+            let staged = try staged(items[...])
+            // Throwing rolls everything back: a batch is taken whole or not at all.
+            return try database.write { db in
+                try file(staged, of: batch, &arrival, db, now)
+                return try conclude(batch, arrival, db, now)
             }
-            if let first = rejected.min(by: { $0.key < $1.key }) {
-                // Throwing rolls everything back: a batch is taken whole or not at all.
-                throw BatchOpener.Rejection(code: first.value, items: rejected)
-            }
-            let reach =
-                batch.manifest.items == 0 ? batch.manifest.created : Self.newestReceipt(staged.compactMap { $0 })
-            try put(
-                db, .init(sequence: batch.manifest.sequence, manifest: batch.digest, result: .committed), batch,
-                reach: reach, now)
-            if !held.isEmpty { try countHeld(db, batch.manifest.lane, now) }
-            return held
         }
+        // What a batch brought is filed bit by bit, so that nobody waits long. Each item has its effect once: after a failure, and
+        // where the batch is refused for one of its items, the others come again and are there already.
+        var place = 0
+        while place < items.count {
+            let end = min(place + portion, items.count)
+            let staged = try staged(items[place..<end])
+            arrival = try database.write { db in
+                var arrival = arrival
+                try file(staged, of: batch, &arrival, db, now)
+                return arrival
+            }
+            place = end
+        }
+        return try database.write { db in try conclude(batch, arrival, db, now) }
+    }
+
+    /// What came of the items of a batch.
+    private struct Arrival: Sendable {
+        var rejected: [String: RejectCode] = [:]
+        /// A line for each.
+        var held: [String] = []
+        var newest: Instant?
+    }
+
+    private typealias Staged = [(id: String, item: FerryItem?)]
+
+    /// Items with what can be done to them beforehand, by as many threads as there are processors.
+    private func staged(_ items: ArraySlice<BatchOpener.OpenedItem>) throws -> Staged {
+        let loaded = try items.map { try (id: $0.id, item: $0.load()) }
+        let stage = stage
+        let made = parallelMap(loaded.count, jobs: max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))) { place, _ in
+            Result { try loaded[place].item.map(stage) }
+        }
+        return try zip(loaded, made).map { (id: $0.id, item: try $1.get()) }
+    }
+
+    private func file(
+        _ items: Staged, of batch: BatchOpener.Verified, _ arrival: inout Arrival, _ db: any SQLConnection,
+        _ now: Instant
+    ) throws {
+        for (id, item) in items {
+            guard let item else {
+                arrival.rejected[id] = .schema
+                continue
+            }
+            do {
+                try db.savepoint { try apply(db, item, now) }
+            } catch let refusal as RejectedItem {
+                arrival.rejected[id] = refusal.code
+            } catch {
+                guard let reason = reasonToHold(error) else { throw error }
+                try hold(db, item, lane: batch.manifest.lane, reason, now)
+                arrival.held.append(Self.heldLine(item.id, item.kind, reason))
+            }
+        }
+        arrival.newest = [arrival.newest, Self.newestReceipt(items.compactMap(\.item))].compactMap { $0 }.max()
+    }
+
+    private func conclude(
+        _ batch: BatchOpener.Verified, _ arrival: Arrival, _ db: any SQLConnection, _ now: Instant
+    ) throws -> [String] {
+        if let first = arrival.rejected.min(by: { $0.key < $1.key }) {
+            throw BatchOpener.Rejection(code: first.value, items: arrival.rejected)
+        }
+        let reach = batch.manifest.items == 0 ? batch.manifest.created : arrival.newest
+        try put(
+            db, .init(sequence: batch.manifest.sequence, manifest: batch.digest, result: .committed), batch,
+            reach: reach, now)
+        if !arrival.held.isEmpty { try countHeld(db, batch.manifest.lane, now) }
+        return arrival.held
     }
 
     package func record(_ entry: Acknowledgement.Entry, of batch: BatchOpener.Verified, at now: Instant) throws {
