@@ -45,6 +45,8 @@ def main():
     scratch = None if options.folder else tempfile.TemporaryDirectory(prefix="xinmi-desk-bench.")
     folder = pathlib.Path(options.folder or scratch.name)
     folder.mkdir(parents=True, exist_ok=True)
+    # PostgreSQL is a user of its own.
+    folder.chmod(0o755)
     server = folder / "pg"
     locations = {"sqlite": str(folder / f"desk-{options.cases}.sqlite")}
     if "postgresql" in options.engines:

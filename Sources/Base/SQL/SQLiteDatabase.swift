@@ -3,6 +3,9 @@ import GRDB
 
 /// SQLite in a file: write-ahead log, `synchronous = FULL`, foreign keys.
 package final class SQLiteDatabase: SQLDatabase {
+    /// Microseconds between two looks at a lock, and how many looks make 20 seconds.
+    private static let pause: UInt32 = 2_000
+    private static let patience = 10_000
     private let pool: any DatabaseWriter
     private let committer = GroupCommitter()
 
@@ -10,7 +13,11 @@ package final class SQLiteDatabase: SQLDatabase {
     package init(path: String, isReadOnly: Bool = false) throws {
         var configuration = Configuration()
         configuration.readonly = isReadOnly
-        configuration.busyMode = .timeout(20)
+        // SQLite's own waits grow to 100 ms and miss the moments between the transactions of another process.
+        configuration.busyMode = .callback { tries in
+            usleep(Self.pause)
+            return tries < Self.patience
+        }
         configuration.foreignKeysEnabled = true
         configuration.prepareDatabase { db in
             // Deleted keys and words are overwritten; a row that replaces another fires the triggers of a deletion.

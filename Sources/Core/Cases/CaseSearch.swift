@@ -85,7 +85,7 @@ extension CaseStore {
         }.sorted { $0 < $1 }.map(\.token)
     }
 
-    /// Numbers, the newest first.
+    /// Numbers, the newest first. The planner reads the limit: a few are found one by one, and nothing is joined as a whole.
     private func candidates(
         _ tokens: [Int], _ viewers: [String], before: Int, _ limit: Int, _ db: any SQLConnection
     ) throws -> [Int] {
@@ -97,8 +97,8 @@ extension CaseStore {
             """
             SELECT w.number FROM word w WHERE w.token = ? AND w.number < ? \(others)
                 AND EXISTS (SELECT 1 FROM visible v WHERE v.viewer IN (\(marks)) AND v.number = w.number)
-            ORDER BY w.number DESC LIMIT ?
-            """, values: [tokens[0], before] + Array(tokens.dropFirst()) + viewers + [limit])
+            ORDER BY w.number DESC LIMIT \(limit)
+            """, values: [tokens[0], before] + Array(tokens.dropFirst()) + viewers)
     }
 
     func tokens(of texts: [String]) -> [Int] { keys.indexTokens(SearchTokenizer.terms(texts)).sorted() }
