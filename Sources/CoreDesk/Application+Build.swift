@@ -21,6 +21,11 @@ func buildApplication(_ configuration: Configuration) throws -> some Application
             "ALARM the working calendar ends on \(calendar.last.text), in \(left) days: take the next notice with `coredesk calendar`"
         )
     }
+    if try desk.isProjectedOtherwise() {
+        Logger(label: "coredesk").warning(
+            "ALARM units, office hours or working days are others than lists and clocks were made with: run `coredesk audit`"
+        )
+    }
     for missing in desk.surroundings.vacant(try desk.cases.posts(at: configuration.now())) {
         Logger(label: "coredesk").warning("ALARM nobody holds the post \(missing)")
     }

@@ -91,6 +91,33 @@ struct Desk: Sendable {
             }, hold: Arrivals.reasonToHold, portion: Self.filedAtOnce)
     }
 
+    private static let projected = "projected-with"
+
+    /// Whether lists were made with other units, office hours or working days than those of now. A new database's are those of
+    /// its first start.
+    func isProjectedOtherwise() throws -> Bool {
+        let known: [UInt8]? = try database.write { db in
+            try db.execute(
+                "INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING", Self.projected,
+                surroundings.digest.bytes)
+            return try db.value("SELECT value FROM setting WHERE name = ?", Self.projected)
+        }
+        return known != surroundings.digest.bytes
+    }
+
+    /// Lists, rights and clocks anew out of the log, with what is around it now.
+    func rebuild() throws -> (changed: Int, damaged: [String]) {
+        let made = try cases.rebuild()
+        try database.write { db in
+            try db.execute(
+                """
+                INSERT INTO setting (name, value) VALUES (?, ?)
+                ON CONFLICT (name) DO UPDATE SET value = excluded.value
+                """, Self.projected, surroundings.digest.bytes)
+        }
+        return made
+    }
+
     /// Withdrawals that came before their case; nil where none waits.
     func earlyMessages() throws -> Int? {
         let count: Int = try database.read { try $0.value("SELECT count(*) FROM message_waiting") } ?? 0

@@ -67,6 +67,14 @@ struct Surroundings: Sendable {
         library.roles.mapValues { _ in [] }.merging(library.exclusions) { $1 }
     }
 
+    /// Over what lists, rights and due days follow from besides the log: units, office hours, working days.
+    var digest: SHA256Digest {
+        let parents = library.units.sorted { $0.id < $1.id }.map { "\($0.id) \($0.parent ?? "")" }
+        let spans = library.hours.map { "\($0.lowerBound) \($0.upperBound)" }
+        let lines = parents + spans + [calendar.last.text, calendar.exceptions]
+        return SHA256Digest(of: Array(lines.joined(separator: "\n").utf8))
+    }
+
     func isUnit(_ id: String) -> Bool { units.names.contains(id) }
 
     func unitName(_ id: String) -> String { unitNames[id] ?? id }

@@ -185,6 +185,34 @@ class StaffTests(unittest.TestCase):
         self.assertEqual(self.staff.act("admin-a", post, "end", {"why": "调离"})[0], 303)
         self.assertEqual(self.desk("/", self.certificate("staff/wang"))[0], 403)
 
+    def test_other_units_than_lists_were_made_with_are_told(self):
+        content = self.folder / "content"
+        shutil.copytree(ROOT / "Content", content / "Content")
+        config = self.folder / "core/coredesk.yaml"
+        before = config.read_text()
+        self.addCleanup(self.restart)
+        self.addCleanup(config.write_text, before)
+        config.write_text(re.sub("(?m)^source: .*$", f"source: {content}", before))
+        log = self.folder / "log/coredesk.log"
+        self.restart()
+        self.assertNotIn("run `coredesk audit`", log.read_text())
+        units = content / "Content/units.yaml"
+        units.write_text(units.read_text().replace("en: Fire and rescue, parent: city", "en: Fire and rescue, parent: public-security"))
+        self.restart()
+        self.assertIn("run `coredesk audit`", log.read_text())
+        made = subprocess.run([BIN / "coredesk", "audit", "--config", config], capture_output=True, text=True)
+        self.assertIn("0 breaks", made.stdout)
+        size = len(log.read_text())
+        self.restart()
+        self.assertNotIn("run `coredesk audit`", log.read_text()[size:])
+        # With the units of before they are made again.
+        config.write_text(before)
+        subprocess.run([BIN / "coredesk", "audit", "--config", config], capture_output=True)
+
+    def restart(self):
+        self.system.call("stop")
+        self.system.call("start")
+
     def people_list(self):
         return subprocess.run([BIN / "coredesk", "people", "list", "--config", self.folder / "core/coredesk.yaml"], capture_output=True, text=True, check=True).stdout
 

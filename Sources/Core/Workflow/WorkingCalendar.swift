@@ -8,6 +8,11 @@ package struct WorkingCalendar: Sendable {
     private let holidays: Set<Int>
     private let adjusted: Set<Int>
     /// The first and last day with a schedule.
+    /// Days that are not as their weekday says, one a line: what tells one calendar from another.
+    package var exceptions: String {
+        (holidays.sorted().map { "-\($0)" } + adjusted.sorted().map { "+\($0)" }).joined(separator: "\n")
+    }
+
     package let first: CivilDate
     package let last: CivilDate
 

@@ -20,7 +20,7 @@ struct Audit: ParsableCommand {
             print("\(breaks.count) breaks; nothing was made anew")
             throw ExitCode(1)
         }
-        let (changed, damaged) = try desk.cases.rebuild()
+        let (changed, damaged) = try desk.rebuild()
         for id in damaged { print("UNREADABLE \(id)") }
         print("0 breaks, \(changed) rows were other than the log says, \(damaged.count) cases cannot be read")
         if changed > 0 || !damaged.isEmpty { throw ExitCode(1) }

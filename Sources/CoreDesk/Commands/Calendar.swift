@@ -50,7 +50,7 @@ struct Calendar: ParsableCommand {
         if dryRun { return }
         try FileSystem.replaceDurably(configuration.workdays, with: WorkingCalendar.csv(merged))
         // Read anew: when the next rung may be due is another day now.
-        _ = try Desk(configuration, random: systemRandomBytes).cases.rebuild()
+        _ = try Desk(configuration, random: systemRandomBytes).rebuild()
     }
 
     /// A year without a schedule between two with one would be taken for a year without holidays.

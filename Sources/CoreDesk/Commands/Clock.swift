@@ -21,6 +21,11 @@ struct Clock: ParsableCommand {
         /// What officers call it.
         func name(_ id: String, _ firing: Firing) throws -> String {
             let view = try desk.cases.view(id, at: configuration.now())
+            if Procedures.Process.ownClocks.contains(firing.clock) {
+                let task = view.file.task(firing.instance).flatMap { view.process.task($0.kind) }
+                let limit = firing.clock == Procedures.Process.signing ? "签收" : "期限"
+                return "\(view.subject.shownNumber) \(task?.label.text("zh") ?? "") \(limit)"
+            }
             let clock = view.process.clock(firing.clock)
             let rung = clock?.ladder[firing.rung]
             let later = rung?.later.map { "+\($0)" } ?? ""
