@@ -35,6 +35,7 @@ struct Surroundings: Sendable {
                 Dictionary(library.units.map { ($0.id, $0.parent) }) { first, _ in first })
         else { throw ConfigurationError(text: "\(ProcessLibrary.unitsFile): a unit stands below itself") }
         self.configuration = configuration
+        exclusions = library.roles.mapValues { _ in [] }.merging(library.exclusions) { $1 }
         self.hours = hours
         self.units = units
         calendar = try configuration.calendar()
@@ -63,9 +64,7 @@ struct Surroundings: Sendable {
     }
 
     /// For each role, those that nobody holds beside it.
-    private var exclusions: [String: Set<String>] {
-        library.roles.mapValues { _ in [] }.merging(library.exclusions) { $1 }
-    }
+    private let exclusions: [String: Set<String>]
 
     /// Over what lists, rights and due days follow from besides the log: units, office hours, working days.
     var digest: SHA256Digest {
@@ -73,6 +72,12 @@ struct Surroundings: Sendable {
         let spans = library.hours.map { "\($0.lowerBound) \($0.upperBound)" }
         let lines = parents + spans + [calendar.last.text, calendar.exceptions]
         return SHA256Digest(of: Array(lines.joined(separator: "\n").utf8))
+    }
+
+    /// Roles that may propose posts.
+    var appointingRoles: Set<String> {
+        let who = library.processes.filter { $0.subject == .post }.flatMap(\.begin.by)
+        return Set(who.compactMap { if case .role(let role, _, _, _) = $0 { role } else { nil } })
     }
 
     func isUnit(_ id: String) -> Bool { units.names.contains(id) }

@@ -1,7 +1,9 @@
 import Authority
+import Foundation
 import PortalBase
 import Procedures
 import SQL
+import Synchronization
 import TestSupport
 import Testing
 import Workflow
@@ -32,7 +34,7 @@ import Workflow
                             (role, roles.contains(role) ? Set(roles).subtracting([role]) : [])
                         }), form: .none, catalogueLimit: nil)
             }
-            try store.found(
+            try store.recordFirstPeople(
                 ["zhao", "qian"].map {
                     .init(
                         person: $0, name: "甲\($0)", key: key($0), level: 3, posts: [("people-admin", "city")])
@@ -46,10 +48,11 @@ import Workflow
         }
 
         func begin(
-            _ subject: Procedures.Process.Subject, _ inputs: [String: InputValue], by person: String = "zhao"
+            _ subject: Procedures.Process.SubjectKind, _ inputs: [String: InputValue], by person: String = "zhao"
         ) throws -> String {
             let process = try #require(CaseStoreTests.processes.first { $0.subject == subject })
-            return try store.open(process, inputs, as: try officer(person), key: "\(subject) \(inputs)", at: start)
+            return try store.beginSubject(
+                process, inputs, as: try officer(person), key: "\(subject) \(inputs)", at: start)
         }
 
         func take(_ action: String, on id: String, by person: String, _ why: String? = nil) throws {
@@ -101,6 +104,30 @@ import Workflow
         #expect(try office.store.list(.init(isOthers: true, limit: 50), as: [clerk], at: Self.start).lines.isEmpty)
     }
 
+    /// One key for two persons, confirmed at the same moment: one of them has it.
+    @Test(arguments: DatabaseEngine.available)
+    func twoAtOnceDoNotShareAKey(_ engine: DatabaseEngine) throws {
+        let office = try Office(engine)
+        for round in 0..<6 {
+            let both = try ["a\(round)", "b\(round)"].map { person in
+                _ = try office.begin(.person, ["number": .text(person), "name": .text(person)])
+                return try office.begin(
+                    .credential,
+                    ["person": .text(person), "key": .text(office.key("r\(round)").hex), "level": .number(2)])
+            }
+            let done = Mutex(0)
+            DispatchQueue.concurrentPerform(iterations: 2) { number in
+                do {
+                    try office.take("confirm", on: both[number], by: "qian")
+                    done.withLock { $0 += 1 }
+                } catch CaseStore.Failure.refused(.taken) {
+                } catch { Issue.record("\(error)") }
+            }
+            #expect(done.withLock { $0 } == 1)
+        }
+        #expect(try office.store.verify() == [] && office.store.rebuild() == (0, []))
+    }
+
     @Test(arguments: DatabaseEngine.available)
     func whatMustHoldAmongPeopleHolds(_ engine: DatabaseEngine) throws {
         let office = try Office(engine)
@@ -136,17 +163,40 @@ import Workflow
             Post(person: "zhao", role: "people-admin", unit: "city", from: Self.start.adding(seconds: 1)),
         ] {
             #expect(throws: CaseStore.Failure.self) {
-                _ = try office.store.open(
+                _ = try office.store.beginSubject(
                     process, ["number": .text("wu"), "name": .text("吴")], as: Officer(post: post, level: 3), key: "k",
                     at: Self.start)
             }
         }
         refused(.level(3)) {
-            _ = try office.store.open(
+            _ = try office.store.beginSubject(
                 process, ["number": .text("wu"), "name": .text("吴")],
                 as: Officer(post: try office.officer("zhao").post, level: 2), key: "k", at: Self.start)
         }
-        #expect(throws: CaseStore.Failure.running) { try office.store.found([], at: Self.start) }
+        // Twice the same post would outlive its end.
+        let again = try office.begin(
+            .post, ["person": .text("zhao"), "role": .text("people-admin"), "unit": .text("city")], by: "qian")
+        refused(.taken) { try office.take("confirm", on: again, by: "zhao") }
+        refused(.input("until", .outOfRange)) {
+            _ = try office.begin(
+                .post,
+                [
+                    "person": .text("zhao"), "role": .text("handler"), "unit": .text("city"),
+                    "until": .text("2026-03-01"),
+                ])
+        }
+        // Of two who can appoint others neither goes, and neither loses post or key.
+        refused(.lastTwo) { try office.take("leave", on: "person-qian", by: "zhao") }
+        let administrator = try office.officer("zhao").post
+        let held = try office.store.roster(at: Self.start).filter { $0.file.post != nil || $0.file.credential != nil }
+        #expect(held.count == 4)
+        for view in held {
+            refused(.lastTwo) {
+                try office.take(view.file.post != nil ? "end" : "revoke", on: view.subject.id, by: "zhao", "试")
+            }
+        }
+        #expect(administrator.role == "people-admin")
+        #expect(throws: CaseStore.Failure.running) { try office.store.recordFirstPeople([], at: Self.start) }
         #expect(try office.store.verify() == [] && office.store.rebuild() == (0, []))
     }
 }

@@ -208,8 +208,8 @@ import Testing
 
     @Test func aLibraryTellsWhatDoesNotFitTogether() throws {
         let folder = TemporaryFolder()
-        try folder.write("Content/roles.yaml", Array("clerk: {}\nboss: {}\n".utf8))
-        try folder.write("Content/units.yaml", Array("office: {}\n".utf8))
+        try folder.write("Content/roles.yaml", Array("clerk: { zh: 办 }\nboss: { zh: 领 }\n".utf8))
+        try folder.write("Content/units.yaml", Array("office: { zh: 处 }\n".utf8))
         try folder.write("Content/processes/small.yaml", Array(Self.sound.utf8))
         try folder.write("Content/processes/other.yaml", Array(Self.sound.utf8))
         try folder.write("Content/processes/note.txt", Array("x".utf8))

@@ -179,7 +179,7 @@ class StaffTests(unittest.TestCase):
         self.assertEqual(listed.count("王某"), 3, listed)
         self.assertEqual(self.desk("/people", self.certificate("staff/dispatcher"))[0], 404)
         self.assertEqual(self.desk("/new/people", self.certificate("staff/dispatcher"))[0], 404)
-        self.assertIn("handler@fire", self.people_list())
+        self.assertRegex(self.people_list(), r"post-[0-9a-f]{24}  wang  handler  fire  Held")
         # From the next request on.
         post = next(subject for subject in waiting if subject.startswith("post-"))
         self.assertEqual(self.staff.act("admin-a", post, "end", {"why": "调离"})[0], 303)
@@ -228,7 +228,7 @@ class StaffTests(unittest.TestCase):
         status, text = self.desk("/lanes", self.certificate("staff/admin-a"))
         self.assertEqual(status, 200)
         self.assertIn("publish the sites here first", text)
-        self.assertIn("ALARM held 1 items", text)
+        self.assertIn("报警 held：1 items", text)
         self.assertEqual(self.desk("/lanes", self.certificate("staff/dispatcher"))[0], 404)
         # An auditor sees and touches nothing.
         seen = self.desk("/lanes", self.certificate("staff/audit"))[1]

@@ -466,7 +466,9 @@ struct Walk {
         #expect(walk.process.due(on: walk.file, in: walk.world) == [])
         walk.wait(days: 1)
         #expect(
-            walk.events.last?.facts == [.fired(clock: "answer", instance: 1, rung: 0), .notified(units: ["market"])])
+            walk.events.last?.facts == [
+                .fired(clock: "answer", instance: 1, rung: 0), .notified(units: ["market", "hotline-centre"]),
+            ])
         walk.wait(days: 2)
         #expect(walk.file.counts["overdue"] == nil)
         walk.wait(days: 1)

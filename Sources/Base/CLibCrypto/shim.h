@@ -51,7 +51,6 @@ static inline int xm_gcm_set_ivlen(EVP_CIPHER_CTX *c, int n) { return EVP_CIPHER
 static inline int xm_gcm_get_tag(EVP_CIPHER_CTX *c, int n, void *p) { return EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_GET_TAG, n, p); }
 static inline int xm_gcm_set_tag(EVP_CIPHER_CTX *c, int n, void *p) { return EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, n, p); }
 
-// The engine of libp11 over one module, for as long as the process lives.
 // HMAC-SHA-256 with a key that is prepared once: NULL where libcrypto cannot.
 static inline EVP_MAC_CTX *xm_hmac_sha256_new(const unsigned char *key, size_t n) {
   EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
@@ -67,6 +66,7 @@ static inline int xm_hmac_sha256(EVP_MAC_CTX *c, const unsigned char *m, size_t 
       && EVP_MAC_final(c, out, &length, 32) == 1 && length == 32;
 }
 
+// The engine of libp11 over one module, for as long as the process lives.
 static inline ENGINE *xm_token_engine(const char *module) {
     ENGINE_load_dynamic();
     ENGINE *engine = ENGINE_by_id("pkcs11");

@@ -51,6 +51,7 @@ extension CaseStore {
         case .index:
             let shown = JSON.object([
                 "clock": process.shownClock(of: file).map(\.ledger) ?? .null,
+                "said": .object(process.said(in: file)),
                 "title": world.form.title(of: file.answers).map(JSON.string) ?? .null,
             ])
             return [
@@ -130,7 +131,8 @@ extension CaseStore {
         _ table: Projection, of number: Int, with rows: [[SQLValue]], isNew: Bool, _ db: any SQLConnection
     ) throws {
         if !isNew { try db.execute("DELETE FROM \(table.rawValue) WHERE number = ?", number) }
-        try db.insert(into: table.rawValue, table.columns, rows)
+        // Two at once may not both have what is one person's, such as a key: the second looks again.
+        guard try db.insert(into: table.rawValue, table.columns, rows) == rows.count else { throw Quicker() }
     }
 
     // MARK: Made again
@@ -138,13 +140,16 @@ extension CaseStore {
     /// Writes the projections of every case from its events; a case with an unreadable event keeps its rows. Others read and write
     /// between slices.
     ///
-    /// - Returns: how many rows were other than they should be, and the cases that could not be read.
+    /// - Returns: how many rows of cases were other than they should be, and the cases that could not be read. Words in the index that
+    ///   no case has are not looked for.
     package func rebuild() throws -> (changed: Int, damaged: [String]) {
         var (changed, damaged, last) = (0, [String](), 0)
         while true {
             let from = last
             let done = try retrying {
-                try database.write { db in try rebuild(try slice(after: from, Self.rebuiltAtOnce, db), after: from, db)
+                try database.write { db in
+                    try holdRows(after: from, db)
+                    return try rebuild(try slice(after: from, Self.rebuiltAtOnce, db), after: from, db)
                 }
             }
             guard let reached = done.last else { return (changed, damaged) }
@@ -154,8 +159,17 @@ extension CaseStore {
         }
     }
 
-    /// Cases of one transaction, which holds up every other.
+    /// Cases of one transaction.
     private static let rebuiltAtOnce = 200
+
+    /// Whoever writes an event of one of the next cases waits from here on, or was waited for: rows are made of the newest log.
+    private func holdRows(after first: Int, _ db: any SQLConnection) throws {
+        try db.execute(
+            """
+            UPDATE case_index SET version = version WHERE number IN
+                (SELECT number FROM subject WHERE number > ? ORDER BY number LIMIT \(Self.rebuiltAtOnce))
+            """, first)
+    }
 
     private struct Made: Sendable {
         let rows: Projection.Rows
@@ -190,13 +204,12 @@ extension CaseStore {
             let rows = made.flatMap { $0.rows[table] ?? [] }
             let (old, new) = (Set(there), Set(rows))
             guard old != new else { continue }
-            changed += old.symmetricDifference(new).count
-            if !old.isEmpty {
-                for number in Set(old.symmetricDifference(new).map(SQLValue.number)) {
-                    try db.execute("DELETE FROM \(name) WHERE number = ?", number)
-                }
+            let changes = old.symmetricDifference(new)
+            let stale = Set(changes.map(SQLValue.number))
+            changed += changes.count
+            for number in old.isEmpty ? [] : stale {
+                try db.execute("DELETE FROM \(name) WHERE number = ?", number)
             }
-            let stale = Set(old.symmetricDifference(new).map(SQLValue.number))
             try db.insert(into: name, columns, rows.filter { stale.contains(SQLValue.number($0)) })
         }
         let tokens = zip(slice.filter { !numbers.contains($0.row.subject.number) }, made).flatMap { log, made in

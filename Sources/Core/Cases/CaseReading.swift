@@ -27,7 +27,8 @@ extension CaseStore {
         package var line: Line {
             Line(
                 subject: subject, process: process, state: file.state, lead: file.lead,
-                title: world.form.title(of: file.answers), clock: process.shownClock(of: file))
+                title: world.form.title(of: file.answers), clock: process.shownClock(of: file),
+                said: process.said(in: file))
         }
 
         /// What came of a request before; nil where it was never taken.
@@ -92,6 +93,8 @@ extension CaseStore {
         package let title: String?
         /// The clock whose end a list shows.
         package let clock: ClockRun?
+        /// What an officer said who began it, by the inputs' ids.
+        package let said: [String: JSON]
     }
 
     package struct Listing: Sendable {
@@ -141,7 +144,8 @@ extension CaseStore {
                         SELECT number FROM visible WHERE viewer = ? AND number > ? AND number < ? \(query.includesFinal ? "" : "AND final = 0")
                         ORDER BY number DESC LIMIT ?
                         """, viewer, query.isOthers ? Subject.others : 0,
-                        query.before ?? (query.isOthers ? Int.max : Subject.others), query.limit + 1) as [Int])
+                        min(query.before ?? Int.max, query.isOthers ? Int.max : Subject.others), query.limit + 1)
+                        as [Int])
             }
             let newest = numbers.sorted(by: >)
             var listing = try lines(Array(newest.prefix(query.limit)), db)
@@ -200,7 +204,7 @@ extension CaseStore {
         return Line(
             subject: subject, process: try definitions.process(subject.process, db), state: try row["state"],
             lead: try row["lead"], title: shown?["title"]?.string,
-            clock: shown?["clock"].flatMap(ClockRun.init(ledger:)))
+            clock: shown?["clock"].flatMap(ClockRun.init(ledger:)), said: shown?["said"]?.object ?? [:])
     }
 
     /// A place among the cases that wait for somebody, the most urgent first.
@@ -214,14 +218,24 @@ extension CaseStore {
         }
     }
 
-    /// Cases that wait for somebody in these posts, by the end of their clocks. The reading is on record.
+    /// One line on record for a list that is made of several readings.
+    package func record(_ what: String, as posts: [Post], at now: Instant) throws {
+        if let post = posts.first { try readings.record(post, what, "", at: now, in: database) }
+    }
+
+    package struct Waiting: Sendable {
+        /// Also for those who may not act after all, since they took the step before.
+        package fileprivate(set) var views: [(place: TurnPlace, view: View)] = []
+        /// Cases that cannot be read.
+        package fileprivate(set) var damaged: [String] = []
+        /// The last place that was looked at; nil where none is behind it.
+        package fileprivate(set) var next: TurnPlace?
+    }
+
+    /// Cases that wait for somebody in these posts, by the end of their clocks. On no record: `record` puts it there.
     ///
     /// - Parameter after: of the last one that was looked at; nil for the most urgent.
-    /// - Returns: also those who may not act after all, since they took the step before.
-    package func waiting(
-        for posts: [Post], after: TurnPlace?, limit: Int, at now: Instant
-    ) throws -> (views: [(place: TurnPlace, view: View)], damaged: [String]) {
-        if let post = posts.first { try readings.record(post, "tasks", "", at: now, in: database) }
+    package func waiting(for posts: [Post], after: TurnPlace?, limit: Int, at now: Instant) throws -> Waiting {
         let viewers = Self.viewers(posts, at: now)
         return try database.read { db in
             var places: Set<TurnPlace> = []
@@ -233,17 +247,16 @@ extension CaseStore {
                     """, viewer, after?.due ?? Int.min, after?.due ?? Int.min, after?.number ?? 0, limit)
                 for row in rows { places.insert(TurnPlace(due: try row["due"], number: try row["number"])) }
             }
-            let next = places.sorted { ($0.due, $0.number) < ($1.due, $1.number) }.prefix(limit)
+            let looked = places.sorted { ($0.due, $0.number) < ($1.due, $1.number) }.prefix(limit)
             let carried = try carried(db)
-            let (found, damaged) = try readable(next.map(\.number), "i.version AS indexed", db) { known, row in
+            let (found, damaged) = try readable(looked.map(\.number), "i.version AS indexed", db) { known, row in
                 try view(known, indexed: try row["indexed"], at: now, carried: carried, db)
             }
-            let due = Dictionary(next.map { ($0.number, $0) }) { first, _ in first }
-            return (
-                found.compactMap { number, view in
+            let due = Dictionary(looked.map { ($0.number, $0) }) { first, _ in first }
+            return Waiting(
+                views: found.compactMap { number, view in
                     view.isVisible(to: posts) ? due[number].map { ($0, view) } : nil
-                }, damaged
-            )
+                }, damaged: damaged, next: looked.count == limit ? looked.last : nil)
         }
     }
 
@@ -370,7 +383,9 @@ extension CaseStore {
         for digest in Set(logs.map(\.row.subject.process)) {
             do {
                 found[digest] = try definitions.process(digest, db)
-            } catch is Failure {}
+            } catch is Failure {
+                // Its cases are told as unreadable.
+            }
         }
         return found
     }

@@ -46,7 +46,7 @@ enum CaseSchema {
         """,
     ]
 
-    /// Rows of each but `word` are known by the case's number.
+    /// Rows are made again by the case's number; those of `word` are only added to.
     private static let projections = [
         // `line` is what a list says of the case, under the subject's key; empty of one that was erased.
         """
@@ -90,7 +90,7 @@ enum CaseSchema {
         CREATE TABLE page (
             number INTEGER PRIMARY KEY, subject TEXT NOT NULL, version INTEGER NOT NULL, published INTEGER NOT NULL)
         """,
-        // Posts that are held until they end or their day comes, and keys that are trusted.
+        // Posts in force, with their last moment, and keys that are trusted.
         """
         CREATE TABLE post (
             number INTEGER PRIMARY KEY, person TEXT NOT NULL, role TEXT NOT NULL, unit TEXT NOT NULL,

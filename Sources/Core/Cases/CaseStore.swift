@@ -176,7 +176,7 @@ package struct CaseStore: Sendable {
 
     /// - Parameter facts: what comes of it, of the empty case and the command; nil for what the process says.
     func begin(
-        _ new: Beginning, at now: Instant, _ db: any SQLConnection, facts given: ((Case, Command) -> [Fact])?
+        _ new: Beginning, at now: Instant, _ db: any SQLConnection, facts given: ((Case, Command) throws -> [Fact])?
     ) throws -> Int {
         _ = try definitions.process(new.process.digest, db)
         let command = Command(
@@ -199,9 +199,9 @@ package struct CaseStore: Sendable {
         try file(new.documents, command.files, of: new.id, secret, db)
         let world = try world(of: writing.subject, new.process, new.answers, new.received, db)
         let facts =
-            given?(writing.file, command)
+            try given?(writing.file, command)
             ?? new.process.begin(writing.file, with: command, in: world) + new.flags.map(Fact.flagged)
-        try checkPeople(facts, in: world, db)
+        try checkPeople(facts, of: writing, in: world, db)
         try record(
             &writing, new.actor, Process.EventName.begin, command, facts, key: Process.EventName.begin,
             mark: Self.mark(command, new.actor, secret), at: new.received, db)
@@ -265,7 +265,8 @@ package struct CaseStore: Sendable {
         at moment: Instant, now: Instant, _ db: any SQLConnection
     ) throws {
         _ = try change(
-            id, key: "message " + key, command, .citizen, documents: documents, at: min(moment, now), now: now, db
+            id, key: "message " + key, command, .citizen, documents: documents, overtakes: isCurrent,
+            at: min(moment, now), now: now, db
         ) { process, file, world in
             let numbered = Command(
                 action: command.action, inputs: command.inputs, files: documents.described(from: file.files.count))
@@ -360,9 +361,10 @@ package struct CaseStore: Sendable {
         return (Writing(row, secret: secret, process: process, log: log, now: now), log)
     }
 
+    /// - Parameter overtakes: whether it takes back what the clock did after its moment.
     private func change(
         _ id: String, key: String, _ given: Command, _ actor: Actor, documents: [IncomingDocument] = [],
-        at moment: Instant, now: Instant, _ db: any SQLConnection,
+        overtakes: Bool = false, at moment: Instant, now: Instant, _ db: any SQLConnection,
         _ decide: (Process, Case, World) throws -> (action: String, facts: [Fact])
     ) throws -> Event {
         var (writing, log): (Writing, [Entry]) = try opened(id, now: now, db)
@@ -385,7 +387,7 @@ package struct CaseStore: Sendable {
         }
         let before = process.status(of: writing.file, in: world)
         var events: [Event] = []
-        if actor == .citizen,
+        if overtakes,
             let facts = process.takingBack(
                 for: given, log: writing.events, received: subject.received, in: world, at: now)
         {
@@ -410,7 +412,7 @@ package struct CaseStore: Sendable {
         } catch let refusal as Refusal {
             throw Failure.refused(refusal)
         }
-        try checkPeople(decided.facts, in: world, db)
+        try checkPeople(decided.facts, of: writing, in: world, db)
         let filed = decided.facts.compactMap { if case .filed(let file) = $0 { file } else { nil } }
         try file(documents, filed, of: id, secret, db)
         let event = try record(

@@ -53,6 +53,16 @@ extension CaseStore {
         try database.read { db in try names(of: persons, db) }
     }
 
+    /// Persons, posts and certificates that have not come to their end, in the order in which they began. For the operator at a
+    /// terminal, on no record.
+    package func roster(at now: Instant) throws -> [View] {
+        let ids: [String] = try database.read { db in
+            try db.column(
+                "SELECT subject FROM case_index WHERE number > ? AND final = 0 ORDER BY number", Subject.others)
+        }
+        return try ids.map { try view($0, at: now) }
+    }
+
     private func names(of persons: Set<String>, _ db: any SQLConnection) throws -> [String: String] {
         var names: [String: String] = [:]
         for person in persons {
@@ -84,7 +94,7 @@ extension CaseStore {
     ///
     /// - Parameter key: of the request; the same request begins the same subject.
     /// - Returns: its id.
-    package func open(
+    package func beginSubject(
         _ process: Process, _ inputs: [String: InputValue], as officer: Officer, key: String, at now: Instant
     ) throws -> String {
         let world = try world(ofInternal: process, at: now)
@@ -99,12 +109,14 @@ extension CaseStore {
         _ = try retrying {
             try database.write { db in
                 try checkPerson(answers, of: process, db)
-                let isTaken = try process.subject == .person && isKnown(id, db)
-                if isTaken { throw Failure.refused(.taken) }
-                return try begin(
-                    Beginning(
-                        id: id, process: process, form: "", answers: answers, received: now, by: .officer(officer)),
-                    at: now, db)
+                do {
+                    return try begin(
+                        Beginning(
+                            id: id, process: process, form: "", answers: answers, received: now, by: .officer(officer)),
+                        at: now, db)
+                } catch Failure.keyReused where process.subject == .person {
+                    throw Failure.refused(.taken)
+                }
             }
         }
         return id
@@ -129,15 +141,18 @@ extension CaseStore {
 
     /// What must hold among subjects: a person is here, holds no post that another excludes, and a key is one person's. The person's
     /// row is locked meanwhile.
-    func checkPeople(_ facts: [Fact], in world: World, _ db: any SQLConnection) throws {
+    func checkPeople(_ facts: [Fact], of writing: Writing, in world: World, _ db: any SQLConnection) throws {
         for fact in facts {
             switch fact {
-            case .appointed(let person, let role, _, _):
+            case .appointed(let person, let role, let unit, _):
                 try lock(person, db)
                 guard try isHere(person, db) else { throw Failure.refused(.nobody) }
                 let held = try db.rows("SELECT * FROM post WHERE person = ?", person).map(Self.post)
+                guard !held.contains(where: { $0.role == role && $0.unit == unit && $0.isHeld(at: world.now) }) else {
+                    throw Failure.refused(.taken)
+                }
                 let excluded = world.exclusions[role] ?? []
-                guard !held.contains(where: { excluded.contains($0.role) && ($0.until ?? world.now) >= world.now })
+                guard !held.contains(where: { excluded.contains($0.role) && $0.isHeld(at: world.now) })
                 else {
                     throw Failure.refused(.excluded)
                 }
@@ -146,9 +161,40 @@ extension CaseStore {
                 let owner: String? = try db.value("SELECT person FROM credential WHERE key = ?", key)
                 guard try isHere(person, db) else { throw Failure.refused(.nobody) }
                 guard owner == nil else { throw Failure.refused(.taken) }
+            case .ended, .distrusted: try checkAppointersStay(without: writing, in: world, db)
+            case .entered(let state) where writing.process.subject == .person:
+                if writing.process.state(state)?.isFinal == true {
+                    try checkAppointersStay(without: writing, in: world, db)
+                }
             default: break
             }
         }
+    }
+
+    /// Roles that may propose posts.
+    private var appointingRoles: Set<String> {
+        let who = processes.filter { $0.subject == .post }.flatMap(\.begin.by)
+        return Set(who.compactMap { if case .role(let role, _, _, _) = $0 { role } else { nil } })
+    }
+
+    /// Two people at least stay who can sign in and appoint others: nobody could ever come in again otherwise.
+    private func checkAppointersStay(without ending: Writing, in world: World, _ db: any SQLConnection) throws {
+        let roles = appointingRoles
+        let ended = ending.subject.number
+        func appointers(besides number: Int) throws -> Set<String> {
+            let posts = try db.rows("SELECT * FROM post WHERE number <> ? ORDER BY number", number).map(Self.post)
+            let persons = Set(posts.filter { roles.contains($0.role) && $0.isHeld(at: world.now) }.map(\.person))
+            return try persons.filter { person in
+                guard number == 0 || Self.subject(ofPerson: person) != ending.subject.id else { return false }
+                let hasKey: Bool? = try db.value(
+                    "SELECT EXISTS (SELECT 1 FROM credential WHERE person = ? AND number <> ?)", person, number)
+                return try hasKey == true && isHere(person, db)
+            }
+        }
+        // Two who end each other at once wait for one another here.
+        for person in try appointers(besides: 0).sorted() { try lock(person, db) }
+        let (before, after) = (try appointers(besides: 0), try appointers(besides: ended))
+        guard after.count >= 2 || after.count == before.count else { throw Failure.refused(.lastTwo) }
     }
 
     private func lock(_ person: String, _ db: any SQLConnection) throws {
@@ -159,11 +205,13 @@ extension CaseStore {
 
     /// Who works here when the core is new; nobody is there yet who could appoint them.
     package struct Founder: Sendable {
-        let person: String
+        package let person: String
         let name: String
         let key: SHA256Digest
-        let level: Int
-        let posts: [(role: String, unit: String)]
+        package let level: Int
+        package let posts: [(role: String, unit: String)]
+
+        package func isAlike(_ other: Founder) -> Bool { person == other.person || key == other.key }
 
         package init(
             person: String, name: String, key: SHA256Digest, level: Int, posts: [(role: String, unit: String)]
@@ -177,21 +225,21 @@ extension CaseStore {
     }
 
     /// Records the first people with their posts and keys, whole or not at all. Throws `running` where somebody is there already.
-    package func found(_ people: [Founder], at now: Instant) throws {
+    package func recordFirstPeople(_ people: [Founder], at now: Instant) throws {
         try database.write { db in
             let isNew: Bool? = try db.value(
                 "SELECT NOT EXISTS (SELECT 1 FROM subject WHERE id LIKE ?)", Self.subject(ofPerson: "%"))
             guard isNew == true else { throw Failure.running }
             for founder in people {
-                try found(
+                try record(
                     .person, [.id: .string(founder.person), .text: .string(founder.name)], founder.person, now, db)
                 for post in founder.posts {
-                    try found(
+                    try record(
                         .post,
                         [.person: .string(founder.person), .role: .string(post.role), .unit: .string(post.unit)],
                         "\(founder.person) \(post.role) \(post.unit)", now, db)
                 }
-                try found(
+                try record(
                     .credential,
                     [
                         .person: .string(founder.person), .key: .string(founder.key.hex),
@@ -205,8 +253,8 @@ extension CaseStore {
     private static let installation = Actor.officer(
         Officer(post: Post(person: "init", role: "init", unit: "", from: Instant(seconds: 0)), level: 0))
 
-    private func found(
-        _ subject: Process.Subject, _ said: [Process.Input.Kind: JSON], _ key: String, _ now: Instant,
+    private func record(
+        _ subject: Process.SubjectKind, _ said: [Process.Input.Kind: JSON], _ key: String, _ now: Instant,
         _ db: any SQLConnection
     ) throws {
         guard let process = processes.first(where: { $0.subject == subject }) else {
@@ -215,9 +263,23 @@ extension CaseStore {
         var answers: [String: JSON] = [:]
         for (kind, value) in said { if let input = process.begin.input(kind) { answers[input.id] = value } }
         let world = try world(ofInternal: process, at: now)
+        let inputs = answers.compactMapValues { $0.string.map(InputValue.text) ?? $0.integer.map(InputValue.number) }
+        do throws(Refusal) {
+            _ = try process.answers(of: Command(action: Process.EventName.begin, inputs: inputs), at: now, in: world)
+        } catch {
+            throw Failure.refused(error)
+        }
         let new = Beginning(
             id: Self.identifier(of: process, answers, key), process: process, form: "", answers: answers, received: now,
             by: Self.installation)
-        _ = try begin(new, at: now, db, facts: { process.founding($0, with: $1, in: world) })
+        _ = try begin(
+            new, at: now, db,
+            facts: { file, command in
+                do throws(Refusal) {
+                    return try process.founding(file, with: command, in: world)
+                } catch {
+                    throw Failure.refused(error)
+                }
+            })
     }
 }

@@ -58,6 +58,8 @@ package enum Refusal: Error, Sendable, Equatable {
     case taken
     /// No such person works here.
     case nobody
+    /// Fewer than two people would be left who can appoint others.
+    case lastTwo
 
     package enum InputProblem: String, Sendable {
         case missing, unknown, wrongType, outOfRange, tooLong
@@ -84,9 +86,20 @@ extension Process {
     package func beginning(
         _ command: Command, as actor: Actor, at now: Instant, in world: World
     ) throws(Refusal) -> [String: JSON] {
-        let file = Case(received: now)
-        if let refusal = refusal(of: opening, task: nil, on: file, as: actor, in: world) { throw refusal }
-        try InputCheck(action: opening, file: file, world: world).check(command)
+        if let refusal = refusal(of: opening, task: nil, on: Case(received: now), as: actor, in: world) {
+            throw refusal
+        }
+        return try answers(of: command, at: now, in: world)
+    }
+
+    /// The same of whoever may.
+    package func answers(of command: Command, at now: Instant, in world: World) throws(Refusal) -> [String: JSON] {
+        try InputCheck(action: opening, file: Case(received: now), world: world).check(command)
+        if subject == .post, let last = begin.input(.date), case .text(let day) = command.inputs[last.id],
+            let date = CivilDate(iso: day), date < now.date(in: .shanghai)
+        {
+            throw .input(last.id, .outOfRange)
+        }
         return command.inputs.compactMapValues { value in
             switch value {
             case .text(let text): text.isEmpty ? nil : .string(text)
@@ -99,18 +112,14 @@ extension Process {
     }
 
     /// A subject that the installation itself brings: what somebody would have to confirm is in force at once.
-    package func founding(_ file: Case, with command: Command, in world: World) -> [Fact] {
+    package func founding(_ file: Case, with command: Command, in world: World) throws(Refusal) -> [Fact] {
         var decision = Decision(process: self, world: world, file: file, inputs: command.inputs)
         decision.begin(command)
         let confirming = actions.first { action in
             action.from.contains(begin.state)
                 && action.allEffects.contains { $0 == .appoint || $0 == .trust }
         }
-        do {
-            if let confirming { try decision.run(confirming, Command(action: confirming.id), .clock) }
-        } catch {
-            // Where something is not said, it is left to be confirmed.
-        }
+        if let confirming { try decision.run(confirming, Command(action: confirming.id), .clock) }
         return decision.facts
     }
 
@@ -443,6 +452,7 @@ struct Decision {
         switch audience {
         case .lead: [file.lead].compactMap { $0 }
         case .parent, .leader: [parent].compactMap { $0 }
+        case .named(let unit): [unit]
         case .unitsOf(let kind): file.tasks.filter { $0.kind == kind && $0.isOpen }.map(\.unit)
         }
     }

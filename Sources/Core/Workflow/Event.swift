@@ -119,7 +119,7 @@ package enum Fact: Sendable, Equatable {
     /// A key that shows who somebody is, by the SHA-256 of the public key in hexadecimal.
     case trusted(person: String, key: String, level: Int)
     case distrusted
-    /// What an event of the clock did is taken back, since somebody had acted in time; its flags and counts go. What else has to
-    /// change again follows as facts of its own.
+    /// What an event of the clock did is taken back, since somebody had acted in time; its flags and counts go. State, tasks and
+    /// clocks follow as facts of their own; a number that was issued stays used.
     case undone(version: Int, flags: [String], counts: [String])
 }

@@ -23,7 +23,7 @@ extension Process {
         rungs(of: file, in: world).filter { $0.acts && $0.at < world.now && $0.at >= world.carried }.map(\.firing)
     }
 
-    /// When the next rung may be due; nil where none is to come. The beginning of time where nobody can say.
+    /// When the next rung may be due; nil where none is to come. 0 where a running clock's end is unknown.
     package func nextRung(of file: Case, in world: World) -> Instant? {
         let isUnknown = file.clocks.contains { $0.isRunning && $0.due(in: world) == .unknown }
         return isUnknown ? Instant(seconds: 0) : rungs(of: file, in: world).first?.at
@@ -50,6 +50,12 @@ extension Process {
             }
         }
         return due.sorted { ($0.at, $0.firing.rung) < ($1.at, $1.firing.rung) }
+    }
+
+    /// Until when somebody has to sign for a task; nil where nobody has to any more.
+    package func signing(of task: Case.Task, in world: World) -> Due? {
+        guard task.isOpen, task.assignee == nil, let limit = self.task(task.kind)?.sign else { return nil }
+        return TimeBudget(world: world).end(of: limit, from: task.opened).map(Due.at) ?? .unknown
     }
 
     /// Ends of a task's own limits: until somebody signs for it (签收), and until it is done. At either its unit is reminded.
@@ -123,7 +129,7 @@ extension Process {
         later.now = now
         var decision = Decision(process: self, world: later, file: file, inputs: [:])
         decision.takeBack(log[first...].filter(acted), to: before)
-        return decision.facts
+        return refuses(command, on: decision.file, in: world) ? nil : decision.facts
     }
 
     /// Whether a citizen's command changes nothing.

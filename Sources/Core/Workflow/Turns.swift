@@ -41,6 +41,13 @@ extension Process {
         }
     }
 
+    /// What officers said who began a subject, by the inputs' ids; nothing of a case.
+    package func said(in file: Case) -> [String: JSON] {
+        var said: [String: JSON] = [:]
+        for input in begin.ask { said[input.id] = file.answers[input.id] }
+        return said
+    }
+
     /// The clock whose end a list shows: that which the citizen waits for, or else the first that runs.
     package func shownClock(of file: Case) -> ClockRun? {
         let running = file.clocks.filter(\.isRunning)

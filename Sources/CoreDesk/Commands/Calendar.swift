@@ -50,7 +50,9 @@ struct Calendar: ParsableCommand {
         if dryRun { return }
         try FileSystem.replaceDurably(configuration.workdays, with: WorkingCalendar.csv(merged))
         // Read anew: when the next rung may be due is another day now.
-        _ = try Desk(configuration, random: systemRandomBytes).rebuild()
+        let (_, damaged) = try Desk(configuration, random: systemRandomBytes).rebuild()
+        for id in damaged { print("UNREADABLE \(id): its days are those of the old calendar") }
+        if !damaged.isEmpty { throw ExitCode(1) }
     }
 
     /// A year without a schedule between two with one would be taken for a year without holidays.

@@ -61,12 +61,15 @@ struct Initialize: ParsableCommand {
         guard let people else { return }
         let founders = try FirstPeople.read(people, desk.surroundings)
         do {
-            try desk.cases.found(founders, at: configuration.now())
+            try desk.cases.recordFirstPeople(founders, at: configuration.now())
         } catch CaseStore.Failure.running {
             throw ValidationError("people are on record already: they appoint others with `coredesk people`")
+        } catch CaseStore.Failure.keyReused {
+            throw ValidationError("\(people): a post stands there twice; nothing was recorded")
         } catch CaseStore.Failure.refused(let refusal) {
             throw ValidationError(
-                "\(people): \(refusal): a person, a certificate or a post stands there twice, or excludes another")
+                "\(people): \(refusal): a person or a certificate stands there twice, an id or a name is not one, or posts exclude each other; nothing was recorded"
+            )
         }
         print("recorded \(founders.count) people")
     }

@@ -11,20 +11,27 @@ import Workflow
 /// People, their posts and certificates, from a terminal: the same actions as on the desk's pages, by somebody who shows a key.
 struct People: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "People, their posts and certificates: what one administrator begins, another confirms.",
+        abstract:
+            "People, their posts and certificates: what gives rights is proposed by one administrator and confirmed by another.",
         subcommands: [List.self, Add.self, Appoint.self, Trust.self, Confirm.self, End.self])
 
     struct List: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Lists posts that are held, with their subjects.")
+        static let configuration = CommandConfiguration(
+            abstract:
+                "Lists people, posts and certificates that have not ended, with the names by which `confirm` and `end` know them."
+        )
         @OptionGroup var configurationOption: ConfigurationOption
 
         func run() throws {
             let desk = try Desk(configurationOption.load(), random: systemRandomBytes)
-            let posts = try desk.cases.posts(at: desk.configuration.now())
-            let names = try desk.cases.names(of: Set(posts.map(\.person)))
-            for post in posts {
-                let until = post.until.map { "  until \($0.minuteText(in: .shanghai))" } ?? ""
-                print("\(post.person)  \(names[post.person] ?? "")  \(post.role)@\(post.unit)\(until)")
+            let now = desk.configuration.now()
+            for view in try desk.cases.roster(at: now) {
+                let said = view.process.begin.ask.compactMap { input in
+                    view.file.answers[input.id].map { $0.string ?? $0.integer.map { String($0) } ?? "" }
+                }
+                let state = view.process.state(view.file.state)?.label.text("en") ?? view.file.state
+                let isOver = view.file.post.map { !$0.isHeld(at: now) } ?? false
+                print("\(view.subject.id)  \(said.joined(separator: "  "))  \(isOver ? "past its last day" : state)")
             }
         }
     }
@@ -37,7 +44,13 @@ struct People: ParsableCommand {
 
         func run() throws {
             let acting = try administrator.acting()
-            try acting.begin(.person, [.id: .text(number), .text: .text(name)])
+            let stored: String
+            do {
+                stored = try ActionForm.stored(name, "name", isLine: true)
+            } catch {
+                throw ValidationError("the name holds a character that cannot be used, or is too long")
+            }
+            try acting.begin(.person, [.id: .text(number), .text: .text(stored)])
         }
     }
 
@@ -98,7 +111,7 @@ struct People: ParsableCommand {
         func run() throws {
             let acting = try administrator.acting()
             try acting.take(on: subject, why: why) { action in
-                if subject.hasPrefix(Procedures.Process.Subject.person.rawValue) { return !action.reopens }
+                if subject.hasPrefix(Procedures.Process.SubjectKind.person.rawValue) { return !action.reopens }
                 return action.allEffects.contains { $0 == .end || $0 == .distrust }
             }
         }
@@ -136,14 +149,14 @@ struct Acting {
     private var key: String { hexText(systemRandomBytes(16)) }
 
     func begin(
-        _ subject: Procedures.Process.Subject, _ said: [Procedures.Process.Input.Kind: InputValue]
+        _ subject: Procedures.Process.SubjectKind, _ said: [Procedures.Process.Input.Kind: InputValue]
     ) throws {
         guard let process = desk.surroundings.library.processes.first(where: { $0.subject == subject }) else {
             throw ValidationError("no process has a \(subject.rawValue) as its subject")
         }
         var inputs: [String: InputValue] = [:]
         for (kind, value) in said { if let input = process.begin.input(kind) { inputs[input.id] = value } }
-        try trying { officer in print(try desk.cases.open(process, inputs, as: officer, key: key, at: now)) }
+        try trying { officer in print(try desk.cases.beginSubject(process, inputs, as: officer, key: key, at: now)) }
     }
 
     func take(on id: String, why: String?, _ isWanted: (Procedures.Process.Action) -> Bool) throws {
@@ -161,17 +174,35 @@ struct Acting {
         print("\(id): \(action.label.text("en"))")
     }
 
+    private static func words(_ refusal: Refusal) -> String {
+        switch refusal {
+        case .officer(.samePerson): "you proposed it: another administrator confirms it"
+        case .officer, .level: "none of your posts may do that with this certificate"
+        case .taken: "the number or the key is somebody's already, or the post is held already"
+        case .nobody: "no such person works here"
+        case .excluded: "the person holds a post that excludes this one"
+        case .lastTwo: "two people must stay who can appoint others: appoint somebody else first"
+        case .input(let id, .unknown):
+            "\(id): there is no such role or unit; see Content/roles.yaml and Content/units.yaml"
+        case .input(let id, .outOfRange): "\(id): out of range, or a day that is past"
+        case .input(let id, let problem): "\(id): \(problem.rawValue)"
+        default: "it is not open for that now"
+        }
+    }
+
     /// In one post after the other; the last refusal is told.
     private func trying(_ body: (Officer) throws -> Void) throws {
-        var refused = "no post"
+        var refused = "none of your posts may do that"
         for officer in member.officers {
             do {
                 return try body(officer)
             } catch CaseStore.Failure.refused(let refusal) {
-                refused = "\(refusal)"
+                refused = Self.words(refusal)
+            } catch CaseStore.Failure.unknownSubject {
+                // Not for this post to see; perhaps for another.
             }
         }
-        throw ValidationError("refused: \(refused)")
+        throw CommandRefused(description: refused)
     }
 }
 
@@ -185,6 +216,19 @@ enum FirstPeople {
         if let node = YAMLNode.parse(text, path: path, diagnostics: &diagnostics) {
             var reader = MapReader(node)
             people = reader.list("people").compactMap { founder($0, path, surroundings, &reader) }
+            let appointing = surroundings.appointingRoles
+            for (number, founder) in people.enumerated() where people[..<number].contains(where: founder.isAlike) {
+                reader.wrongType(
+                    "people", zh: "每人一个 id、一个证书（\(founder.person) 重复）",
+                    en: "an id and a certificate for each person (\(founder.person)'s is there twice)")
+            }
+            if people.count(where: { $0.level >= 3 && $0.posts.contains { appointing.contains($0.role) } }) < 2 {
+                reader.wrongType(
+                    "people", zh: "至少两人（level: 3）的岗位是 \(appointing.sorted().joined(separator: "、"))：一人提出，另一人复核",
+                    en:
+                        "two people at least of level 3 who are \(appointing.sorted().joined(separator: ", ")): one proposes, another confirms"
+                )
+            }
             diagnostics += reader.finish()
         }
         if diagnostics.hasErrors {
@@ -211,16 +255,20 @@ enum FirstPeople {
             }
             return (parts[0], parts[1])
         }
-        if let id, id.utf8.isEmpty || !id.utf8.allSatisfy({ $0.isASCIIAlphanumeric || $0 == UInt8(ascii: "-") }) {
-            reader.wrongType("id", zh: "字母、数字、连字符", en: "letters, digits and hyphens")
-        }
         let file = certificate.map { $0.hasPrefix("/") ? $0 : FileSystem.parent(path) + "/" + $0 }
         let key = file.flatMap { try? Certificate(pem: FileSystem.read($0, limit: 1 << 20)).publicKeyDigest }
         if certificate != nil, key == nil {
             reader.wrongType("certificate", zh: "证书文件", en: "a certificate file")
         }
+        let stored = name.flatMap { try? ActionForm.stored($0, "name", isLine: true) }
+        if name != nil, stored?.isEmpty != false { reader.wrongType("name", zh: "姓名", en: "a name") }
         for diagnostic in reader.finish() { outer.add(diagnostic) }
-        guard let id, let name, let key else { return nil }
+        guard let id, let name = stored, let key else { return nil }
         return CaseStore.Founder(person: id, name: name, key: key, level: level, posts: posts)
     }
+}
+
+/// What was refused, without the usage that a mistake in the command's form brings.
+struct CommandRefused: Error, CustomStringConvertible {
+    let description: String
 }

@@ -1,4 +1,5 @@
 import Authority
+import CMS
 import Cases
 import Forms
 import PortalBase
@@ -44,7 +45,10 @@ struct ActionForm {
         for input in action.ask {
             let name = Self.prefix + input.id
             let label = input.label.text("zh")
-            let values = try posted[name, default: []].map { try Self.stored($0, label) }.filter { !$0.isEmpty }
+            let isLine = input.kind != .longtext && input.kind != .key
+            let values = try posted[name, default: []].map { try Self.stored($0, label, isLine: isLine) }.filter {
+                !$0.isEmpty
+            }
             switch input.kind {
             case .units, .fields: inputs[input.id] = .list(values)
             case .checklist: inputs[input.id] = .list(try checked(input, posted))
@@ -69,6 +73,7 @@ struct ActionForm {
                         input: input.id)
                 }
                 inputs[input.id] = .text(id)
+            case .key: if let text = values.first { inputs[input.id] = .text(try Self.key(text, label, input.id)) }
             default: if let text = values.first { inputs[input.id] = .text(text) }
             }
         }
@@ -78,11 +83,11 @@ struct ActionForm {
     private static let mostCharacters = 4_000
 
     /// A text as it is stored; nothing of it is cut.
-    private static func stored(_ text: String, _ label: String) throws(Problem) -> String {
+    static func stored(_ text: String, _ label: String, isLine: Bool = false) throws(Problem) -> String {
         let tooLong = Problem(
             code: "tooLong", text: "“\(label)”超过 \(mostCharacters) 个字，没有保存。请缩短，或分次办理。")
         guard text.utf8.count <= 8 * mostCharacters else { throw tooLong }
-        switch FormDefinition.stored(words: text, allowsBreaks: true) {
+        switch FormDefinition.stored(words: text, allowsBreaks: !isLine) {
         case .failure(let found): throw character(found.name, label)
         case .success(let stored):
             guard stored.unicodeScalars.count <= mostCharacters else { throw tooLong }
@@ -93,6 +98,16 @@ struct ActionForm {
     private static func character(_ name: String, _ label: String) -> Problem {
         Problem(
             code: "characters", text: "“\(label)”里有看不见的、不能使用的字符（\(name)），没有保存。请删去或重新输入这一处。")
+    }
+
+    /// A public key's SHA-256 out of a certificate (PEM), or as tools print it: in capitals, with colons.
+    private static func key(_ text: String, _ label: String, _ id: String) throws(Problem) -> String {
+        guard text.contains("-----BEGIN") else { return text.lowercased().filter { $0 != ":" && !$0.isWhitespace } }
+        do {
+            return try Certificate(pem: Array(text.utf8)).publicKeyDigest.hex
+        } catch {
+            throw Problem(code: "wrongType", text: "“\(label)”里的证书读不出来。请粘贴整个 .crt 文件的内容。", input: id)
+        }
     }
 
     /// Materials of the form: each with how it is, and a note.
@@ -139,7 +154,7 @@ struct ActionForm {
                 "isInvalid": .flag(input.id == invalid),
                 "value": .text(typed.map { $0[name]?.first ?? "" } ?? proposal(input)),
             ]
-            for kind in ["isText", "isLine", "isChoice", "isMany", "isLimit", "isChecklist"] {
+            for kind in ["isText", "isLine", "isDate", "isChoice", "isMany", "isLimit", "isChecklist"] {
                 fields[kind] = .flag(false)
             }
             fields["options"] = .list([])
@@ -155,7 +170,8 @@ struct ActionForm {
             }
             let chosen = typed?[name] ?? [proposal(input)]
             switch input.kind {
-            case .longtext: fields["isText"] = .flag(true)
+            case .longtext, .key: fields["isText"] = .flag(true)
+            case .date: fields["isDate"] = .flag(true)
             case .yesno:
                 fields["isChoice"] = .flag(true)
                 fields["options"] = choose([("yes", "是"), ("no", "否")], chosen)
@@ -255,6 +271,7 @@ struct ActionForm {
         case .unit: return Problem(code: "unit", text: "这件事还没有主办单位。")
         case .excluded: return Problem(code: "excluded", text: "此人已有与这个角色互斥的岗位（三员分立），不能兼任。")
         case .taken: return Problem(code: "taken", text: "这个工号或证书已经登记过了。")
+        case .lastTwo: return Problem(code: "lastTwo", text: "至少要留两名能登录的人员管理员，否则以后谁也登记不了。请先任命别人。")
         case .nobody: return Problem(code: "nobody", text: "没有这个在职人员。请填写工号。")
         case .state, .condition, .unknownAction, .rung:
             return Problem(code: "state", text: "当前状态不能进行这个操作。")

@@ -26,21 +26,43 @@ struct CaseLine {
         return .fields([
             "id": .text(line.subject.id), "number": .number(line.subject.shownNumber),
             "kind": .text(form?.title.text("zh") ?? line.process.title.text("zh")),
-            "subject": .text(title),
+            "subject": .text(Self.title(of: line, people) + details),
             "received": .text(line.subject.received.minuteText(in: .shanghai)), "due": .text(due),
             "overdue": .flag(isOverdue), "department": .text(line.lead.map(surroundings.unitName) ?? ""),
             "state": .text(line.process.state(line.state)?.label.text("zh") ?? line.state),
         ])
     }
 
-    private var title: String {
+    /// Of a post or a certificate: which.
+    private var details: String {
+        let parts = line.process.begin.ask.compactMap { input -> String? in
+            guard let answer = line.said[input.id] else { return nil }
+            let text = answer.string ?? answer.integer.map { String($0) } ?? ""
+            return switch input.kind {
+            case .unit: surroundings.unitName(text)
+            case .role: surroundings.library.roles[text]?.text("zh") ?? text
+            case .date: "到 \(text)"
+            case .number: "\(text) 级"
+            case .id: text
+            default: nil
+            }
+        }
+        return parts.isEmpty ? "" : "（\(parts.joined(separator: "，"))）"
+    }
+
+    /// - Parameter people: names of persons, by their numbers.
+    static func title(of line: CaseStore.Line, _ people: [String: String]) -> String {
         let title = line.title ?? line.process.title.text("zh")
-        return people[title] ?? title
+        return isOfPerson(line) ? people[title] ?? title : title
+    }
+
+    private static func isOfPerson(_ line: CaseStore.Line) -> Bool {
+        line.process.begin.input(.person)?.isTitle == true
     }
 
     /// Whom lines are about, where they are about persons.
     static func persons(in lines: [CaseStore.Line]) -> Set<String> {
-        Set(lines.filter { $0.process.begin.input(.person)?.isTitle == true }.compactMap(\.title))
+        Set(lines.filter(isOfPerson).compactMap(\.title))
     }
 
     /// Empty where no clock runs; where the form's definition is missing, its page says so.

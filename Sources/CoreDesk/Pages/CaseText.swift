@@ -28,10 +28,7 @@ struct CaseText {
     }
 
     /// The answer that the form calls its title.
-    var title: String {
-        let title = view.line.title ?? view.process.title.text("zh")
-        return people[title] ?? title
-    }
+    var title: String { CaseLine.title(of: view.line, people) }
 
     var state: String { stateName(view.file.state) }
 
@@ -93,6 +90,10 @@ struct CaseText {
                 "kind": .text(
                     (view.process.task(task.kind)?.label.text("zh") ?? task.kind) + part(task)),
                 "unit": .text(surroundings.unitName(task.unit)), "assignee": .text(worker(task)),
+                "signing": .optional(
+                    view.process.signing(of: task, in: view.world).map {
+                        DueText.text($0, view.world.calendar, isHours: true)
+                    }),
                 "due": .text(
                     due.map { DueText.text($0, view.world.calendar, isHours: task.budget?.isHours ?? false) } ?? ""),
                 "overdue": .flag(isOverdue),
@@ -209,8 +210,8 @@ struct CaseText {
         case .paused(let clock, let ground):
             "\(clockName(clock))暂停\(ground.isEmpty ? "" : "：\(view.process.label(ground, "zh"))")"
         case .resumed(let clock): "\(clockName(clock))继续"
-        case .fired(Procedures.Process.signing, let task, _): "\(taskName(task))到期无人签收"
-        case .fired(Procedures.Process.working, let task, _): "\(taskName(task))到期"
+        case .fired(Procedures.Process.signing, let task, _): "“\(taskName(task))”任务过了签收时限，没有人签收"
+        case .fired(Procedures.Process.working, let task, _): "“\(taskName(task))”任务过了期限"
         case .fired(let clock, _, let rung):
             view.process.clock(clock).flatMap { $0.ladder.indices.contains(rung) ? $0.ladder[rung] : nil }.map {
                 "\(clockName(clock))到 \($0.percent)%\($0.later.map { " 又 \(Self.limit($0))" } ?? "")"

@@ -46,8 +46,8 @@ extension DeskController {
     func begin(_ request: Request, _ id: String) async -> Response {
         var known: (member: CaseStore.Member, typed: [String: [String]])?
         do {
-            let member = try await onBlockingThread { try authenticator.member(request) }
             let typed = try await Self.fields(of: request)
+            let member = try await onBlockingThread { try authenticator.member(request) }
             guard let process = beginnings(for: member).first(where: { $0.id == id }),
                 let officer = beginner(of: process, member)
             else { throw Missing() }
@@ -58,7 +58,7 @@ extension DeskController {
             return try await onBlockingThread {
                 let form = ActionForm(process.opening, task: nil, of: nil, surroundings)
                 do {
-                    let subject = try cases.open(
+                    let subject = try cases.beginSubject(
                         process, try form.command(typed) { _ in nil }.inputs, as: officer, key: nonce, at: now)
                     return Response(status: .seeOther, headers: [.location: "/cases/\(subject)"])
                 } catch CaseStore.Failure.refused(let refusal) {

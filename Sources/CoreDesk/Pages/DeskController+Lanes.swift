@@ -62,11 +62,14 @@ extension DeskController {
         fields["lanes"] = .list(
             try store.status(at: now).map { status in
                 .fields([
-                    "lane": .text(status.lane), "text": .text(status.text),
+                    "lane": .text(status.lane),
+                    "name": .text(status.lane == Configuration.receiveLane ? "外网 → 内网" : "内网 → 外网"),
+                    "lines": .list(Self.lines(status).map { .fields(["line": .text($0)]) }),
+                    "allAlarms": .list(
+                        status.alarms.map { .fields(["alarm": .text($0.code), "detail": .text($0.detail)]) }),
                     "alarms": .list(
-                        status.alarms.map { alarm in
-                            let (code, detail) = LaneStatus.parts(ofAlarm: alarm)
-                            return .fields(["alarm": .text(code), "detail": .text(detail)])
+                        status.alarms.filter { Self.endsByHand($0.code) }.map {
+                            .fields(["alarm": .text($0.code), "detail": .text($0.detail)])
                         }),
                 ])
             })
@@ -82,6 +85,33 @@ extension DeskController {
         return page(draft?.status ?? .ok, try views.render("lanes", fields))
     }
 
+    private static func lines(_ status: LaneStatus) -> [String] {
+        func age(_ seconds: Int) -> String {
+            seconds < 7_200
+                ? "\(seconds / 60) 分钟" : seconds < 172_800 ? "\(seconds / 3_600) 小时" : "\(seconds / 86_400) 天"
+        }
+        let waiting = status.items["waiting", default: 0]
+        var lines = [
+            "待传 \(waiting) 件\(status.waiting.bytes > 0 ? "，最早的等了 \(age(status.waiting.age))" : "")，已送达 \(status.items["delivered", default: 0]) 件，被退回 \(status.items["dead", default: 0]) 件"
+        ]
+        if status.lastSent > 0 {
+            lines.append(
+                "发出到第 \(status.lastSent) 批\(status.open.batches > 0 ? "，\(status.open.batches) 批对方还没有确认，最早的 \(age(status.open.age))" : "，都已确认")"
+            )
+        }
+        if status.highest > 0 {
+            lines.append("收到第 \(status.highest) 批\(status.silence.map { "，最近一次在 \(age($0))前" } ?? "")")
+        }
+        if !status.gaps.isEmpty { lines.append("缺第 \(status.gaps.map(numbersText).joined(separator: "、")) 批") }
+        for (sequence, parts) in status.missing.sorted(by: { $0.key < $1.key }) {
+            lines.append("第 \(sequence) 批缺 \(parts.count) 个分卷")
+        }
+        return lines
+    }
+
+    /// That of held items ends with them.
+    private static func endsByHand(_ code: String) -> Bool { code != LaneAlarm.held.rawValue }
+
     private static func ticket(_ action: LaneAction, _ nonce: String) -> StaffAuthenticator.Ticket {
         .init(caseID: "lanes", action: action.rawValue, task: "", grounds: SHA256Digest(of: []), nonce: nonce)
     }
@@ -89,8 +119,8 @@ extension DeskController {
     private func act(_ request: Request, _ action: LaneAction) async -> Response {
         var known: (member: CaseStore.Member, typed: [String: [String]])?
         do {
-            let member = try await onBlockingThread { try authenticator.member(request) }
             let typed = try await Self.fields(of: request)
+            let member = try await onBlockingThread { try authenticator.member(request) }
             func one(_ name: String) -> String { typed[name]?.first ?? "" }
             try authenticator.check(
                 request, token: one("token"), member: member, Self.ticket(action, one("nonce")))
@@ -118,7 +148,7 @@ extension DeskController {
                 lane: Configuration.receiveLane, event: "heldRetried", ["by": .string(member.person)], at: now)
             _ = try store.retryHeld(lane: Configuration.receiveLane, at: now)
         case .drop:
-            let why = one("because").trimmingPrefix { $0.isWhitespace }
+            let why = try ActionForm.stored(one("because"), "放弃的理由", isLine: true)
             guard !why.isEmpty else {
                 throw ActionForm.Problem(code: "missing", text: "放弃一件要写理由。")
             }
@@ -126,11 +156,11 @@ extension DeskController {
                 throw ActionForm.Problem(code: "tooLong", text: "理由太长，请缩短到 400 字以内。")
             }
             let isDropped = try store.drop(
-                one("item"), lane: Configuration.receiveLane, because: String(why), by: member.person, at: now)
+                one("item"), lane: Configuration.receiveLane, because: why, by: member.person, at: now)
             guard isDropped else { throw ActionForm.Problem(code: "state", text: "这一件已经不在这里。") }
         case .clear:
-            guard let alarm = LaneAlarm(rawValue: one("alarm")),
-                try store.clear(alarm, lane: one("lane"), by: member.person, at: now) > 0
+            guard let alarm = LaneAlarm(rawValue: one("alarm")), Self.endsByHand(alarm.rawValue),
+                try store.clear(alarm, lane: one("lane"), detail: one("detail"), by: member.person, at: now) > 0
             else { throw ActionForm.Problem(code: "state", text: "这个报警已经不在了。") }
         }
     }

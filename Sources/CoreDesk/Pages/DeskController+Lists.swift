@@ -63,25 +63,28 @@ extension DeskController {
     /// Cases in which it is this officer's turn, the most urgent first.
     func tasks(_ member: CaseStore.Member, after: CaseStore.TurnPlace?) throws -> Response {
         let now = now
-        var (place, lines, damaged, looked) = (after, [CaseStore.Line](), [String](), 0)
-        var isMore = true
-        while isMore, lines.count < Self.linesOnPage, looked < Self.mostLookedAt {
-            let (found, unreadable) = try cases.waiting(
-                for: member.posts, after: place, limit: Self.linesOnPage, at: now)
-            damaged += unreadable
-            isMore = found.count + unreadable.count == Self.linesOnPage
+        try cases.record("tasks", as: member.posts, at: now)
+        var (next, lines, damaged, looked) = (after, [CaseStore.Line](), [String](), 0)
+        repeat {
+            let found = try cases.waiting(for: member.posts, after: next, limit: Self.linesOnPage, at: now)
+            damaged += found.damaged
             looked += Self.linesOnPage
-            for (next, view) in found where lines.count < Self.linesOnPage {
-                place = next
-                if view.process.isTurn(offers(view, member).map(\.offer), of: view.file) { lines.append(view.line) }
+            next = found.next
+            for (place, view) in found.views
+            where view.process.isTurn(offers(view, member).map(\.offer), of: view.file) {
+                lines.append(view.line)
+                guard lines.count < Self.linesOnPage else {
+                    // The next page begins behind it.
+                    next = place == found.views.last?.place ? found.next : place
+                    break
+                }
             }
-            if found.isEmpty { break }
-        }
+        } while next != nil && lines.count < Self.linesOnPage && looked < Self.mostLookedAt
         var fields = try listed(lines, damaged, member, "我的任务", at: now)
         for name in ["includesClosed", "hasClosed", "hasBeginnings"] { fields[name] = .flag(false) }
         fields["toggle"] = .text("")
         fields["beginnings"] = .list([])
-        fields["next"] = .optional(isMore ? place.map { "/tasks?due=\($0.due)&after=\($0.number)" } : nil)
+        fields["next"] = .optional(next.map { "/tasks?due=\($0.due)&after=\($0.number)" })
         return page(.ok, try views.render("list", fields))
     }
 

@@ -207,7 +207,7 @@ struct DeskController: Sendable {
         fields["received"] = .text(view.subject.received.minuteText(in: .shanghai))
         fields["due"] = .optional(text.clock == nil ? nil : text.due)
         fields["overdue"] = .flag(text.isOverdue)
-        fields["receipt"] = .text(view.receipt ?? "")
+        fields["receipt"] = .optional(view.receipt)
         return fields
     }
 
@@ -302,8 +302,8 @@ struct DeskController: Sendable {
     private func act(_ request: Request, _ place: Place) async -> Response {
         var known: (member: CaseStore.Member, typed: [String: [String]])?
         do {
-            let member = try await onBlockingThread { try authenticator.member(request) }
             let typed = try await Self.fields(of: request)
+            let member = try await onBlockingThread { try authenticator.member(request) }
             func one(_ name: String) -> String { typed[name]?.first ?? "" }
             guard let grounds = SHA256Digest(hex: one("grounds")) else { throw StaffAuthenticator.Refusal.badToken }
             let ticket = StaffAuthenticator.Ticket(

@@ -52,7 +52,7 @@ struct DeskViews: Sendable {
         {{#done}}<p class="done" role="status">{{done}}</p>{{/done}}
         {{#request}}<p class="facts">{{request}}</p>{{/request}}
         {{#hasTyped}}<section><h2>您刚才填写的内容（没有保存，可以复制）</h2>{{#typed}}<textarea rows="4" readonly aria-label="刚才填写的内容">{{text}}</textarea>{{/typed}}</section>{{/hasTyped}}
-        <p class="facts"><strong>{{state}}</strong> · 收到 {{received}}{{#due}} · 期限 <span{{#overdue}} class="overdue"{{/overdue}}>{{due}}</span>{{#overdue}}（超期）{{/overdue}}{{/due}} · 凭证号 {{receipt}}{{#hasMarks}} · {{#marks}}<span class="mark">{{mark}}</span> {{/marks}}{{/hasMarks}}</p>
+        <p class="facts"><strong>{{state}}</strong> · 收到 {{received}}{{#due}} · 期限 <span{{#overdue}} class="overdue"{{/overdue}}>{{due}}</span>{{#overdue}}（超期）{{/overdue}}{{/due}}{{#receipt}} · 凭证号 {{receipt}}{{/receipt}}{{#hasMarks}} · {{#marks}}<span class="mark">{{mark}}</span> {{/marks}}{{/hasMarks}}</p>
         {{#hasActions}}<nav class="actions" aria-label="可以办理的操作"><ul>{{#actions}}<li><a href="{{address}}"{{#isBlocked}} class="blocked"{{/isBlocked}}>{{name}}{{#isBlocked}}（需更高级别的证书）{{/isBlocked}}</a></li>{{/actions}}</ul></nav>{{/hasActions}}
         {{>content}}
         {{/main}}{{/base}}
@@ -83,7 +83,7 @@ struct DeskViews: Sendable {
 
     private static let new = """
         {{<base}}{{$main}}
-        <p><a href="/">‹ 返回列表</a></p>
+        <p><a href="/people">‹ 返回人员列表</a></p>
         <h1>{{title}}</h1>
         {{#problem}}<p class="problem" id="problem" role="alert" data-code="{{code}}">{{problem}}</p>{{/problem}}
         <section class="action"><form method="post" action="{{address}}"><input type="hidden" name="token" value="{{token}}"><input type="hidden" name="grounds" value="{{grounds}}"><input type="hidden" name="nonce" value="{{nonce}}">
@@ -98,7 +98,7 @@ struct DeskViews: Sendable {
         {{#problem}}<p class="problem" role="alert" data-code="{{code}}">{{problem}}</p>{{/problem}}
         {{#done}}<p class="done" role="status">{{done}}</p>{{/done}}
         {{#lanes}}
-        <section><h2>{{lane}}</h2><pre>{{text}}</pre>{{#mayWork}}{{#alarms}}<form method="post" action="/lanes/clear"><input type="hidden" name="token" value="{{clearToken}}"><input type="hidden" name="nonce" value="{{nonce}}"><input type="hidden" name="lane" value="{{lane}}"><input type="hidden" name="alarm" value="{{alarm}}"><p>报警 {{alarm}}：{{detail}} <button type="submit">已查明，消除</button></p></form>{{/alarms}}{{/mayWork}}</section>
+        <section><h2>{{name}}（{{lane}}）</h2><ul>{{#lines}}<li>{{line}}</li>{{/lines}}{{#allAlarms}}<li class="overdue">报警 {{alarm}}：{{detail}}</li>{{/allAlarms}}</ul>{{#mayWork}}{{#alarms}}<form method="post" action="/lanes/clear"><input type="hidden" name="token" value="{{clearToken}}"><input type="hidden" name="nonce" value="{{nonce}}"><input type="hidden" name="lane" value="{{lane}}"><input type="hidden" name="alarm" value="{{alarm}}"><input type="hidden" name="detail" value="{{detail}}"><p>报警 {{alarm}}：{{detail}} <button type="submit">已查明，消除</button></p></form>{{/alarms}}{{/mayWork}}</section>
         {{/lanes}}
         <section><h2>收不下的</h2>
         {{^hasHeld}}<p>没有。</p>{{/hasHeld}}
@@ -116,6 +116,7 @@ struct DeskViews: Sendable {
         {{#isText}}<p><label for="{{name}}">{{label}}{{^required}}（可不填）{{/required}}</label><textarea id="{{name}}" name="{{name}}" rows="6"{{#required}} required{{/required}}{{#isInvalid}} aria-invalid="true" aria-describedby="problem"{{/isInvalid}}>
         {{value}}</textarea></p>{{/isText}}
         {{#isLine}}<p><label for="{{name}}">{{label}}{{^required}}（可不填）{{/required}}</label><input id="{{name}}" name="{{name}}" value="{{value}}"{{#required}} required{{/required}}{{#isInvalid}} aria-invalid="true" aria-describedby="problem"{{/isInvalid}}></p>{{/isLine}}
+        {{#isDate}}<p><label for="{{name}}">{{label}}{{^required}}（可不填）{{/required}}</label><input type="date" id="{{name}}" name="{{name}}" value="{{value}}"{{#required}} required{{/required}}{{#isInvalid}} aria-invalid="true" aria-describedby="problem"{{/isInvalid}}></p>{{/isDate}}
         {{#isChoice}}<p><label for="{{name}}">{{label}}</label><select id="{{name}}" name="{{name}}"{{#required}} required{{/required}}{{#isInvalid}} aria-invalid="true" aria-describedby="problem"{{/isInvalid}}><option value="">请选择</option>{{#options}}<option value="{{value}}"{{#isChosen}} selected{{/isChosen}}>{{label}}</option>{{/options}}</select></p>{{/isChoice}}
         {{#isMany}}<fieldset{{#isInvalid}} aria-describedby="problem"{{/isInvalid}}><legend>{{label}}{{^required}}（可不选）{{/required}}</legend>{{#options}}<label class="check"><input type="checkbox" name="{{name}}" value="{{value}}"{{#isChosen}} checked{{/isChosen}}> {{label}}</label>{{/options}}</fieldset>{{/isMany}}
         {{#isLimit}}<p><label for="{{name}}">{{label}}</label><span class="limit"><input id="{{name}}" name="{{name}}" value="{{value}}" inputmode="numeric"{{#required}} required{{/required}}{{#isInvalid}} aria-invalid="true" aria-describedby="problem"{{/isInvalid}}><select name="{{name}}-unit" aria-label="{{label}}的单位">{{#options}}<option value="{{value}}"{{#isChosen}} selected{{/isChosen}}>{{label}}</option>{{/options}}</select></span></p>{{/isLimit}}
@@ -138,7 +139,7 @@ struct DeskViews: Sendable {
         {{#hasAttachments}}<section><h2>材料</h2><ul>{{#attachments}}<li>{{label}}：<a href="/cases/{{caseID}}/files/{{position}}" download>{{name}}</a>（{{size}}）</li>{{/attachments}}</ul></section>{{/hasAttachments}}
         {{#hasTasks}}<section><h2>任务</h2><table><thead><tr><th scope="col">任务</th><th scope="col">单位</th><th scope="col">经办人</th><th scope="col">期限</th><th scope="col">结果</th></tr></thead><tbody>
         {{#tasks}}
-        <tr><td>{{kind}}</td><td>{{unit}}</td><td>{{assignee}}</td><td{{#overdue}} class="overdue"{{/overdue}}>{{due}}</td><td>{{outcome}}</td></tr>
+        <tr><td>{{kind}}</td><td>{{unit}}</td><td>{{assignee}}</td><td{{#overdue}} class="overdue"{{/overdue}}>{{due}}{{#signing}}；签收到 {{signing}}{{/signing}}</td><td>{{outcome}}</td></tr>
         {{/tasks}}
         </tbody></table></section>{{/hasTasks}}
         {{#hasClocks}}<section><h2>时限</h2><ul>{{#clocks}}<li>{{name}}：<span{{#overdue}} class="overdue"{{/overdue}}>{{due}}</span></li>{{/clocks}}</ul></section>{{/hasClocks}}
@@ -165,7 +166,7 @@ struct DeskViews: Sendable {
         .actions ul{list-style:none;display:flex;flex-wrap:wrap;gap:10px;padding:0}.actions a{display:inline-block;background:#14508c;color:#fff;padding:10px 18px;border-radius:6px;text-decoration:none;min-height:24px}
         .actions a.blocked{background:#5b6673}.mark{background:#fff4d6;border:1px solid #c9a227;border-radius:4px;padding:0 6px}fieldset{border:1px solid #d8dee6;border-radius:6px;margin:14px 0}
         label.check{display:inline-flex;align-items:center;gap:6px;font-weight:400;margin-right:18px;min-height:44px}label.check input{width:24px;min-height:24px}.limit{display:flex;gap:8px;max-width:24em}
-        pre{overflow-x:auto;font:14px/1.6 ui-monospace,monospace}.held{border-top:1px solid #d8dee6}.done{background:#e6f4ea;border-left:4px solid #1e7d34;padding:8px 14px}
+        .held{border-top:1px solid #d8dee6}.done{background:#e6f4ea;border-left:4px solid #1e7d34;padding:8px 14px}
         @media(max-width:640px){thead{position:absolute;left:-999em}tr{display:block;border:1px solid #d8dee6;margin:8px 0;padding:6px 10px}td{display:inline;border:0;padding:0}td:not(:last-child):not(:empty)::after{content:" · ";color:#5b6673}dl div{grid-template-columns:1fr;gap:0}}
         """
 }

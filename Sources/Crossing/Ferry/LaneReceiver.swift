@@ -1,7 +1,7 @@
 package import CMS
 package import PortalBase
 
-/// The receiving end of a lane: takes in what arrived, whole or not at all, and says what it has.
+/// The receiving end of a lane: takes in batches that have come whole, and says what it has.
 package struct LaneReceiver: Sendable {
     package struct Policy: Sendable {
         /// Seconds after which missing parts are asked for: before, they may still be on their way.

@@ -41,10 +41,10 @@ package protocol LaneStore: Sendable {
     // Receiving
 
     func received(_ lane: LaneID, sequence: Int) throws -> Acknowledgement.Entry?
-    /// Puts items and number into the database together. An item that is there already is left as it is.
+    /// Puts items into the database, and the number once all of them are there. An item that is there already is left as it is.
     /// An item that this side cannot take just now (a key or a form that it lacks) is held by itself, and the others go in.
     /// - Returns: a line for each item that is held.
-    /// - Throws: `BatchOpener.Rejection` when an item does not fit the owner's rules; nothing is stored then.
+    /// - Throws: `BatchOpener.Rejection` when an item does not fit the owner's rules; the number is not recorded then.
     func commit(_ batch: BatchOpener.Verified, items: [BatchOpener.OpenedItem], at now: Instant) throws -> [String]
     /// Tries once more to take what is held.
     /// - Returns: a line for each item that is held still.

@@ -461,29 +461,26 @@ package struct LaneDatabase: LaneStore {
     package func commit(
         _ batch: BatchOpener.Verified, items: [BatchOpener.OpenedItem], at now: Instant
     ) throws -> [String] {
-        var arrival = Arrival()
-        guard let portion else {
-            let staged = try staged(items[...])
-            // Throwing rolls everything back: a batch is taken whole or not at all.
-            return try database.write { db in
-                try file(staged, of: batch, &arrival, db, now)
-                return try conclude(batch, arrival, db, now)
-            }
-        }
-        // What a batch brought is filed bit by bit, so that nobody waits long. Each item has its effect once: after a failure, and
-        // where the batch is refused for one of its items, the others come again and are there already.
-        var place = 0
-        while place < items.count {
-            let end = min(place + portion, items.count)
+        // In portions, so that nobody waits long: an item has its effect once, and after a failure, or where the batch is refused for
+        // one of its items, the others come again and are there already. In one portion, a refusal undoes all of it.
+        let step = portion ?? max(1, items.count)
+        var (arrival, place) = (Arrival(), 0)
+        while true {
+            let end = min(place + step, items.count)
             let staged = try staged(items[place..<end])
-            arrival = try database.write { db in
+            let isLast = end == items.count
+            arrival = try database.write { [arrival] db in
                 var arrival = arrival
                 try file(staged, of: batch, &arrival, db, now)
+                if isLast, arrival.rejected.isEmpty { try conclude(batch, arrival, db, now) }
+                if isLast, portion == nil { try arrival.refuse() }
                 return arrival
             }
+            if isLast { break }
             place = end
         }
-        return try database.write { db in try conclude(batch, arrival, db, now) }
+        try arrival.refuse()
+        return arrival.held
     }
 
     /// What came of the items of a batch.
@@ -492,6 +489,12 @@ package struct LaneDatabase: LaneStore {
         /// A line for each.
         var held: [String] = []
         var newest: Instant?
+
+        /// Throws where an item broke the owner's rules.
+        func refuse() throws {
+            guard let first = rejected.min(by: { $0.key < $1.key }) else { return }
+            throw BatchOpener.Rejection(code: first.value, items: rejected)
+        }
     }
 
     private typealias Staged = [(id: String, item: FerryItem?)]
@@ -525,21 +528,17 @@ package struct LaneDatabase: LaneStore {
                 arrival.held.append(Self.heldLine(item.id, item.kind, reason))
             }
         }
+        if !arrival.held.isEmpty { try countHeld(db, batch.manifest.lane, now) }
         arrival.newest = [arrival.newest, Self.newestReceipt(items.compactMap(\.item))].compactMap { $0 }.max()
     }
 
     private func conclude(
         _ batch: BatchOpener.Verified, _ arrival: Arrival, _ db: any SQLConnection, _ now: Instant
-    ) throws -> [String] {
-        if let first = arrival.rejected.min(by: { $0.key < $1.key }) {
-            throw BatchOpener.Rejection(code: first.value, items: arrival.rejected)
-        }
+    ) throws {
         let reach = batch.manifest.items == 0 ? batch.manifest.created : arrival.newest
         try put(
             db, .init(sequence: batch.manifest.sequence, manifest: batch.digest, result: .committed), batch,
             reach: reach, now)
-        if !arrival.held.isEmpty { try countHeld(db, batch.manifest.lane, now) }
-        return arrival.held
     }
 
     package func record(_ entry: Acknowledgement.Entry, of batch: BatchOpener.Verified, at now: Instant) throws {

@@ -83,13 +83,19 @@ extension LaneDatabase {
 
     /// Somebody has looked at an alarm, and the lane may go on.
     ///
-    /// - Parameter person: who has looked; nil at a terminal.
+    /// - Parameters:
+    ///   - detail: words of the one alarm that is meant; nil for all of the code.
+    ///   - person: who has looked; nil at a terminal.
     /// - Returns: how many alarms were standing.
-    package func clear(_ alarm: LaneAlarm, lane: String, by person: String? = nil, at now: Instant) throws -> Int {
+    package func clear(
+        _ alarm: LaneAlarm, lane: String, detail: String? = nil, by person: String? = nil, at now: Instant
+    ) throws -> Int {
         try database.write { db in
             let count = try db.execute(
-                "UPDATE lane_alarm SET cleared = ? WHERE lane = ? AND code = ? AND cleared IS NULL", now.seconds, lane,
-                alarm.rawValue)
+                """
+                UPDATE lane_alarm SET cleared = ?
+                WHERE lane = ? AND code = ? AND cleared IS NULL AND (? IS NULL OR detail = ?)
+                """, now.seconds, lane, alarm.rawValue, detail, detail)
             if count > 0 {
                 try audit(
                     db, LaneID(name: lane, epoch: ""), "cleared", nil,

@@ -25,13 +25,7 @@ package struct LaneStatus: Sendable {
     package let gaps: [ClosedRange<Int>]
     /// Parts that have not come, by number.
     package let missing: [Int: [Int]]
-    package let alarms: [String]
-
-    /// Code and words of an alarm.
-    package static func parts(ofAlarm alarm: String) -> (code: String, detail: String) {
-        let parts = alarm.split(separator: " ", maxSplits: 1).map(String.init)
-        return (parts.first ?? "", parts.count > 1 ? parts[1] : "")
-    }
+    package let alarms: [(code: String, detail: String)]
 
     package var json: JSON {
         func counts(_ counts: [String: Int]) -> JSON { .object(counts.mapValues { .integer($0) }) }
@@ -47,7 +41,7 @@ package struct LaneStatus: Sendable {
             "gaps": .array(gaps.map { .array([.integer($0.lowerBound), .integer($0.upperBound)]) }),
             "missingParts": .object(
                 Dictionary(uniqueKeysWithValues: missing.map { ("\($0)", .array($1.map { .integer($0) })) })),
-            "alarms": .array(alarms.map { .string($0) }),
+            "alarms": .array(alarms.map { .string("\($0.code) \($0.detail)") }),
         ])
     }
 
@@ -70,7 +64,7 @@ package struct LaneStatus: Sendable {
         for (sequence, parts) in missing.sorted(by: { $0.key < $1.key }) {
             lines.append("  MISSING parts of \(sequence): \(parts.map(String.init).joined(separator: " "))")
         }
-        for alarm in alarms { lines.append("  ALARM \(alarm)") }
+        for alarm in alarms { lines.append("  ALARM \(alarm.code) \(alarm.detail)") }
         return lines.joined(separator: "\n")
     }
 }
@@ -138,9 +132,9 @@ extension LaneDatabase {
                     silence: receipts.newest.map { now.seconds - $0.seconds },
                     gaps: receipts.gaps.map(\.numbers),
                     missing: Dictionary(uniqueKeysWithValues: receipts.waiting.map { ($0.sequence, $0.missing) }),
-                    alarms: try db.column(
-                        "SELECT code || ' ' || detail FROM lane_alarm WHERE lane = ? AND cleared IS NULL ORDER BY position",
-                        lane))
+                    alarms: try db.rows(
+                        "SELECT code, detail FROM lane_alarm WHERE lane = ? AND cleared IS NULL ORDER BY position", lane
+                    ).map { (code: try $0["code"], detail: try $0["detail"]) })
             }
         }
     }

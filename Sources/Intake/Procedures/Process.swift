@@ -9,7 +9,7 @@ package struct Process: Sendable, Equatable {
     package let id: String
     package let title: Localized
     /// What its subjects are.
-    package let subject: Subject
+    package let subject: SubjectKind
     /// Ids of the forms whose submissions it handles; of cases alone.
     package let forms: [String]
     /// How long a case is kept once it is final.
@@ -61,7 +61,7 @@ package struct Process: Sendable, Equatable {
     package func clock(_ id: String) -> Clock? { clocks.first { $0.id == id } }
 
     /// What a process runs on (办件).
-    package enum Subject: String, Sendable, CaseIterable {
+    package enum SubjectKind: String, Sendable, CaseIterable {
         /// What a citizen sends, by a form.
         case `case`
         /// Begun by officers: somebody who works here, a post that somebody holds, a certificate that somebody signs in with.
@@ -193,11 +193,13 @@ package struct Process: Sendable, Equatable {
         package let position: SourcePosition
     }
 
-    /// Who is reminded: `lead`, `parent`, `leader`, the units with an open task of a kind.
+    /// Who is reminded: `lead`, `parent`, `leader`, the units with an open task of a kind, a unit.
     package enum Audience: Sendable, Equatable {
         case lead, parent, leader
         /// `<task>.unit`
         case unitsOf(task: String)
+        /// A unit by its id.
+        case named(String)
     }
 
     /// A piece of work of one unit (任务).

@@ -128,7 +128,7 @@ struct ProcessCheck {
         }
         for action in process.actions {
             for effect in action.allEffects {
-                let subject: Process.Subject
+                let subject: Process.SubjectKind
                 switch effect {
                 case .appoint, .end: subject = .post
                 case .trust, .distrust: subject = .credential
@@ -154,7 +154,11 @@ struct ProcessCheck {
     }
 
     private mutating func checkAudience(_ audience: Process.Audience, at position: SourcePosition) {
-        if case .unitsOf(let task) = audience { known(task, among: taskNames, Self.task, at: position) }
+        switch audience {
+        case .unitsOf(let task): known(task, among: taskNames, Self.task, at: position)
+        case .named(let unit): known(unit, among: names.units, Self.unit, at: position)
+        case .lead, .parent, .leader: break
+        }
     }
 
     private mutating func checkNames(of action: Process.Action) {
@@ -457,6 +461,13 @@ struct ProcessCheck {
             }
             for rung in clock.ladder {
                 guard let act = rung.act, let action = process.action(act) else { continue }
+                if action.allEffects.contains(where: Self.staysDone) {
+                    add(
+                        "rung", rung.position, zh: "时限做的“\(act)”可能要被及时的消息撤销，它却有撤不回的效果",
+                        en: "what the clock does by `\(act)` may have to be taken back, and it does what cannot be",
+                        remedyZh: "请去掉公开、并单、评分、任免等效果，或由人来做",
+                        remedyEn: "take out what publishes, relates, scores or appoints, or let a person act")
+                }
                 if !action.by.contains(.clock) || !action.ask.isEmpty || action.on != nil {
                     add(
                         "rung", rung.position, zh: "时限不能做操作“\(act)”", en: "the clock cannot take the action `\(act)`",
@@ -464,6 +475,14 @@ struct ProcessCheck {
                         remedyEn: "it must say `by: clock`, work on no task and ask for nothing")
                 }
             }
+        }
+    }
+
+    /// Whether an effect has reached others, or is counted for ever.
+    private static func staysDone(_ effect: Process.Effect) -> Bool {
+        switch effect {
+        case .publish, .retract, .relate, .unrelate, .score, .request, .fulfil, .appoint, .end, .trust, .distrust: true
+        default: false
         }
     }
 

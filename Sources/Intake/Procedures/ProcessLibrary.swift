@@ -75,6 +75,8 @@ package struct ProcessLibrary: Sendable {
             FileSystem.kind(source + "/" + path) == nil ? nil : node(path)
         }
         guard let roles = node(Self.rolesFile), let units = node(Self.unitsFile) else { return }
+        Self.checkEntries(of: roles, ["excludes", "permissions"], &diagnostics)
+        Self.checkEntries(of: units, ["parent"], &diagnostics)
         Self.checkUnits(units, &diagnostics)
         self.roles = Dictionary((roles.pairs ?? []).map { ($0.key, Self.name($0)) }) { first, _ in first }
         readExclusions(roles, &diagnostics)
@@ -305,6 +307,16 @@ package struct ProcessLibrary: Sendable {
         } catch {
             diagnostics.append(unreadable(folder, zh: "读不出来：\(error)", en: "cannot be read: \(error)"))
             return []
+        }
+    }
+
+    /// Each has a name, and no key that nobody reads.
+    private static func checkEntries(of node: YAMLNode, _ keys: [String], _ diagnostics: inout [Diagnostic]) {
+        for pair in node.pairs ?? [] {
+            var reader = MapReader(pair.value)
+            _ = (reader.requiredString("zh"), reader.string("en"))
+            for key in keys { _ = reader.raw(key) }
+            diagnostics += reader.finish()
         }
     }
 

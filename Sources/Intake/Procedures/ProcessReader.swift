@@ -67,7 +67,7 @@ struct ProcessReader {
         if let id, !Self.isName(id) { reader.wrongType("id", zh: "字母、数字、连字符", en: "letters, digits and hyphens") }
         let title = reader.localized("title").map(Process.Localized.init(values:))
         if title == nil { reader.missing("title") }
-        let subject = reader.choice("subject", Process.Subject.self) ?? .case
+        let subject = reader.choice("subject", Process.SubjectKind.self) ?? .case
         isCase = subject == .case
         let forms = reader.strings("forms") ?? []
         let retention = reader.requiredString("retention").flatMap { term($0) }
@@ -103,16 +103,18 @@ struct ProcessReader {
             reader.wrongType(key, zh: "名称: {…} 的列表", en: "a map of name: {…}")
             return []
         }
-        let isTaken = { (name: String) in name == "opened" || Process.ownClocks.contains(name) && key != "actions" }
-        for pair in pairs where !Self.isName(pair.key) || isTaken(pair.key) || pair.key == Process.working {
+        for pair in pairs
+        where !Self.isName(pair.key) || [Process.working, "opened"].contains(pair.key)
+            || (pair.key == Process.signing && key == "clocks")
+        {
             reader.add(
                 Diagnostic(
                     "process-id", pair.keyPosition,
                     problem: Bilingual(zh: "“\(pair.key)”不能做名称", en: "`\(pair.key)` cannot be a name"),
                     remedy: Bilingual(
-                        zh: "用字母开头，只含字母、数字、连字符；task、sign 和 opened 另有意思",
+                        zh: "用字母开头，只含字母、数字、连字符；task 和 opened 另有意思，时限也不能叫 sign",
                         en:
-                            "begin with a letter, use letters, digits and hyphens; `task`, `sign` and `opened` mean something else"
+                            "begin with a letter, use letters, digits and hyphens; `task` and `opened` mean something else, and so does `sign` among clocks"
                     )))
         }
         return pairs
@@ -249,7 +251,8 @@ struct ProcessReader {
         case "leader": return .leader
         default:
             if text.hasSuffix(".unit") { return .unitsOf(task: String(text.dropLast(5))) }
-            refuse(node, zh: "lead、parent、leader 或 任务.unit", en: "lead, parent, leader or <task>.unit")
+            if Self.isName(text) { return .named(text) }
+            refuse(node, zh: "lead、parent、leader、任务.unit 或单位", en: "lead, parent, leader, <task>.unit or a unit")
             return nil
         }
     }
