@@ -192,7 +192,7 @@ struct CaseText {
 
     private func action(_ id: String) -> String {
         switch id {
-        case Procedures.Process.EventName.begin: "收件"
+        case Procedures.Process.EventName.begin: view.process.subject == .case ? "收件" : "登记"
         case Procedures.Process.EventName.clock: "时限提醒"
         case Procedures.Process.EventName.late: "迟到的消息（不改变状态）"
         case Procedures.Process.EventName.follow: "主单的答复"
