@@ -106,7 +106,7 @@ class FaultTests(unittest.TestCase):
                 self.after(index)
             if not self.rows("edge", "SELECT item FROM lane_queue WHERE lane = 'e2c' AND state <> 'delivered'"):
                 break
-        self.assertEqual(self.rows("core", "SELECT id FROM subject"), self.expected, label)
+        self.assertEqual(self.rows("core", "SELECT id FROM subject WHERE number < 1 << 40"), self.expected, label)
         self.assertEqual(self.rows("edge", "SELECT item FROM lane_queue WHERE lane = 'e2c' AND state <> 'delivered'"), [], label)
         sent = self.rows("edge", "SELECT seq || ' ' || manifest FROM lane_outgoing WHERE lane = 'e2c' AND state = 'acked'")
         received = self.rows("core", "SELECT seq || ' ' || manifest FROM lane_incoming WHERE lane = 'e2c' AND result = 'committed'")

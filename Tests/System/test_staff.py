@@ -228,7 +228,7 @@ class StaffTests(unittest.TestCase):
         status, text = self.desk("/lanes", self.certificate("staff/admin-a"))
         self.assertEqual(status, 200)
         self.assertIn("publish the sites here first", text)
-        self.assertIn("报警 held：1 items", text)
+        self.assertIn("有来件收不下", text)
         self.assertEqual(self.desk("/lanes", self.certificate("staff/dispatcher"))[0], 404)
         # An auditor sees and touches nothing.
         seen = self.desk("/lanes", self.certificate("staff/audit"))[1]

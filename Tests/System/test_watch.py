@@ -85,7 +85,7 @@ class WatchTests(unittest.TestCase):
             for _ in range(5):
                 self.assertEqual(post(self.system.forms + "/forms/hotline", request_fields(self.system, total))[0], 303)
                 total += 1
-            arrived = wait_until(lambda: len(self.rows("core/desk.sqlite", "SELECT id FROM subject")) == total, 60)
+            arrived = wait_until(lambda: len(self.rows("core/desk.sqlite", "SELECT id FROM subject WHERE number < 1 << 40")) == total, 60)
             self.assertTrue(arrived, self.logs())
             # One service after another dies, and is started again.
             watching[round].send_signal(signal.SIGKILL)

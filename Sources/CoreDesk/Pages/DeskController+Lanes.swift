@@ -66,7 +66,12 @@ extension DeskController {
                     "name": .text(status.lane == Configuration.receiveLane ? "外网 → 内网" : "内网 → 外网"),
                     "lines": .list(Self.lines(status).map { .fields(["line": .text($0)]) }),
                     "allAlarms": .list(
-                        status.alarms.map { .fields(["alarm": .text($0.code), "detail": .text($0.detail)]) }),
+                        status.alarms.map {
+                            .fields([
+                                "name": .text(LaneAlarm(rawValue: $0.code).map(Self.name) ?? $0.code),
+                                "alarm": .text($0.code), "detail": .text($0.detail),
+                            ])
+                        }),
                     "alarms": .list(
                         status.alarms.filter { Self.endsByHand($0.code) }.map {
                             .fields(["alarm": .text($0.code), "detail": .text($0.detail)])
@@ -107,6 +112,23 @@ extension DeskController {
             lines.append("第 \(sequence) 批缺 \(parts.count) 个分卷")
         }
         return lines
+    }
+
+    private static func name(_ alarm: LaneAlarm) -> String {
+        switch alarm {
+        case .fork: "同一批号有两种内容，通道已停：可能是旧备份恢复，或密钥被盗"
+        case .chain: "批次接不上前一批，通道已停"
+        case .senderBehind: "对方知道的批号这边没有，通道已停：这边的数据库可能是旧的"
+        case .receiverBehind: "对方忘了已经确认过的批次"
+        case .dead: "对方退回了来件，等在这里"
+        case .refused: "对方整批退回，正在重发"
+        case .sealedLost: "封好的文件在确认以前不见了"
+        case .gap: "有的批次很久没有到"
+        case .silence: "很久没有收到任何批次"
+        case .space: "磁盘快满，无法工作"
+        case .clock: "有一批的封装时间在将来：两边的时钟有一个不准"
+        case .held: "有来件收不下，见下面“收不下的”"
+        }
     }
 
     /// That of held items ends with them.

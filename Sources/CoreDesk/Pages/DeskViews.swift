@@ -98,7 +98,7 @@ struct DeskViews: Sendable {
         {{#problem}}<p class="problem" role="alert" data-code="{{code}}">{{problem}}</p>{{/problem}}
         {{#done}}<p class="done" role="status">{{done}}</p>{{/done}}
         {{#lanes}}
-        <section><h2>{{name}}（{{lane}}）</h2><ul>{{#lines}}<li>{{line}}</li>{{/lines}}{{#allAlarms}}<li class="overdue">报警 {{alarm}}：{{detail}}</li>{{/allAlarms}}</ul>{{#mayWork}}{{#alarms}}<form method="post" action="/lanes/clear"><input type="hidden" name="token" value="{{clearToken}}"><input type="hidden" name="nonce" value="{{nonce}}"><input type="hidden" name="lane" value="{{lane}}"><input type="hidden" name="alarm" value="{{alarm}}"><input type="hidden" name="detail" value="{{detail}}"><p>报警 {{alarm}}：{{detail}} <button type="submit">已查明，消除</button></p></form>{{/alarms}}{{/mayWork}}</section>
+        <section><h2>{{name}}（{{lane}}）</h2><ul>{{#lines}}<li>{{line}}</li>{{/lines}}{{#allAlarms}}<li class="overdue">报警：{{name}}（{{alarm}} {{detail}}）</li>{{/allAlarms}}</ul>{{#mayWork}}{{#alarms}}<form method="post" action="/lanes/clear"><input type="hidden" name="token" value="{{clearToken}}"><input type="hidden" name="nonce" value="{{nonce}}"><input type="hidden" name="lane" value="{{lane}}"><input type="hidden" name="alarm" value="{{alarm}}"><input type="hidden" name="detail" value="{{detail}}"><p>报警 {{alarm}}：{{detail}} <button type="submit">已查明，消除</button></p></form>{{/alarms}}{{/mayWork}}</section>
         {{/lanes}}
         <section><h2>收不下的</h2>
         {{^hasHeld}}<p>没有。</p>{{/hasHeld}}
@@ -128,7 +128,7 @@ struct DeskViews: Sendable {
     private static let cases = """
         <table><thead><tr><th scope="col">编号</th><th scope="col">类别</th><th scope="col">标题</th><th scope="col">收到</th><th scope="col">期限</th><th scope="col">承办</th><th scope="col">状态</th></tr></thead><tbody>
         {{#cases}}
-        <tr><td><a href="/cases/{{id}}">{{number}}</a></td><td>{{kind}}</td><td><a href="/cases/{{id}}">{{subject}}</a></td><td class="when">{{received}}</td><td{{#overdue}} class="overdue"{{/overdue}}>{{due}}{{#overdue}}（超期）{{/overdue}}</td><td>{{department}}</td><td>{{state}}</td></tr>
+        <tr><td><a href="/cases/{{id}}">{{number}}</a></td><td>{{kind}}</td><td><a href="/cases/{{id}}">{{subject}}</a></td><td class="when" data-label="收到">{{received}}</td><td data-label="期限"{{#overdue}} class="overdue"{{/overdue}}>{{due}}{{#overdue}}（超期）{{/overdue}}</td><td data-label="承办">{{department}}</td><td>{{state}}</td></tr>
         {{/cases}}
         </tbody></table>
         """
@@ -167,6 +167,6 @@ struct DeskViews: Sendable {
         .actions a.blocked{background:#5b6673}.mark{background:#fff4d6;border:1px solid #c9a227;border-radius:4px;padding:0 6px}fieldset{border:1px solid #d8dee6;border-radius:6px;margin:14px 0}
         label.check{display:inline-flex;align-items:center;gap:6px;font-weight:400;margin-right:18px;min-height:44px}label.check input{width:24px;min-height:24px}.limit{display:flex;gap:8px;max-width:24em}
         .when{white-space:nowrap}.held{border-top:1px solid #d8dee6}.done{background:#e6f4ea;border-left:4px solid #1e7d34;padding:8px 14px}
-        @media(max-width:640px){table{background:none}thead{position:absolute;left:-999em}tr{display:block;background:#fff;border:1px solid #d8dee6;margin:8px 0;padding:6px 10px}td{display:inline;border:0;padding:0}td:not(:last-child):not(:empty)::after{content:" · ";color:#5b6673}dl div{grid-template-columns:1fr;gap:0}}
+        @media(max-width:640px){table{background:none}thead{position:absolute;left:-999em}tr{display:block;background:#fff;border:1px solid #d8dee6;margin:8px 0;padding:6px 10px}td{display:inline;border:0;padding:0}td:not(:last-child):not(:empty)::after{content:" · ";color:#5b6673}td[data-label]:not(:empty)::before{content:attr(data-label) " ";color:#5b6673}dl div{grid-template-columns:1fr;gap:0}}
         """
 }

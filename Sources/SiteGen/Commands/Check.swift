@@ -24,7 +24,8 @@ struct Check: ParsableCommand {
             report.diagnostics = (report.diagnostics + checker.check(report.externalLinks)).uniqueInOrder()
         }
         report.diagnostics += WorkdaysCheck.findings(source: options.source, on: request.now.date(in: .shanghai))
-        report.diagnostics += ProcessesCheck.findings(source: options.source)
+        // A page that draws a process tells its mistakes too.
+        report.diagnostics = (report.diagnostics + ProcessesCheck.findings(source: options.source)).uniqueInOrder()
         options.report(report.diagnostics)
         for (name, entry) in metrics?.report ?? [] {
             let total = milliseconds(entry.total)
