@@ -36,7 +36,7 @@ def main():
     parser.add_argument("--files", type=int, default=1_000, help="of them come with a file of 200 KB")
     parser.add_argument("--postgresql", action="store_true")
     options = parser.parse_args()
-    system, server = System(), None
+    system, server, running = System(), None, []
     try:
         system.call("prepare")
         system.configure(limits=WIDE)
@@ -51,6 +51,7 @@ def main():
             desk("init", "--people", str(system.folder / "core/people.yaml"))
             desk("lane", "adopt", *map(str, sorted((system.folder / "epochs").glob("*.ep"))))
         service, digest = Service(system), system.digest("hotline")
+        running.append(service)
 
         def fill(numbers, files):
             # Few at once: a client has a share of the slots for uploads.
@@ -61,10 +62,12 @@ def main():
         fill(range(100_000, 100_040), 0)
         system.ferry()
         staff = Desk(system, serve=True)
+        running.append(staff)
         cases = list(staff.cases("dispatcher").values())
         # Each act's page is opened before: a form is good for one act.
         forms = [(cases[n % len(cases)], staff.form("dispatcher", f"/cases/{cases[n % len(cases)]}/note")) for n in range(600)]
         fill(range(options.requests), options.files)
+        running.remove(service)
         service.stop()
         subprocess.run([BIN / "formsapi", "ferry-out", "--config", system.folder / "edge/formsapi.yaml"], check=True, capture_output=True)
         outbox, inbox = system.folder / "edge/spool/outbox", system.folder / "core/spool/inbox"
@@ -91,12 +94,13 @@ def main():
         seconds = time.perf_counter() - begin
         over.set()
         officer.join()
-        staff.stop()
         values = sorted(times)
         print(f"{options.requests} requests, {options.files} files of 200 KB, {moved >> 20} MB sealed, {'PostgreSQL' if options.postgresql else 'SQLite'}")
         print(f"import {seconds:.1f} s, {told.count('e2c-')} batches")
         print(f"acts {len(values)}, refused {sum(code != 303 for code in codes)}, p50 {values[len(values) // 2]:.0f} ms, p99 {values[min(len(values) - 1, len(values) * 99 // 100)]:.0f} ms, worst {values[-1]:.0f} ms (curl's start included)")
     finally:
+        for program in running:
+            program.stop()
         if server:
             subprocess.run([ROOT / "Scripts/postgres", "stop", server], capture_output=True)
             shutil.rmtree(server, ignore_errors=True)
