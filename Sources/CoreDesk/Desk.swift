@@ -54,22 +54,23 @@ struct Desk: Sendable {
     /// Another key than the cases were written with opens none of them: said at the start, not case by case.
     private static func check(_ master: [UInt8], _ database: any SQLDatabase) throws {
         let mark = hmacSHA256(key: master, Array("master key".utf8))
-        let known: [UInt8]? = try database.write { db in
-            try db.execute(
-                "INSERT INTO setting (name, value) VALUES ('master-key-mark', ?) ON CONFLICT DO NOTHING", mark)
-            return try db.value("SELECT value FROM setting WHERE name = 'master-key-mark'")
-        }
-        guard known == mark else {
+        guard try setting("master-key-mark", atFirst: mark, database) == mark else {
             throw ConfigurationError(text: "master_key is not the key that the database's cases were written with")
         }
     }
 
     /// A random key of this installation, made once: for the tokens in staff forms.
     func tokenKey() throws -> [UInt8] {
+        try Self.setting("token-key", atFirst: random(32), database)
+    }
+
+    /// A value of this installation, which is set at first and stays.
+    private static func setting(
+        _ name: String, atFirst value: [UInt8], _ database: any SQLDatabase
+    ) throws -> [UInt8] {
         try database.write { db in
-            try db.execute(
-                "INSERT INTO setting (name, value) VALUES ('token-key', ?) ON CONFLICT DO NOTHING", random(32))
-            return try db.value("SELECT value FROM setting WHERE name = 'token-key'") ?? []
+            try db.execute("INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING", name, value)
+            return try db.value("SELECT value FROM setting WHERE name = ?", name) ?? []
         }
     }
 
@@ -96,16 +97,11 @@ struct Desk: Sendable {
     /// Whether lists were made with other units, office hours or working days than those of now. A new database's are those of
     /// its first start.
     func isProjectedOtherwise() throws -> Bool {
-        let known: [UInt8]? = try database.write { db in
-            try db.execute(
-                "INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING", Self.projected,
-                surroundings.digest.bytes)
-            return try db.value("SELECT value FROM setting WHERE name = ?", Self.projected)
-        }
-        return known != surroundings.digest.bytes
+        let now = surroundings.digest.bytes
+        return try Self.setting(Self.projected, atFirst: now, database) != now
     }
 
-    /// Lists, rights and clocks anew out of the log, with what is around it now.
+    /// Makes lists, rights and clocks anew out of the log, with the units, hours and working days of now.
     func rebuild() throws -> (changed: Int, damaged: [String]) {
         let made = try cases.rebuild()
         try database.write { db in

@@ -74,13 +74,19 @@ struct Surroundings: Sendable {
         return SHA256Digest(of: Array(lines.joined(separator: "\n").utf8))
     }
 
-    /// Roles that may propose posts.
-    var appointingRoles: Set<String> {
-        let who = library.processes.filter { $0.subject == .post }.flatMap(\.begin.by)
-        return Set(who.compactMap { if case .role(let role, _, _, _) = $0 { role } else { nil } })
-    }
-
     func isUnit(_ id: String) -> Bool { units.names.contains(id) }
+
+    func roleName(_ id: String) -> String { library.roles[id]?.text("zh") ?? id }
+
+    /// An answer of whoever began a subject, in words.
+    func text(_ answer: JSON, _ kind: Procedures.Process.Input.Kind) -> String {
+        let text = answer.string ?? answer.integer.map { String($0) } ?? ""
+        return switch kind {
+        case .unit: unitName(text)
+        case .role: roleName(text)
+        default: text
+        }
+    }
 
     func unitName(_ id: String) -> String { unitNames[id] ?? id }
 

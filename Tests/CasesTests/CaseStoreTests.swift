@@ -28,6 +28,27 @@ extension CaseStore {
     func view(_ id: String) throws -> View { try view(id, at: CaseStoreTests.start) }
 }
 
+extension CaseStore {
+    /// A store under the tests' key; its world is that of the tests.
+    static func testing(
+        _ database: any SQLDatabase, processes: [Procedures.Process] = CaseStoreTests.processes,
+        outbox: any Outbox = Told(),
+        world: @escaping MakeWorld = { form, _, now, _ in try #require(CaseStoreTests.world(form, now)) }
+    ) throws -> CaseStore {
+        let keys = try #require(SubjectKeys(master: [UInt8](repeating: 7, count: 32), random: systemRandomBytes))
+        return try CaseStore(database, keys: keys, processes: processes, outbox: outbox, world: world)
+    }
+}
+
+extension DatabaseEngine {
+    /// A new database with the store's tables.
+    func core(in folder: TemporaryFolder) throws -> any SQLDatabase {
+        let database = try openDatabase(try location(in: folder))
+        try Migrations(.init(CaseStore.tables(database))).run(on: database)
+        return database
+    }
+}
+
 /// The same over SQLite and PostgreSQL.
 @Suite struct CaseStoreTests {
     static let processes: [Procedures.Process] = {
@@ -69,12 +90,7 @@ extension CaseStore {
             store = try Self.store(database)
         }
 
-        static func store(_ database: any SQLDatabase) throws -> CaseStore {
-            let keys = try #require(SubjectKeys(master: [UInt8](repeating: 7, count: 32), random: systemRandomBytes))
-            return try CaseStore(database, keys: keys, processes: processes, outbox: Told()) { form, _, now, _ in
-                try #require(CaseStoreTests.world(form, now))
-            }
-        }
+        static func store(_ database: any SQLDatabase) throws -> CaseStore { try .testing(database) }
 
         func begin(_ id: String, _ process: String, words: String = "路灯不亮") throws -> Int {
             let process = try #require(processes.first { $0.id == process })
@@ -316,10 +332,7 @@ extension CaseStore {
     @Test func aChangedDefinitionLeavesRunningCasesAlone() throws {
         let desk = try Desk(.sqlite)
         _ = try desk.begin("a", "hotline")
-        let keys = try #require(SubjectKeys(master: [UInt8](repeating: 7, count: 32), random: systemRandomBytes))
-        let without = try CaseStore(desk.database, keys: keys, processes: [], outbox: Told()) { form, _, now, _ in
-            try #require(Self.world(form, now))
-        }
+        let without = try CaseStore.testing(desk.database, processes: [])
         #expect(try without.view("a").file.state == "received")
         #expect(try without.rebuild() == (0, []))
         let post = Post(person: "派", role: "dispatcher", unit: "city", from: Instant(seconds: 0))
@@ -344,13 +357,8 @@ extension CaseStore {
     @Test(arguments: DatabaseEngine.available)
     func whatTheMainCaseIsToldItsDuplicatesAreTold(_ engine: DatabaseEngine) throws {
         let folder = TemporaryFolder()
-        let database = try openDatabase(try engine.location(in: folder))
-        try Migrations(.init(CaseStore.tables(database))).run(on: database)
-        let keys = try #require(SubjectKeys(master: [UInt8](repeating: 7, count: 32), random: systemRandomBytes))
         let heard = Heard()
-        let store = try CaseStore(database, keys: keys, processes: Self.processes, outbox: heard) { form, _, now, _ in
-            try #require(Self.world(form, now))
-        }
+        let store = try CaseStore.testing(engine.core(in: folder), outbox: heard)
         let process = try #require(Self.processes.first { $0.id == "hotline" })
         for id in ["a", "b", "c"] {
             let correspondent = Correspondent(

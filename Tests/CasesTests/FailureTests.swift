@@ -68,12 +68,8 @@ private final class FailingConnection: SQLConnection {
     func aFailureAtAnyStatementLeavesNothing(_ engine: DatabaseEngine) throws {
         let folder = TemporaryFolder()
         let database = FailingDatabase(try openDatabase(try engine.location(in: folder)))
-        let keys = try #require(SubjectKeys(master: [UInt8](repeating: 7, count: 32), random: systemRandomBytes))
         try Migrations(.init(CaseStore.tables(database))).run(on: database)
-        let store = try CaseStore(database, keys: keys, processes: CaseStoreTests.processes, outbox: Told()) {
-            form, _, now, _ in
-            try #require(CaseStoreTests.world(form, now))
-        }
+        let store = try CaseStore.testing(database)
         let approval = try #require(CaseStoreTests.processes.first { $0.id == "approval" })
         let start = CaseStoreTests.start
         let post = Post(person: "甲", role: "handler", unit: "market", from: Instant(seconds: 0))

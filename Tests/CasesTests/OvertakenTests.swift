@@ -69,14 +69,10 @@ import Workflow
         let heard = Heard()
 
         init(_ engine: DatabaseEngine) throws {
-            database = try openDatabase(try engine.location(in: folder))
-            try Migrations(.init(CaseStore.tables(database))).run(on: database)
-            let keys = try #require(SubjectKeys(master: [UInt8](repeating: 7, count: 32), random: systemRandomBytes))
+            database = try engine.core(in: folder)
             // The lane says that everything is here, whenever it is asked.
             let process = try #require(OvertakenTests.process)
-            store = try CaseStore(database, keys: keys, processes: [process], outbox: heard) { form, _, now, _ in
-                try #require(CaseStoreTests.world(form, now))
-            }
+            store = try .testing(database, processes: [process], outbox: heard)
             _ = try store.begin(
                 .init(
                     id: "a", process: process, form: "catering-opening", answers: ["name": .string("老店")],

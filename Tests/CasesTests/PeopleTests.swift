@@ -20,12 +20,9 @@ import Workflow
         let store: CaseStore
 
         init(_ engine: DatabaseEngine) throws {
-            database = try openDatabase(try engine.location(in: folder))
-            try Migrations(.init(CaseStore.tables(database))).run(on: database)
-            let keys = try #require(SubjectKeys(master: [UInt8](repeating: 7, count: 32), random: systemRandomBytes))
+            database = try engine.core(in: folder)
             let roles = ["people-admin", "security-admin", "audit-admin"]
-            store = try CaseStore(database, keys: keys, processes: CaseStoreTests.processes, outbox: Told()) {
-                _, _, now, _ in
+            store = try .testing(database) { _, _, now, _ in
                 let world = try #require(CaseStoreTests.world("hotline", now))
                 return World(
                     now: now, calendar: world.calendar, hours: world.hours, units: world.units,
@@ -73,7 +70,7 @@ import Workflow
             .post,
             ["person": .text("sun"), "role": .text("handler"), "unit": .text("market"), "until": .text("2026-03-05")])
         #expect(try office.store.member(key: office.key("sun"), at: Self.start) == nil)
-        // Not by whoever proposed it.
+        // The administrator who proposed a post does not confirm it.
         #expect(throws: CaseStore.Failure.refused(.officer(.samePerson))) {
             try office.take("confirm", on: post, by: "zhao")
         }

@@ -17,13 +17,8 @@ import Workflow
         let store: CaseStore
 
         init(_ engine: DatabaseEngine) throws {
-            database = try openDatabase(try engine.location(in: folder))
-            try Migrations(.init(CaseStore.tables(database))).run(on: database)
-            let keys = try #require(SubjectKeys(master: [UInt8](repeating: 7, count: 32), random: systemRandomBytes))
-            store = try CaseStore(database, keys: keys, processes: CaseStoreTests.processes, outbox: Told()) {
-                form, _, now, _ in
-                try #require(CaseStoreTests.world(form, now))
-            }
+            database = try engine.core(in: folder)
+            store = try .testing(database)
         }
 
         func begin(_ id: String, nature: String) throws {

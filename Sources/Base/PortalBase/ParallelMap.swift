@@ -1,5 +1,9 @@
 public import Dispatch
+import Glibc
 public import Synchronization
+
+/// Processors that are on line.
+package let processorCount = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
 
 /// Maps indices with up to `jobs` threads; results come in index order whatever thread made them.
 ///

@@ -121,7 +121,8 @@ extension CaseStore {
         for table in others where old?[table] != new[table] {
             try replace(table, of: writing.subject.number, with: new[table] ?? [], isNew: before == nil, db)
         }
-        if before?.texts.count != writing.texts.count {
+        let isSaidMore = writing.log.dropFirst(before?.log.count ?? 0).contains { !$0.event.texts.isEmpty }
+        if before == nil || isSaidMore {
             let rows = try rows(of: writing, .words, in: world)
             try replace(.words, of: writing.subject.number, with: rows, isNew: before == nil, db)
         }
@@ -162,7 +163,8 @@ extension CaseStore {
     /// Cases of one transaction.
     private static let rebuiltAtOnce = 200
 
-    /// Whoever writes an event of one of the next cases waits from here on, or was waited for: rows are made of the newest log.
+    /// Locks the rows of the next cases: another writer of one of them has committed before, or waits, so that rows are made of the newest
+    /// log.
     private func holdRows(after first: Int, _ db: any SQLConnection) throws {
         try db.execute(
             """
@@ -172,6 +174,7 @@ extension CaseStore {
     }
 
     private struct Made: Sendable {
+        let number: Int
         let rows: Projection.Rows
         /// Terms for the index of words.
         let tokens: [Int]
@@ -212,18 +215,16 @@ extension CaseStore {
             }
             try db.insert(into: name, columns, rows.filter { stale.contains(SQLValue.number($0)) })
         }
-        let tokens = zip(slice.filter { !numbers.contains($0.row.subject.number) }, made).flatMap { log, made in
-            made.tokens.map { (token: $0, number: log.row.subject.number) }
-        }
-        changed += try insert(tokens, db)
+        changed += try insert(made.flatMap { made in made.tokens.map { ($0, made.number) } }, db)
         return (changed, damaged, last)
     }
 
     private func made(of log: Log, _ processes: [SHA256Digest: Process], carried: Instant?) throws -> Made {
         let writing = try writing(log, processes, now: log.row.subject.received)
-        let last = writing.events.last?.at ?? writing.subject.received
+        let last = writing.log.last?.event.at ?? writing.subject.received
         let world = try world(of: writing.subject, writing.process, writing.file.answers, last, carried: carried)
         return Made(
+            number: writing.subject.number,
             rows: try rows(of: writing, Projection.allCases, in: world),
             tokens: writing.isErased ? [] : tokens(of: writing.texts))
     }

@@ -133,7 +133,7 @@ extension CaseStore {
     /// The newest cases that somebody in these posts may see: rights, order and length are the database's. The reading is on
     /// record.
     package func list(_ query: Query, as posts: [Post], at now: Instant) throws -> Listing {
-        if let post = posts.first { try readings.record(post, "list", "", at: now, in: database) }
+        try record("list", as: posts, at: now)
         let viewers = Self.viewers(posts, at: now)
         return try database.read { db in
             var numbers: Set<Int> = []
@@ -218,9 +218,11 @@ extension CaseStore {
         }
     }
 
-    /// One line on record for a list that is made of several readings.
-    package func record(_ what: String, as posts: [Post], at now: Instant) throws {
-        if let post = posts.first { try readings.record(post, what, "", at: now, in: database) }
+    /// Puts one line on record for a list or a search, which may take several readings.
+    ///
+    /// - Parameter subject: the terms of a search.
+    package func record(_ what: String, _ subject: String = "", as posts: [Post], at now: Instant) throws {
+        if let post = posts.first { try readings.record(post, what, subject, at: now, in: database) }
     }
 
     package struct Waiting: Sendable {

@@ -25,10 +25,7 @@ extension CaseStore {
         let terms = SearchTokenizer.terms(phrases).sorted().prefix(Self.mostTerms)
         guard !terms.isEmpty, posts.contains(where: { $0.isHeld(at: now) }) else { return nil }
         let tokens = keys.indexTokens(terms)
-        if let post = posts.first {
-            let words = tokens.map { String($0, radix: 16) }.joined(separator: " ")
-            try readings.record(post, "search", words, at: now, in: database)
-        }
+        try record("search", tokens.map { String($0, radix: 16) }.joined(separator: " "), as: posts, at: now)
         let viewers = Self.viewers(posts, at: now).sorted()
         return try database.read { db in
             let tokens = try byRarity(tokens, db)

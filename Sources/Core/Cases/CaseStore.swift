@@ -1,6 +1,5 @@
 import Authority
 import CMS
-import Glibc
 package import PortalBase
 package import Procedures
 package import SQL
@@ -92,7 +91,7 @@ package struct CaseStore: Sendable {
         makeWorld = world
         self.carried = carried
         self.outbox = outbox
-        threads = max(1, min(8, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+        threads = min(8, processorCount)
         readings = Readings(newWriter: keys.token)
         definitions = Definitions(processes)
         self.processes = processes
@@ -316,9 +315,7 @@ package struct CaseStore: Sendable {
         var isErased: Bool { secret.isEmpty }
         let process: Process
         private(set) var file: Case
-        private(set) var events: [Event]
-        /// Of the newest event.
-        private(set) var head: SHA256Digest
+        private(set) var log: [Entry]
         let now: Instant
         /// What its sender holds.
         var receipt: String?
@@ -330,35 +327,30 @@ package struct CaseStore: Sendable {
             self.secret = secret
             self.process = process
             receipt = row.receipt
-            events = log.map(\.event)
-            file = Case(received: subject.received, events: events)
-            head = log.last?.digest ?? SHA256Digest(of: Array(subject.id.utf8))
+            self.log = log
+            file = Case(received: subject.received, events: log.lazy.map(\.event))
             self.now = now
         }
 
-        mutating func append(_ event: Event, _ digest: SHA256Digest) {
-            file.apply(event)
-            events.append(event)
-            head = digest
+        mutating func append(_ entry: Entry) {
+            file.apply(entry.event)
+            log.append(entry)
         }
 
+        var events: [Event] { log.map(\.event) }
+        /// Digest of the newest event.
+        var head: SHA256Digest { log.last?.digest ?? SHA256Digest(of: Array(subject.id.utf8)) }
         /// Every word that a search finds it by.
-        var texts: [String] { events.flatMap(\.texts) + [receipt].compactMap { $0 } }
+        var texts: [String] { log.flatMap(\.event.texts) + [receipt].compactMap { $0 } }
     }
 
     /// A case to which events can be added; throws `erased` where its words are gone.
     func opened(_ id: String, now: Instant, _ db: any SQLConnection) throws -> Writing {
-        try opened(id, now: now, db).writing
-    }
-
-    private func opened(
-        _ id: String, now: Instant, _ db: any SQLConnection
-    ) throws -> (writing: Writing, log: [Entry]) {
         let row = try row(of: id, db)
         guard let secret = try secret(of: row) else { throw Failure.erased }
-        let log = try log(of: id, secret, db)
-        let process = try definitions.process(row.subject.process, db)
-        return (Writing(row, secret: secret, process: process, log: log, now: now), log)
+        return Writing(
+            row, secret: secret, process: try definitions.process(row.subject.process, db),
+            log: try log(of: id, secret, db), now: now)
     }
 
     /// - Parameter overtakes: whether it takes back what the clock did after its moment.
@@ -367,10 +359,10 @@ package struct CaseStore: Sendable {
         overtakes: Bool = false, at moment: Instant, now: Instant, _ db: any SQLConnection,
         _ decide: (Process, Case, World) throws -> (action: String, facts: [Fact])
     ) throws -> Event {
-        var (writing, log): (Writing, [Entry]) = try opened(id, now: now, db)
+        var writing = try opened(id, now: now, db)
         let (process, subject, secret) = (writing.process, writing.subject, writing.secret)
         let mark = Self.mark(given, actor, secret)
-        if let known = log.first(where: { $0.key == key }) {
+        if let known = writing.log.first(where: { $0.key == key }) {
             guard known.command == mark else { throw Failure.keyReused }
             return known.event
         }
@@ -465,7 +457,7 @@ package struct CaseStore: Sendable {
             """, id, event.version, event.at.seconds, writing.now.seconds, event.action, whole, box,
             digest.hex, key, mark)
         guard isFirst == 1 else { throw Quicker() }
-        writing.append(event, digest)
+        writing.append(Entry(event: event, digest: digest, key: key, command: mark))
     }
 
     /// Brings to date what is made out of the log, and tells the citizen where something is new.

@@ -2,7 +2,7 @@ import PortalBase
 import SQL
 import Workflow
 
-/// Finds changes to the log. An owner of the database could compute the whole chain anew; only seals kept elsewhere reveal that.
+/// Finds changes to the log. Whoever owns the database can compute the whole chain anew: seals that are kept elsewhere find that.
 extension CaseStore {
     /// What does not hold in the log.
     package struct Break: Sendable, Equatable, CustomStringConvertible {

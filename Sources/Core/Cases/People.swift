@@ -64,11 +64,14 @@ extension CaseStore {
     }
 
     private func names(of persons: Set<String>, _ db: any SQLConnection) throws -> [String: String] {
+        if persons.isEmpty { return [:] }
+        let subjects = Dictionary(uniqueKeysWithValues: persons.map { (Self.subject(ofPerson: $0), $0) })
+        let numbers: [Int] = try db.column(
+            "SELECT number FROM case_index WHERE subject IN (\(subjects.map { _ in "?" }.joined(separator: ", ")))",
+            values: Array(subjects.keys))
         var names: [String: String] = [:]
-        for person in persons {
-            let number: Int? = try db.value(
-                "SELECT number FROM case_index WHERE subject = ?", Self.subject(ofPerson: person))
-            names[person] = try number.flatMap { try lines([$0], db).lines.first?.title }
+        for line in try lines(numbers, db).lines {
+            if let person = subjects[line.subject.id] { names[person] = line.title }
         }
         return names
     }
@@ -98,12 +101,10 @@ extension CaseStore {
         _ process: Process, _ inputs: [String: InputValue], as officer: Officer, key: String, at now: Instant
     ) throws -> String {
         let world = try world(ofInternal: process, at: now)
-        let answers: [String: JSON]
-        do throws(Refusal) {
-            answers = try process.beginning(
+        let answers = try told {
+            () throws(Refusal) in
+            try process.beginning(
                 Command(action: Process.EventName.begin, inputs: inputs), as: .officer(officer), at: now, in: world)
-        } catch {
-            throw Failure.refused(error)
         }
         let id = Self.identifier(of: process, answers, key)
         _ = try retrying {
@@ -120,6 +121,15 @@ extension CaseStore {
             }
         }
         return id
+    }
+
+    /// A refusal as a failure of the store.
+    private func told<T>(_ body: () throws(Refusal) -> T) throws -> T {
+        do throws(Refusal) {
+            return try body()
+        } catch {
+            throw Failure.refused(error)
+        }
     }
 
     /// A person is named by the number that was given, so that no two have one; other subjects by the request.
@@ -171,29 +181,23 @@ extension CaseStore {
         }
     }
 
-    /// Roles that may propose posts.
-    private var appointingRoles: Set<String> {
-        let who = processes.filter { $0.subject == .post }.flatMap(\.begin.by)
-        return Set(who.compactMap { if case .role(let role, _, _, _) = $0 { role } else { nil } })
-    }
-
     /// Two people at least stay who can sign in and appoint others: nobody could ever come in again otherwise.
     private func checkAppointersStay(without ending: Writing, in world: World, _ db: any SQLConnection) throws {
-        let roles = appointingRoles
-        let ended = ending.subject.number
-        func appointers(besides number: Int) throws -> Set<String> {
+        let roles = processes.appointingRoles
+        /// - Parameter ending: whose post, key or person counts no more; nil for those of now.
+        func appointers(without ending: Subject?) throws -> Set<String> {
+            let (number, id) = (ending?.number ?? 0, ending?.id)
             let posts = try db.rows("SELECT * FROM post WHERE number <> ? ORDER BY number", number).map(Self.post)
             let persons = Set(posts.filter { roles.contains($0.role) && $0.isHeld(at: world.now) }.map(\.person))
             return try persons.filter { person in
-                guard number == 0 || Self.subject(ofPerson: person) != ending.subject.id else { return false }
                 let hasKey: Bool? = try db.value(
                     "SELECT EXISTS (SELECT 1 FROM credential WHERE person = ? AND number <> ?)", person, number)
-                return try hasKey == true && isHere(person, db)
+                return try hasKey == true && Self.subject(ofPerson: person) != id && isHere(person, db)
             }
         }
         // Two who end each other at once wait for one another here.
-        for person in try appointers(besides: 0).sorted() { try lock(person, db) }
-        let (before, after) = (try appointers(besides: 0), try appointers(besides: ended))
+        for person in try appointers(without: nil).sorted() { try lock(person, db) }
+        let (before, after) = (try appointers(without: nil), try appointers(without: ending.subject))
         guard after.count >= 2 || after.count == before.count else { throw Failure.refused(.lastTwo) }
     }
 
@@ -232,18 +236,18 @@ extension CaseStore {
             guard isNew == true else { throw Failure.running }
             for founder in people {
                 try record(
-                    .person, [.id: .string(founder.person), .text: .string(founder.name)], founder.person, now, db)
+                    .person, [.id: .text(founder.person), .text: .text(founder.name)], founder.person, now, db)
                 for post in founder.posts {
                     try record(
                         .post,
-                        [.person: .string(founder.person), .role: .string(post.role), .unit: .string(post.unit)],
+                        [.person: .text(founder.person), .role: .text(post.role), .unit: .text(post.unit)],
                         "\(founder.person) \(post.role) \(post.unit)", now, db)
                 }
                 try record(
                     .credential,
                     [
-                        .person: .string(founder.person), .key: .string(founder.key.hex),
-                        .number: .integer(founder.level),
+                        .person: .text(founder.person), .key: .text(founder.key.hex),
+                        .number: .number(founder.level),
                     ], "\(founder.person) \(founder.key.hex)", now, db)
             }
         }
@@ -254,32 +258,23 @@ extension CaseStore {
         Officer(post: Post(person: "init", role: "init", unit: "", from: Instant(seconds: 0)), level: 0))
 
     private func record(
-        _ subject: Process.SubjectKind, _ said: [Process.Input.Kind: JSON], _ key: String, _ now: Instant,
+        _ subject: Process.SubjectKind, _ said: [Process.Input.Kind: InputValue], _ key: String,
+        _ now: Instant,
         _ db: any SQLConnection
     ) throws {
         guard let process = processes.first(where: { $0.subject == subject }) else {
             throw Failure.unprepared("no process has \(subject.rawValue)s as subjects")
         }
-        var answers: [String: JSON] = [:]
-        for (kind, value) in said { if let input = process.begin.input(kind) { answers[input.id] = value } }
         let world = try world(ofInternal: process, at: now)
-        let inputs = answers.compactMapValues { $0.string.map(InputValue.text) ?? $0.integer.map(InputValue.number) }
-        do throws(Refusal) {
-            _ = try process.answers(of: Command(action: Process.EventName.begin, inputs: inputs), at: now, in: world)
-        } catch {
-            throw Failure.refused(error)
-        }
+        let command = Command(action: Process.EventName.begin, inputs: process.begin.inputs(of: said))
+        let answers = try told { () throws(Refusal) in try process.answers(of: command, at: now, in: world) }
         let new = Beginning(
             id: Self.identifier(of: process, answers, key), process: process, form: "", answers: answers, received: now,
             by: Self.installation)
         _ = try begin(
             new, at: now, db,
             facts: { file, command in
-                do throws(Refusal) {
-                    return try process.founding(file, with: command, in: world)
-                } catch {
-                    throw Failure.refused(error)
-                }
+                try told { () throws(Refusal) in try process.founding(file, with: command, in: world) }
             })
     }
 }

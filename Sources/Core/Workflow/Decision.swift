@@ -92,7 +92,7 @@ extension Process {
         return try answers(of: command, at: now, in: world)
     }
 
-    /// The same of whoever may.
+    /// The answers alone: whether the actor may begin the subject is not asked.
     package func answers(of command: Command, at now: Instant, in world: World) throws(Refusal) -> [String: JSON] {
         try InputCheck(action: opening, file: Case(received: now), world: world).check(command)
         if subject == .post, let last = begin.input(.date), case .text(let day) = command.inputs[last.id],

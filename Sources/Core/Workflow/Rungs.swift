@@ -60,10 +60,8 @@ extension Process {
 
     /// Ends of a task's own limits: until somebody signs for it (签收), and until it is done. At either its unit is reminded.
     private func ownLimits(of task: Case.Task, in world: World) -> [(clock: String, end: Instant)] {
-        let times = TimeBudget(world: world)
-        let sign = task.assignee == nil ? self.task(task.kind)?.sign : nil
-        return [(Self.signing, sign), (Self.working, task.budget)].compactMap { clock, limit in
-            limit.flatMap { times.end(of: $0, from: task.opened) }.map { (clock, $0) }
+        [(Self.signing, signing(of: task, in: world)), (Self.working, task.due(in: world))].compactMap { clock, due in
+            if case .at(let end) = due { (clock, end) } else { nil }
         }
     }
 

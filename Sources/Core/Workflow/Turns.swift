@@ -4,7 +4,8 @@ package import Procedures
 /// Whose turn it is, and what a list says of a case without opening it.
 extension Process {
     /// Roles, and roles of a unit, for which a case waits: those who may act on an open task, or, where none is open, bring the case
-    /// on. Whoever took a step before counts too, and so does what needs time to pass: a page asks `offers` again.
+    /// on. Persons who may not act, since they took the step before, and actions that need time to pass are
+    /// counted in; a page asks `offers` again.
     package func turns(of file: Case, in world: World) -> Set<Viewer> {
         var viewers: Set<Viewer> = []
         let open = file.tasks.filter(\.isOpen)

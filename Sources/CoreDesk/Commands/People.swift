@@ -15,6 +15,12 @@ struct People: ParsableCommand {
             "People, their posts and certificates: what gives rights is proposed by one administrator and confirmed by another.",
         subcommands: [List.self, Add.self, Appoint.self, Trust.self, Confirm.self, End.self])
 
+    /// A post as it is written: `role@unit`.
+    static func post(_ text: String) -> (role: String, unit: String)? {
+        let parts = text.split(separator: "@", omittingEmptySubsequences: false).map(String.init)
+        return parts.count == 2 ? (parts[0], parts[1]) : nil
+    }
+
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract:
@@ -63,10 +69,9 @@ struct People: ParsableCommand {
         @Option(help: "Its last day, such as 2027-06-30.") var until: String?
 
         func run() throws {
-            let parts = post.split(separator: "@", omittingEmptySubsequences: false).map(String.init)
-            guard parts.count == 2 else { throw ValidationError("\(post): write role@unit") }
+            guard let post = People.post(post) else { throw ValidationError("\(post): write role@unit") }
             var inputs: [Procedures.Process.Input.Kind: InputValue] = [
-                .person: .text(person), .role: .text(parts[0]), .unit: .text(parts[1]),
+                .person: .text(person), .role: .text(post.role), .unit: .text(post.unit),
             ]
             if let until { inputs[.date] = .text(until) }
             try administrator.acting().begin(.post, inputs)
@@ -154,8 +159,7 @@ struct Acting {
         guard let process = desk.surroundings.library.processes.first(where: { $0.subject == subject }) else {
             throw ValidationError("no process has a \(subject.rawValue) as its subject")
         }
-        var inputs: [String: InputValue] = [:]
-        for (kind, value) in said { if let input = process.begin.input(kind) { inputs[input.id] = value } }
+        let inputs = process.begin.inputs(of: said)
         try trying { officer in print(try desk.cases.beginSubject(process, inputs, as: officer, key: key, at: now)) }
     }
 
@@ -216,7 +220,7 @@ enum FirstPeople {
         if let node = YAMLNode.parse(text, path: path, diagnostics: &diagnostics) {
             var reader = MapReader(node)
             people = reader.list("people").compactMap { founder($0, path, surroundings, &reader) }
-            let appointing = surroundings.appointingRoles
+            let appointing = surroundings.library.processes.appointingRoles
             for (number, founder) in people.enumerated() where people[..<number].contains(where: founder.isAlike) {
                 reader.wrongType(
                     "people", zh: "每人一个 id、一个证书（\(founder.person) 重复）",
@@ -248,12 +252,13 @@ enum FirstPeople {
         let level = reader.integer("level") ?? 2
         if !(2...3).contains(level) { reader.wrongType("level", zh: "2 或 3", en: "2 or 3") }
         let posts = (reader.strings("posts") ?? []).compactMap { text -> (role: String, unit: String)? in
-            let parts = text.split(separator: "@", omittingEmptySubsequences: false).map(String.init)
-            guard parts.count == 2, surroundings.library.roles[parts[0]] != nil, surroundings.isUnit(parts[1]) else {
+            guard let post = People.post(text), surroundings.library.roles[post.role] != nil,
+                surroundings.isUnit(post.unit)
+            else {
                 reader.wrongType("posts", zh: "角色@单位", en: "role@unit, both of Content")
                 return nil
             }
-            return (parts[0], parts[1])
+            return post
         }
         let file = certificate.map { $0.hasPrefix("/") ? $0 : FileSystem.parent(path) + "/" + $0 }
         let key = file.flatMap { try? Certificate(pem: FileSystem.read($0, limit: 1 << 20)).publicKeyDigest }

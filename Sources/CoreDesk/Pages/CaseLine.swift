@@ -37,13 +37,11 @@ struct CaseLine {
     private var details: String {
         let parts = line.process.begin.ask.compactMap { input -> String? in
             guard let answer = line.said[input.id] else { return nil }
-            let text = answer.string ?? answer.integer.map { String($0) } ?? ""
+            let text = surroundings.text(answer, input.kind)
             return switch input.kind {
-            case .unit: surroundings.unitName(text)
-            case .role: surroundings.library.roles[text]?.text("zh") ?? text
             case .date: "到 \(text)"
             case .number: "\(text) 级"
-            case .id: text
+            case .unit, .role, .id: text
             default: nil
             }
         }

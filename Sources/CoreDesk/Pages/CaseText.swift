@@ -53,14 +53,8 @@ struct CaseText {
     /// What an officer said who began it.
     private func said(_ input: Procedures.Process.Input) -> Value? {
         guard let answer = view.file.answers[input.id] else { return nil }
-        let text = answer.string ?? answer.integer.map { String($0) } ?? ""
-        let shown =
-            switch input.kind {
-            case .person: name(text)
-            case .unit: surroundings.unitName(text)
-            case .role: surroundings.library.roles[text]?.text("zh") ?? text
-            default: text
-            }
+        let text = surroundings.text(answer, input.kind)
+        let shown = input.kind == .person ? name(text) : text
         return .fields(["label": .text(input.label.text("zh")), "value": .text(shown)])
     }
 
@@ -186,7 +180,7 @@ struct CaseText {
         case .clock: "系统"
         case .officer(let officer) where officer.post.unit.isEmpty: "系统初始化"
         case .officer(let officer):
-            "\(people[officer.post.person] ?? officer.post.person)（\(surroundings.unitName(officer.post.unit))\(surroundings.library.roles[officer.post.role]?.text("zh") ?? officer.post.role)）"
+            "\(people[officer.post.person] ?? officer.post.person)（\(surroundings.unitName(officer.post.unit))\(surroundings.roleName(officer.post.role))）"
         }
     }
 
@@ -224,7 +218,7 @@ struct CaseText {
         case .related: "另有一件并入"
         case .filed(let file): "材料 \(file.name)"
         case .appointed(let person, let role, let unit, let until):
-            "\(name(person))任\(surroundings.unitName(unit))\(surroundings.library.roles[role]?.text("zh") ?? role)"
+            "\(name(person))任\(surroundings.unitName(unit))\(surroundings.roleName(role))"
                 + (until.map { "，到 \($0.adding(seconds: -1).date(in: .shanghai).text)" } ?? "")
         case .ended: "岗位结束"
         case .trusted(let person, _, let level): "\(name(person))可以用这个证书登录（\(level) 级）"

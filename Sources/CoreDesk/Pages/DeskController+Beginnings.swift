@@ -44,30 +44,23 @@ extension DeskController {
     }
 
     func begin(_ request: Request, _ id: String) async -> Response {
-        var known: (member: CaseStore.Member, typed: [String: [String]])?
-        do {
-            let typed = try await Self.fields(of: request)
-            let member = try await onBlockingThread { try authenticator.member(request) }
+        await submitted(request) { member, typed in
+            guard let process = beginnings(for: member).first(where: { $0.id == id }) else { throw Missing() }
+            return Self.ticket(process, typed["nonce"]?.first ?? "")
+        } take: { member, typed, ticket in
             guard let process = beginnings(for: member).first(where: { $0.id == id }),
                 let officer = beginner(of: process, member)
             else { throw Missing() }
-            let nonce = typed["nonce"]?.first ?? ""
-            try authenticator.check(
-                request, token: typed["token"]?.first ?? "", member: member, Self.ticket(process, nonce))
-            known = (member, typed)
-            return try await onBlockingThread {
-                let form = ActionForm(process.opening, task: nil, of: nil, surroundings)
-                do {
-                    let subject = try cases.beginSubject(
-                        process, try form.command(typed) { _ in nil }.inputs, as: officer, key: nonce, at: now)
-                    return Response(status: .seeOther, headers: [.location: "/cases/\(subject)"])
-                } catch CaseStore.Failure.refused(let refusal) {
-                    throw form.problem(refusal)
-                }
+            let form = ActionForm(process.opening, task: nil, of: nil, surroundings)
+            do {
+                let subject = try cases.beginSubject(
+                    process, try form.command(typed) { _ in nil }.inputs, as: officer, key: ticket.nonce, at: now)
+                return Response(status: .seeOther, headers: [.location: "/cases/\(subject)"])
+            } catch CaseStore.Failure.refused(let refusal) {
+                throw form.problem(refusal)
             }
-        } catch {
-            guard let (member, typed) = known else { return failure(error) }
-            return await again(typed, after: error) { draft in try newForm(id, member, draft: draft) }
+        } again: { member, draft in
+            try newForm(id, member, draft: draft)
         }
     }
 }

@@ -139,21 +139,13 @@ extension DeskController {
     }
 
     private func act(_ request: Request, _ action: LaneAction) async -> Response {
-        var known: (member: CaseStore.Member, typed: [String: [String]])?
-        do {
-            let typed = try await Self.fields(of: request)
-            let member = try await onBlockingThread { try authenticator.member(request) }
-            func one(_ name: String) -> String { typed[name]?.first ?? "" }
-            try authenticator.check(
-                request, token: one("token"), member: member, Self.ticket(action, one("nonce")))
-            known = (member, typed)
-            return try await onBlockingThread {
-                try take(action, member, typed)
-                return Response(status: .seeOther, headers: [.location: "/lanes?done=\(action.rawValue)"])
-            }
-        } catch {
-            guard let (member, typed) = known else { return failure(error) }
-            return await again(typed, after: error) { draft in try lanes(member, draft: draft) }
+        await submitted(request) { _, typed in
+            Self.ticket(action, typed["nonce"]?.first ?? "")
+        } take: { member, typed, _ in
+            try take(action, member, typed)
+            return Response(status: .seeOther, headers: [.location: "/lanes?done=\(action.rawValue)"])
+        } again: { member, draft in
+            try lanes(member, draft: draft)
         }
     }
 

@@ -142,7 +142,7 @@ struct DeskController: Sendable {
         _ id: String, _ member: CaseStore.Member, done: String? = nil, draft: Draft? = nil
     ) throws -> Response {
         let view = try cases.view(id, as: member.posts, at: now)
-        var fields = try caseFrame(view, member)
+        var fields = try content(view, member)
         fields["problem"] = .optional(draft?.text)
         fields["code"] = .text(draft?.code ?? "")
         fields["done"] = .optional(done.flatMap(view.process.action).map { "已办理：\($0.label.text("zh"))" })
@@ -150,7 +150,6 @@ struct DeskController: Sendable {
         let lost = Self.words(draft?.typed ?? [:])
         fields["hasTyped"] = .flag(!lost.isEmpty)
         fields["typed"] = .list(lost)
-        for (name, value) in try content(view, member) { fields[name] = value }
         let offered = offers(view, member)
         fields["hasActions"] = .flag(!offered.isEmpty)
         fields["actions"] = .list(
@@ -163,7 +162,7 @@ struct DeskController: Sendable {
         return page(draft?.status ?? .ok, try views.render("case", fields))
     }
 
-    /// What a case holds, for its own page and below the form of an action.
+    /// Head and content of a case, for its own page and for that of an action.
     private func content(_ view: CaseStore.View, _ member: CaseStore.Member) throws -> [String: Value] {
         let related = view.file.relations.keys.sorted().compactMap { id -> (id: String, number: Int)? in
             guard let other = try? cases.view(id, at: now), other.isVisible(to: member.posts) else { return nil }
@@ -173,8 +172,13 @@ struct DeskController: Sendable {
             view, surroundings,
             names: Dictionary(related.map { ($0.id, "\($0.number) 号") }) { first, _ in first },
             people: try cases.names(of: CaseText.persons(in: view)))
-        return [
-            "answers": text.answers, "hasAttachments": .flag(!view.file.files.isEmpty),
+        let title = text.title
+        return frame(member, "\(view.subject.shownNumber) \(title)").merging([
+            "caseID": .text(view.subject.id), "number": .number(view.subject.shownNumber), "subject": .text(title),
+            "state": .text(text.state), "received": .text(view.subject.received.minuteText(in: .shanghai)),
+            "due": .optional(text.clock == nil ? nil : text.due), "overdue": .flag(text.isOverdue),
+            "receipt": .optional(view.receipt), "answers": text.answers,
+            "hasAttachments": .flag(!view.file.files.isEmpty),
             "attachments": .list(text.files),
             "hasTasks": .flag(!view.file.tasks.isEmpty), "tasks": .list(text.tasks),
             "hasClocks": .flag(view.file.clocks.contains(where: \.isRunning)), "clocks": .list(text.clocks),
@@ -182,7 +186,7 @@ struct DeskController: Sendable {
             "hasRelated": .flag(!related.isEmpty),
             "related": .list(related.map { .fields(["id": .text($0.id), "number": .number($0.number)]) }),
             "events": .list(text.events),
-        ]
+        ]) { $1 }
     }
 
     private static func address(_ id: String, _ action: String, _ task: Int?) -> String {
@@ -195,20 +199,6 @@ struct DeskController: Sendable {
         let tasks = view.file.tasks.filter { $0.isOpen && $0.kind == offer.task.flatMap(view.file.task)?.kind }
         guard tasks.count > 1, let task = offer.task.flatMap(view.file.task) else { return label }
         return "\(label)（\(surroundings.unitName(task.unit))）"
-    }
-
-    private func caseFrame(_ view: CaseStore.View, _ member: CaseStore.Member) throws -> [String: Value] {
-        let text = CaseText(view, surroundings, people: try cases.names(of: CaseText.persons(in: view)))
-        var fields = frame(member, "\(view.subject.shownNumber) \(text.title)")
-        fields["caseID"] = .text(view.subject.id)
-        fields["number"] = .number(view.subject.shownNumber)
-        fields["subject"] = .text(text.title)
-        fields["state"] = .text(text.state)
-        fields["received"] = .text(view.subject.received.minuteText(in: .shanghai))
-        fields["due"] = .optional(text.clock == nil ? nil : text.due)
-        fields["overdue"] = .flag(text.isOverdue)
-        fields["receipt"] = .optional(view.receipt)
-        return fields
     }
 
     /// A citizen's file, opened piece by piece as it is sent. It is saved, never shown in the desk's own pages.
@@ -267,7 +257,7 @@ struct DeskController: Sendable {
                 typed: [:], status: .ok, code: "state", text: "这项操作现在不能办：已经办过，或不由您的岗位办。下面是最新情况。")
             return try show(place.id, member, draft: draft ?? late)
         }
-        var fields = try caseFrame(opened.view, member)
+        var fields = try content(opened.view, member)
         let nonce = authenticator.nonce()
         let ticket = StaffAuthenticator.Ticket(
             caseID: place.id, action: place.action, task: place.task ?? "", grounds: opened.grounds, nonce: nonce)
@@ -279,7 +269,6 @@ struct DeskController: Sendable {
         fields["problem"] = .optional(draft?.text)
         fields["code"] = .text(draft?.code ?? "")
         fields["inputs"] = .list(opened.form.values(typed: draft?.typed, invalid: draft?.input ?? ""))
-        for (name, value) in try content(opened.view, member) { fields[name] = value }
         return page(draft?.status ?? .ok, try views.render("action", fields))
     }
 
@@ -289,7 +278,7 @@ struct DeskController: Sendable {
     struct BodyTooLarge: Error {}
     struct BadBody: Error {}
 
-    static func fields(of request: Request) async throws -> [String: [String]] {
+    private static func fields(of request: Request) async throws -> [String: [String]] {
         var bytes: [UInt8] = []
         for try await buffer in request.body {
             guard bytes.count + buffer.readableBytes <= maxBody else { throw BodyTooLarge() }
@@ -300,26 +289,45 @@ struct DeskController: Sendable {
     }
 
     private func act(_ request: Request, _ place: Place) async -> Response {
+        await submitted(request) { _, typed in
+            guard let grounds = SHA256Digest(hex: typed["grounds"]?.first ?? "") else {
+                throw StaffAuthenticator.Refusal.badToken
+            }
+            return StaffAuthenticator.Ticket(
+                caseID: place.id, action: place.action, task: place.task ?? "", grounds: grounds,
+                nonce: typed["nonce"]?.first ?? "")
+        } take: { member, typed, ticket in
+            try perform(place, member, typed, ticket.grounds, key: ticket.nonce)
+        } again: { member, draft in
+            try form(place, member, draft: draft)
+        }
+    }
+
+    /// Takes a form that the desk made for one officer. Once the token shows that, what was typed comes back with any refusal.
+    ///
+    /// - Parameter ticket: what the form is good for, of what it brought.
+    func submitted(
+        _ request: Request,
+        _ ticket: @escaping @Sendable (CaseStore.Member, [String: [String]]) throws -> StaffAuthenticator.Ticket,
+        take: @escaping @Sendable (CaseStore.Member, [String: [String]], StaffAuthenticator.Ticket) throws -> Response,
+        again: @escaping @Sendable (CaseStore.Member, Draft) throws -> Response
+    ) async -> Response {
         var known: (member: CaseStore.Member, typed: [String: [String]])?
         do {
             let typed = try await Self.fields(of: request)
             let member = try await onBlockingThread { try authenticator.member(request) }
-            func one(_ name: String) -> String { typed[name]?.first ?? "" }
-            guard let grounds = SHA256Digest(hex: one("grounds")) else { throw StaffAuthenticator.Refusal.badToken }
-            let ticket = StaffAuthenticator.Ticket(
-                caseID: place.id, action: place.action, task: place.task ?? "", grounds: grounds, nonce: one("nonce"))
-            try authenticator.check(request, token: one("token"), member: member, ticket)
-            // From here on it is the officer's own form: what was typed comes back with any refusal.
+            let ticket = try ticket(member, typed)
+            try authenticator.check(request, token: typed["token"]?.first ?? "", member: member, ticket)
             known = (member, typed)
-            return try await onBlockingThread { try perform(place, member, typed, grounds, key: ticket.nonce) }
+            return try await onBlockingThread { try take(member, typed, ticket) }
         } catch {
             guard let (member, typed) = known else { return failure(error) }
-            return await again(typed, after: error) { draft in try form(place, member, draft: draft) }
+            return await self.again(typed, after: error) { draft in try again(member, draft) }
         }
     }
 
     /// The page of a form once more, with what was typed and what stood in the way.
-    func again(
+    private func again(
         _ typed: [String: [String]], after error: any Error, _ page: @escaping @Sendable (Draft) throws -> Response
     ) async -> Response {
         let told = told(error)
@@ -387,7 +395,7 @@ struct DeskController: Sendable {
 
     func frame(_ member: CaseStore.Member?, _ title: String) -> [String: Value] {
         let posts = (member?.posts ?? []).map { post in
-            surroundings.unitName(post.unit) + (surroundings.library.roles[post.role]?.text("zh") ?? post.role)
+            surroundings.unitName(post.unit) + surroundings.roleName(post.role)
         }
         return [
             "seesLanes": .flag(member.map { may($0, .seeLanes) } ?? false),

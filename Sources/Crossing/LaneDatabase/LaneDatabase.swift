@@ -1,5 +1,4 @@
 package import Ferry
-import Glibc
 package import PortalBase
 package import SQL
 
@@ -503,7 +502,7 @@ package struct LaneDatabase: LaneStore {
     private func staged(_ items: ArraySlice<BatchOpener.OpenedItem>) throws -> Staged {
         let loaded = try items.map { try (id: $0.id, item: $0.load()) }
         let stage = stage
-        let made = parallelMap(loaded.count, jobs: max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))) { place, _ in
+        let made = parallelMap(loaded.count, jobs: processorCount) { place, _ in
             Result { try loaded[place].item.map(stage) }
         }
         return try zip(loaded, made).map { (id: $0.id, item: try $1.get()) }

@@ -74,6 +74,11 @@ package struct BPMN {
         }
     }
 
+    /// Whether a way is one of the opinions'.
+    private func isOf(_ edge: ProcessFlow.Edge, _ opinions: [String]) -> Bool {
+        process.action(edge.action)?.on.map(opinions.contains) == true
+    }
+
     private func actions(on kind: String, in state: Process.State) -> [Process.Action] {
         process.actions.filter { $0.on == kind && $0.isOpinion && $0.from.contains(state.id) }
     }
@@ -94,14 +99,14 @@ package struct BPMN {
         var out = opinions.isEmpty ? userTask(id, state) : subprocess(id, state, opinions)
         // Where the opinions lead, or back.
         let joined = flow.edges.first { edge in
-            edge.from == state.id && process.action(edge.action)?.on.map(opinions.contains) == true
+            edge.from == state.id && isOf(edge, opinions)
         }
         out += "    <sequenceFlow id=\"\(id)-act\" sourceRef=\"\(id)\" targetRef=\"\(id)-choice\"/>\n"
         out += "    <exclusiveGateway id=\"\(id)-choice\" default=\"\(id)-otherwise\"/>\n"
         out +=
             "    <sequenceFlow id=\"\(id)-otherwise\" sourceRef=\"\(id)-choice\" targetRef=\"\(joined.map { node($0.to) } ?? id)\"/>\n"
         for edge in flow.edges where edge.from == state.id {
-            guard let action = process.action(edge.action), action.on.map(opinions.contains) != true else { continue }
+            guard let action = process.action(edge.action), !isOf(edge, opinions) else { continue }
             // An action with two ways names the state that it entered besides.
             let test =
                 action.enters.count > 1
@@ -127,7 +132,7 @@ package struct BPMN {
     /// The state's own user task beside the opinions; whatever leads out first ends both.
     private func subprocess(_ id: String, _ state: Process.State, _ opinions: [String]) -> String {
         let leaving = flow.edges.filter { edge in
-            edge.from == state.id && process.action(edge.action)?.on.map(opinions.contains) != true
+            edge.from == state.id && !isOf(edge, opinions)
         }
         let test = Set(leaving.map(\.action)).sorted().map { "action == '\($0)'" }.joined(separator: " or ")
         var out = """

@@ -111,6 +111,13 @@ package struct Process: Sendable, Equatable {
 
         /// What says something of a kind, such as the person of a post; nil where nothing does.
         package func input(_ kind: Input.Kind) -> Input? { ask.first { $0.kind == kind } }
+
+        /// What is said of each kind, by the inputs' ids; nothing of a kind that is not asked for.
+        package func inputs<T>(of said: [Input.Kind: T]) -> [String: T] {
+            var inputs: [String: T] = [:]
+            for (kind, value) in said { if let input = input(kind) { inputs[input.id] = value } }
+            return inputs
+        }
     }
 
     /// The beginning of a subject by an officer, as an action: from no state.
@@ -415,5 +422,13 @@ extension Process.Action {
     /// States that it may enter.
     package var enters: [String] {
         allEffects.compactMap { if case .enter(let state) = $0 { state } else { nil } }
+    }
+}
+
+extension [Process] {
+    /// Roles that may propose posts.
+    package var appointingRoles: Set<String> {
+        let who = filter { $0.subject == .post }.flatMap(\.begin.by)
+        return Set(who.compactMap { if case .role(let role, _, _, _) = $0 { role } else { nil } })
     }
 }

@@ -79,8 +79,7 @@ package struct ProcessLibrary: Sendable {
         Self.checkEntries(of: units, ["parent"], &diagnostics)
         Self.checkUnits(units, &diagnostics)
         self.roles = Dictionary((roles.pairs ?? []).map { ($0.key, Self.name($0)) }) { first, _ in first }
-        readExclusions(roles, &diagnostics)
-        readPermissions(roles, &diagnostics)
+        readRoles(roles, &diagnostics)
         self.units = (units.pairs ?? []).map {
             Unit(id: $0.key, name: Self.name($0), parent: $0.value["parent"]?.scalar)
         }
@@ -173,44 +172,37 @@ package struct ProcessLibrary: Sendable {
         }
     }
 
-    /// `permissions: [name, …]`
-    private mutating func readPermissions(_ node: YAMLNode, _ diagnostics: inout [Diagnostic]) {
+    /// `excludes: [role, …]`, each of which excludes the other, whichever says so; `permissions: [name, …]`.
+    private mutating func readRoles(_ node: YAMLNode, _ diagnostics: inout [Diagnostic]) {
         for pair in node.pairs ?? [] {
-            for item in pair.value["permissions"]?.items ?? [] {
-                guard let permission = item.scalar.flatMap(Permission.init(rawValue:)) else {
-                    let names = Permission.allCases.map(\.rawValue)
-                    diagnostics.append(
-                        Diagnostic(
-                            "process-name", item.position,
-                            problem: Bilingual(
-                                zh: "没有权限“\(item.scalar ?? "")”",
-                                en: "there is no permission `\(item.scalar ?? "")`"),
-                            remedy: didYouMean(nearestName(to: item.scalar ?? "", among: names))
-                                ?? Bilingual(zh: names.joined(separator: "、"), en: names.joined(separator: ", "))))
-                    continue
-                }
-                permissions[pair.key, default: []].insert(permission)
-            }
-        }
-    }
-
-    /// `excludes: [role, …]`; each excludes the other, whichever says so.
-    private mutating func readExclusions(_ node: YAMLNode, _ diagnostics: inout [Diagnostic]) {
-        for pair in node.pairs ?? [] {
-            for item in pair.value["excludes"]?.items ?? [] {
-                guard let other = item.scalar, roles[other] != nil, other != pair.key else {
-                    diagnostics.append(
-                        Diagnostic(
-                            "process-name", item.position,
-                            problem: Bilingual(
-                                zh: "没有角色“\(item.scalar ?? "")”", en: "there is no role `\(item.scalar ?? "")`"),
-                            remedy: didYouMean(nearestName(to: item.scalar ?? "", among: Array(roles.keys)))
-                                ?? Bilingual(zh: "请改正", en: "correct it")))
-                    continue
-                }
+            let others = Set(roles.keys).subtracting([pair.key])
+            for other in Self.names(pair, "excludes", among: others, ("角色", "role"), &diagnostics) {
                 exclusions[pair.key, default: []].insert(other)
                 exclusions[other, default: []].insert(pair.key)
             }
+            let all = Set(Permission.allCases.map(\.rawValue))
+            let names = Self.names(pair, "permissions", among: all, ("权限", "permission"), &diagnostics)
+            if !names.isEmpty { permissions[pair.key] = Set(names.compactMap(Permission.init(rawValue:))) }
+        }
+    }
+
+    /// Names in a list of an entry; each that is not known is told.
+    private static func names(
+        _ pair: YAMLNode.Pair, _ key: String, among known: Set<String>, _ kind: (zh: String, en: String),
+        _ diagnostics: inout [Diagnostic]
+    ) -> [String] {
+        (pair.value[key]?.items ?? []).compactMap { item in
+            let name = item.scalar ?? ""
+            if known.contains(name) { return name }
+            diagnostics.append(
+                Diagnostic(
+                    "process-name", item.position,
+                    problem: Bilingual(zh: "没有\(kind.zh)“\(name)”", en: "there is no \(kind.en) `\(name)`"),
+                    remedy: didYouMean(nearestName(to: name, among: known.sorted()))
+                        ?? Bilingual(
+                            zh: "有：\(known.sorted().joined(separator: "、"))",
+                            en: "there are: \(known.sorted().joined(separator: ", "))")))
+            return nil
         }
     }
 

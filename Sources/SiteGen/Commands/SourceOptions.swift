@@ -40,7 +40,7 @@ struct SourceOptions: ParsableArguments {
         }
         return BuildRequest(
             source: source, output: output, variants: variant, overlays: overlay, now: instant,
-            jobs: jobs ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+            jobs: jobs ?? processorCount)
     }
 
     /// Writes the findings: text to standard error, machine forms to standard output.
