@@ -19,6 +19,7 @@ struct DirectiveScanner {
     private var paragraphLine = 0
     private var inList = false
     private var afterBlank = true
+    private var closed: Closed?
 
     private struct Open {
         let colons: Int
@@ -266,13 +267,13 @@ struct DirectiveScanner {
     }
 
     /// `name[label]{attributes}` from the name on.
-    private func parseHead(_ start: Int, _ end: Int, _ position: SourcePosition) -> (Directive, Int)? {
+    private mutating func parseHead(_ start: Int, _ end: Int, _ position: SourcePosition) -> (Directive, Int)? {
         var i = start
         while i < end, isNameByte(source[i]) { i += 1 }
         let name = String(decoding: source[start..<i], as: UTF8.self)
         var label = ""
         if i < end, source[i] == UInt8(ascii: "[") {
-            guard let close = matchingBracket(i + 1, end, Self.brackets[0]) else { return nil }
+            guard let close = matchingBracket(i + 1, end, 0) else { return nil }
             label = String(decoding: source[(i + 1)..<close], as: UTF8.self)
             i = close + 1
         }
@@ -357,7 +358,7 @@ struct DirectiveScanner {
         while nameEnd < range.upperBound, isNameByte(source[nameEnd]) { nameEnd += 1 }
         guard nameEnd < range.upperBound, source[nameEnd] == UInt8(ascii: "[") else { return nil }
         let name = String(decoding: source[(i + 1)..<nameEnd], as: UTF8.self)
-        guard let close = matchingBracket(nameEnd + 1, range.upperBound, Self.brackets[0]) else {
+        guard let close = matchingBracket(nameEnd + 1, range.upperBound, 0) else {
             report(
                 "unclosed-directive", position, zh: "“:\(name)[”没有结束", en: "`:\(name)[` is not closed",
                 remedyZh: "请在同一段内补上 ]", remedyEn: "add ] within the same paragraph")
@@ -427,10 +428,11 @@ struct DirectiveScanner {
         guard
             let nameEnd = chineseName(nameStart, end)
                 ?? (source[nameStart..<end].starts(with: latin) ? nameStart + latin.count : nil),
-            let (open, close) = Self.brackets.first(where: { source[nameEnd..<end].starts(with: $0.0) })
+            let kind = Self.brackets.firstIndex(where: { source[nameEnd..<end].starts(with: $0.open) })
         else { return nil }
+        let (open, close) = Self.brackets[kind]
         let contentStart = nameEnd + open.count
-        guard let k = matchingBracket(contentStart, end, (open, close)) else {
+        guard let k = matchingBracket(contentStart, end, kind) else {
             report(
                 "unclosed-directive", position, zh: "这个内网标记没有结束", en: "this mark is not closed",
                 remedyZh: "请在同一段内补上 \(String(decoding: close, as: UTF8.self))",
@@ -455,26 +457,46 @@ struct DirectiveScanner {
     /// Bytes that an inline directive or a code span may reach; whatever is longer was not closed.
     private static let reach = 16_384
 
-    /// Where the closing bracket stands that ends what begins at `start`, over nested brackets, escapes and code spans.
-    private func matchingBracket(_ start: Int, _ end: Int, _ pair: (open: [UInt8], close: [UInt8])) -> Int? {
-        let limit = min(end, start + Self.reach)
-        var depth = 1
+    /// The brackets of one kind that are closed between an offset and the end of a paragraph or line.
+    private struct Closed {
+        let kind: Int
+        let region: Range<Int>
+        /// Offset behind an opening bracket → offset of the bracket that closes it.
+        let closings: [Int: Int]
+    }
+
+    /// Where the bracket of a kind stands that closes what begins at `start`.
+    ///
+    /// Nested brackets, escapes and code spans are passed over. A region is read once however many brackets it opens.
+    private mutating func matchingBracket(_ start: Int, _ end: Int, _ kind: Int) -> Int? {
+        if closed?.kind != kind || closed?.region.upperBound != end
+            || closed.map({ start < $0.region.lowerBound }) ?? true
+        {
+            closed = Closed(kind: kind, region: start..<max(start, end), closings: closings(start, end, kind))
+        }
+        guard let close = closed?.closings[start], close < start + Self.reach else { return nil }
+        return close
+    }
+
+    private func closings(_ start: Int, _ end: Int, _ kind: Int) -> [Int: Int] {
+        let pair = Self.brackets[kind]
+        var open = [start]
+        var closings: [Int: Int] = [:]
         var i = start
-        while i < limit {
+        while i < end {
             switch source[i] {
             case UInt8(ascii: "\\"): i += 2
             case UInt8(ascii: "`"): i = codeSpanEnd(i, end)
             case pair.open[0] where source[i..<end].starts(with: pair.open):
-                depth += 1
                 i += pair.open.count
+                open.append(i)
             case pair.close[0] where source[i..<end].starts(with: pair.close):
-                depth -= 1
-                if depth == 0 { return i }
+                if let last = open.popLast() { closings[last] = i }
                 i += pair.close.count
             default: i += 1
             }
         }
-        return nil
+        return closings
     }
 
     /// The end of a code span that starts at a backtick run; the end of the run where nothing matches it.
