@@ -102,7 +102,7 @@ let package = Package(
 
         // Sealed submissions at the edge: receipts, once-only, tickets, status boxes, retention. Sees no plaintext.
         // Queues for a lane, and so knows Crossing.
-        library(.intake, "Submissions", ["PortalBase", "CMS", "Ferry", "LaneDatabase", "SiteBundle", "SQL"]),
+        library(.intake, "Submissions", ["PortalBase", "CMS", "Ferry", "LaneDatabase", "Seals", "SiteBundle", "SQL"]),
 
         // MARK: Crossing — what passes the gap
 
@@ -126,6 +126,9 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
+        // What the core swears to have on record: roots over its log, signed. Values: knows no table and no lane.
+        library(.crossing, "Seals", ["PortalBase"]),
+
         // What the city publishes, from a built tree to the folder that nginx serves: listing, release, items, one switch.
         // Knows files and signatures; no page and no lane.
         library(.crossing, "SiteBundle", ["PortalBase", "CMS", "Ferry"]),
@@ -139,9 +142,11 @@ let package = Package(
         // parameter; knows no clock, no SQL and no HTTP.
         library(.core, "Workflow", ["PortalBase", "Forms", "Procedures", "Authority"]),
 
-        // The log of cases and what is made out of it: the only writer of the core's tables. Knows no HTTP and no lane.
+        // The log of cases, what is made out of it and the seals over it: the only writer of the core's tables. Knows no HTTP and no
+        // lane.
         library(
-            .core, "Cases", ["PortalBase", "Search", "CMS", "SQL", "Forms", "Procedures", "Authority", "Workflow"]),
+            .core, "Cases",
+            ["PortalBase", "Search", "CMS", "Seals", "SQL", "Forms", "Procedures", "Authority", "Workflow"]),
 
         // MARK: Programs
 
@@ -186,7 +191,7 @@ let package = Package(
             name: "CoreDesk",
             dependencies: [
                 "PortalBase", "PositionedYAML", "Templates", "Forms", "Procedures", "CMS", "Ferry", "LaneDatabase",
-                "LaneService", "SQL", "SiteBundle", "Authority", "Workflow", "Cases",
+                "LaneService", "Seals", "SQL", "SiteBundle", "Authority", "Workflow", "Cases",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -245,7 +250,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "SubmissionsTests",
-            dependencies: ["PortalBase", "CMS", "Ferry", "LaneDatabase", "SQL", "Submissions", "TestSupport"],
+            dependencies: ["PortalBase", "CMS", "Ferry", "LaneDatabase", "Seals", "SQL", "Submissions", "TestSupport"],
             swiftSettings: strict),
         .testTarget(name: "SiteBundleTests", dependencies: ["PortalBase", "SiteBundle"], swiftSettings: strict),
         .testTarget(
@@ -256,7 +261,8 @@ let package = Package(
         .testTarget(
             name: "CasesTests",
             dependencies: [
-                "PositionedYAML", "PortalBase", "CMS", "SQL", "Forms", "Procedures", "Authority", "Workflow", "Cases",
+                "PositionedYAML", "PortalBase", "CMS", "Seals", "SQL", "Forms", "Procedures", "Authority", "Workflow",
+                "Cases",
                 "TestSupport",
             ],
             swiftSettings: strict),

@@ -5,6 +5,7 @@ import LaneDatabase
 import PortalBase
 import Procedures
 import SQL
+import Seals
 import Workflow
 
 /// The core's database with all that works on it: cases, both lanes' state, what was released to the edge.
@@ -48,7 +49,7 @@ struct Desk: Sendable {
                     + SiteReleases.tables
                     + Arrivals.tables + Departures.tables + Overlay.tables + [
                         "CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL)"
-                    ]))
+                    ]), .init(CaseStore.sealTables(database)))
     }
 
     /// Another key than the cases were written with opens none of them: said at the start, not case by case.
@@ -84,12 +85,55 @@ struct Desk: Sendable {
         let (releases, arrivals) = (releases, arrivals)
         return LaneDatabase(
             database,
-            load: { db, _, id in try releases.item(db, id) ?? Departures.item(db, id) },
+            load: { [cases] db, _, id in
+                try releases.item(db, id) ?? Self.sealItem(db, id, cases) ?? Departures.item(db, id)
+            },
             stage: arrivals.opening,
             apply: { db, item, now in
                 if item.kind == "siteState" { return try SiteReleases.take(db, item) }
                 try arrivals.take(db, item, now)
             }, hold: Arrivals.reasonToHold, portion: Self.filedAtOnce)
+    }
+
+    private static func sealItem(_ db: any SQLConnection, _ id: String, _ cases: CaseStore) throws -> FerryItem? {
+        try cases.seal(item: id, db).map { seal in
+            FerryItem(kind: SignedSeal.kind, id: id, parts: [.init(name: "item.json", bytes: seal.item)])
+        }
+    }
+
+    /// Seals the log, and queues what the edge publishes.
+    func seal(at now: Instant) throws -> [Seal] {
+        let identity = try Identity(path: configuration.ferry.sign)
+        return try cases.seal(
+            at: now, by: { try DetachedSignature.sign($0, by: identity) },
+            send: { seal, db in
+                try LaneDatabase.enqueue(
+                    db, lane: Configuration.sendLane, item: seal.id, bytes: seal.item.count, at: now)
+            })
+    }
+
+    /// - Returns: how many seals are queued again.
+    func resendSeals(at now: Instant) throws -> Int {
+        let items = try cases.seals().map(\.id)
+        return try laneStore().sendAgain(lane: Configuration.sendLane, items: items, at: now)
+    }
+
+    /// Why the signature of a seal counts for nothing; nil for one that is good.
+    ///
+    /// - Parameter former: certificates that signed seals before the present one.
+    func sealCheck(former: [String]) throws -> (SignedSeal) -> String? {
+        let signers =
+            try [Identity.certificate(path: configuration.ferry.sign)]
+            + former.map { try Certificate(pem: FileSystem.read($0)) }
+        let allowed = Set(signers.map(\.publicKeyDigest))
+        return { signed in
+            do throws(CryptoError) {
+                _ = try DetachedSignature.pinnedSigner(of: signed.signature, over: signed.seal.bytes, allowed: allowed)
+                return nil
+            } catch {
+                return "\(error)"
+            }
+        }
     }
 
     private static let projected = "projected-with"

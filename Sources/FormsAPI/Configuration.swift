@@ -36,6 +36,8 @@ struct Configuration: Sendable {
     /// Folder in which site bundles are left for the site's own user, and the file in which that user says what is served.
     let siteDrop: String?
     let siteState: String?
+    /// File of the seals over the core's log, which anybody may fetch; nil where none is written.
+    let seals: String?
 
     func now() -> Instant { fixedNow ?? .systemNow() }
 
@@ -108,7 +110,8 @@ struct Configuration: Sendable {
             limits: limits, recipients: (reader.strings("recipients") ?? []).map(resolve),
             fixedNow: fixedNow,
             ferry: reader.raw("ferry").map { StationSettings.read($0, &reader, resolve: resolve) },
-            siteDrop: reader.string("site_drop").map(resolve), siteState: reader.string("site_state").map(resolve))
+            siteDrop: reader.string("site_drop").map(resolve), siteState: reader.string("site_state").map(resolve),
+            seals: reader.string("seals").map(resolve))
         if configuration.recipients.isEmpty { reader.missing("recipients") }
         diagnostics += reader.finish()
         if diagnostics.hasErrors { throw ConfigurationError(diagnostics: diagnostics) }

@@ -44,7 +44,7 @@ extension DatabaseEngine {
     /// A new database with the store's tables.
     func core(in folder: TemporaryFolder) throws -> any SQLDatabase {
         let database = try openDatabase(try location(in: folder))
-        try Migrations(.init(CaseStore.tables(database))).run(on: database)
+        try Migrations(.init(CaseStore.tables(database)), .init(CaseStore.sealTables(database))).run(on: database)
         return database
     }
 }
@@ -86,7 +86,7 @@ extension DatabaseEngine {
         init(_ engine: DatabaseEngine) throws {
             location = try engine.location(in: folder)
             database = try openDatabase(location)
-            try Migrations(.init(CaseStore.tables(database))).run(on: database)
+            try Migrations(.init(CaseStore.tables(database)), .init(CaseStore.sealTables(database))).run(on: database)
             store = try Self.store(database)
         }
 

@@ -29,6 +29,7 @@ private final class FailingDatabase: SQLDatabase {
 
     func schema(_ statement: String) -> String { inner.schema(statement) }
     func appendOnly(_ table: String) -> [String] { inner.appendOnly(table) }
+    func quiesce(_ table: String) -> [String] { inner.quiesce(table) }
 }
 
 private final class FailingConnection: SQLConnection {

@@ -3,6 +3,7 @@ import Ferry
 import LaneDatabase
 import PortalBase
 import SQL
+import Seals
 import TestSupport
 import Testing
 
@@ -187,6 +188,63 @@ import Testing
         #expect(try database.laneStore().item(lane: "e2c", id: sealed(1).id).parts.count == 4)
     }
 
+    // MARK: Seals of the core's log
+
+    @Test(arguments: DatabaseEngine.available)
+    func sealsArePublishedInOrderAndContradictionsAreKeptApart(_ engine: DatabaseEngine) throws {
+        let (folder, signer) = (TemporaryFolder(), try Keys.identity("core/core-sign"))
+        let path = folder.path + "/seals.txt"
+        let database = try database(engine)
+        let start = Instant(iso: "2026-03-02T09:00:00+08:00", zone: .shanghai)!
+        func signed(_ seal: Seal, by identity: Identity? = nil) throws -> SignedSeal {
+            SignedSeal(seal: seal, signature: try DetachedSignature.sign(seal.bytes, by: identity ?? signer))
+        }
+        func take(_ seal: SignedSeal) throws {
+            try database.database.write {
+                try SubmissionDatabase.takeSeal(
+                    $0, seal.item, signers: [signer.certificate.publicKeyDigest], at: start)
+            }
+        }
+        func lines() throws -> [String] {
+            FileSystem.kind(path) == nil
+                ? []
+                : String(decoding: try FileSystem.read(path), as: UTF8.self).split(separator: "\n").map(String.init)
+        }
+        var chain: [SignedSeal] = []
+        for number in 0..<4 {
+            let leaf = SealLeaf(kind: .event, name: "a", version: number + 1, digest: SHA256Digest(of: [UInt8(number)]))
+            chain.append(
+                try signed(Seal(after: chain.last?.seal, over: [leaf], at: start.adding(seconds: number * 86_400))))
+        }
+        // The second comes before the first.
+        try take(chain[1])
+        #expect(try database.publishSeals(to: path, at: start) == ["ALARM seal 1 has not come, a later one has"])
+        #expect(try lines() == [])
+        try take(chain[0])
+        try take(chain[0])
+        #expect(try database.publishSeals(to: path, at: start) == [])
+        #expect(try lines() == chain.prefix(2).map(\.line))
+        // Another under a number that is known, and one that does not follow.
+        try take(try signed(Seal(after: chain[0].seal, over: [], at: start)))
+        try take(try signed(Seal(after: Seal(after: chain[0].seal, over: [], at: start), over: [], at: start)))
+        for (table, condition) in [("seal_contradiction", "1 = 1"), ("lane_alarm", "code = 'contradiction'")] {
+            let kept: Int? = try database.database.read {
+                try $0.value("SELECT count(*) FROM \(table) WHERE \(condition)")
+            }
+            #expect(kept == 2)
+        }
+        _ = try database.publishSeals(to: path, at: start)
+        #expect(try lines() == chain.prefix(2).map(\.line))
+        // Somebody else's.
+        #expect(throws: LaneDatabase.RejectedItem.self) {
+            try take(try signed(chain[2].seal, by: try Keys.identity("staff/dispatcher")))
+        }
+        try take(chain[3])
+        try take(chain[2])
+        #expect(try database.publishSeals(to: path, at: start.adding(seconds: 9 * 86_400)).count == 1)
+        #expect(try lines() == chain.map(\.line))
+    }
+
     // MARK: What is released
 
     private func status(_ lookup: UInt8, version: Int, _ released: JSON?) -> FerryItem {
@@ -245,7 +303,8 @@ import Testing
         let old = try SubmissionDatabase(location: location, random: systemRandomBytes).database
         try old.write { db in
             for table in [
-                "released_request", "step_page", "message_count", "lane_held", "lane_held_part", "lane_carried",
+                "released_request", "step_page", "message_count", "lane_held", "lane_held_part", "lane_carried", "seal",
+                "seal_contradiction",
             ] {
                 try db.execute("DROP TABLE \(table)")
             }

@@ -30,6 +30,11 @@ class AuditorTests(unittest.TestCase):
         shutil.copytree(cls.system.folder / "core/spool/outbox", cls.system.folder / "stick", dirs_exist_ok=True)
         log = subprocess.run([BIN / "ferry", "audit", cls.system.folder / "core/desk.sqlite"], check=True, capture_output=True, text=True).stdout
         (cls.system.folder / "audit.log").write_text(log)
+        core = ["--config", cls.system.folder / "core/coredesk.yaml"]
+        for number in range(2):
+            subprocess.run([BIN / "coredesk", "audit", "seal", *core], check=True, capture_output=True, env=cls.system.env)
+            subprocess.run([ROOT / "Scripts/ferry-round", cls.system.folder], check=True, capture_output=True, env=cls.system.env)
+        subprocess.run([BIN / "coredesk", "audit", "proof", "2", "--out", cls.system.folder / "proof", *core], check=True, capture_output=True, env=cls.system.env)
 
     @classmethod
     def program(cls, name, verb, config):
@@ -43,6 +48,7 @@ class AuditorTests(unittest.TestCase):
                 "SIGNER": f"{self.keys}/edge/edge-sign.crt", "SM2_SIGNER": f"{self.keys}/edge/edge-sm2.crt", "KEY": f"{self.keys}/core/core-open.key",
                 "CERT": f"{self.keys}/core/core-open.crt", "ACK": str(next(stick.glob("e2c-ack-*.ak")))[:-3],
                 "ACK_SIGNER": f"{self.keys}/core/core-sign.crt", "LOG": f"{self.system.folder}/audit.log", "SERVED": f"{self.system.folder}/edge/site/current",
+                "SEALS": f"{self.system.folder}/edge/seals/seals.txt", "SEALER": f"{self.keys}/core/core-sign.crt", "PROOF": f"{self.system.folder}/proof",
                 **given, "WORK": work, "PATH": "/usr/bin:/bin"}
             return subprocess.run(["sh", "-c", RECIPE], env=env, capture_output=True, text=True)
 
@@ -51,6 +57,8 @@ class AuditorTests(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertIn("Verified OK", done.stdout)
         self.assertIn("lane e2c, number 2", done.stdout)
+        self.assertIn("2 seals, the newest of", done.stdout)
+        self.assertIn("stand under seal 1", done.stdout)
         first = self.audit(BATCH=f"{self.system.folder}/stick/e2c-0000000001", PREVIOUS="")
         self.assertEqual(first.returncode, 0, first.stdout + first.stderr)
 
@@ -75,6 +83,20 @@ class AuditorTests(unittest.TestCase):
             with self.subTest(log_line_missing=number):
                 (self.system.folder / "short").write_text("\n".join(lines[:number - 1] + lines[number:]) + "\n")
                 self.assertNotEqual(self.audit(LOG=f"{self.system.folder}/short").returncode, 0)
+        for name in ("0001.json", "0001.box", "leaf.txt", "path.txt", "seal.json"):
+            with self.subTest(damaged=name):
+                other = self.system.folder / "other-proof"
+                shutil.rmtree(other, ignore_errors=True)
+                shutil.copytree(self.system.folder / "proof", other)
+                data = bytearray((other / name).read_bytes())
+                data[len(data) // 2] ^= 1
+                (other / name).write_bytes(data)
+                self.assertNotEqual(self.audit(PROOF=str(other)).returncode, 0)
+        seals = (self.system.folder / "edge/seals/seals.txt").read_text().splitlines(keepends=True)
+        for wrong in (seals[1:], seals[::-1], [seals[0].replace('"leaves":', '"leaves":1')], [seals[0][:-40] + "\n", seals[1]]):
+            (self.system.folder / "other-seals").write_text("".join(wrong))
+            self.assertNotEqual(self.audit(SEALS=f"{self.system.folder}/other-seals").returncode, 0)
+        self.assertNotEqual(self.audit(SEALER=f"{self.keys}/edge/edge-sign.crt").returncode, 0)
         served = self.system.folder / "served"
         shutil.copytree(self.system.folder / "edge/site/current", served)
         (served / "public/added.html").write_text("x")

@@ -1073,6 +1073,7 @@ database: {root}/var/lib/xinmi/forms.sqlite
 runtime: {root}/srv/xinmi-site/current/public.runtime
 site_drop: {root}/var/lib/xinmi-drop
 site_state: {root}/srv/xinmi-site/state.json
+seals: {root}/srv/xinmi-seals/seals.txt
 recipients: [desk-open.crt]
 demonstration: true
 now: {NOW}

@@ -51,6 +51,8 @@ package final class PostgreSQLDatabase: SQLDatabase {
         ]
     }
 
+    package func quiesce(_ table: String) -> [String] { ["LOCK TABLE \(table) IN SHARE MODE"] }
+
     private func transaction<T>(_ begin: String, _ body: (any SQLConnection) throws -> T) throws -> T {
         let connection = try pool.take()
         defer { pool.give(connection) }

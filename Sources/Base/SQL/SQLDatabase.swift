@@ -20,6 +20,9 @@ package protocol SQLDatabase: Sendable {
 
     /// Statements after which no row of a table can be changed or taken away.
     func appendOnly(_ table: String) -> [String]
+
+    /// Statements in a transaction of `write` after which nobody else has an uncommitted row of a table.
+    func quiesce(_ table: String) -> [String]
 }
 
 /// A connection inside a transaction; not to be kept or passed on.

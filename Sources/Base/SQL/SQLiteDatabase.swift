@@ -64,6 +64,9 @@ package final class SQLiteDatabase: SQLDatabase {
         }
     }
 
+    // One transaction writes at a time.
+    package func quiesce(_ table: String) -> [String] { [] }
+
     package func schema(_ statement: String) -> String { statement }
 
     private func translating<T>(_ body: () throws -> T) throws -> T {

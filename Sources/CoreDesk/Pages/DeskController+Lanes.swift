@@ -128,6 +128,7 @@ extension DeskController {
         case .space: "磁盘快满，无法工作"
         case .clock: "有一批的封装时间在将来：两边的时钟有一个不准"
         case .held: "有来件收不下，见下面“收不下的”"
+        case .contradiction: "有来件与以前来的矛盾，原件另存，请查明"
         }
     }
 

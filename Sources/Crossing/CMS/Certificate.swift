@@ -86,6 +86,12 @@ package struct Identity: Sendable {
         self.key = key
     }
 
+    /// The certificate of the identity that `init(path:)` reads, without its key.
+    package static func certificate(path: String) throws -> Certificate {
+        let file = path.hasPrefix(TokenURI.prefix) ? try TokenURI(path).certificate : path + ".crt"
+        return try Certificate(pem: FileSystem.read(file))
+    }
+
     /// Reads `<path>.crt` and `<path>.key`, both PEM; or finds a key in a token by its URI (`pkcs11:…`).
     package init(path: String) throws {
         if path.hasPrefix(TokenURI.prefix) {

@@ -90,6 +90,12 @@ package struct KindRegistry: Sendable {
                     "id": .uuid, "kind": .text(32), "lookup": .digest, "version": .number(1...Int(Int32.max)),
                     "open": .boolean, "box": .base64(384 << 10), "public": .optional { .strings(512) },
                 ], parts: [:], maxItemJSON: 512 << 10),
+            "seal": Rule(
+                fields: [
+                    "id": .uuid, "kind": .text(32), "at": .instant, "fmt": .text(32),
+                    "leaves": .number(0...Int(Int32.max)), "n": .number(1...Int(Int32.max)),
+                    "prev": .optional { .digest }, "root": .digest, "signature": .base64(4 << 10),
+                ], parts: [:], maxItemJSON: 8 << 10),
             "siteBundle": Rule(
                 fields: [
                     "id": .uuid, "kind": .text(32), "buildSeq": .number(1...Int(Int32.max)), "target": .digest,
@@ -97,7 +103,7 @@ package struct KindRegistry: Sendable {
                 ], parts: [:],
                 numbered: (isName: { @Sendable name in isBundlePart(name) }, count: 4_096, bytes: 64 << 20),
                 isSealed: false, maxItemJSON: 2 << 20),
-        ], maxItems: 10_000, maxBatchBytes: 8 << 30, profile: "c2e-2")
+        ], maxItems: 10_000, maxBatchBytes: 8 << 30, profile: "c2e-3")
 
     /// The code for which the item may not cross; nil for one that may.
     package func refusal(of item: FerryItem) throws -> RejectCode? {

@@ -24,6 +24,8 @@ package enum LaneAlarm: String, Sendable, CaseIterable {
     case clock
     /// Items that came and cannot be taken: they are kept here, and the others went in.
     case held
+    /// An item contradicts one that came before it, such as two seals under one number: somebody wrote the core's log anew.
+    case contradiction
 
     /// Whether the lane stands still until somebody has looked.
     package var stops: Bool { [.fork, .chain, .senderBehind].contains(self) }

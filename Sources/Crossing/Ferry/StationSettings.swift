@@ -50,6 +50,9 @@ package struct StationSettings: Sendable {
             revocationLists: try revocationLists.map { try FileSystem.read($0) })
     }
 
+    /// Digests of the public keys of the signers that this side accepts.
+    package func signerKeys() throws -> Set<SHA256Digest> { try Self.keys(signers) }
+
     package func operatorKeys() throws -> Set<SHA256Digest> { try Self.keys(operators) }
 
     private static func keys(_ paths: [String]) throws -> Set<SHA256Digest> {
@@ -67,7 +70,7 @@ package struct StationSettings: Sendable {
     ) throws -> Station {
         let trust = try trust()
         let signer = try Identity(path: sign)
-        let pinned = try Self.keys(signers)
+        let pinned = try signerKeys()
         let spool = try Spool(root: spool)
         let opener = BatchOpener(
             identities: try open.map { try Identity(path: $0) }, trust: trust, allowedSigners: pinned,

@@ -44,7 +44,7 @@ extension LaneDatabase {
                 "INSERT INTO lane_held_part (lane, item, name, content) VALUES (?, ?, ?, ?)", lane, item.id, part.name,
                 part.bytes())
         }
-        try audit(
+        try Self.audit(
             db, LaneID(name: lane, epoch: ""), "held", nil, ["item": .string(item.id), "reason": .string(reason)], now)
     }
 
@@ -52,7 +52,7 @@ extension LaneDatabase {
     func countHeld(_ db: any SQLConnection, _ lane: String, _ now: Instant) throws {
         let count: Int = try db.value("SELECT count(*) FROM lane_held WHERE lane = ?", lane) ?? 0
         if count == 0 { return try end(db, lane, .held, now) }
-        try alarm(db, lane, .held, "\(count) items; `lane held` lists them", now)
+        try Self.alarm(db, lane, .held, "\(count) items; `lane held` lists them", now)
     }
 
     package func held(lane: String) throws -> [Held] {
@@ -89,7 +89,7 @@ extension LaneDatabase {
             do {
                 try db.savepoint { try apply(db, FerryItem(kind: kind, id: id, parts: parts), now) }
                 try remove(id, lane: lane, db)
-                try audit(db, LaneID(name: lane, epoch: ""), "heldTaken", nil, ["item": .string(id)], now)
+                try Self.audit(db, LaneID(name: lane, epoch: ""), "heldTaken", nil, ["item": .string(id)], now)
                 try countHeld(db, lane, now)
                 return nil
             } catch let refusal as RejectedItem {
@@ -116,7 +116,7 @@ extension LaneDatabase {
     ) throws -> Bool {
         try database.write { db in
             guard try remove(item, lane: lane, db) else { return false }
-            try audit(
+            try Self.audit(
                 db, LaneID(name: lane, epoch: ""), "heldDropped", nil,
                 ["item": .string(item), "because": .string(reason), "by": person.map(JSON.string) ?? .null], now)
             try countHeld(db, lane, now)

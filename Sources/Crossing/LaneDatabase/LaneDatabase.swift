@@ -219,7 +219,7 @@ package struct LaneDatabase: LaneStore {
             try db.execute(
                 "DELETE FROM lane_outgoing WHERE lane = ? AND epoch = ? AND seq = ? AND state = 'frozen'", lane.name,
                 lane.epoch, sequence)
-            try alarm(db, lane.name, .dead, "\(refused.id) \(refused.code.rawValue)", now)
+            try Self.alarm(db, lane.name, .dead, "\(refused.id) \(refused.code.rawValue)", now)
         }
     }
 
@@ -233,7 +233,7 @@ package struct LaneDatabase: LaneStore {
                 WHERE lane = ? AND epoch = ? AND seq = ? AND state = 'frozen'
                 """, digest.hex, manifest.expires.seconds, manifest.partsBytes, lane.name, lane.epoch, manifest.sequence
             )
-            try audit(
+            try Self.audit(
                 db, lane, "signed", manifest.sequence,
                 [
                     "mfSha256": .string(digest.hex), "items": .integer(manifest.items),
@@ -269,7 +269,7 @@ package struct LaneDatabase: LaneStore {
                     state = CASE state WHEN 'expired' THEN state ELSE 'offered' END
                 WHERE lane = ? AND epoch = ? AND seq = ?
                 """, now.seconds, lane.name, lane.epoch, sequence)
-            try audit(db, lane, "offered", sequence, [:], now)
+            try Self.audit(db, lane, "offered", sequence, [:], now)
         }
     }
 
@@ -281,7 +281,7 @@ package struct LaneDatabase: LaneStore {
                 "UPDATE lane_outgoing SET offered_at = NULL WHERE lane = ? AND epoch = ? AND seq = ?", lane.name,
                 lane.epoch, sequence)
             try requeue(db, lane, sequence)
-            try audit(db, lane, "expired", sequence, [:], now)
+            try Self.audit(db, lane, "expired", sequence, [:], now)
         }
     }
 
@@ -289,7 +289,7 @@ package struct LaneDatabase: LaneStore {
         try database.write { db in
             try setState(db, lane, sequence, "passed")
             try deliver(db, lane, sequence, now)
-            try audit(db, lane, "passed", sequence, [:], now)
+            try Self.audit(db, lane, "passed", sequence, [:], now)
         }
     }
 
@@ -328,7 +328,7 @@ package struct LaneDatabase: LaneStore {
                 // An old file says nothing. A young one with a low counter comes from a receiver that lost its memory.
                 if ack.at.seconds > seenAt {
                     let detail = "its acknowledgement \(ack.counter) is younger than one with a higher counter"
-                    try alarm(db, lane.name, .receiverBehind, detail, now)
+                    try Self.alarm(db, lane.name, .receiverBehind, detail, now)
                     effect.alarms.append("receiverBehind: \(detail)")
                 }
                 return effect
@@ -339,7 +339,7 @@ package struct LaneDatabase: LaneStore {
             guard ack.highWater <= last else {
                 // It knows numbers that this side does not: this database is older than what was sent from it.
                 let detail = "number \(ack.highWater) was received, \(last) is the last that this side knows"
-                try alarm(db, lane.name, .senderBehind, detail, now)
+                try Self.alarm(db, lane.name, .senderBehind, detail, now)
                 effect.alarms.append("senderBehind: \(detail)")
                 return effect
             }
@@ -370,7 +370,7 @@ package struct LaneDatabase: LaneStore {
                             UPDATE lane_outgoing SET state = 'needParts', wanted = ? WHERE lane = ? AND epoch = ? AND seq = ?
                             """, JSON.array(entry.missing.map { .integer($0) }).canonicalText, lane.name, lane.epoch,
                             sequence)
-                        try audit(
+                        try Self.audit(
                             db, lane, "needParts", sequence, ["missing": .array(entry.missing.map { .integer($0) })],
                             now)
                     }
@@ -399,7 +399,7 @@ package struct LaneDatabase: LaneStore {
                     """, JSON.array(entry.missing.map { .integer($0) }).canonicalText, lane.name, lane.epoch,
                     entry.sequence, entry.manifest.hex, now.seconds - Self.partsAgain) == 1
             if isNew {
-                try audit(
+                try Self.audit(
                     db, lane, "needParts", entry.sequence, ["missing": .array(entry.missing.map { .integer($0) })], now)
             }
         }
@@ -410,7 +410,7 @@ package struct LaneDatabase: LaneStore {
     ) throws {
         try setState(db, lane, sequence, "acked")
         try deliver(db, lane, sequence, now)
-        try audit(db, lane, "acked", sequence, [:], now)
+        try Self.audit(db, lane, "acked", sequence, [:], now)
         try end(db, lane.name, .refused, now)
         effect.settled.append(sequence)
     }
@@ -426,13 +426,13 @@ package struct LaneDatabase: LaneStore {
             // The other side refused what citizens sent: somebody must look, and the lane goes on meanwhile.
             let detail = rejected.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.rawValue)" }.joined(
                 separator: ", ")
-            try alarm(db, lane.name, .dead, detail, now)
+            try Self.alarm(db, lane.name, .dead, detail, now)
             effect.alarms.append("dead \(detail)")
         }
         // A batch that came too late is no surprise; anything else will be refused again unless somebody sees to it.
         if rejected.isEmpty, let code = entry.code, code != .expired {
             let detail = "\(sequence) \(code.rawValue)"
-            try alarm(db, lane.name, .refused, detail, now)
+            try Self.alarm(db, lane.name, .refused, detail, now)
             effect.alarms.append("refused \(detail)")
         }
         for item in rejected.keys.sorted() {
@@ -441,7 +441,7 @@ package struct LaneDatabase: LaneStore {
                 lane.epoch, sequence, item)
         }
         try requeue(db, lane, sequence)
-        try audit(
+        try Self.audit(
             db, lane, "gaveBack", sequence,
             ["code": entry.code.map { .string($0.rawValue) } ?? .null, "dead": .integer(rejected.count)], now)
         effect.settled.append(sequence)
@@ -578,7 +578,7 @@ package struct LaneDatabase: LaneStore {
             now.seconds, now.seconds, batch.manifest.created.seconds,
             reach?.seconds)
         try advanceCarried(db, lane)
-        try audit(
+        try Self.audit(
             db, lane, entry.result.rawValue, entry.sequence,
             [
                 "mfSha256": .string(entry.manifest.hex), "signer": .string(batch.signer),
@@ -686,10 +686,10 @@ package struct LaneDatabase: LaneStore {
     // MARK: Alarms and log
 
     package func raise(_ alarm: LaneAlarm, lane: String, detail: String, at now: Instant) throws {
-        try database.write { try self.alarm($0, lane, alarm, detail, now) }
+        try database.write { try Self.alarm($0, lane, alarm, detail, now) }
     }
 
-    func alarm(
+    package static func alarm(
         _ db: any SQLConnection, _ lane: String, _ alarm: LaneAlarm, _ detail: String, _ now: Instant
     ) throws {
         let standing: [String] = try db.column(
@@ -705,7 +705,7 @@ package struct LaneDatabase: LaneStore {
                 detail,
                 now.seconds, alarm.stops ? 1 : 0)
         }
-        try audit(
+        try Self.audit(
             db, LaneID(name: lane, epoch: ""), "alarm", nil,
             ["code": .string(alarm.rawValue), "detail": .string(detail)],
             now)
@@ -737,10 +737,10 @@ package struct LaneDatabase: LaneStore {
     }
 
     package func log(lane: String, event: String, _ fields: [String: JSON], at now: Instant) throws {
-        try database.write { try audit($0, LaneID(name: lane, epoch: ""), event, nil, fields, now) }
+        try database.write { try Self.audit($0, LaneID(name: lane, epoch: ""), event, nil, fields, now) }
     }
 
-    func audit(
+    static func audit(
         _ db: any SQLConnection, _ lane: LaneID, _ event: String, _ sequence: Int?, _ fields: [String: JSON],
         _ now: Instant
     ) throws {

@@ -46,7 +46,7 @@ extension LaneDatabase {
             try db.execute(
                 "UPDATE lane_alarm SET cleared = ? WHERE lane = ? AND cleared IS NULL AND code <> 'dead'", now.seconds,
                 record.lane)
-            try audit(
+            try Self.audit(
                 db, LaneID(name: record.lane, epoch: record.epoch), "epoch", nil,
                 [
                     "after": record.after.map { .string($0) } ?? .null, "signer": .string(signer),
@@ -76,7 +76,25 @@ extension LaneDatabase {
             try db.execute(
                 "UPDATE lane_alarm SET cleared = ? WHERE lane = ? AND code = 'dead' AND cleared IS NULL", now.seconds,
                 lane)
-            try audit(db, LaneID(name: lane, epoch: ""), "revived", nil, ["items": .integer(count)], now)
+            try Self.audit(db, LaneID(name: lane, epoch: ""), "revived", nil, ["items": .integer(count)], now)
+            return count
+        }
+    }
+
+    /// Items that were delivered go out once more, to a side that has lost them.
+    ///
+    /// - Returns: how many.
+    package func sendAgain(lane: String, items: [String], at now: Instant) throws -> Int {
+        try database.write { db in
+            var count = 0
+            for item in items {
+                count += try db.execute(
+                    """
+                    UPDATE lane_queue SET state = 'waiting', epoch = NULL, seq = NULL, settled = NULL
+                    WHERE lane = ? AND item = ? AND state = 'delivered'
+                    """, lane, item)
+            }
+            try Self.audit(db, LaneID(name: lane, epoch: ""), "sentAgain", nil, ["items": .integer(count)], now)
             return count
         }
     }
@@ -97,7 +115,7 @@ extension LaneDatabase {
                 WHERE lane = ? AND code = ? AND cleared IS NULL AND (? IS NULL OR detail = ?)
                 """, now.seconds, lane, alarm.rawValue, detail, detail)
             if count > 0 {
-                try audit(
+                try Self.audit(
                     db, LaneID(name: lane, epoch: ""), "cleared", nil,
                     ["code": .string(alarm.rawValue), "by": person.map(JSON.string) ?? .null], now)
             }
@@ -125,7 +143,7 @@ extension LaneDatabase {
                     if changed == 0 { gone.append(sequence) }
                 }
             }
-            try audit(db, id, "offeredAgain", nil, ["slip": .string(slip.text)], now)
+            try Self.audit(db, id, "offeredAgain", nil, ["slip": .string(slip.text)], now)
             return gone
         }
     }

@@ -47,7 +47,8 @@ extension FormsAPI: LaneOwner {
         let store = try SubmissionDatabase(
             location: configuration.database, siteDrop: configuration.siteDrop, random: systemRandomBytes)
         return OwnedLanes(
-            settings: ferry, lanes: store.laneStore(), sends: (SubmissionDatabase.sendLane, .edgeToCore),
+            settings: ferry, lanes: store.laneStore(sealSigners: try ferry.signerKeys()),
+            sends: (SubmissionDatabase.sendLane, .edgeToCore),
             receives: (SubmissionDatabase.receiveLane, .coreToEdge), now: { configuration.now() },
             beforeRun: {
                 guard let path = configuration.siteState, FileSystem.kind(path) == .file,
@@ -57,7 +58,8 @@ extension FormsAPI: LaneOwner {
             },
             afterRun: {
                 let purged = try store.purge(at: configuration.now(), keepDelivered: ferry.keepDelivered)
-                return purged.delivered > 0 ? ["purged \(purged.delivered)"] : []
+                return (purged.delivered > 0 ? ["purged \(purged.delivered)"] : [])
+                    + (try configuration.seals.map { try store.publishSeals(to: $0, at: configuration.now()) } ?? [])
             })
     }
 }

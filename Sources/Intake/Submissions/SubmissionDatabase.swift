@@ -3,6 +3,7 @@ import Ferry
 package import LaneDatabase
 package import PortalBase
 import SQL
+import Seals
 package import SiteBundle
 import Synchronization
 
@@ -87,7 +88,7 @@ package struct SubmissionDatabase: Sendable {
                 // How many messages answered one thing.
                 "CREATE TABLE message_count (key BLOB PRIMARY KEY, count INTEGER NOT NULL, expires INTEGER NOT NULL)",
             ] + stepTables + LaneDatabase.heldTables, fill: fillAttachments),
-        .init(LaneDatabase.carriedTables))
+        .init(LaneDatabase.carriedTables), .init(sealTables))
 
     private static func fillAttachments(_ db: any SQLConnection) throws {
         try db.execute(
@@ -423,14 +424,19 @@ package struct SubmissionDatabase: Sendable {
     // MARK: Lanes
 
     /// Both lanes' state, in this database.
-    package func laneStore() -> LaneDatabase {
+    ///
+    /// - Parameter sealSigners: digests of the public keys that may sign seals of the core's log.
+    package func laneStore(sealSigners: Set<SHA256Digest> = []) -> LaneDatabase {
         LaneDatabase(
             database, load: { db, _, id in try item(db, id) },
             stage: { item in
                 try leave(item)
                 return item
             },
-            apply: { db, item, _ in try Self.apply(db, item) })
+            apply: { db, item, now in
+                guard item.kind == SignedSeal.kind else { return try Self.apply(db, item) }
+                try Self.takeSeal(db, try item.part("item.json") ?? [], signers: sealSigners, at: now)
+            })
     }
 
     /// Tells the core what the site's user has applied, once for each state, and removes from the drop what that makes
