@@ -136,6 +136,9 @@ struct Desk: Sendable {
         }
     }
 
+    /// What was erased, kept where the keys are.
+    var erasures: ErasureRecord { ErasureRecord(path: configuration.masterKey + ".erased") }
+
     private static let projected = "projected-with"
 
     /// Whether lists were made with other units, office hours or working days than those of now. A new database's are those of

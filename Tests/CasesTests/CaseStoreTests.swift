@@ -26,6 +26,14 @@ extension CaseStore {
     }
 
     func view(_ id: String) throws -> View { try view(id, at: CaseStoreTests.start) }
+
+    /// As two administrators erase.
+    func erase(_ id: String, by ground: ErasureGround, at now: Instant) throws {
+        let post = Post(person: "security", role: "security-admin", unit: "city", from: Instant(seconds: 0))
+        let erasure = try #require(
+            Erasure(ground: ground, by: Officer(post: post, level: 3), confirmedBy: "audit"))
+        try erase(id, erasure, at: now) { _ in }
+    }
 }
 
 extension CaseStore {
@@ -285,21 +293,21 @@ extension DatabaseEngine {
         let part = Array(words.utf8.prefix(12))
         let disk = bytesOnDisk()
         #expect(!disk.isEmpty && disk.firstRange(of: part) == nil)
-        #expect(throws: CaseStore.Failure.running) { try desk.store.erase("a", at: Self.start) }
+        #expect(throws: CaseStore.Failure.running) { try desk.store.erase("a", by: .otherLaw, at: Self.start) }
         try desk.act("approve", on: "a", "reviewer", "city")
         try desk.act("unreachable", on: "a", "caller", "hotline-centre", task: 2)
         let before = try desk.store.view("a").file
         #expect(before.act("answer")?.inputs["reply"] == .text(words + "三"))
-        try desk.store.erase("a", at: Self.start)
+        try desk.store.erase("a", by: .otherLaw, at: Self.start)
         let after = try desk.store.view("a").file
         // What was done is on record; what was said is not.
-        #expect(after.state == before.state && after.tasks == before.tasks && after.version == before.version)
+        #expect(after.state == before.state && after.tasks == before.tasks && after.version == before.version + 1)
         #expect(after.answers.isEmpty && after.acts.allSatisfy(\.inputs.isEmpty))
         #expect(try desk.store.verify().isEmpty && desk.store.rebuild() == (0, []))
         #expect(throws: CaseStore.Failure.erased) {
             try desk.act("note", on: "a", "dispatcher", "city", ["words": .text("x")])
         }
-        #expect(throws: CaseStore.Failure.unknownSubject) { try desk.store.erase("none", at: Self.start) }
+        #expect(throws: CaseStore.Failure.unknownSubject) { try desk.store.erase("none", by: .otherLaw, at: Self.start) }
     }
 
     @Test(arguments: DatabaseEngine.available)

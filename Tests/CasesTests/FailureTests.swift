@@ -30,6 +30,7 @@ private final class FailingDatabase: SQLDatabase {
     func schema(_ statement: String) -> String { inner.schema(statement) }
     func appendOnly(_ table: String) -> [String] { inner.appendOnly(table) }
     func quiesce(_ table: String) -> [String] { inner.quiesce(table) }
+    func removeRemains(of tables: [String]) throws -> Bool { try inner.removeRemains(of: tables) }
 }
 
 private final class FailingConnection: SQLConnection {

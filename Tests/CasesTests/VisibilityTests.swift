@@ -111,7 +111,7 @@ import Workflow
             #expect(try desk.store.rebuild() == (0, []) && desk.store.verify() == [])
         }
         try nobodyElse()
-        try desk.store.erase("a", at: CaseStoreTests.start)
+        try desk.store.erase("a", by: .otherLaw, at: CaseStoreTests.start)
         try nobodyElse()
     }
 
@@ -256,7 +256,7 @@ import Workflow
         // What is erased is found no more, and nothing of it stays in the index.
         let before: Int = try #require(
             try desk.database.read { try $0.value("SELECT count(*) FROM word WHERE number = 1") })
-        try desk.store.erase("a", at: CaseStoreTests.start)
+        try desk.store.erase("a", by: .otherLaw, at: CaseStoreTests.start)
         let after: Int = try #require(
             try desk.database.read { try $0.value("SELECT count(*) FROM word WHERE number = 1") })
         #expect(before > 15 && after == 0)

@@ -54,6 +54,20 @@ import Testing
         )
     }
 
+    @Test func noWordOfAPageThatIsGoneStays() throws {
+        let words = Array("蓝铁桶漏水".utf8)
+        let site = try Self.site(["town/a.md": page("甲"), "town/b.md": page("蓝铁桶漏水", "", "蓝铁桶漏水了")])
+        func places() throws -> [String] {
+            try FileSystem.filesBelow(site.folder.path + "/out").filter { path in
+                try FileSystem.read(site.folder.path + "/out/" + path).firstRange(of: words) != nil
+            }
+        }
+        #expect(try !places().isEmpty)
+        try FileSystem.remove(site.folder.path + "/Content/town/b.md")
+        try check(site)
+        #expect(try places() == [])
+    }
+
     @Test func aSiteThatIsRenamedTakesItsOldTreeAway() throws {
         let site = try Self.site(["town/a.md": page("甲")], sites: Self.hosted("town"))
         #expect(FileSystem.kind(site.folder.path + "/out/public.hosts/town") == .directory)

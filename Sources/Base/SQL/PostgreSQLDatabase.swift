@@ -53,6 +53,14 @@ package final class PostgreSQLDatabase: SQLDatabase {
 
     package func quiesce(_ table: String) -> [String] { ["LOCK TABLE \(table) IN SHARE MODE"] }
 
+    package func removeRemains(of tables: [String]) throws -> Bool {
+        // Outside a transaction, which VACUUM refuses. FULL writes the table anew, without the rows that are gone.
+        let connection = try pool.take()
+        defer { pool.give(connection) }
+        for table in tables { try connection.execute("VACUUM (FULL) \(table)") }
+        return true
+    }
+
     private func transaction<T>(_ begin: String, _ body: (any SQLConnection) throws -> T) throws -> T {
         let connection = try pool.take()
         defer { pool.give(connection) }

@@ -23,6 +23,11 @@ package protocol SQLDatabase: Sendable {
 
     /// Statements in a transaction of `write` after which nobody else has an uncommitted row of a table.
     func quiesce(_ table: String) -> [String]
+
+    /// Takes what was deleted out of the files of these tables, for good.
+    ///
+    /// - Returns: false where somebody still reads an older state: the next call finds more.
+    func removeRemains(of tables: [String]) throws -> Bool
 }
 
 /// A connection inside a transaction; not to be kept or passed on.

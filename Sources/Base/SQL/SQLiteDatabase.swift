@@ -67,6 +67,15 @@ package final class SQLiteDatabase: SQLDatabase {
     // One transaction writes at a time.
     package func quiesce(_ table: String) -> [String] { [] }
 
+    // Pages are overwritten as rows go (`secure_delete`); older ones stand in the write-ahead log until it is cut.
+    package func removeRemains(of tables: [String]) throws -> Bool {
+        try translating {
+            try pool.writeWithoutTransaction { db in
+                try Int.fetchOne(db, sql: "PRAGMA wal_checkpoint(TRUNCATE)") == 0
+            }
+        }
+    }
+
     package func schema(_ statement: String) -> String { statement }
 
     private func translating<T>(_ body: () throws -> T) throws -> T {

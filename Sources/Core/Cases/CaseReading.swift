@@ -401,6 +401,7 @@ extension CaseStore {
 
     struct Entry {
         let event: Event
+        let recorded: Instant
         let digest: SHA256Digest
         let key: String
         let command: String
@@ -408,7 +409,7 @@ extension CaseStore {
 
     /// - Parameter secret: nil for an erased subject, whose words are gone.
     func log(of id: String, _ secret: [UInt8]?, _ db: any SQLConnection) throws -> [Entry] {
-        try db.rows("SELECT version, body, box, digest, key, command FROM event WHERE subject = ? ORDER BY version", id)
+        try db.rows("SELECT version, recorded, body, box, digest, key, command FROM event WHERE subject = ? ORDER BY version", id)
             .map { try entry($0, of: id, secret) }
     }
 
@@ -424,7 +425,9 @@ extension CaseStore {
             guard let event = Event(open: try JSON(parsing: try row["body"]), boxed: boxed),
                 let digest = SHA256Digest(hex: try row["digest"])
             else { throw damaged }
-            return Entry(event: event, digest: digest, key: try row["key"], command: try row["command"])
+            return Entry(
+                event: event, recorded: Instant(seconds: try row["recorded"]), digest: digest, key: try row["key"],
+                command: try row["command"])
         } catch let error as SQLError {
             throw error
         } catch {

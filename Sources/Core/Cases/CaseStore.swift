@@ -41,6 +41,10 @@ package struct CaseStore: Sendable {
         case erased
         /// Only what has come to its end is erased.
         case running
+        /// Its erasure is put off.
+        case held
+        /// Its term is not over.
+        case kept
         /// It holds what could not be read again, such as a text of nothing but combining marks.
         case unwritable
         /// A file whose bytes are not what was said of it.
@@ -457,7 +461,8 @@ package struct CaseStore: Sendable {
             """, id, event.version, event.at.seconds, writing.now.seconds, event.action, whole, box,
             digest.hex, key, mark)
         guard isFirst == 1 else { throw Quicker() }
-        writing.append(Entry(event: event, digest: digest, key: key, command: mark))
+        writing.append(
+            Entry(event: event, recorded: writing.now, digest: digest, key: key, command: mark))
     }
 
     /// Brings to date what is made out of the log, and tells the citizen where something is new.
@@ -535,34 +540,5 @@ package struct CaseStore: Sendable {
             throw SQLError(.fault, "no counter")
         }
         return number
-    }
-
-    // MARK: Erasure
-
-    /// Destroys a subject's key: its words are gone, the record of what was done stays.
-    package func erase(_ id: String, at now: Instant) throws {
-        try database.write { db in
-            let writing: Writing
-            do {
-                writing = try opened(id, now: now, db)
-            } catch Failure.erased {
-                return
-            }
-            let number = writing.subject.number
-            // Nothing is to come of it any more: the clock of a delivery may outlive the decision.
-            let isOver: Bool? = try db.value(
-                "SELECT final = 1 AND running = 0 FROM case_index WHERE number = ?", number)
-            guard isOver == true else { throw Failure.running }
-            try forget(writing.texts, of: number, db)
-            try db.execute("UPDATE subject SET key = NULL, erased = ? WHERE id = ?", now.seconds, id)
-            try db.execute("UPDATE case_index SET line = ? WHERE number = ?", [UInt8](), number)
-            try db.execute("DELETE FROM words WHERE number = ?", number)
-            folded.forget(id)
-            // What was published of it goes too.
-            try db.execute("UPDATE page SET published = 0 WHERE number = ?", number)
-            for table in ["document", "correspondent"] {
-                try db.execute("DELETE FROM \(table) WHERE subject = ?", id)
-            }
-        }
     }
 }

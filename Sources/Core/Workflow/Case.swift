@@ -63,6 +63,8 @@ package struct Case: Sendable, Equatable {
     package private(set) var published: Set<Process.Page> = []
     /// Version of the event that published a page last, whether or not it was taken back since.
     package private(set) var lastPublished: [Process.Page: Int] = [:]
+    /// Whether its erasure is put off.
+    package private(set) var isHeld = false
     /// Documents that were issued, with their numbers.
     package private(set) var issued: [String: Int] = [:]
     /// The post that the subject is, while it is held.
@@ -188,7 +190,9 @@ package struct Case: Sendable, Equatable {
         case .undone(_, let names, let counted):
             flags.subtract(names)
             for name in counted { counts[name] = counts[name].map { max(0, $0 - 1) } }
-        case .notified: break
+        case .held: isHeld = true
+        case .released: isHeld = false
+        case .notified, .erased: break
         }
     }
 

@@ -344,6 +344,8 @@ struct Decision {
             if case .number(let number) = command.inputs[id] { add(.scored(name, number)) }
         case .count(let name): add(.counted(name))
         case .flag(let name): add(.flagged(name))
+        case .hold: add(.held)
+        case .release: add(.released)
         case .appoint: add(try appointment())
         case .end: add(.ended)
         case .trust:

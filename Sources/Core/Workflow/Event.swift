@@ -122,4 +122,25 @@ package enum Fact: Sendable, Equatable {
     /// What an event of the clock did is taken back, since somebody had acted in time; its flags and counts go. State, tasks and
     /// clocks follow as facts of their own; a number that was issued stays used.
     case undone(version: Int, flags: [String], counts: [String])
+    /// Its erasure is put off while a dispute lasts.
+    case held
+    case released
+    /// Every word of it was destroyed; nothing follows.
+    case erased(ErasureGround, confirmedBy: String)
+}
+
+/// Why the words of a subject are destroyed. The names of orders are those of 个人信息保护法 article 47.
+package enum ErasureGround: String, Sendable, CaseIterable {
+    /// The term of its process is over (保存期限届满).
+    case term
+    /// The purpose is achieved or cannot be (处理目的已实现、无法实现).
+    case purposeAchieved
+    /// The service is offered no more (停止提供服务).
+    case serviceEnded
+    /// Whoever agreed agrees no more (撤回同意).
+    case consentWithdrawn
+    /// It was against a law or an agreement (违法、违约处理).
+    case unlawful
+    /// Another law says so.
+    case otherLaw
 }

@@ -181,6 +181,10 @@ extension Fact {
                     "version": .integer(version), "flags": .array(flags.map(JSON.string)),
                     "counts": .array(counts.map(JSON.string)),
                 ])
+        case .held: return make("held")
+        case .released: return make("released")
+        case .erased(let ground, let person):
+            return make("erased", ["ground": .string(ground.rawValue), "confirmedBy": .string(person)])
         }
     }
 
@@ -260,6 +264,12 @@ extension Fact {
             case "undone":
                 Self.pair(number("version"), Self.pair(list("flags"), list("counts"))).map {
                     .undone(version: $0, flags: $1.0, counts: $1.1)
+                }
+            case "held": .held
+            case "released": .released
+            case "erased":
+                Self.pair(text("ground").flatMap(ErasureGround.init(rawValue:)), text("confirmedBy")).map {
+                    .erased($0, confirmedBy: $1)
                 }
             default: nil
             }

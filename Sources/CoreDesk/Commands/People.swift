@@ -131,7 +131,12 @@ struct Administrator: ParsableArguments {
     func acting() throws -> Acting {
         let desk = try Desk(configurationOption.load(), random: systemRandomBytes)
         let now = desk.configuration.now()
-        let identity = try Identity(path: identity)
+        return Acting(desk: desk, member: try Self.member(identity, of: desk, at: now), now: now)
+    }
+
+    /// Whom a key shows.
+    static func member(_ path: String, of desk: Desk, at now: Instant) throws -> CaseStore.Member {
+        let identity = try Identity(path: path)
         let key = identity.certificate.publicKeyDigest
         // A certificate without its key shows nothing: what is signed here is verified with it.
         let challenge = systemRandomBytes(32)
@@ -142,7 +147,7 @@ struct Administrator: ParsableArguments {
         guard let member = try desk.cases.member(key: key, at: now) else {
             throw ValidationError("the certificate is nobody's who works here")
         }
-        return Acting(desk: desk, member: member, now: now)
+        return member
     }
 }
 

@@ -188,6 +188,7 @@ struct CaseText {
         switch id {
         case Procedures.Process.EventName.begin: view.process.subject == .case ? "收件" : "登记"
         case Procedures.Process.EventName.clock: "时限提醒"
+        case Procedures.Process.EventName.erased: "销毁"
         case Procedures.Process.EventName.late: "迟到的消息（不改变状态）"
         case Procedures.Process.EventName.follow: "主单的答复"
         case Procedures.Process.EventName.overtaken: "申请人在期限内已经办理，自动处理撤销"
@@ -215,6 +216,9 @@ struct CaseText {
         case .issued(let document, _, let number): "\(view.process.label(document, "zh"))第 \(number) 号"
         case .published: "已公开"
         case .retracted: "已撤下"
+        case .held: "暂停销毁"
+        case .released: "恢复按期销毁"
+        case .erased(let ground, let person): "内容已销毁（\(Self.name(ground))），复核人 \(name(person))"
         case .related: "另有一件并入"
         case .filed(let file): "材料 \(file.name)"
         case .appointed(let person, let role, let unit, let until):
@@ -225,6 +229,17 @@ struct CaseText {
         case .distrusted: "证书不再有效"
         case .flagged(let name) where name != Arrivals.untrustedClock: "标记“\(view.process.label(name, "zh"))”"
         default: nil
+        }
+    }
+
+    private static func name(_ ground: ErasureGround) -> String {
+        switch ground {
+        case .term: "保存期限届满"
+        case .purposeAchieved: "处理目的已实现"
+        case .serviceEnded: "停止提供服务"
+        case .consentWithdrawn: "撤回同意"
+        case .unlawful: "违法违约处理"
+        case .otherLaw: "其他法律规定"
         }
     }
 

@@ -39,8 +39,10 @@ package struct Process: Sendable, Equatable {
         package static let follow = "follow"
         /// What the clock did is taken back: somebody had acted in time.
         package static let overtaken = "overtaken"
+        /// Every word of it was destroyed.
+        package static let erased = "erased"
 
-        static let all: Set<String> = [begin, clock, late, follow, overtaken]
+        static let all: Set<String> = [begin, clock, late, follow, overtaken, erased]
     }
 
     /// Names of a task's own time limits, which no clock of a process may have.
@@ -101,6 +103,11 @@ package struct Process: Sendable, Equatable {
     package struct Term: Sendable, Equatable {
         package let count: Int
         package let isYears: Bool
+
+        package init(count: Int, isYears: Bool) {
+            self.count = count
+            self.isYears = isYears
+        }
     }
 
     package struct Begin: Sendable, Equatable {
@@ -315,6 +322,8 @@ package struct Process: Sendable, Equatable {
         case task(isLead: Bool)
         case count(String, atLeast: Int)
         case published(Bool)
+        /// Its erasure is put off.
+        case held(Bool)
         /// The form's way to join parallel opinions.
         case join(Join)
         /// A clock is overdue, or paused.
@@ -369,6 +378,8 @@ package struct Process: Sendable, Equatable {
         case score(String, Score)
         case count(String)
         case flag(String)
+        /// Its erasure is put off while a dispute lasts (复议, 诉讼), and no more.
+        case hold, release
         /// Person, role and unit of the subject are a post from now on, and are none any more (任, 免).
         case appoint, end
         /// The subject's key shows who somebody is from now on, and does so no more.

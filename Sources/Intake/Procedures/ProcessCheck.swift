@@ -263,7 +263,7 @@ struct ProcessCheck {
         case .request(let name, _): known(name, among: requestNames, Self.request, at: action.position)
         case .not(let inner): check(inner, of: action)
         case .any(let inner): for condition in inner { check(condition, of: action) }
-        case .field, .task, .count, .published, .join: break
+        case .field, .task, .count, .published, .held, .join: break
         }
     }
 
@@ -374,7 +374,7 @@ struct ProcessCheck {
             for condition in conditions { check(condition, of: action) }
             for effect in effects { check(effect, of: action) }
         case .publish(let page): for id in page.inputs { checkInput(id, [.text, .longtext], of: action, at: place) }
-        case .issue, .retract, .score, .count, .flag, .appoint, .end, .trust, .distrust: break
+        case .issue, .retract, .score, .count, .flag, .hold, .release, .appoint, .end, .trust, .distrust: break
         }
     }
 
@@ -481,7 +481,9 @@ struct ProcessCheck {
     /// Whether an effect has reached others, or is counted for ever.
     private static func staysDone(_ effect: Process.Effect) -> Bool {
         switch effect {
-        case .publish, .retract, .relate, .unrelate, .score, .request, .fulfil, .appoint, .end, .trust, .distrust: true
+        case .publish, .retract, .relate, .unrelate, .score, .request, .fulfil, .hold, .release, .appoint, .end, .trust,
+            .distrust:
+            true
         default: false
         }
     }

@@ -30,6 +30,8 @@ package struct ProcessLibrary: Sendable {
         /// See the lanes, their alarms and what is held; and work on them.
         case seeLanes = "lanes.see"
         case workOnLanes = "lanes.work"
+        /// Erase what is past its term, or what the law orders; two persons do it.
+        case eraseCases = "cases.erase"
     }
 
     /// Where `Content` keeps them.

@@ -383,6 +383,7 @@ struct ProcessReader {
         if let task = inner.choice("task", TaskPart.self) { return .task(isLead: task == .lead) }
         if let count = inner.string("count") { return .count(count, atLeast: inner.integer("atLeast") ?? 1) }
         if let published = inner.bool("published") { return .published(published) }
+        if let held = inner.bool("held") { return .held(held) }
         if let join = inner.choice("join", Process.Condition.Join.self) { return .join(join) }
         if let clock = inner.string("clock") {
             for state in Process.Condition.ClockState.allCases where inner.bool(state.rawValue) == true {
@@ -485,6 +486,8 @@ struct ProcessReader {
         }
         if let name = inner.string("count") { return .count(name) }
         if let name = inner.string("flag") { return .flag(name) }
+        if inner.raw("hold") != nil { return inner.choice("hold", CaseWord.self).map { _ in .hold } }
+        if inner.raw("release") != nil { return inner.choice("release", CaseWord.self).map { _ in .release } }
         if inner.raw("appoint") != nil { return inner.choice("appoint", PostWord.self).map { _ in .appoint } }
         if inner.raw("end") != nil { return inner.choice("end", PostWord.self).map { _ in .end } }
         if inner.raw("trust") != nil { return inner.choice("trust", KeyWord.self).map { _ in .trust } }
@@ -495,6 +498,7 @@ struct ProcessReader {
         return nil
     }
 
+    private enum CaseWord: String, CaseIterable { case `case` }
     private enum PostWord: String, CaseIterable { case post }
     private enum KeyWord: String, CaseIterable { case key }
 

@@ -93,8 +93,10 @@ package final class PageCache: Sendable {
         }
     }
 
-    /// Whether changes may be written behind the record that was read.
-    package var recordMayGrow: Bool { state.withLock { $0.recordMayGrow } }
+    /// Whether changes may be written behind the record that was read: not where a page is gone, whose words must go too.
+    package var recordMayGrow: Bool {
+        state.withLock { $0.recordMayGrow && $0.entries.values.allSatisfy(\.isUsed) }
+    }
 
     /// What was read in this process and the record does not say; all of it for a new record.
     package func block(whole: Bool) -> [UInt8] {

@@ -189,7 +189,9 @@ struct VariantWriter {
             (docroot, file.mark == nil ? records.written(file.path, file.digest, file.bytes, docroot) : file)
         }
         let (record, change) = try records.after(results, search: search)
-        try cache.saveRecord(name, record, isRecordWorn ? nil : change)
+        // The words of a page that is gone go from the record too.
+        let isShorter = !change.gone.isEmpty
+        try cache.saveRecord(name, record, isRecordWorn || isShorter ? nil : change)
         // What was kept has no findings.
         isRecordComplete = record.outputs.count == results.count && !change.made.contains { $0.output.hasFindings }
     }
