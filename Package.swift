@@ -118,11 +118,11 @@ let package = Package(
         library(.crossing, "LaneDatabase", ["PortalBase", "Ferry", "SQL"]),
 
         // What the two programs share that own a lane: the `ferry:` part of a configuration, running a lane once or
-        // watching, the operator's commands. Knows no form and no table.
+        // watching, the operator's commands, backups. Knows no form and no table.
         library(
             .crossing, "LaneService",
             [
-                "PortalBase", "PositionedYAML", "CMS", "Ferry", "LaneDatabase",
+                "PortalBase", "PositionedYAML", "SQL", "CMS", "Ferry", "LaneDatabase",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 

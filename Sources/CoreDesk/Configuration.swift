@@ -37,6 +37,14 @@ struct Configuration: Sendable {
     static let receiveLane = "e2c"
     static let sendLane = "c2e"
 
+    /// The same over another database.
+    func over(database other: String) -> Configuration {
+        Configuration(
+            socket: socket, origin: origin, database: other, deskOpen: deskOpen, definitions: definitions,
+            workdays: workdays, source: source, masterKey: masterKey, overlay: overlay, bundles: bundles,
+            authority: authority, revocationLists: revocationLists, fixedNow: fixedNow, ferry: ferry, trust: trust)
+    }
+
     func now() -> Instant { fixedNow ?? .systemNow() }
 
     /// The authority of officers' certificates and its revocation lists, as the files are now.

@@ -136,6 +136,22 @@ struct Desk: Sendable {
         }
     }
 
+    /// Tells senders anew after a backup was restored: with versions above all that the edge may have seen.
+    ///
+    /// - Returns: how many were told.
+    func tellAgain(since moment: Instant, at now: Instant) throws -> Int {
+        let times = try database.write { db in
+            let times = try Departures.restored(db) + 1
+            try db.execute(
+                """
+                INSERT INTO setting (name, value) VALUES (?, ?)
+                ON CONFLICT (name) DO UPDATE SET value = excluded.value
+                """, Departures.restored, Array(String(times).utf8))
+            return times
+        }
+        return try cases.tellAgain(since: moment, salt: "restored \(times)", at: now)
+    }
+
     /// What was erased, kept where the keys are.
     var erasures: ErasureRecord { ErasureRecord(path: configuration.masterKey + ".erased") }
 

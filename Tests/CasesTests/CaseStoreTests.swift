@@ -307,7 +307,9 @@ extension DatabaseEngine {
         #expect(throws: CaseStore.Failure.erased) {
             try desk.act("note", on: "a", "dispatcher", "city", ["words": .text("x")])
         }
-        #expect(throws: CaseStore.Failure.unknownSubject) { try desk.store.erase("none", by: .otherLaw, at: Self.start) }
+        #expect(throws: CaseStore.Failure.unknownSubject) {
+            try desk.store.erase("none", by: .otherLaw, at: Self.start)
+        }
     }
 
     @Test(arguments: DatabaseEngine.available)

@@ -134,6 +134,9 @@ class ErasureTests(unittest.TestCase):
         # The keys are there before: what is looked for could be found.
         self.assertEqual(len({name for _, name in self.left([(f"key{n}", key) for n, key in enumerate(keys.values())], self.core)}), 3)
 
+        backup = self.system.folder / "backup"
+        self.coredesk("backup", "--out", backup)
+
         twin_number = self.staff.page("dispatcher", f"/cases/{twin}")[1].split("<h1>")[1].split()[0]
         application_number = self.staff.page("market", f"/cases/{application}")[1].split("<h1>")[1].split()[0]
         for one in (number, twin_number, application_number):
@@ -158,6 +161,12 @@ class ErasureTests(unittest.TestCase):
         # Once more does nothing.
         self.assertIn("1 erased", self.coredesk("retention", "order", number, "--ground", "consentWithdrawn", *self.administrators()))
         self.assertEqual((self.core / "master.key.erased").read_text().split(), [case, twin, application])
+        # A backup from before the erasure comes back: the words do not.
+        for path in self.core.glob("desk.sqlite*"):
+            path.unlink()
+        self.assertIn("3 subjects erased again", self.coredesk("restore", "--from", backup))
+        self.assertEqual(self.left(needles, self.core), [])
+        self.assertIn("0 breaks, 0 rows", self.coredesk("audit", "verify"))
 
     def test_what_is_past_its_term_is_listed_before_it_is_erased(self):
         ticket = self.send("hotline", self.request(WORDS["subject"]))

@@ -7,14 +7,14 @@ package enum ChildProcess {
     /// - Returns: its exit status, 128 + signal where a signal ended it, 127 where there is no such program. One that takes
     ///   longer than `seconds` is killed.
     package static func run(
-        _ arguments: [String], output: String = "/dev/null", seconds: Int = 120
+        _ arguments: [String], output: String = "/dev/null", errors: String = "/dev/null", seconds: Int = 120
     ) throws(FileError) -> Int32 {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
-        posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 2, errors, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
         let pointers = arguments.map { strdup($0) } + [nil]
         defer { for pointer in pointers { free(pointer) } }
         var process: pid_t = 0

@@ -1,6 +1,19 @@
 import Foundation
 import GRDB
 
+/// Copies a database in a file as it stands at one moment, without what was deleted, while others read and write it.
+///
+/// - Parameter copy: an empty file.
+package func copySQLite(_ path: String, to copy: String) throws {
+    do {
+        try DatabaseQueue(path: path).writeWithoutTransaction { db in
+            try db.execute(sql: "VACUUM INTO ?", arguments: [copy])
+        }
+    } catch let error as DatabaseError {
+        throw error.asSQLError
+    }
+}
+
 /// SQLite in a file: write-ahead log, `synchronous = FULL`, foreign keys.
 package final class SQLiteDatabase: SQLDatabase {
     /// Microseconds between two looks at a lock, and how many looks make 20 seconds.

@@ -409,8 +409,11 @@ extension CaseStore {
 
     /// - Parameter secret: nil for an erased subject, whose words are gone.
     func log(of id: String, _ secret: [UInt8]?, _ db: any SQLConnection) throws -> [Entry] {
-        try db.rows("SELECT version, recorded, body, box, digest, key, command FROM event WHERE subject = ? ORDER BY version", id)
-            .map { try entry($0, of: id, secret) }
+        try db.rows(
+            "SELECT version, recorded, body, box, digest, key, command FROM event WHERE subject = ? ORDER BY version",
+            id
+        )
+        .map { try entry($0, of: id, secret) }
     }
 
     private func entry(_ row: SQLRow, of id: String, _ secret: [UInt8]?) throws -> Entry {

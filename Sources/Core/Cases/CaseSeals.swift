@@ -8,11 +8,12 @@ extension CaseStore {
     /// Statements that make the tables of seals, for the database's owner.
     package static func sealTables(_ database: some SQLDatabase) -> [String] {
         [
-            // `events` and `readings`: the last position of each table that the seal covers.
+            // `events` and `readings`: the last position of each table that the seal covers. `adopted`: what it covers was lost, and its
+            // leaves with it; it was published.
             """
             CREATE TABLE seal (
                 n INTEGER PRIMARY KEY, item TEXT NOT NULL UNIQUE, text BLOB NOT NULL, signature BLOB NOT NULL,
-                events INTEGER NOT NULL, readings INTEGER NOT NULL)
+                events INTEGER NOT NULL, readings INTEGER NOT NULL, adopted INTEGER NOT NULL)
             """,
             """
             CREATE TABLE seal_leaf (
@@ -54,7 +55,7 @@ extension CaseStore {
                     let signed = SignedSeal(seal: seal, signature: try sign(seal.bytes))
                     let isFirst = try db.execute(
                         """
-                        INSERT INTO seal (n, item, text, signature, events, readings) VALUES (?, ?, ?, ?, ?, ?)
+                        INSERT INTO seal (n, item, text, signature, events, readings, adopted) VALUES (?, ?, ?, ?, ?, ?, 0)
                         ON CONFLICT DO NOTHING
                         """, seal.number, signed.id, seal.bytes, signed.signature, upTo.events, upTo.readings)
                     guard isFirst == 1 else { throw Quicker() }
@@ -143,6 +144,34 @@ extension CaseStore {
         try database.read { try $0.rows("SELECT text, signature FROM seal ORDER BY n").map(Self.signed) }
     }
 
+    /// Takes up seals that were published after the backup was made from which this log came back, so that the next one follows from them.
+    ///
+    /// - Returns: their numbers.
+    package func adopt(_ published: [SignedSeal], _ signed: (SignedSeal) -> String?) throws -> [Int] {
+        try database.write { db in
+            let last = try db.row("SELECT text, events, readings FROM seal ORDER BY n DESC LIMIT 1")
+            var newest = try last.map(Self.seal)
+            var adopted: [Int] = []
+            for other in published.sorted(by: { $0.seal.number < $1.seal.number }) {
+                let follows = newest.map(other.seal.follows) ?? (other.seal.number == 1)
+                guard follows, signed(other) == nil else { continue }
+                try db.execute(
+                    """
+                    INSERT INTO seal (n, item, text, signature, events, readings, adopted) VALUES (?, ?, ?, ?, ?, ?, 1)
+                    """, other.seal.number, other.id, other.seal.bytes, other.signature,
+                    try last?["events"] as Int? ?? 0, try last?["readings"] as Int? ?? 0)
+                adopted.append(other.seal.number)
+                newest = other.seal
+            }
+            return adopted
+        }
+    }
+
+    /// Numbers of the seals over what was lost before a backup was restored.
+    package func lostSeals() throws -> [Int] {
+        try database.read { try $0.column("SELECT n FROM seal WHERE adopted = 1 ORDER BY n") }
+    }
+
     /// Holds the log against every seal, and the seals against each other.
     ///
     /// - Parameters:
@@ -157,8 +186,8 @@ extension CaseStore {
                 breaks.append(Break(subject: subject, version: version, what: "seal \(number): \(what)"))
             }
             var (before, known): (Seal?, [Int: SignedSeal]) = (nil, [:])
-            for row in try db.rows("SELECT n, text, signature FROM seal ORDER BY n") {
-                let number: Int = try row["n"]
+            for row in try db.rows("SELECT n, text, signature, adopted FROM seal ORDER BY n") {
+                let (number, isAdopted): (Int, Bool) = (try row["n"], try row["adopted"])
                 guard let found = try? Self.signed(row), found.seal.number == number else {
                     add(number, "it cannot be read")
                     continue
@@ -170,7 +199,7 @@ extension CaseStore {
                 if let why = signed(found) { add(number, "its signature counts for nothing: \(why)") }
                 let leaves = try leaves(of: number, db)
                 let root = Seal.tree(after: before?.root, leaves).root
-                if leaves.count != found.seal.leaves || root != found.seal.root {
+                if !isAdopted, leaves.count != found.seal.leaves || root != found.seal.root {
                     add(number, "its leaves were changed")
                 }
                 for (kind, name, version, why) in try contradictions(of: number, db) {

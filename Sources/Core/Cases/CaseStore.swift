@@ -18,7 +18,7 @@ package struct CaseStore: Sendable {
         @Sendable (_ form: String, _ answers: [String: JSON], _ now: Instant, _ carried: Instant?) throws -> World
     private let makeWorld: MakeWorld
     let carried: @Sendable (any SQLConnection) throws -> Instant?
-    private let outbox: any Outbox
+    let outbox: any Outbox
     let readings: Readings
     let folded = FoldedCases()
     /// Threads that read much of the log at once.
@@ -476,11 +476,7 @@ package struct CaseStore: Sendable {
         guard let status = writing.process.status(of: writing.file, in: world), status != statusBefore,
             let correspondent = try correspondent(of: writing.subject.id, writing.secret, db)
         else { return }
-        try outbox.tell(
-            Telling(
-                subject: writing.subject, correspondent: correspondent, answers: writing.file.answers, status: status,
-                version: writing.file.version, item: makeUUID(of: writing.head),
-                notices: Notices(writing.file, secret: writing.secret), at: writing.now), db)
+        try outbox.tell(telling(writing, correspondent, status, item: makeUUID(of: writing.head)), db)
     }
 
     /// What the first body repeats of the case's own row and of its correspondent's, so that a change of either is told.

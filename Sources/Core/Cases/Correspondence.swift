@@ -116,6 +116,47 @@ extension CaseStore {
         return (found.subject, correspondent, found.process, found.file, Notices(found.file, secret: found.secret))
     }
 
+    /// Tells the senders of cases once more what their cases say, after a restored backup: of those that go on, and of those to which something
+    /// happened since a moment. What cannot be read is left out: `verify` tells it.
+    ///
+    /// - Parameter salt: makes the items others than those of the first time.
+    /// - Returns: how many were told.
+    package func tellAgain(since moment: Instant, salt: String, at now: Instant) throws -> Int {
+        let ids: [String] = try database.read { db in
+            try db.column(
+                """
+                SELECT s.id FROM subject s JOIN case_index i ON i.number = s.number JOIN correspondent c ON c.subject = s.id
+                WHERE i.final = 0 OR i.running = 1
+                    OR EXISTS (SELECT 1 FROM event e WHERE e.subject = s.id AND e.recorded >= ?)
+                ORDER BY s.number
+                """, moment.seconds)
+        }
+        var told = 0
+        for id in ids {
+            told += try database.write { db in
+                guard let found = try? opened(id, now: now, db),
+                    let world = try? world(of: found.subject, found.process, found.file.answers, now, db),
+                    let status = found.process.status(of: found.file, in: world),
+                    let correspondent = try correspondent(of: id, found.secret, db)
+                else { return 0 }
+                let item = makeUUID(of: SHA256Digest(of: found.head.bytes + Array(salt.utf8)))
+                try outbox.tell(telling(found, correspondent, status, item: item), db)
+                return 1
+            }
+        }
+        return told
+    }
+
+    /// What the sender of a case is told of it now.
+    func telling(
+        _ writing: Writing, _ correspondent: Correspondent, _ status: CitizenStatus, item: String
+    ) -> Telling {
+        Telling(
+            subject: writing.subject, correspondent: correspondent, answers: writing.file.answers, status: status,
+            version: writing.file.version, item: item, notices: Notices(writing.file, secret: writing.secret),
+            at: writing.now)
+    }
+
     /// Whether somebody holds this receipt already.
     package func isKnown(receipt: String, _ db: any SQLConnection) throws -> Bool {
         try db.value("SELECT EXISTS (SELECT 1 FROM correspondent WHERE receipt = ?)", receipt) == true

@@ -26,7 +26,7 @@ struct VerifyLog: ParsableCommand {
 
     func run() throws {
         let desk = try Desk(configurationOption.load(), random: systemRandomBytes)
-        let published = try published.map(Self.read)
+        let published = try published.map(SealFile.read)
         let breaks =
             try desk.cases.verify()
             + (try desk.cases.verifySeals(published: published, desk.sealCheck(former: formerSigner)))
@@ -44,10 +44,17 @@ struct VerifyLog: ParsableCommand {
         } else {
             print("nothing is sealed yet: `coredesk audit seal`")
         }
+        let lost = try desk.cases.lostSeals()
+        if let first = lost.first, let last = lost.last {
+            print("LOST what seals \(first) to \(last) cover: a backup from before them was restored")
+        }
         if changed > 0 || !damaged.isEmpty { throw ExitCode(1) }
     }
+}
 
-    private static func read(_ path: String) throws -> [SignedSeal] {
+/// The file of seals that the edge publishes.
+enum SealFile {
+    static func read(_ path: String) throws -> [SignedSeal] {
         let text = String(decoding: try FileSystem.read(path, limit: 256 << 20), as: UTF8.self)
         return try text.split(separator: "\n").enumerated().map { number, line in
             guard let seal = SignedSeal(line: line) else {

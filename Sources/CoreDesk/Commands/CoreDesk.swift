@@ -14,7 +14,8 @@ struct CoreDesk: AsyncParsableCommand {
         commandName: "coredesk", abstract: "Hotline requests and parallel approvals in the core network.",
         version: "0.1.0",
         subcommands: [
-            Initialize.self, Serve.self, Migrate.self, Clock.self, Audit.self, Retention.self, Import.self, Export.self, Release.self,
+            Initialize.self, Serve.self, Migrate.self, Clock.self, Audit.self, Retention.self, BackUp.self,
+            BackUpKeys.self, Restore.self, Import.self, Export.self, Release.self,
             Calendar.self, People.self, ProcessCommand.self,
             LaneCommand<CoreDesk>.self,
         ])

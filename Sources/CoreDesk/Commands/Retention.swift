@@ -9,7 +9,8 @@ import Workflow
 /// The end of words that are kept no longer.
 struct Retention: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Destroys the words of cases whose term is over, or of one that the law orders; the record of what was done stays.",
+        abstract:
+            "Destroys the words of cases whose term is over, or of one that the law orders; the record of what was done stays.",
         subcommands: [ListExpired.self, EraseExpired.self, EraseByOrder.self])
 }
 

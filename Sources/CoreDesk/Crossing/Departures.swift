@@ -15,7 +15,19 @@ struct Departures: Outbox {
 
     static let tables = ["CREATE TABLE status_out (id TEXT PRIMARY KEY, clear BLOB NOT NULL)"]
 
+    /// Name of the setting that says how often a backup was restored.
+    static let restored = "restored"
+
+    static func restored(_ db: any SQLConnection) throws -> Int {
+        let text: [UInt8]? = try db.value("SELECT value FROM setting WHERE name = ?", restored)
+        return text.flatMap(decimal) ?? 0
+    }
+
+    /// Versions of one case between two restored backups: events of a case are far fewer.
+    private static let versionsOfOne = 1 << 20
+
     func tell(_ telling: Telling, _ db: any SQLConnection) throws {
+        let version = try Self.restored(db) * Self.versionsOfOne + telling.version
         guard let lookup = bytesFromHex(telling.correspondent.lookup),
             let key = bytesFromHex(telling.correspondent.statusKey)
         else { throw SQLError(.fault, "a correspondent without keys") }
@@ -23,10 +35,10 @@ struct Departures: Outbox {
         // Steps of 4 KiB, so that the length tells little.
         plain += [UInt8](repeating: 0, count: (4096 - plain.count % 4096) % 4096)
         let box = try AEAD.seal(
-            plain, key: key, nonce: random(12), associated: lookup + Array(String(telling.version).utf8))
+            plain, key: key, nonce: random(12), associated: lookup + Array(String(version).utf8))
         var fields: [String: JSON] = [
             "id": .string(telling.item), "kind": .string("status"), "lookup": .string(telling.correspondent.lookup),
-            "version": .integer(telling.version), "open": .bool(telling.status.isOpen), "box": .string(base64(box)),
+            "version": .integer(version), "open": .bool(telling.status.isOpen), "box": .string(base64(box)),
         ]
         if let shown = publicPart(telling) { fields["public"] = shown }
         let clear = JSON.object(fields).canonicalBytes

@@ -16,7 +16,7 @@ struct FormsAPI: AsyncParsableCommand {
         abstract: "Takes citizens' forms in the internet buffer zone and seals them for the core.",
         version: "0.1.0",
         subcommands: [
-            Serve.self, Check.self, Migrate.self, FerryOut.self, FerryIn.self,
+            Serve.self, Check.self, Migrate.self, BackUp.self, Restore.self, FerryOut.self, FerryIn.self,
             LaneCommand<FormsAPI>.self,
         ])
 }
@@ -37,6 +37,8 @@ struct ConfigurationOption: ParsableArguments {
 }
 
 extension FormsAPI: LaneOwner {
+    static let program = "formsapi"
+
     /// The edge sends e2c and receives c2e.
     static func openLanes(_ path: String) throws -> OwnedLanes {
         try lanes(of: ConfigurationOption.load(path))
@@ -149,6 +151,39 @@ struct Migrate: ParsableCommand {
 
     func run() throws {
         _ = try SubmissionDatabase(location: configurationOption.load().database, random: systemRandomBytes)
+    }
+}
+
+struct BackUp: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "backup", abstract: "Copies the database into a new folder, while forms come in.")
+    @OptionGroup var configurationOption: ConfigurationOption
+    @Option(help: "New folder for the backup.") var out: String
+
+    func run() throws {
+        let configuration = try configurationOption.load()
+        print(
+            try Backup.write(
+                configuration.database, of: FormsAPI.program, to: out, at: configuration.now()
+            ).text)
+    }
+}
+
+struct Restore: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Puts a backup in the place of a lost database.",
+        discussion:
+            "Stop the service and the lanes first. Submissions that crossed since are safe in the core; those that did not are lost with the old database. An operator then begins the lanes anew."
+    )
+    @OptionGroup var configurationOption: ConfigurationOption
+    @Option(help: "The backup's folder.") var from: String
+
+    func run() throws {
+        let configuration = try configurationOption.load()
+        let backup = try Backup(from, of: FormsAPI.program)
+        print(backup.text)
+        try backup.restore(to: configuration.database)
+        print(try Backup.nextSteps(FormsAPI.lanes(of: configuration)))
     }
 }
 
