@@ -191,7 +191,7 @@ let package = Package(
             name: "CoreDesk",
             dependencies: [
                 "PortalBase", "PositionedYAML", "Templates", "Forms", "Procedures", "CMS", "Ferry", "LaneDatabase",
-                "LaneService", "Seals", "SQL", "SiteBundle", "Authority", "Workflow", "Cases",
+                "LaneService", "Seals", "SQL", "SiteBundle", "Submissions", "Authority", "Workflow", "Cases",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),

@@ -75,6 +75,17 @@ struct Configuration: Sendable {
         for path in deskOpen { _ = try Identity(path: path) }
     }
 
+    /// Forms as the sites offer them now, by id.
+    func currentForms() -> [FormDefinition] {
+        for folder in definitions {
+            guard let bytes = try? FileSystem.read(FileSystem.parent(folder) + "/current.json", limit: 1 << 20),
+                let index = (try? JSON(parsing: bytes))?.object
+            else { continue }
+            return index.sorted { $0.key < $1.key }.compactMap { $0.value.string.flatMap(definition) }
+        }
+        return []
+    }
+
     /// Those that were read already: a digest names one content for ever.
     private let known = KnownDefinitions()
 

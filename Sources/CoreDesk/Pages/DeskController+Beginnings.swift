@@ -15,7 +15,7 @@ extension DeskController {
     }
 
     /// The post in which somebody begins a subject; nil where none allows it.
-    private func beginner(of process: Procedures.Process, _ member: CaseStore.Member) -> Officer? {
+    func beginner(of process: Procedures.Process, _ member: CaseStore.Member) -> Officer? {
         member.officers.first { officer in
             process.begin.by.contains { who in
                 if case .role(officer.post.role, .any, _, _) = who { true } else { false }

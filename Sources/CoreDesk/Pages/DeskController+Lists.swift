@@ -28,10 +28,20 @@ extension DeskController {
         fields["includesClosed"] = .flag(includesFinal)
         fields["hasClosed"] = .flag(true)
         fields["next"] = .optional(listing.next.map { "\(address)?closed=\(closed)&before=\($0)" })
-        fields["hasBeginnings"] = .flag(!begun.isEmpty)
+        let added =
+            isOthers
+            ? begun.map { (id: $0.id, name: "新增\($0.title.text("zh"))") }
+            : registrable(by: member).map { (id: $0.id, name: "登记\($0.title.text("zh"))") }
+        fields["hasBeginnings"] = .flag(!added.isEmpty)
         fields["beginnings"] = .list(
-            begun.map { .fields(["address": .text("/new/\($0.id)"), "name": .text($0.title.text("zh"))]) })
+            added.map { .fields(["address": .text("/new/\($0.id)"), "name": .text($0.name)]) })
         return page(.ok, try views.render("list", fields))
+    }
+
+    /// Lines of a table of cases.
+    func lines(_ lines: [CaseStore.Line]) throws -> [Value] {
+        let people = try cases.names(of: CaseLine.persons(in: lines))
+        return lines.map { CaseLine($0, surroundings, people: people, at: now).value }
     }
 
     /// Fields of a page that lists cases.
@@ -49,8 +59,7 @@ extension DeskController {
             Logger(label: "coredesk").error("ALARM cases that cannot be read: \(damaged.joined(separator: " "))")
         }
         var fields = frame(member, title)
-        let people = try cases.names(of: CaseLine.persons(in: lines))
-        fields["cases"] = .list(lines.map { CaseLine($0, surroundings, people: people, at: now).value })
+        fields["cases"] = .list(try self.lines(lines))
         fields["calendarWarning"] = .optional(calendarWarning(now))
         fields["damaged"] = .optional(
             damaged.isEmpty ? nil : "有 \(damaged.count) 件读不出来，没有列出。请联系系统管理员（coredesk audit）。")

@@ -67,10 +67,18 @@ struct DeskController: Sendable {
         }
         router.get("/new/:process") { request, context in
             let id = context.parameters.get("process") ?? ""
-            return await answer(request) { member in try newForm(id, member) }
+            let caller = request.uri.queryParameters["caller"].map(String.init) ?? ""
+            return await answer(request) { member in
+                guard let form = registrable(by: member).first(where: { $0.id == id }) else {
+                    return try newForm(id, member)
+                }
+                return try registration(form, member, caller: caller.utf8.count <= 32 ? caller : "")
+            }
         }
         router.post("/new/:process") { request, context in
-            await begin(request, context.parameters.get("process") ?? "")
+            let id = context.parameters.get("process") ?? ""
+            return surroundings.library.processes.contains { $0.id == id && $0.subject != .case }
+                ? await begin(request, id) : await register(request, id)
         }
         addLaneRoutes(to: router)
         router.get("/desk.css") { _, _ in

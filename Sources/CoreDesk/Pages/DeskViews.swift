@@ -11,6 +11,7 @@ struct DeskViews: Sendable {
                 ("base", Self.base), ("list", Self.list), ("case", Self.caseFile), ("action", Self.action),
                 ("search", Self.search), ("content", Self.content), ("cases", Self.cases),
                 ("message", Self.message), ("new", Self.new), ("inputs", Self.inputs), ("lanes", Self.lanes),
+                ("registration", Self.registration), ("registered", Self.registered),
             ].map {
                 try Template(name: $0.0, path: "CoreDesk/\($0.0)", source: Array($0.1.utf8))
             })
@@ -36,7 +37,7 @@ struct DeskViews: Sendable {
         <h1>{{title}}</h1>
         {{#damaged}}<p class="problem" role="status">{{damaged}}</p>{{/damaged}}
         {{#calendarWarning}}<p class="problem" role="status">{{calendarWarning}}</p>{{/calendarWarning}}
-        {{#hasBeginnings}}<nav class="actions" aria-label="新增"><ul>{{#beginnings}}<li><a href="{{address}}">新增{{name}}</a></li>{{/beginnings}}</ul></nav>{{/hasBeginnings}}
+        {{#hasBeginnings}}<nav class="actions" aria-label="新增"><ul>{{#beginnings}}<li><a href="{{address}}">{{name}}</a></li>{{/beginnings}}</ul></nav>{{/hasBeginnings}}
         {{#hasClosed}}<p><a href="{{toggle}}">{{#includesClosed}}只看未办结的{{/includesClosed}}{{^includesClosed}}也看已办结的{{/includesClosed}}</a></p>{{/hasClosed}}
         {{>cases}}
         {{^cases}}<p>没有待办事项。</p>{{/cases}}
@@ -89,6 +90,27 @@ struct DeskViews: Sendable {
         <section class="action"><form method="post" action="{{address}}"><input type="hidden" name="token" value="{{token}}"><input type="hidden" name="grounds" value="{{grounds}}"><input type="hidden" name="nonce" value="{{nonce}}">
         {{>inputs}}
         <p><button type="submit">提交</button></p></form></section>
+        {{/main}}{{/base}}
+        """
+
+    private static let registration = """
+        {{<base}}{{$main}}
+        <p><a href="/">‹ 返回列表</a></p>
+        <h1>{{title}}</h1>
+        {{#problem}}<p class="done" role="status" data-code="{{code}}">{{problem}}</p>{{/problem}}
+        {{#hasKnown}}<section><h2>同一号码和相似的诉求</h2>{{>cases}}</section>{{/hasKnown}}
+        <section class="action">{{{form}}}</section>
+        {{/main}}{{/base}}
+        """
+
+    private static let registered = """
+        {{<base}}{{$main}}
+        <p><a href="/">‹ 返回列表</a></p>
+        <h1>{{title}}</h1>
+        <p class="done" role="status">已登记为 {{number}} 号。请把下面两行念给来电人，凭它们可以在网站上查询、评价和撤回。</p>
+        <section><dl><div><dt>凭证号</dt><dd id="receipt">{{receipt}}</dd></div><div><dt>查询码</dt><dd id="code">{{queryCode}}</dd></div></dl></section>
+        <p>查询码只显示这一次。</p>
+        <nav class="actions" aria-label="接着办"><ul><li><a href="{{next}}">登记下一个来电</a></li></ul></nav>
         {{/main}}{{/base}}
         """
 
@@ -166,7 +188,9 @@ struct DeskViews: Sendable {
         .actions ul{list-style:none;display:flex;flex-wrap:wrap;gap:10px;padding:0}.actions a{display:inline-block;background:#14508c;color:#fff;padding:10px 18px;border-radius:6px;text-decoration:none;min-height:24px}
         .actions a.blocked{background:#5b6673}.mark{background:#fff4d6;border:1px solid #c9a227;border-radius:4px;padding:0 6px}fieldset{border:1px solid #d8dee6;border-radius:6px;margin:14px 0}
         label.check{display:inline-flex;align-items:center;gap:6px;font-weight:400;margin-right:18px;min-height:44px}label.check input{width:24px;min-height:24px}.limit{display:flex;gap:8px;max-width:24em}
-        .when{white-space:nowrap}.held{border-top:1px solid #d8dee6}.done{background:#e6f4ea;border-left:4px solid #1e7d34;padding:8px 14px}
+        .hp,.visually-hidden{position:absolute;left:-999em}.hint,.help{color:#4a5460;margin:2px 0}.field{margin:12px 0}.field .error{color:#b3261e;font-weight:600;margin:2px 0}.error-summary{background:#fdecea;border-left:4px solid #b3261e;padding:8px 14px}
+        .choice{display:inline-flex;align-items:center;gap:6px;margin-right:18px;min-height:44px}.choice input{width:24px;min-height:24px}.choice label{font-weight:400}.optional{font-weight:400;color:#4a5460}.privacy{font-size:.9rem;color:#4a5460}.privacy h2{font-size:1rem}legend{font-weight:600}
+        #receipt,#code{font-size:1.4rem;letter-spacing:.08em}.when{white-space:nowrap}.held{border-top:1px solid #d8dee6}.done{background:#e6f4ea;border-left:4px solid #1e7d34;padding:8px 14px}
         @media(max-width:640px){table{background:none}thead{position:absolute;left:-999em}tr{display:block;background:#fff;border:1px solid #d8dee6;margin:8px 0;padding:6px 10px}td{display:inline;border:0;padding:0}td:not(:last-child):not(:empty)::after{content:" · ";color:#5b6673}td[data-label]:not(:empty)::before{content:attr(data-label) " ";color:#5b6673}dl div{grid-template-columns:1fr;gap:0}}
         """
 }

@@ -49,6 +49,18 @@ extension FormDefinition {
             process: nil, steps: false, open311: nil, digest: digest)
     }
 
+    /// The same without its files and on one page, for somebody who asks at a telephone. Its answers are checked by the whole form.
+    package var withoutFiles: FormDefinition {
+        let asked = pages.map { page in
+            Page(
+                id: page.id, title: page.title, help: page.help, when: page.when,
+                fields: page.fields.filter { $0.type != .attachment })
+        }
+        return FormDefinition(
+            id: id, kind: kind, title: title, service: nil, pages: asked.filter { !$0.fields.isEmpty },
+            conditions: conditions, process: process, steps: false, open311: nil, digest: digest)
+    }
+
     /// Answers as conditions look at them.
     private func marks(_ answers: ValidAnswers) -> [String: [String]] {
         var known = answers.values.mapValues { value in
