@@ -14,7 +14,7 @@ struct Configuration: Sendable {
     let socket: String
     /// Origin of the staff pages, for the check of posts.
     let origin: String
-    let database: String
+    var database: String
     /// Paths without extension of `desk-open`: the present key, and old ones for which something may still come or lies
     /// in store.
     let deskOpen: [String]
@@ -37,13 +37,11 @@ struct Configuration: Sendable {
     static let receiveLane = "e2c"
     static let sendLane = "c2e"
 
-    /// The same over another database.
-    func over(database other: String) -> Configuration {
-        Configuration(
-            socket: socket, origin: origin, database: other, deskOpen: deskOpen, definitions: definitions,
-            workdays: workdays, source: source, masterKey: masterKey, overlay: overlay, bundles: bundles,
-            authority: authority, revocationLists: revocationLists, fixedNow: fixedNow, ferry: ferry, trust: trust)
-    }
+    /// What was erased, kept where the keys are.
+    var erasureList: String { masterKey + ".erased" }
+
+    /// There while a restore is under way, or after one that died.
+    var restoringMark: String { masterKey + ".restoring" }
 
     func now() -> Instant { fixedNow ?? .systemNow() }
 

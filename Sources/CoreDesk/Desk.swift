@@ -18,7 +18,27 @@ struct Desk: Sendable {
     private let departures: Departures
     private let random: @Sendable (Int) -> [UInt8]
 
-    init(_ configuration: Configuration, random: @escaping @Sendable (Int) -> [UInt8]) throws {
+    /// What a database must be that is opened.
+    enum Opening { case existing, new, restoring }
+
+    /// - Parameter opening: only a new one is made; a lost one is told.
+    init(
+        _ configuration: Configuration, random: @escaping @Sendable (Int) -> [UInt8], _ opening: Opening = .existing
+    ) throws {
+        if opening != .restoring {
+            guard FileSystem.kind(configuration.restoringMark) == nil else {
+                throw ConfigurationError(
+                    text:
+                        "a restore did not come to its end (\(configuration.restoringMark)): run `coredesk restore` again"
+                )
+            }
+        }
+        if opening == .existing, try !Self.isThere(configuration.database) {
+            throw ConfigurationError(
+                text:
+                    "there is no database of cases at `database:`; `coredesk init` makes a new one, `coredesk restore` brings a lost one back"
+            )
+        }
         self.configuration = configuration
         self.random = random
         let master = try MasterKey.read(configuration.masterKey)
@@ -42,6 +62,14 @@ struct Desk: Sendable {
         self.database = database
     }
 
+    private static func isThere(_ location: String) throws -> Bool {
+        guard isPostgreSQL(location) else { return FileSystem.kind(location) == .file }
+        return try openDatabase(location).read { db in
+            try db.value("SELECT EXISTS (SELECT 1 FROM information_schema.tables WHERE table_name = 'schema_version')")
+                == true
+        }
+    }
+
     private static func migrations(_ database: some SQLDatabase) -> Migrations {
         Migrations(
             .init(
@@ -49,7 +77,7 @@ struct Desk: Sendable {
                     + SiteReleases.tables
                     + Arrivals.tables + Departures.tables + Overlay.tables + [
                         "CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL)"
-                    ]), .init(CaseStore.sealTables(database)))
+                    ]), .init(CaseStore.sealTables(database) + CaseStore.erasureTables))
     }
 
     /// Another key than the cases were written with opens none of them: said at the start, not case by case.
@@ -114,8 +142,16 @@ struct Desk: Sendable {
 
     /// - Returns: how many seals are queued again.
     func resendSeals(at now: Instant) throws -> Int {
-        let items = try cases.seals().map(\.id)
-        return try laneStore().sendAgain(lane: Configuration.sendLane, items: items, at: now)
+        let seals = try cases.seals()
+        // Those that were taken up after a restore were never queued here.
+        try database.write { db in
+            for seal in seals {
+                try LaneDatabase.enqueue(
+                    db, lane: Configuration.sendLane, item: seal.id, bytes: seal.item.count, at: now)
+            }
+        }
+        _ = try laneStore().sendAgain(lane: Configuration.sendLane, items: seals.map(\.id), at: now)
+        return seals.count
     }
 
     /// Why the signature of a seal counts for nothing; nil for one that is good.
@@ -140,20 +176,23 @@ struct Desk: Sendable {
     ///
     /// - Returns: how many were told.
     func tellAgain(since moment: Instant, at now: Instant) throws -> Int {
-        let times = try database.write { db in
-            let times = try Departures.restored(db) + 1
-            try db.execute(
-                """
-                INSERT INTO setting (name, value) VALUES (?, ?)
-                ON CONFLICT (name) DO UPDATE SET value = excluded.value
-                """, Departures.restored, Array(String(times).utf8))
-            return times
+        let generation = try database.write { db in
+            let next = Departures.generation(after: try Departures.generation(db), at: now)
+            try Self.set(Departures.generationName, Array(String(next).utf8), db)
+            return next
         }
-        return try cases.tellAgain(since: moment, salt: "restored \(times)", at: now)
+        return try cases.tellAgain(since: moment, salt: "generation \(generation)", at: now)
+    }
+
+    private static func set(_ name: String, _ value: [UInt8], _ db: any SQLConnection) throws {
+        try db.execute(
+            """
+            INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value
+            """, name, value)
     }
 
     /// What was erased, kept where the keys are.
-    var erasures: ErasureRecord { ErasureRecord(path: configuration.masterKey + ".erased") }
+    var erasures: ErasureRecord { ErasureRecord(path: configuration.erasureList) }
 
     private static let projected = "projected-with"
 
@@ -167,13 +206,7 @@ struct Desk: Sendable {
     /// Makes lists, rights and clocks anew out of the log, with the units, hours and working days of now.
     func rebuild() throws -> (changed: Int, damaged: [String]) {
         let made = try cases.rebuild()
-        try database.write { db in
-            try db.execute(
-                """
-                INSERT INTO setting (name, value) VALUES (?, ?)
-                ON CONFLICT (name) DO UPDATE SET value = excluded.value
-                """, Self.projected, surroundings.digest.bytes)
-        }
+        try database.write { try Self.set(Self.projected, surroundings.digest.bytes, $0) }
         return made
     }
 

@@ -1,3 +1,4 @@
+import CMS
 import Ferry
 import LaneService
 import PortalBase
@@ -36,6 +37,13 @@ struct Configuration: Sendable {
     /// Folder in which site bundles are left for the site's own user, and the file in which that user says what is served.
     let siteDrop: String?
     let siteState: String?
+    /// Certificates that signed seals before the core's present one.
+    let sealSigners: [String]
+
+    func formerSealSigners() throws -> Set<SHA256Digest> {
+        Set(try sealSigners.map { try Certificate(pem: FileSystem.read($0, limit: 1 << 20)).publicKeyDigest })
+    }
+
     /// File of the seals over the core's log, which anybody may fetch; nil where none is written.
     let seals: String?
 
@@ -111,6 +119,7 @@ struct Configuration: Sendable {
             fixedNow: fixedNow,
             ferry: reader.raw("ferry").map { StationSettings.read($0, &reader, resolve: resolve) },
             siteDrop: reader.string("site_drop").map(resolve), siteState: reader.string("site_state").map(resolve),
+            sealSigners: (reader.strings("seal_signers") ?? []).map(resolve),
             seals: reader.string("seals").map(resolve))
         if configuration.recipients.isEmpty { reader.missing("recipients") }
         diagnostics += reader.finish()

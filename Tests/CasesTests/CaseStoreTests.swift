@@ -32,7 +32,7 @@ extension CaseStore {
         let post = Post(person: "security", role: "security-admin", unit: "city", from: Instant(seconds: 0))
         let erasure = try #require(
             Erasure(ground: ground, by: Officer(post: post, level: 3), confirmedBy: "audit"))
-        try erase(id, erasure, at: now) { _ in }
+        _ = try erase(id, erasure, at: now) { _ in }
     }
 }
 
@@ -52,7 +52,9 @@ extension DatabaseEngine {
     /// A new database with the store's tables.
     func core(in folder: TemporaryFolder) throws -> any SQLDatabase {
         let database = try openDatabase(try location(in: folder))
-        try Migrations(.init(CaseStore.tables(database)), .init(CaseStore.sealTables(database))).run(on: database)
+        try Migrations(
+            .init(CaseStore.tables(database)), .init(CaseStore.sealTables(database) + CaseStore.erasureTables)
+        ).run(on: database)
         return database
     }
 }
@@ -94,7 +96,9 @@ extension DatabaseEngine {
         init(_ engine: DatabaseEngine) throws {
             location = try engine.location(in: folder)
             database = try openDatabase(location)
-            try Migrations(.init(CaseStore.tables(database)), .init(CaseStore.sealTables(database))).run(on: database)
+            try Migrations(
+                .init(CaseStore.tables(database)), .init(CaseStore.sealTables(database) + CaseStore.erasureTables)
+            ).run(on: database)
             store = try Self.store(database)
         }
 

@@ -102,6 +102,22 @@ import Workflow
     }
 
     /// One key for two persons, confirmed at the same moment: one of them has it.
+    /// A backup from before somebody left and was erased brings neither post nor key back.
+    @Test(arguments: DatabaseEngine.available)
+    func whatWasErasedGivesNoRightsAfterARestore(_ engine: DatabaseEngine) throws {
+        let office = try Office(engine)
+        let officer = try office.officer("zhao")
+        let erasure = try #require(CaseStore.Erasure(ground: .otherLaw, by: officer, confirmedBy: "other"))
+        #expect(try office.store.member(key: office.key("qian"), at: Self.start) != nil)
+        for view in try office.store.roster(at: Self.start)
+        where view.file.credential?.person == "qian" || view.file.post?.person == "qian" {
+            #expect(try office.store.eraseAgain(view.subject.id, erasure, at: Self.start, now: Self.start))
+        }
+        #expect(try office.store.member(key: office.key("qian"), at: Self.start) == nil)
+        #expect(try office.store.rebuild() == (0, []))
+        #expect(try office.store.member(key: office.key("qian"), at: Self.start) == nil)
+    }
+
     @Test(arguments: DatabaseEngine.available)
     func twoAtOnceDoNotShareAKey(_ engine: DatabaseEngine) throws {
         let office = try Office(engine)

@@ -85,9 +85,7 @@ import Workflow
 
     private static func open(_ folder: TemporaryFolder, keys: [String]) throws -> Desk {
         try folder.writeDeskConfiguration(keys: keys)
-        return try Desk(Configuration.load(folder.path + "/desk.yaml")) { count in
-            (0..<count).map { _ in UInt8.random(in: 0...255) }
-        }
+        return try Desk(Configuration.load(folder.path + "/desk.yaml"), random: systemRandomBytes, .new)
     }
 
     // MARK: What the edge would send

@@ -37,7 +37,7 @@ import Workflow
         try folder.write("forms/\(form.digest).json", node.json.canonicalBytes)
         try FileSystem.replaceDurably(folder.path + "/master.key", with: [UInt8](repeating: 9, count: 32), mode: 0o600)
         try folder.writeDeskConfiguration(database: try engine.location(in: folder))
-        let desk = try Desk(Configuration.load(folder.path + "/desk.yaml"), random: systemRandomBytes)
+        let desk = try Desk(Configuration.load(folder.path + "/desk.yaml"), random: systemRandomBytes, .new)
         let now = try #require(Instant(iso: "2026-09-01T09:00:00+08:00", zone: .shanghai))
         let approval = try #require(desk.surroundings.process(for: form))
         _ = try desk.cases.begin(

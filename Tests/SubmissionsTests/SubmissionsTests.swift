@@ -218,7 +218,9 @@ import Testing
         }
         // The second comes before the first.
         try take(chain[1])
-        #expect(try database.publishSeals(to: path, at: start) == ["ALARM seal 1 has not come, a later one has"])
+        #expect(
+            try database.publishSeals(to: path, at: start)
+                == ["ALARM seal 1 has not come, a later one has: `coredesk audit seal --resend` sends all again"])
         #expect(try lines() == [])
         try take(chain[0])
         try take(chain[0])
@@ -233,7 +235,11 @@ import Testing
             }
             #expect(kept == 2)
         }
-        _ = try database.publishSeals(to: path, at: start)
+        #expect(
+            try database.publishSeals(to: path, at: start)
+                == [2, 3].map {
+                    "ALARM contradiction seal \($0) does not fit the seals that came before"
+                })
         #expect(try lines() == chain.prefix(2).map(\.line))
         // Somebody else's.
         #expect(throws: LaneDatabase.RejectedItem.self) {
@@ -241,8 +247,21 @@ import Testing
         }
         try take(chain[3])
         try take(chain[2])
-        #expect(try database.publishSeals(to: path, at: start.adding(seconds: 9 * 86_400)).count == 1)
+        #expect(try database.publishSeals(to: path, at: start.adding(seconds: 9 * 86_400)).count == 3)
         #expect(try lines() == chain.map(\.line))
+        // Another database, with fewer or with others: what was published stays.
+        let other = try self.database(engine)
+        for (number, seals) in [[chain[0]], [try signed(Seal(after: nil, over: [], at: start))]].enumerated() {
+            try other.database.write { db in
+                try db.execute("DELETE FROM seal")
+                for seal in seals {
+                    try db.execute("INSERT INTO seal (n, line) VALUES (?, ?)", seal.seal.number, seal.line)
+                }
+            }
+            let told = try other.publishSeals(to: path, at: start)
+            #expect(told.count { $0.contains("other seals") } == number)
+            #expect(try lines() == chain.map(\.line))
+        }
     }
 
     // MARK: What is released

@@ -1,4 +1,5 @@
 """Docs/auditor.md, run as it stands: with openssl, sha256sum and tar, on good batches and on damaged ones."""
+import hashlib
 import re
 import shutil
 import subprocess
@@ -48,7 +49,7 @@ class AuditorTests(unittest.TestCase):
                 "SIGNER": f"{self.keys}/edge/edge-sign.crt", "SM2_SIGNER": f"{self.keys}/edge/edge-sm2.crt", "KEY": f"{self.keys}/core/core-open.key",
                 "CERT": f"{self.keys}/core/core-open.crt", "ACK": str(next(stick.glob("e2c-ack-*.ak")))[:-3],
                 "ACK_SIGNER": f"{self.keys}/core/core-sign.crt", "LOG": f"{self.system.folder}/audit.log", "SERVED": f"{self.system.folder}/edge/site/current",
-                "SEALS": f"{self.system.folder}/edge/seals/seals.txt", "SEALER": f"{self.keys}/core/core-sign.crt", "PROOF": f"{self.system.folder}/proof",
+                "SEALS": f"{self.system.folder}/edge/seals/seals.txt", "SEALER": f"{self.keys}/edge/edge-sign.crt {self.keys}/core/core-sign.crt", "PROOF": f"{self.system.folder}/proof",
                 **given, "WORK": work, "PATH": "/usr/bin:/bin"}
             return subprocess.run(["sh", "-c", RECIPE], env=env, capture_output=True, text=True)
 
@@ -92,6 +93,23 @@ class AuditorTests(unittest.TestCase):
                 data[len(data) // 2] ^= 1
                 (other / name).write_bytes(data)
                 self.assertNotEqual(self.audit(PROOF=str(other)).returncode, 0)
+        # Invented proofs: a root of one's own beside a piece of a real seal, and a seal behind the last line that nobody signed.
+        other, real = self.system.folder / "other-proof", (self.system.folder / "proof/seal.json").read_text()
+        shutil.rmtree(other)
+        shutil.copytree(self.system.folder / "proof", other)
+        event = (other / "0001.json").read_bytes().replace(b'"action":"begin"', b'"action":"merge"')
+        (other / "0001.json").write_bytes(event)
+        name = (other / "leaf.txt").read_text().split()[1]
+        chain = hashlib.sha256(hashlib.sha256(name.encode()).digest() + event).hexdigest()
+        leaf = f"event {name} 1 {chain}"
+        (other / "leaf.txt").write_text(leaf)
+        (other / "path.txt").write_text("")
+        root = hashlib.sha256(b"\0" + leaf.encode()).hexdigest()
+        for seal in (f'{{"n":1,"root":"{root}"}}\n{real}', f'{{"n":1,"root":"{root}"}}\n{{"at"', f'{{"n":1,"root":"{root}"}}'):
+            (other / "seal.json").write_text(seal)
+            self.assertNotEqual(self.audit(PROOF=str(other)).returncode, 0)
+        (self.system.folder / "other-seals").write_text((self.system.folder / "edge/seals/seals.txt").read_text() + seal + "\tAAAA")
+        self.assertNotEqual(self.audit(PROOF=str(other), SEALS=f"{self.system.folder}/other-seals").returncode, 0)
         seals = (self.system.folder / "edge/seals/seals.txt").read_text().splitlines(keepends=True)
         for wrong in (seals[1:], seals[::-1], [seals[0].replace('"leaves":', '"leaves":1')], [seals[0][:-40] + "\n", seals[1]]):
             (self.system.folder / "other-seals").write_text("".join(wrong))

@@ -95,7 +95,7 @@ class CoreDrill(Drill):
             self.coredesk("backup", "--out", backup)
             self.assertEqual(set(reading.result()), {200})
         self.assertEqual(oct((backup / "database.sqlite").stat().st_mode)[-3:], "600")
-        self.coredesk("backup", "--out", backup, code=64)
+        self.coredesk("backup", "--out", backup, code=1)
         self.system.ferry()
 
         # A day goes on: new requests, an answer that a citizen reads, one that is taken back and erased, another seal.
@@ -138,6 +138,7 @@ class CoreDrill(Drill):
 
         # The disk is gone, with the key on it.
         self.lose(self.core, "desk.sqlite")
+        self.assertIn("no database of cases", self.coredesk("audit", "seal", code=1))
         self.lose(self.core, "master.key")
         self.assertIn("no master key", self.coredesk("restore", "--from", backup, code=1))
         opened = subprocess.run(
@@ -158,17 +159,25 @@ class CoreDrill(Drill):
         self.assertIn("no whole backup", self.coredesk("restore", "--from", wrong, code=1))
         self.assertFalse(list(self.core.glob("desk.sqlite*")))
 
+        self.assertIn("is sealed", self.coredesk("restore", "--from", backup, code=1))
+        # The log of the old database, left behind.
+        (self.core / "desk.sqlite-wal").write_bytes(b"x" * 5000)
+        self.assertIn("desk.sqlite-wal is there", self.coredesk("restore", "--from", backup, "--published", seals, code=1))
+        (self.core / "desk.sqlite-wal").unlink()
+        (self.core / "master.key.erased").rename(self.core / "away")
+        self.assertIn("no list of erasures", self.coredesk("restore", "--from", backup, "--published", seals, code=1))
+        (self.core / "away").rename(self.core / "master.key.erased")
+        self.assertFalse(list(self.core.glob("*restoring*")))
         said = self.coredesk("restore", "--from", backup, "--published", seals)
         self.assertIn("1 subjects erased again", said)
         self.assertIn("1 seals taken up", said)
-        self.assertIn("is there", self.coredesk("restore", "--from", backup, code=1))
+        self.assertIn("is there", self.coredesk("restore", "--from", backup, "--published", seals, code=1))
         self.begin_lanes_anew(said)
         # Twice there and back: batches of the old numbers are noise, what the edge still has comes again.
         for _ in range(2):
             subprocess.run([ROOT / "Scripts/ferry-round", self.system.folder], env=self.system.env, capture_output=True)
-        said = self.coredesk("audit", "verify")
-        self.assertIn("0 breaks", said)
-        self.assertIn("LOST what seals 2 to 2 cover", said)
+        self.assertIn("seal 2: what it covers is not here", self.coredesk("audit", "verify", code=1))
+        self.assertIn("0 breaks", self.coredesk("audit", "verify", "--lost", "2"))
         with sqlite3.connect(self.core / "desk.sqlite") as db:
             self.assertEqual(db.execute("SELECT count(*) FROM subject s JOIN correspondent c ON c.subject = s.id").fetchone()[0], 25)
             self.assertEqual(db.execute("SELECT count(*) FROM subject WHERE key IS NULL").fetchone()[0], 1)
@@ -190,7 +199,7 @@ class CoreDrill(Drill):
         self.assertEqual(len(after), 3)
         with sqlite3.connect(self.edge / "forms.sqlite") as db:
             self.assertEqual(db.execute("SELECT count(*) FROM seal_contradiction").fetchone()[0], 0)
-        self.assertIn("0 breaks, 0 rows", self.coredesk("audit", "verify", "--published", seals))
+        self.assertIn("0 breaks, 0 rows", self.coredesk("audit", "verify", "--published", seals, "--lost", "2-2"))
 
     def test_a_core_on_postgresql_comes_back(self):
         server = tempfile.mkdtemp(prefix="xd.")
@@ -208,11 +217,11 @@ class CoreDrill(Drill):
         self.system.ferry()
         backup = self.system.folder / "backup"
         self.coredesk("backup", "--out", backup)
-        self.assertIn("the database holds tables", self.coredesk("restore", "--from", backup, code=1))
+        self.assertIn("the database holds tables", self.coredesk("restore", "--from", backup, "--nothing-published", code=1))
         name = re.search(r"//[^/]*/(\w+)", address)[1]
         subprocess.run(["psql", "-q", address, "-c", "CREATE DATABASE again"], check=True, capture_output=True)
         use(address.replace(f"/{name}", "/again", 1))
-        said = self.coredesk("restore", "--from", backup)
+        said = self.coredesk("restore", "--from", backup, "--nothing-published")
         self.assertIn("1 senders are told again", said)
         self.begin_lanes_anew(said)
         self.system.ferry()

@@ -203,7 +203,9 @@ package enum FileSystem {
     }
 
     /// Adds to the end of a file that is there.
-    package static func append(_ bytes: [UInt8], to path: String) throws(FileError) {
+    ///
+    /// - Parameter sync: whether they are on the disk when this returns.
+    package static func append(_ bytes: [UInt8], to path: String, sync: Bool = false) throws(FileError) {
         let fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC)
         guard fd >= 0 else { throw FileError("open", path) }
         defer { close(fd) }
@@ -214,6 +216,7 @@ package enum FileSystem {
             guard n >= 0 else { throw FileError("write", path) }
             offset += n
         }
+        if sync, fsync(fd) != 0 { throw FileError("fsync", path) }
     }
 
     /// Replaces a file so that a reader, or a restart after power loss, sees the old bytes or the new ones.

@@ -54,11 +54,37 @@ package final class PostgreSQLDatabase: SQLDatabase {
     package func quiesce(_ table: String) -> [String] { ["LOCK TABLE \(table) IN SHARE MODE"] }
 
     package func removeRemains(of tables: [String]) throws -> Bool {
-        // Outside a transaction, which VACUUM refuses. FULL writes the table anew, without the rows that are gone.
         let connection = try pool.take()
         defer { pool.give(connection) }
-        for table in tables { try connection.execute("VACUUM (FULL) \(table)") }
-        return true
+        do {
+            try connection.execute(Self.impatient)
+        } catch  where !connection.isAlive {
+            try connection.connect()
+            try connection.execute(Self.impatient)
+        }
+        let isDone = try vacuum(tables, connection)
+        try connection.execute("RESET lock_timeout")
+        return isDone
+    }
+
+    /// Whoever waits for a table's lock stands in the way of everybody behind it.
+    private static let impatient = "SET lock_timeout = '5s'"
+
+    private func vacuum(_ tables: [String], _ connection: PostgreSQLConnection) throws -> Bool {
+        // What an older snapshot sees is kept.
+        let others: Int? = try connection.value(
+            "SELECT count(*) FROM pg_stat_activity WHERE backend_xmin IS NOT NULL AND pid <> pg_backend_pid() AND datname = current_database()"
+        )
+        for table in tables {
+            // Outside a transaction, which VACUUM refuses. FULL writes the table anew, without the rows that are gone.
+            do {
+                try connection.execute("VACUUM (FULL) \(table)")
+            } catch {
+                guard error.code == .busy else { throw error }
+                return false
+            }
+        }
+        return others == 0
     }
 
     private func transaction<T>(_ begin: String, _ body: (any SQLConnection) throws -> T) throws -> T {

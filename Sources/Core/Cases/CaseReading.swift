@@ -63,6 +63,8 @@ extension CaseStore {
         _ row: SubjectRow, indexed: Int?, at now: Instant, carried: Instant?, _ db: any SQLConnection
     ) throws -> View {
         let id = row.subject.id
+        // Another process may have erased it.
+        if row.wrapped == nil { folded.forget(id) }
         let found: FoldedCases.Folded
         if row.wrapped != nil, let indexed, let known = folded.folded(id, version: indexed) {
             found = known
@@ -70,7 +72,9 @@ extension CaseStore {
             let log = try log(of: id, try secret(of: row), db)
             found = FoldedCases.Folded(
                 version: log.last?.event.version ?? 0,
-                file: Case(received: row.subject.received, events: log.lazy.map(\.event)), events: log.map(\.event),
+                file: Case(
+                    received: row.subject.received, events: log.lazy.map(\.event), isErased: row.wrapped == nil),
+                events: log.map(\.event),
                 requests: Dictionary(log.map { ($0.key, $0.event.version) }) { first, _ in first })
             if row.wrapped != nil { folded.keep(found, as: id) }
         }

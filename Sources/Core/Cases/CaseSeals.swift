@@ -41,38 +41,51 @@ extension CaseStore {
         var made: [Seal] = []
         while true {
             let (seal, isLast) = try retrying {
+                // What is settled does not change: it is read, sorted and signed while others write.
+                let next = try database.read { db in try nextSeal(upTo: settled, most, at: now, db) }
+                let signed = SignedSeal(seal: next.seal, signature: try sign(next.seal.bytes))
                 try database.write { db in
-                    let last = try db.row("SELECT text, events, readings FROM seal ORDER BY n DESC LIMIT 1")
-                    let from = (events: try last?["events"] ?? 0, readings: try last?["readings"] ?? 0)
-                    let upTo = (
-                        events: try reach("event", from.events, settled.events, most, db),
-                        readings: try reach("access", from.readings, settled.readings, most, db)
-                    )
-                    let leaves =
-                        try eventLeaves(from.events, upTo.events, db) + readingLeaves(from.readings, upTo.readings, db)
-                    let before = try last.map { try Self.seal($0) }
-                    let seal = Seal(after: before, over: leaves.sorted { $0.text < $1.text }, at: now)
-                    let signed = SignedSeal(seal: seal, signature: try sign(seal.bytes))
                     let isFirst = try db.execute(
                         """
                         INSERT INTO seal (n, item, text, signature, events, readings, adopted) VALUES (?, ?, ?, ?, ?, ?, 0)
                         ON CONFLICT DO NOTHING
-                        """, seal.number, signed.id, seal.bytes, signed.signature, upTo.events, upTo.readings)
+                        """, next.seal.number, signed.id, next.seal.bytes, signed.signature, next.events, next.readings)
                     guard isFirst == 1 else { throw Quicker() }
-                    let rows = leaves.map { leaf -> [SQLValue] in
+                    let rows = next.leaves.map { leaf -> [SQLValue] in
                         [
-                            .integer(seal.number), .text(leaf.kind.rawValue), .text(leaf.name), .integer(leaf.version),
-                            .text(leaf.digest.hex),
+                            .integer(next.seal.number), .text(leaf.kind.rawValue), .text(leaf.name),
+                            .integer(leaf.version), .text(leaf.digest.hex),
                         ]
                     }
                     try db.insert(into: "seal_leaf", ["seal", "kind", "name", "version", "digest"], rows)
                     try send(signed, db)
-                    return (seal, upTo.events >= settled.events && upTo.readings >= settled.readings)
                 }
+                return (next.seal, next.events >= settled.events && next.readings >= settled.readings)
             }
             made.append(seal)
             if isLast { return made }
         }
+    }
+
+    private struct NextSeal: Sendable {
+        let seal: Seal
+        let leaves: [SealLeaf]
+        let events: Int
+        let readings: Int
+    }
+
+    private func nextSeal(
+        upTo settled: (events: Int, readings: Int), _ most: Int, at now: Instant, _ db: any SQLConnection
+    ) throws -> NextSeal {
+        let last = try db.row("SELECT text, events, readings FROM seal ORDER BY n DESC LIMIT 1")
+        let from = (events: try last?["events"] ?? 0, readings: try last?["readings"] ?? 0)
+        let events = try reach("event", from.events, settled.events, most, db)
+        let readings = try reach("access", from.readings, settled.readings, most, db)
+        let leaves = SealLeaf.sorted(
+            try eventLeaves(from.events, events, db) + readingLeaves(from.readings, readings, db))
+        let before = try last.map { try Self.seal($0) }
+        return NextSeal(
+            seal: Seal(after: before, over: leaves, at: now), leaves: leaves, events: events, readings: readings)
     }
 
     /// The last position of a table below which no writer is under way.
@@ -146,20 +159,22 @@ extension CaseStore {
 
     /// Takes up seals that were published after the backup was made from which this log came back, so that the next one follows from them.
     ///
-    /// - Returns: their numbers.
-    package func adopt(_ published: [SignedSeal], _ signed: (SignedSeal) -> String?) throws -> [Int] {
+    /// - Returns: their numbers; nil where the newest of them does not follow from what is here, and nothing is taken up.
+    package func adopt(_ published: [SignedSeal], _ signed: (SignedSeal) -> String?) throws -> [Int]? {
         try database.write { db in
             let last = try db.row("SELECT text, events, readings FROM seal ORDER BY n DESC LIMIT 1")
+            let marks: (Int, Int) = (try last?["events"] ?? 0, try last?["readings"] ?? 0)
             var newest = try last.map(Self.seal)
             var adopted: [Int] = []
-            for other in published.sorted(by: { $0.seal.number < $1.seal.number }) {
-                let follows = newest.map(other.seal.follows) ?? (other.seal.number == 1)
-                guard follows, signed(other) == nil else { continue }
+            for other in published.sorted(by: { $0.seal.number < $1.seal.number })
+            where other.seal.number > newest?.number ?? 0 {
+                guard newest.map(other.seal.follows) ?? (other.seal.number == 1), signed(other) == nil else {
+                    return nil
+                }
                 try db.execute(
                     """
                     INSERT INTO seal (n, item, text, signature, events, readings, adopted) VALUES (?, ?, ?, ?, ?, ?, 1)
-                    """, other.seal.number, other.id, other.seal.bytes, other.signature,
-                    try last?["events"] as Int? ?? 0, try last?["readings"] as Int? ?? 0)
+                    """, other.seal.number, other.id, other.seal.bytes, other.signature, marks.0, marks.1)
                 adopted.append(other.seal.number)
                 newest = other.seal
             }
@@ -167,18 +182,14 @@ extension CaseStore {
         }
     }
 
-    /// Numbers of the seals over what was lost before a backup was restored.
-    package func lostSeals() throws -> [Int] {
-        try database.read { try $0.column("SELECT n FROM seal WHERE adopted = 1 ORDER BY n") }
-    }
-
     /// Holds the log against every seal, and the seals against each other.
     ///
     /// - Parameters:
-    ///   - signed: why a signature counts for nothing; nil for one that is good.
     ///   - published: seals as a stranger has them; nil where nobody brought any.
+    ///   - lost: numbers of seals of which somebody knows that what they cover was lost, and a backup restored.
+    ///   - signed: why a signature counts for nothing; nil for one that is good.
     package func verifySeals(
-        published: [SignedSeal]? = nil, _ signed: (SignedSeal) -> String?
+        published: [SignedSeal]? = nil, lost: ClosedRange<Int>? = nil, _ signed: (SignedSeal) -> String?
     ) throws -> [Break] {
         try database.read { db in
             var breaks: [Break] = []
@@ -196,6 +207,11 @@ extension CaseStore {
                 if number != (before?.number ?? 0) + 1 || found.seal.previous != before?.digest {
                     add(number, "it does not follow from the one before it")
                 }
+                if isAdopted, lost?.contains(number) != true {
+                    add(
+                        number,
+                        "what it covers is not here: a backup from before it was restored, or somebody took it out")
+                }
                 if let why = signed(found) { add(number, "its signature counts for nothing: \(why)") }
                 let leaves = try leaves(of: number, db)
                 let root = Seal.tree(after: before?.root, leaves).root
@@ -209,8 +225,30 @@ extension CaseStore {
                 }
                 before = found.seal
             }
+            for (table, mark) in [("event", "events"), ("access", "readings")] {
+                let (claimed, last): (Int, Int) = (
+                    try db.value("SELECT max(\(mark)) FROM seal") ?? 0,
+                    try db.value("SELECT max(position) FROM \(table)") ?? 0
+                )
+                if claimed > last {
+                    breaks.append(
+                        Break(
+                            subject: "", version: 0,
+                            what: "seals claim more \(mark) than there are: \(claimed) of \(last)"))
+                }
+            }
+            for (name, version) in try unsealed(db) {
+                breaks.append(
+                    Break(
+                        subject: name, version: version, what: "it came among what was sealed before, and is in no seal"
+                    ))
+            }
             for other in published ?? [] {
                 let number = other.seal.number
+                if let why = signed(other) {
+                    add(number, "the signature of the published one counts for nothing: \(why)")
+                    continue
+                }
                 guard let own = known[number] else {
                     add(number, "it was published and is not here: this log is an old one, or was cut short")
                     continue
@@ -221,11 +259,30 @@ extension CaseStore {
         }
     }
 
+    /// Newest events, and lines of readings, at positions that seals cover, without a leaf: they were slipped in.
+    private func unsealed(_ db: any SQLConnection) throws -> [(name: String, version: Int)] {
+        func rows(_ kind: SealLeaf.Kind, _ table: String, _ name: String, _ version: String, _ mark: String) throws
+            -> [(name: String, version: Int)]
+        {
+            try db.rows(
+                """
+                SELECT e.name, e.version FROM
+                    (SELECT \(name) AS name, max(\(version)) AS version FROM \(table)
+                        WHERE position <= (SELECT coalesce(max(\(mark)), 0) FROM seal) GROUP BY \(name)) AS e
+                LEFT JOIN (SELECT name, max(version) AS version FROM seal_leaf WHERE kind = ? GROUP BY name) AS l
+                    ON l.name = e.name
+                WHERE l.version IS NULL OR l.version < e.version ORDER BY e.name
+                """, kind.rawValue
+            ).map { (try $0["name"], try $0["version"]) }
+        }
+        return try rows(.event, "event", "subject", "version", "events")
+            + rows(.reading, "access", "writer", "n", "readings")
+    }
+
     private func leaves(of seal: Int, _ db: any SQLConnection) throws -> [SealLeaf] {
         let rows = try db.rows("SELECT kind, name, version, digest FROM seal_leaf WHERE seal = ?", seal)
-        return try rows.compactMap { row in
-            try SealLeaf.Kind(rawValue: row["kind"]).map { try Self.leaf(row, $0) }
-        }.sorted { $0.text < $1.text }
+        return SealLeaf.sorted(
+            try rows.compactMap { row in try SealLeaf.Kind(rawValue: row["kind"]).map { try Self.leaf(row, $0) } })
     }
 
     /// What the log says otherwise than a seal's leaves.
@@ -298,7 +355,9 @@ extension CaseStore {
     /// The subject that people know by a number, among cases or among what officers begin.
     package func subject(numbered number: Int, isOther: Bool) throws -> String? {
         try database.read { db in
-            try db.value("SELECT id FROM subject WHERE number = ?", isOther ? Subject.others + number : number)
+            // Numbers of the one kind are none of the other.
+            guard (1..<Subject.others).contains(number) else { return nil }
+            return try db.value("SELECT id FROM subject WHERE number = ?", isOther ? Subject.others + number : number)
         }
     }
 }

@@ -42,9 +42,9 @@ package struct CaseStore: Sendable {
         /// Only what has come to its end is erased.
         case running
         /// Its erasure is put off.
-        case held
-        /// Its term is not over.
-        case kept
+        case legalHold
+        /// It is kept for some time yet.
+        case termRunning
         /// It holds what could not be read again, such as a text of nothing but combining marks.
         case unwritable
         /// A file whose bytes are not what was said of it.
@@ -332,7 +332,7 @@ package struct CaseStore: Sendable {
             self.process = process
             receipt = row.receipt
             self.log = log
-            file = Case(received: subject.received, events: log.lazy.map(\.event))
+            file = Case(received: subject.received, events: log.lazy.map(\.event), isErased: secret.isEmpty)
             self.now = now
         }
 

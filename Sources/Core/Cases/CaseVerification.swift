@@ -12,7 +12,10 @@ extension CaseStore {
         package let version: Int
         package let what: String
 
-        package var description: String { "\(subject) \(version): \(what)" }
+        package var description: String {
+            [subject, version > 0 ? "\(version)" : ""].filter { !$0.isEmpty }.joined(separator: " ")
+                + (subject.isEmpty ? what : ": \(what)")
+        }
     }
 
     /// Goes over the whole log: every event's digest covers the one before, its columns say what its body says, its box opens; no

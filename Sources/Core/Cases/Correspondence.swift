@@ -162,7 +162,13 @@ extension CaseStore {
         try db.value("SELECT EXISTS (SELECT 1 FROM correspondent WHERE receipt = ?)", receipt) == true
     }
 
+    /// Whether a subject is here, or was and is erased.
     package func isKnown(_ id: String, _ db: any SQLConnection) throws -> Bool {
+        if try isSubject(id, db) { return true }
+        return try db.value("SELECT EXISTS (SELECT 1 FROM erased_subject WHERE id = ?)", id) == true
+    }
+
+    func isSubject(_ id: String, _ db: any SQLConnection) throws -> Bool {
         try db.value("SELECT EXISTS (SELECT 1 FROM subject WHERE id = ?)", id) == true
     }
 }

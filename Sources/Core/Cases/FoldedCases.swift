@@ -4,7 +4,7 @@ import Workflow
 
 /// Cases as their logs tell them, kept in memory for those who look again: good for as long as the log has not grown.
 ///
-/// What is erased is dropped; decisions are made from the log itself.
+/// What is erased is dropped when somebody looks again; decisions are made from the log itself.
 final class FoldedCases: Sendable {
     struct Folded: Sendable {
         let version: Int

@@ -64,7 +64,9 @@ package struct Case: Sendable, Equatable {
     /// Version of the event that published a page last, whether or not it was taken back since.
     package private(set) var lastPublished: [Process.Page: Int] = [:]
     /// Whether its erasure is put off.
-    package private(set) var isHeld = false
+    package private(set) var isOnLegalHold = false
+    /// Whether its words were destroyed: nothing is to come of it.
+    package let isErased: Bool
     /// Documents that were issued, with their numbers.
     package private(set) var issued: [String: Int] = [:]
     /// The post that the subject is, while it is held.
@@ -79,13 +81,24 @@ package struct Case: Sendable, Equatable {
     package private(set) var toldVersion = 0
 
     /// - Parameter received: when it came to the edge.
-    package init(received: Instant) {
+    package init(received: Instant, isErased: Bool = false) {
         self.received = received
+        self.isErased = isErased
     }
 
-    package init(received: Instant, events: some Sequence<Event>) {
-        self.init(received: received)
+    package init(received: Instant, events: some Sequence<Event>, isErased: Bool = false) {
+        self.init(received: received, isErased: isErased)
         for event in events { apply(event) }
+        guard isErased else { return }
+        // Of one that still ran when a backup was made, whose words were destroyed since.
+        let last = acts.last?.at ?? received
+        for index in clocks.indices where clocks[index].isRunning { clocks[index].stopped = last }
+        for index in tasks.indices where tasks[index].isOpen {
+            tasks[index].outcome = Process.EventName.erased
+            tasks[index].closed = last
+        }
+        (post, credential) = (nil, nil)
+        published = []
     }
 
     package func task(_ id: Int) -> Task? { tasks.first { $0.id == id } }
@@ -190,8 +203,8 @@ package struct Case: Sendable, Equatable {
         case .undone(_, let names, let counted):
             flags.subtract(names)
             for name in counted { counts[name] = counts[name].map { max(0, $0 - 1) } }
-        case .held: isHeld = true
-        case .released: isHeld = false
+        case .legalHold: isOnLegalHold = true
+        case .legalHoldEnded: isOnLegalHold = false
         case .notified, .erased: break
         }
     }

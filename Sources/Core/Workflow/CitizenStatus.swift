@@ -14,6 +14,11 @@ package struct CitizenStatus: Sendable, Equatable {
     /// What the citizen is asked for.
     package let request: Case.Request?
 
+    /// What is left to read once the words are destroyed.
+    package static func erased(_ state: Process.CitizenState) -> CitizenStatus {
+        CitizenStatus(state: state, text: "", due: nil, messages: [], request: nil)
+    }
+
     package var isOpen: Bool { [.received, .accepted, .correction].contains(state) }
 }
 

@@ -61,7 +61,7 @@ struct Conditions {
         case .task(let isLead): return task?.isLead == isLead
         case .count(let name, let least): return file.counts[name, default: 0] >= least
         case .published(let isPublished): return file.published.isEmpty != isPublished
-        case .held(let isHeld): return file.isHeld == isHeld
+        case .held(let isHeld): return file.isOnLegalHold == isHeld
         case .join(let join): return world.form.join == join
         case .clock(let clock, .overdue): return file.clock(clock)?.isOverdue(in: world) ?? false
         case .clock(let clock, .paused): return file.clock(clock).map { $0.isRunning && $0.isPaused } ?? false

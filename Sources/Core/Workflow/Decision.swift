@@ -127,19 +127,22 @@ extension Process {
 
     /// All that `decide` would accept, given the right inputs; what only a higher level is missing for, too.
     package func offers(on file: Case, to actor: Actor, in world: World) -> [Offer] {
-        actions.filter { $0.from.contains(file.state) }.flatMap { action -> [Offer] in
-            let tasks: [Int?] =
-                action.on.map { kind in file.tasks.filter { $0.kind == kind && $0.isOpen != action.onClosed }.map(\.id)
-                }
-                ?? [nil]
-            return tasks.compactMap { task in
-                switch refusal(of: action, task: task, on: file, as: actor, in: world) {
-                case nil: Offer(action: action.id, task: task, stepUp: nil)
-                case .level(let level): Offer(action: action.id, task: task, stepUp: level)
-                default: nil
+        file.isErased
+            ? []
+            : actions.filter { $0.from.contains(file.state) }.flatMap { action -> [Offer] in
+                let tasks: [Int?] =
+                    action.on.map { kind in
+                        file.tasks.filter { $0.kind == kind && $0.isOpen != action.onClosed }.map(\.id)
+                    }
+                    ?? [nil]
+                return tasks.compactMap { task in
+                    switch refusal(of: action, task: task, on: file, as: actor, in: world) {
+                    case nil: Offer(action: action.id, task: task, stepUp: nil)
+                    case .level(let level): Offer(action: action.id, task: task, stepUp: level)
+                    default: nil
+                    }
                 }
             }
-        }
     }
 
     /// The facts that come of a command, or why none do. Pure: the same case and world give the same facts.
@@ -344,8 +347,8 @@ struct Decision {
             if case .number(let number) = command.inputs[id] { add(.scored(name, number)) }
         case .count(let name): add(.counted(name))
         case .flag(let name): add(.flagged(name))
-        case .hold: add(.held)
-        case .release: add(.released)
+        case .hold: add(.legalHold)
+        case .release: add(.legalHoldEnded)
         case .appoint: add(try appointment())
         case .end: add(.ended)
         case .trust:

@@ -122,9 +122,9 @@ package enum Fact: Sendable, Equatable {
     /// What an event of the clock did is taken back, since somebody had acted in time; its flags and counts go. State, tasks and
     /// clocks follow as facts of their own; a number that was issued stays used.
     case undone(version: Int, flags: [String], counts: [String])
-    /// Its erasure is put off while a dispute lasts.
-    case held
-    case released
+    /// A legal hold: its erasure is put off while a dispute lasts, and no more.
+    case legalHold
+    case legalHoldEnded
     /// Every word of it was destroyed; nothing follows.
     case erased(ErasureGround, confirmedBy: String)
 }

@@ -181,8 +181,8 @@ extension Fact {
                     "version": .integer(version), "flags": .array(flags.map(JSON.string)),
                     "counts": .array(counts.map(JSON.string)),
                 ])
-        case .held: return make("held")
-        case .released: return make("released")
+        case .legalHold: return make("legalHold")
+        case .legalHoldEnded: return make("legalHoldEnded")
         case .erased(let ground, let person):
             return make("erased", ["ground": .string(ground.rawValue), "confirmedBy": .string(person)])
         }
@@ -265,8 +265,8 @@ extension Fact {
                 Self.pair(number("version"), Self.pair(list("flags"), list("counts"))).map {
                     .undone(version: $0, flags: $1.0, counts: $1.1)
                 }
-            case "held": .held
-            case "released": .released
+            case "legalHold": .legalHold
+            case "legalHoldEnded": .legalHoldEnded
             case "erased":
                 Self.pair(text("ground").flatMap(ErasureGround.init(rawValue:)), text("confirmedBy")).map {
                     .erased($0, confirmedBy: $1)

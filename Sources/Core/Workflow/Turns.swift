@@ -9,7 +9,8 @@ extension Process {
     package func turns(of file: Case, in world: World) -> Set<Viewer> {
         var viewers: Set<Viewer> = []
         let open = file.tasks.filter(\.isOpen)
-        for action in actions where action.from.contains(file.state) && !action.after && !action.reopens {
+        for action in actions
+        where !file.isErased && action.from.contains(file.state) && !action.after && !action.reopens {
             if let kind = action.on {
                 guard !action.onClosed else { continue }
                 for task in open where task.kind == kind { add(action, task) }

@@ -24,12 +24,24 @@ struct VerifyLog: ParsableCommand {
     @Option(help: "A certificate that signed seals before the present one; may be given several times.")
     var formerSigner: [String] = []
 
+    @Option(help: "Seals of which you know that what they cover was lost and a backup restored, such as 91-100.")
+    var lost: String?
+
     func run() throws {
         let desk = try Desk(configurationOption.load(), random: systemRandomBytes)
         let published = try published.map(SealFile.read)
+        let lost = try lost.map { text -> ClosedRange<Int> in
+            let numbers = text.split(separator: "-", omittingEmptySubsequences: false).compactMap { Int($0) }
+            guard (1...2).contains(numbers.count), numbers[0] <= numbers[numbers.count - 1] else {
+                throw ValidationError("--lost takes a number, or two with a hyphen")
+            }
+            return numbers[0]...numbers[numbers.count - 1]
+        }
+        try desk.erasures.make()
         let breaks =
             try desk.cases.verify()
-            + (try desk.cases.verifySeals(published: published, desk.sealCheck(former: formerSigner)))
+            + (try desk.cases.verifySeals(published: published, lost: lost, desk.sealCheck(former: formerSigner)))
+            + (try desk.cases.verifyErasures(Set(desk.erasures.entries().keys)))
         for found in breaks { print("BROKEN \(found)") }
         guard breaks.isEmpty else {
             // What is made out of the log may be all that still says what is missing.
@@ -44,10 +56,7 @@ struct VerifyLog: ParsableCommand {
         } else {
             print("nothing is sealed yet: `coredesk audit seal`")
         }
-        let lost = try desk.cases.lostSeals()
-        if let first = lost.first, let last = lost.last {
-            print("LOST what seals \(first) to \(last) cover: a backup from before them was restored")
-        }
+        if let published { print("\(published.count) published seals agree") }
         if changed > 0 || !damaged.isEmpty { throw ExitCode(1) }
     }
 }
@@ -56,9 +65,10 @@ struct VerifyLog: ParsableCommand {
 enum SealFile {
     static func read(_ path: String) throws -> [SignedSeal] {
         let text = String(decoding: try FileSystem.read(path, limit: 256 << 20), as: UTF8.self)
+        guard !text.isEmpty else { throw CommandRefused(description: "\(path) is empty: fetch it again") }
         return try text.split(separator: "\n").enumerated().map { number, line in
             guard let seal = SignedSeal(line: line) else {
-                throw ValidationError("\(path):\(number + 1): this line is no seal")
+                throw CommandRefused(description: "\(path):\(number + 1): this line is no seal")
             }
             return seal
         }
@@ -100,12 +110,12 @@ struct ProveCase: ParsableCommand {
     func run() throws {
         let desk = try Desk(configurationOption.load(), random: systemRandomBytes)
         guard let id = try desk.cases.subject(numbered: number, isOther: other) else {
-            throw ValidationError("there is no number \(number)")
+            throw CommandRefused(description: "there is no number \(number)")
         }
         guard let proof = try desk.cases.proof(of: id) else {
-            throw ValidationError("no seal covers number \(number) yet: `coredesk audit seal`")
+            throw CommandRefused(description: "no seal covers number \(number) yet: `coredesk audit seal`")
         }
-        guard FileSystem.kind(out) == nil else { throw ValidationError("\(out) is there already") }
+        guard FileSystem.kind(out) == nil else { throw CommandRefused(description: "\(out) is there already") }
         try FileSystem.makeDirectories(out)
         for (index, event) in proof.events.enumerated() {
             let name = "\(out)/\(padded(index + 1, 4))"

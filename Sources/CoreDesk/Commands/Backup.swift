@@ -23,7 +23,7 @@ struct BackUp: ParsableCommand {
     func run() throws {
         let configuration = try configurationOption.load()
         guard FileSystem.kind(out) == nil else {
-            throw ValidationError("\(out) is there already: a backup needs a new folder")
+            throw CommandRefused(description: "\(out) is there already: a backup needs a new folder")
         }
         let desk = try Desk(configuration, random: systemRandomBytes)
         if !withoutSeal { _ = try desk.seal(at: configuration.now()) }
@@ -54,16 +54,24 @@ struct BackUpKeys: ParsableCommand {
         let (trust, now) = (try configuration.trust.store(), configuration.now())
         let keepers = try recipient.map { path in
             let certificate = try Certificate(pem: FileSystem.read(path, limit: 1 << 20))
-            try trust.verify(certificate, for: .keyAgreement, at: now, revokedBy: now)
+            do {
+                try trust.verify(certificate, for: .keyAgreement, at: now, revokedBy: now)
+            } catch {
+                throw CommandRefused(
+                    description:
+                        "\(path): \(error): a keeper needs a certificate of the city's authority for key agreement")
+            }
             return certificate
         }
-        guard FileSystem.kind(out) == nil else { throw ValidationError("\(out) is there already") }
+        guard FileSystem.kind(out) == nil else { throw CommandRefused(description: "\(out) is there already") }
         try FileSystem.makeDirectories(out, mode: 0o700)
         let sealed = try Envelope.seal(MasterKey.read(configuration.masterKey), for: keepers)
         try FileSystem.replaceDurably(out + "/master.key.p7m", with: sealed, mode: 0o600)
-        let erased = try desk.erasures.ids()
+        // One of before there was a list has erased nothing.
+        try desk.erasures.make()
+        let erased = try desk.erasures.entries()
         try FileSystem.replaceDurably(
-            out + "/master.key.erased", with: Array(erased.map { $0 + "\n" }.joined().utf8), mode: 0o600)
+            out + "/master.key.erased", with: desk.erasures.bytes(), mode: 0o600)
         print("the master key for \(keepers.map(\.commonName).joined(separator: ", ")), and \(erased.count) erasures")
     }
 }
@@ -80,9 +88,13 @@ struct Restore: ParsableCommand {
     @Option(help: "The backup's folder.") var from: String
     @Option(
         help:
-            "The file of seals as the edge publishes it (seals.txt): without it the next seal contradicts those made since."
+            "The file of seals as the edge publishes it (seals.txt), so that the next seal follows from those made since."
     )
     var published: String?
+    @Flag(help: "No seal was published since the backup: the next one would contradict it.")
+    var nothingPublished = false
+    @Option(help: "A certificate that signed seals before the present one; may be given several times.")
+    var formerSigner: [String] = []
 
     /// Statuses of cases to which something happened so long before the backup go out again too.
     private static let past = 90 * 86_400
@@ -90,50 +102,94 @@ struct Restore: ParsableCommand {
     func run() throws {
         let configuration = try configurationOption.load()
         let now = configuration.now()
-        // Read before a byte is copied: without the key nothing below would work.
+        // Read before a byte is copied: without them nothing below would be right.
         _ = try MasterKey.read(configuration.masterKey)
+        let erased = try ErasureRecord(path: configuration.erasureList).entries()
         let seals = try published.map(SealFile.read)
         let backup = try Backup(from, of: CoreDesk.program)
         print(backup.text)
-        let target = configuration.database
-        if isPostgreSQL(target) {
-            try backup.restore(to: target)
-            try make(good: Desk(configuration, random: systemRandomBytes), backup, seals, now)
-        } else {
-            guard FileSystem.kind(target) == nil else {
-                throw Backup.Failure("\(target) is there: move it away first, nothing is overwritten")
-            }
-            // Nobody finds it before it is whole.
-            let place = target + ".restoring"
-            for suffix in ["", "-wal", "-shm"] where FileSystem.kind(place + suffix) != nil {
-                try FileSystem.remove(place + suffix)
-            }
-            try backup.restore(to: place)
-            try make(good: Desk(configuration.over(database: place), random: systemRandomBytes), backup, seals, now)
-            guard (FileSystem.size(place + "-wal") ?? 0) == 0 else {
-                throw Backup.Failure("\(place)-wal still holds something: run this again")
-            }
-            try FileSystem.rename(place, target)
-            try FileSystem.syncDirectory(FileSystem.parent(target))
+        if seals == nil, !nothingPublished, backup.notes["seal"] != nil {
+            throw Backup.Failure(
+                "the backup's log is sealed: give --published with seals.txt as the edge publishes it, or --nothing-published"
+            )
         }
-        try Desk(configuration, random: systemRandomBytes).overlay.write(at: now)
+        // Until the end nobody opens the database.
+        let isUnfinished = FileSystem.kind(configuration.restoringMark) != nil
+        try FileSystem.replaceDurably(configuration.restoringMark, with: [], mode: 0o640)
+        do {
+            try bringBack(backup, configuration, isUnfinished) { desk in
+                try make(good: desk, backup, erased, seals, now)
+            }
+        } catch {
+            // On SQLite the database has its name only when it is whole.
+            if !isUnfinished, !isPostgreSQL(configuration.database) {
+                try FileSystem.remove(configuration.restoringMark)
+            }
+            throw error
+        }
+        try FileSystem.remove(configuration.restoringMark)
+        let desk = try Desk(configuration, random: systemRandomBytes)
+        for line in try desk.overlay.removeUnknown() + desk.overlay.write(at: now) { print(line) }
         print(try Backup.nextSteps(CoreDesk.openLanes(configurationOption.path)))
         print("then `coredesk audit verify` goes over the whole log")
     }
 
-    private func make(good desk: Desk, _ backup: Backup, _ seals: [SignedSeal]?, _ now: Instant) throws {
-        var erased = 0
-        for id in try desk.erasures.ids() where try desk.cases.eraseAgain(id, at: now) { erased += 1 }
-        let isClean = try desk.cases.removeRemains()
-        print("\(erased) subjects erased again\(isClean ? "" : ", whose bytes are in the write-ahead log")")
+    private func bringBack(
+        _ backup: Backup, _ configuration: Configuration, _ isUnfinished: Bool, _ make: (Desk) throws -> Void
+    ) throws {
+        let target = configuration.database
+        if isPostgreSQL(target) {
+            // A restore that died may have left everything there, and not made good.
+            do { try backup.restore(to: target) } catch let failure as Backup.Failure where isUnfinished {
+                print("going on with the database that is there (\(failure))")
+            }
+            return try make(Desk(configuration, random: systemRandomBytes, .restoring))
+        }
+        guard FileSystem.kind(target) == nil else {
+            // It has its name when it is whole: the restore before died behind that.
+            if isUnfinished { return }
+            throw Backup.Failure("\(target) is there: move it away first, nothing is overwritten")
+        }
+        for suffix in ["-wal", "-shm", "-journal"] where FileSystem.kind(target + suffix) != nil {
+            throw Backup.Failure("\(target + suffix) is there: move it away with the database that it belongs to")
+        }
+        // Nobody finds it before it is whole.
+        var building = configuration
+        building.database = target + ".restoring"
+        for suffix in ["", "-wal", "-shm", "-journal"] where FileSystem.kind(building.database + suffix) != nil {
+            try FileSystem.remove(building.database + suffix)
+        }
+        try backup.restore(to: building.database)
+        try make(Desk(building, random: systemRandomBytes, .restoring))
+        guard (FileSystem.size(building.database + "-wal") ?? 0) == 0 else {
+            throw Backup.Failure("\(building.database)-wal still holds something: run this again")
+        }
+        try FileSystem.rename(building.database, target)
+        try FileSystem.syncDirectory(FileSystem.parent(target))
+    }
+
+    private func make(
+        good desk: Desk, _ backup: Backup, _ erased: [String: ErasureRecord.Entry], _ seals: [SignedSeal]?,
+        _ now: Instant
+    ) throws {
+        var again = 0
+        for (id, entry) in erased.sorted(by: { $0.key < $1.key })
+        where try desk.cases.eraseAgain(id, entry.erasure, at: entry.at, now: now) { again += 1 }
+        print("\(again) subjects erased again")
         if let seals {
-            let adopted = try desk.cases.adopt(seals, desk.sealCheck(former: []))
+            guard let adopted = try desk.cases.adopt(seals, desk.sealCheck(former: formerSigner)) else {
+                throw Backup.Failure(
+                    "the published seals do not follow from those of the backup, or nobody known signed them (--former-signer): this is no backup of the log that was published"
+                )
+            }
             print("\(adopted.count) seals taken up that were published since")
         }
         let told = try desk.tellAgain(since: backup.at.adding(seconds: -Self.past), at: now)
         print("\(told) senders are told again")
         // So that nothing of it stays beside the file.
-        _ = try desk.cases.removeRemains()
+        guard try desk.cases.removeRemains() else {
+            throw Backup.Failure("somebody else reads the database: stop the desk and the lanes, and run this again")
+        }
     }
 }
 

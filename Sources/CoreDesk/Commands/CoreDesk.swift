@@ -56,9 +56,10 @@ struct Initialize: ParsableCommand {
                 )
             }
             try FileSystem.replaceDurably(path, with: systemRandomBytes(MasterKey.bytes), mode: 0o600)
+            try ErasureRecord(path: configuration.erasureList).make()
             print("made the master key \(path): back it up apart from the database")
         }
-        let desk = try Desk(configuration, random: systemRandomBytes)
+        let desk = try Desk(configuration, random: systemRandomBytes, .new)
         guard let people else { return }
         let founders = try FirstPeople.read(people, desk.surroundings)
         do {

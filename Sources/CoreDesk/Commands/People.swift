@@ -207,6 +207,8 @@ struct Acting {
                 return try body(officer)
             } catch CaseStore.Failure.refused(let refusal) {
                 refused = Self.words(refusal)
+            } catch CaseStore.Failure.erased {
+                refused = "its words were erased: take another number"
             } catch CaseStore.Failure.unknownSubject {
                 // Not for this post to see; perhaps for another.
             }

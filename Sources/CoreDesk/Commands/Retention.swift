@@ -17,7 +17,7 @@ struct Retention: ParsableCommand {
 /// A list of erasures to be, which people read before anything is destroyed.
 enum ErasureList {
     static func line(_ expired: CaseStore.Expired) -> String {
-        "\(expired.subject.shownNumber) \(expired.process) \(expired.ended.date(in: .shanghai).text) \(expired.subject.id)"
+        "\(expired.subject.shownNumber) \(expired.process) \(expired.last.date(in: .shanghai).text) \(expired.subject.id)"
     }
 
     /// Ids of the subjects that a file of such lines names.
@@ -26,7 +26,8 @@ enum ErasureList {
         return try text.split(separator: "\n").enumerated().map { number, line in
             let words = line.split(separator: " ")
             guard words.count == 4, let id = words.last else {
-                throw ValidationError("\(path):\(number + 1): this line is not of `coredesk retention list`")
+                throw CommandRefused(
+                    description: "\(path):\(number + 1): this line is not of `coredesk retention list`")
             }
             return String(id)
         }
@@ -44,12 +45,12 @@ struct ListExpired: ParsableCommand {
     func run() throws {
         let desk = try Desk(configurationOption.load(), random: systemRandomBytes)
         let expired = try desk.cases.expired(at: desk.configuration.now())
-        let lines = expired.filter { !$0.isHeld }.map(ErasureList.line)
+        let lines = expired.filter { !$0.isOnLegalHold }.map(ErasureList.line)
         for line in lines { print(line) }
-        for held in expired where held.isHeld { print("HELD \(ErasureList.line(held))") }
+        for held in expired where held.isOnLegalHold { print("HELD \(ErasureList.line(held))") }
         print("\(lines.count) are past their term, \(expired.count - lines.count) more are held by an officer")
         guard let out else { return }
-        guard FileSystem.kind(out) == nil else { throw ValidationError("\(out) is there already") }
+        guard FileSystem.kind(out) == nil else { throw CommandRefused(description: "\(out) is there already") }
         try FileSystem.replaceDurably(out, with: Array(lines.map { $0 + "\n" }.joined().utf8))
     }
 }
@@ -59,8 +60,7 @@ struct TwoErasers: ParsableArguments {
     @OptionGroup var administrator: Administrator
     @Option(help: "Key and certificate of another person who may erase, and agrees.") var second: String
 
-    /// - Returns: the desk, when it is, the officer who acts, and the number of the person who agrees.
-    func acting() throws -> (desk: Desk, now: Instant, officer: Officer, second: String) {
+    func acting(for ground: ErasureGround) throws -> (desk: Desk, now: Instant, erasure: CaseStore.Erasure) {
         let first = try administrator.acting()
         let other = try Administrator.member(second, of: first.desk, at: first.now)
         func officer(_ member: CaseStore.Member) throws -> Officer {
@@ -71,19 +71,19 @@ struct TwoErasers: ParsableArguments {
             guard let found else {
                 throw CommandRefused(
                     description:
-                        "somebody here may not erase: it needs a post with \(ProcessLibrary.Permission.eraseCases.rawValue) (Content/roles.yaml) and a certificate of level \(Self.level)"
+                        "\(member.officers.first?.post.person ?? "somebody here") may not erase: it needs a post with \(ProcessLibrary.Permission.eraseCases.rawValue) (Content/roles.yaml) and a certificate of level \(Self.level)"
                 )
             }
             return found
         }
         let (one, two) = (try officer(first.member), try officer(other))
-        guard one.post.person != two.post.person else {
+        guard let erasure = CaseStore.Erasure(ground: ground, by: one, confirmedBy: two.post.person) else {
             throw CommandRefused(description: "both certificates are one person's: another must agree")
         }
-        return (first.desk, first.now, one, two.post.person)
+        return (first.desk, first.now, erasure)
     }
 
-    private static let level = 3
+    static let level = 3
 }
 
 struct EraseExpired: ParsableCommand {
@@ -93,8 +93,7 @@ struct EraseExpired: ParsableCommand {
     @Option(help: "The list, as it was read and agreed upon.") var list: String
 
     func run() throws {
-        let (desk, now, officer, second) = try erasers.acting()
-        guard let erasure = CaseStore.Erasure(ground: .term, by: officer, confirmedBy: second) else { return }
+        let (desk, now, erasure) = try erasers.acting(for: .term)
         try desk.erase(try ErasureList.read(list), erasure, at: now)
     }
 }
@@ -113,11 +112,10 @@ struct EraseByOrder: ParsableCommand {
         guard ErasureGround.orders.contains(ground) else {
             throw ValidationError("an order says why; what is past its term is erased with `retention erase`")
         }
-        let (desk, now, officer, second) = try erasers.acting()
+        let (desk, now, erasure) = try erasers.acting(for: ground)
         guard let id = try desk.cases.subject(numbered: number, isOther: other) else {
-            throw ValidationError("there is no number \(number)")
+            throw CommandRefused(description: "there is no number \(number)")
         }
-        guard let erasure = CaseStore.Erasure(ground: ground, by: officer, confirmedBy: second) else { return }
         try desk.erase([id], erasure, at: now)
     }
 }
@@ -129,32 +127,37 @@ extension ErasureGround: ExpressibleByArgument {
 extension Desk {
     /// Erases one after the other; what cannot be erased stops no other, and is told.
     fileprivate func erase(_ ids: [String], _ erasure: CaseStore.Erasure, at now: Instant) throws {
-        var (erased, left) = (0, 0)
+        var (erased, known, left) = (0, 0, 0)
         for id in ids {
             do {
-                try cases.erase(id, erasure, at: now, note: erasures.append)
-                erased += 1
-            } catch let failure as CaseStore.Failure {
+                let isNew = try cases.erase(id, erasure, at: now) { id in
+                    try erasures.append(ErasureRecord.Entry(id: id, erasure: erasure, at: now))
+                }
+                if isNew { erased += 1 } else { known += 1 }
+            } catch {
                 left += 1
-                print("KEPT \(id): \(Self.words(failure))")
+                print("LEFT \(id): \((error as? CaseStore.Failure).map(Self.words) ?? "\(error)")")
             }
         }
-        try overlay.write(at: now)
+        // What was published of them goes, whatever happened to the others.
+        for line in try overlay.write(at: now) { print(line) }
         let isClean = try cases.removeRemains()
-        print("\(erased) erased, \(left) kept")
-        print(
-            isClean
-                ? "no bytes of them are left in the database; backups hold them until their keys go"
-                : "bytes of them are in the write-ahead log until readers are done: run `retention erase` with an empty list later"
-        )
+        print("\(erased) erased, \(left) left\(known > 0 ? ", \(known) were erased before" : "")")
+        if erased + known > 0 {
+            print(
+                isClean
+                    ? "no bytes of their keys are in the database; backups hold them until their own keys go"
+                    : "bytes of their keys are in the database until readers are done: give this command the same again later"
+            )
+        }
         if left > 0 { throw ExitCode(1) }
     }
 
     private static func words(_ failure: CaseStore.Failure) -> String {
         switch failure {
         case .running: "it has not come to its end"
-        case .held: "an officer holds it"
-        case .kept: "its term is not over"
+        case .legalHold: "an officer holds it"
+        case .termRunning: "its term is not over"
         case .unknownSubject: "there is no such subject"
         default: failure.code
         }
@@ -165,18 +168,72 @@ extension Desk {
 struct ErasureRecord: Sendable {
     let path: String
 
-    /// On the disk when this returns.
-    func append(_ id: String) throws {
-        let lock = try FileLock.waiting(for: path + ".lock", patience: 30, mode: 0o660)
-        defer { withExtendedLifetime(lock) {} }
-        let known = try ids()
-        if known.contains(id) { return }
-        try FileSystem.replaceDurably(path, with: Array((known + [id]).map { $0 + "\n" }.joined().utf8), mode: 0o640)
+    /// Makes the list where it is not there yet.
+    func make() throws {
+        if FileSystem.kind(path) == nil { try FileSystem.replaceDurably(path, with: [], mode: 0o640) }
     }
 
-    func ids() throws -> [String] {
-        guard FileSystem.kind(path) != nil else { return [] }
-        return String(decoding: try FileSystem.read(path, limit: 1 << 30), as: UTF8.self)
-            .split(separator: "\n").map(String.init)
+    /// One line: id, ground, who did it in which post, who agreed, when.
+    struct Entry {
+        let id: String
+        let erasure: CaseStore.Erasure
+        let at: Instant
+
+        var line: String {
+            let post = erasure.officer.post
+            return [
+                id, erasure.ground.rawValue, post.person, post.role, post.unit, erasure.confirmedBy,
+                at.rfc3339(in: .shanghai),
+            ].joined(separator: " ")
+        }
+
+        init(id: String, erasure: CaseStore.Erasure, at instant: Instant) {
+            self.id = id
+            self.erasure = erasure
+            at = instant
+        }
+
+        init?(_ line: some StringProtocol) {
+            let words = String(line).split(separator: Character(" "), omittingEmptySubsequences: false).map(String.init)
+            guard line.utf8.count <= 1_024, words.count == 7, let ground = ErasureGround(rawValue: words[1]),
+                let at = Instant(iso: words[6], zone: .shanghai),
+                let erasure = CaseStore.Erasure(
+                    ground: ground,
+                    by: Officer(
+                        post: Post(person: words[2], role: words[3], unit: words[4], from: Instant(seconds: 0)),
+                        level: TwoErasers.level), confirmedBy: words[5])
+            else { return nil }
+            self.init(id: words[0], erasure: erasure, at: at)
+        }
+    }
+
+    /// On the disk when this returns. The same twice does no harm.
+    func append(_ entry: Entry) throws {
+        try make()
+        try FileSystem.append(Array((entry.line + "\n").utf8), to: path, sync: true)
+    }
+
+    /// By id, the first of each. Throws where there is no list, or where it holds anything else.
+    func entries() throws -> [String: Entry] {
+        guard FileSystem.kind(path) == .file else {
+            throw ConfigurationError(
+                text:
+                    "there is no list of erasures \(path): it is kept with the master key, bring both back from their backup"
+            )
+        }
+        let lines = String(decoding: try FileSystem.read(path, limit: 1 << 30), as: UTF8.self).split(separator: "\n")
+        let entries = try lines.enumerated().map { number, line in
+            guard let entry = Entry(line) else {
+                throw ConfigurationError(text: "\(path):\(number + 1): this line is no erasure")
+            }
+            return entry
+        }
+        return Dictionary(entries.map { ($0.id, $0) }) { first, _ in first }
+    }
+
+    /// The list as it is kept.
+    func bytes() throws -> [UInt8] {
+        _ = try entries()
+        return try FileSystem.read(path, limit: 1 << 30)
     }
 }

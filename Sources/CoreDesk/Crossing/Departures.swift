@@ -15,19 +15,25 @@ struct Departures: Outbox {
 
     static let tables = ["CREATE TABLE status_out (id TEXT PRIMARY KEY, clear BLOB NOT NULL)"]
 
-    /// Name of the setting that says how often a backup was restored.
-    static let restored = "restored"
+    /// Name of the setting that says which generation of the database this is: 0, or a number that each restore makes by the clock, since a
+    /// backup does not know what was restored before.
+    static let generationName = "generation"
 
-    static func restored(_ db: any SQLConnection) throws -> Int {
-        let text: [UInt8]? = try db.value("SELECT value FROM setting WHERE name = ?", restored)
+    static func generation(_ db: any SQLConnection) throws -> Int {
+        let text: [UInt8]? = try db.value("SELECT value FROM setting WHERE name = ?", generationName)
         return text.flatMap(decimal) ?? 0
     }
 
-    /// Versions of one case between two restored backups: events of a case are far fewer.
-    private static let versionsOfOne = 1 << 20
+    /// Counts in ten minutes since 2026, in which nobody restores twice.
+    static func generation(after last: Int, at now: Instant) -> Int {
+        max(last + 1, (now.seconds - 1_767_196_800) / 600)
+    }
+
+    /// Versions of one case in a generation: 31 bits hold some forty years of them.
+    private static let versionsOfOne = 1 << 10
 
     func tell(_ telling: Telling, _ db: any SQLConnection) throws {
-        let version = try Self.restored(db) * Self.versionsOfOne + telling.version
+        let version = try Self.generation(db) * Self.versionsOfOne + telling.version
         guard let lookup = bytesFromHex(telling.correspondent.lookup),
             let key = bytesFromHex(telling.correspondent.statusKey)
         else { throw SQLError(.fault, "a correspondent without keys") }

@@ -72,6 +72,21 @@ struct Overlay {
         return left
     }
 
+    /// Removes answers of which the cases know nothing, after a backup was restored: they were published since, or their number is another's.
+    ///
+    /// - Returns: a line for each.
+    func removeUnknown() throws -> [String] {
+        let known = Set(try cases.pages().map { AnswerPage.path($0.number) })
+        let place = FileSystem.parent(AnswerPage.path(1))
+        guard FileSystem.kind(folder + "/" + place) == .directory else { return [] }
+        return try FileSystem.list(folder + "/" + place).map { place + "/" + $0.name }
+            .filter { path in AnswerPage.isPath(path) && !known.contains(path) }
+            .map { path in
+                try FileSystem.remove(folder + "/" + path)
+                return "removed \(path), which was published after the backup: publish it anew, and the sites"
+            }
+    }
+
     /// The page that the publishing event holds.
     private func page(_ published: CaseStore.PublishedPage, at now: Instant) throws -> AnswerPage? {
         let view = try cases.view(published.subject, at: now)

@@ -14,6 +14,12 @@ struct AnswerPage {
     /// Path below the overlay folder.
     static func path(_ number: Int) -> String { "portal/hotline/answers/\(padded(number, 6)).md" }
 
+    /// Whether a path is that of an answer.
+    static func isPath(_ path: String) -> Bool {
+        let digits = FileSystem.name(path).dropLast(3)
+        return decimal(digits.utf8).map { Self.path($0) == path } ?? false
+    }
+
     var text: String {
         """
         ---

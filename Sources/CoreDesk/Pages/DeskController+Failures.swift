@@ -27,7 +27,7 @@ extension DeskController {
             case .unknownSubject, .document: return (.notFound, "missing", "没有这件事，或者不在您的职责范围内。")
             case .erased: return (.gone, "erased", "这件事的内容已经依法删除，只留下办理记录。")
             case .unwritable: return (.unprocessableContent, "characters", "有的文字存不下来（如一长串附加符号），没有保存。请改写。")
-            case .refused, .running, .held, .kept, .damaged, .unknownDefinition, .unprepared:
+            case .refused, .running, .legalHold, .termRunning, .damaged, .unknownDefinition, .unprepared:
                 Logger(label: "coredesk").error("request failed: \(failure.code)")
                 return (.internalServerError, "failed", "系统出错，操作没有保存。请联系系统管理员。")
             }

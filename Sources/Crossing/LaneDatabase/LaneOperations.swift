@@ -44,7 +44,8 @@ extension LaneDatabase {
             }
             // What stopped the old epoch is over with it.
             try db.execute(
-                "UPDATE lane_alarm SET cleared = ? WHERE lane = ? AND cleared IS NULL AND code <> 'dead'", now.seconds,
+                "UPDATE lane_alarm SET cleared = ? WHERE lane = ? AND cleared IS NULL AND code NOT IN ('dead', 'contradiction')",
+                now.seconds,
                 record.lane)
             try Self.audit(
                 db, LaneID(name: record.lane, epoch: record.epoch), "epoch", nil,

@@ -58,8 +58,7 @@ package struct Backup: Sendable {
                 [
                     "pg_dump", "--format=custom", "--no-owner", "--no-privileges", "--file=" + path,
                     "--dbname=" + location,
-                ],
-                folder)
+                ])
         }
         guard let bytes = FileSystem.size(path), let digest = try directory.digest(engine.file, size: bytes) else {
             throw Failure("\(path) changed while it was read")
@@ -111,8 +110,9 @@ package struct Backup: Sendable {
         }
         switch engine {
         case .sqlite:
-            guard FileSystem.kind(location) == nil else {
-                throw Failure("\(location) is there: move it away first, nothing is overwritten")
+            // A log of the old database beside the new file would be played into it.
+            for suffix in ["", "-wal", "-shm", "-journal"] where FileSystem.kind(location + suffix) != nil {
+                throw Failure("\(location + suffix) is there: move it away first, nothing is overwritten")
             }
             let (from, to) = (try Directory(folder), try Directory(FileSystem.parent(location)))
             try from.copy(engine.file, to: to, mode: 0o660)
@@ -127,22 +127,22 @@ package struct Backup: Sendable {
                 [
                     "pg_restore", "--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges",
                     "--dbname=" + location, folder + "/" + engine.file,
-                ], folder)
+                ])
         }
     }
 
-    private static func tool(_ arguments: [String], _ folder: String) throws {
-        let errors = folder + "/errors.txt"
+    private static func tool(_ arguments: [String]) throws {
+        let errors = "\(environmentVariable("TMPDIR") ?? "/tmp")/xinmi-backup-\(hexText(systemRandomBytes(8)))"
+        defer { try? FileSystem.remove(errors) }
         let status = try ChildProcess.run(arguments, errors: errors, seconds: patience)
-        let said = (try? FileSystem.read(errors, limit: 4_096)) ?? []
-        try? FileSystem.remove(errors)
         if status == 127 {
             throw Failure("\(arguments[0]) is not installed: apt-get install postgresql-client")
         }
-        guard status == 0 else {
-            // The tools name hosts and tables, never a row.
-            throw Failure("\(arguments[0]) ended with \(status): \(String(decoding: said, as: UTF8.self))")
-        }
+        guard status != 0 else { return }
+        // The first line names the step; those behind it may hold values of rows.
+        let said = String(decoding: (try? FileSystem.read(errors, limit: 65_536)) ?? [], as: UTF8.self)
+        let line = said.split(separator: "\n").first { $0.hasPrefix(arguments[0] + ": error:") }
+        throw Failure("\(arguments[0]) ended with \(status)\(line.map { ": \($0.prefix(200))" } ?? "")")
     }
 
     private init(
@@ -162,7 +162,8 @@ package struct Backup: Sendable {
     package static func nextSteps(_ owned: OwnedLanes) throws -> String {
         let commands = try owned.lanes.status(at: owned.now()).map { lane in
             // What this side has received is in the backup up to here.
-            let resend = lane.lane == owned.receives.lane ? " --resend-from \(max(1, lane.highest))" : ""
+            let missing = (lane.gaps.map(\.lowerBound) + lane.missing.keys + [lane.highest]).min() ?? 1
+            let resend = lane.lane == owned.receives.lane ? " --resend-from \(max(1, missing))" : ""
             return "  ferry epoch --lane \(lane.lane) --after \(lane.epoch)\(resend) --sign … --out …"
         }
         return

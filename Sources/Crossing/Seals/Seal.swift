@@ -16,7 +16,7 @@ package struct Seal: Sendable, Equatable {
     /// Seals beyond this number are none: a day has one or a few.
     private static let most = Int(Int32.max)
 
-    /// The seal after `previous` over these leaves, which are sorted by their bytes.
+    /// The seal after `previous` over these leaves, as `SealLeaf.sorted` orders them.
     package init(after previous: Seal?, over leaves: [SealLeaf], at instant: Instant) {
         number = (previous?.number ?? 0) + 1
         self.previous = previous?.digest
@@ -88,6 +88,12 @@ package struct SealLeaf: Sendable, Hashable {
         self.digest = digest
     }
 
+    /// By their bytes, as a seal's tree holds them.
+    package static func sorted(_ leaves: [SealLeaf]) -> [SealLeaf] {
+        leaves.map { (leaf: $0, bytes: $0.bytes) }
+            .sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) }.map(\.leaf)
+    }
+
     package var text: String { "\(kind.rawValue) \(name) \(version) \(digest.hex)" }
     package var bytes: [UInt8] { Array(text.utf8) }
 }
@@ -104,9 +110,6 @@ package struct SignedSeal: Sendable, Equatable {
 
     /// Kind of the item that carries it.
     package static let kind = "seal"
-    /// Bytes of a signature with its certificate, at most.
-    package static let maxSignature = 4_096
-
     /// Id of its item: one content, one id.
     package var id: String { makeUUID(of: seal.digest) }
 

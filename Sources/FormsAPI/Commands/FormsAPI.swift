@@ -49,7 +49,8 @@ extension FormsAPI: LaneOwner {
         let store = try SubmissionDatabase(
             location: configuration.database, siteDrop: configuration.siteDrop, random: systemRandomBytes)
         return OwnedLanes(
-            settings: ferry, lanes: store.laneStore(sealSigners: try ferry.signerKeys()),
+            settings: ferry,
+            lanes: store.laneStore(sealSigners: try ferry.signerKeys().union(configuration.formerSealSigners())),
             sends: (SubmissionDatabase.sendLane, .edgeToCore),
             receives: (SubmissionDatabase.receiveLane, .coreToEdge), now: { configuration.now() },
             beforeRun: {

@@ -56,14 +56,33 @@ extension SubmissionDatabase {
         let seals = lines.compactMap { SignedSeal(line: $0) }
         let whole = zip(seals, 1...).prefix { $0.seal.number == $1 }.map(\.0)
         let bytes = Array(whole.map { $0.line + "\n" }.joined().utf8)
-        if !whole.isEmpty, try FileSystem.kind(path) == nil || FileSystem.read(path) != bytes {
-            try FileSystem.replaceDurably(path, with: bytes, mode: 0o644)
+        // Both lanes' processes come here.
+        let lock = try FileLock.waiting(for: path + ".lock", patience: 30, mode: 0o640)
+        defer { withExtendedLifetime(lock) {} }
+        let old = FileSystem.kind(path) == nil ? [] : try FileSystem.read(path)
+        // What was published once stays, whatever happened to this database since.
+        guard bytes.starts(with: old) || old.starts(with: bytes) else {
+            return ["ALARM \(path) holds other seals than this database: nothing was written"]
         }
-        guard let newest = seals.last?.seal else { return [] }
-        if whole.count < seals.count { return ["ALARM seal \(whole.count + 1) has not come, a later one has"] }
+        if bytes.count > old.count { try FileSystem.replaceDurably(path, with: bytes, mode: 0o644) }
+        let contradictions: [String] = try database.read { db in
+            try db.column(
+                "SELECT detail FROM lane_alarm WHERE code = ? AND cleared IS NULL", LaneAlarm.contradiction.rawValue)
+        }
+        var told = contradictions.map { "ALARM \(LaneAlarm.contradiction.rawValue) \($0)" }
+        guard let newest = seals.last?.seal else { return told }
         let age = now.seconds - newest.at.seconds
-        return age > Self.sealPatience
-            ? ["ALARM no seal of the core's log since \(newest.at.rfc3339(in: .shanghai))"] : []
+        if whole.count < seals.count {
+            told.append(
+                "ALARM seal \(whole.count + 1) has not come, a later one has: `coredesk audit seal --resend` sends all again"
+            )
+        } else if age < -86_400 {
+            told.append(
+                "ALARM seal \(newest.number) is of \(newest.at.rfc3339(in: .shanghai)): the core's clock is ahead")
+        } else if age > Self.sealPatience {
+            told.append("ALARM no seal of the core's log since \(newest.at.rfc3339(in: .shanghai))")
+        }
+        return told
     }
 
     /// Seconds after which a seal is missed: one is made each day, and carriers rest on weekends.

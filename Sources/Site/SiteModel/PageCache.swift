@@ -104,9 +104,8 @@ package final class PageCache: Sendable {
             var writer = RecordWriter(format)
             let told = state.entries.filter { whole ? $0.value.isUsed : $0.value.isUsed && !$0.value.isRecorded }
             writer.put(Array(told)) { Self.write($1.key, $1.value, &$0) }
-            // What is gone from the tree, or has findings, is read again if it comes back.
-            let unused = state.entries.lazy.filter { !$0.value.isUsed }.map(\.key)
-            writer.put(whole ? [] : Array(state.dropped.union(unused))) { $0.put($1) }
+            // What has findings is read again.
+            writer.put(whole ? [] : Array(state.dropped)) { $0.put($1) }
             let files = whole ? state.usedFiles : state.changedFiles
             let known = files.compactMap { key in state.files[key].map { (key, $0) } }
             writer.put(known) { writer, file in

@@ -19,7 +19,8 @@ struct DirectiveScanner {
     private var paragraphLine = 0
     private var inList = false
     private var afterBlank = true
-    private var closed: Closed?
+    /// By kind of bracket.
+    private var closed: [Closed?] = brackets.map { _ in nil }
 
     private struct Open {
         let colons: Int
@@ -459,7 +460,6 @@ struct DirectiveScanner {
 
     /// The brackets of one kind that are closed between an offset and the end of a paragraph or line.
     private struct Closed {
-        let kind: Int
         let region: Range<Int>
         /// Offset behind an opening bracket → offset of the bracket that closes it.
         let closings: [Int: Int]
@@ -469,12 +469,10 @@ struct DirectiveScanner {
     ///
     /// Nested brackets, escapes and code spans are passed over. A region is read once however many brackets it opens.
     private mutating func matchingBracket(_ start: Int, _ end: Int, _ kind: Int) -> Int? {
-        if closed?.kind != kind || closed?.region.upperBound != end
-            || closed.map({ start < $0.region.lowerBound }) ?? true
-        {
-            closed = Closed(kind: kind, region: start..<max(start, end), closings: closings(start, end, kind))
+        if closed[kind].map({ $0.region.upperBound != end || start < $0.region.lowerBound }) ?? true {
+            closed[kind] = Closed(region: start..<max(start, end), closings: closings(start, end, kind))
         }
-        guard let close = closed?.closings[start], close < start + Self.reach else { return nil }
+        guard let close = closed[kind]?.closings[start], close < start + Self.reach else { return nil }
         return close
     }
 
