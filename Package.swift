@@ -205,7 +205,9 @@ let package = Package(
         // Fills and times the core's store; Benchmarks/desk/bench.py runs it.
         .executableTarget(
             name: "deskbench",
-            dependencies: ["PortalBase", "SQL", "Forms", "Procedures", "Authority", "Workflow", "Cases"],
+            dependencies: [
+                "PortalBase", "SQL", "LaneService", "Forms", "Procedures", "Authority", "Workflow", "Cases",
+            ],
             path: "Benchmarks/desk/DeskBench", swiftSettings: strict),
 
         // MARK: Tests

@@ -6,12 +6,15 @@
 //   read N      N times each: my tasks, a filtered list, a search, a case page; milliseconds
 //   crowd N     200 officers at once, N readings each
 //   act N       N actions by 64 officers at once, index and lists kept to date
+//   seal N      seals over everything that is not sealed yet, N events each, without the signature; then the log held against them
+//   backup N    a copy of the whole, while 64 officers act each N milliseconds
 
 import Authority
 import Cases
 import Dispatch
 import Forms
 import Foundation
+import LaneService
 import PortalBase
 import Procedures
 import SQL
@@ -39,7 +42,9 @@ let calendar = try WorkingCalendar(csv: FileSystem.read(source + "/Content/data/
 let facts = FormFacts(
     lead: nil, branches: [], join: .all, legal: nil, promised: nil, fields: ["details"], title: "details")
 let database = try openDatabase(location)
-try Migrations(.init(CaseStore.tables(database))).run(on: database)
+try Migrations(
+    .init(CaseStore.tables(database)), .init(CaseStore.sealTables(database) + CaseStore.erasureTables)
+).run(on: database)
 let store = try CaseStore(database, keys: keys, processes: library.processes, outbox: Quiet()) { _, _, now, _ in
     World(
         now: now, calendar: calendar, hours: hours, units: units, form: facts,
@@ -227,5 +232,52 @@ case "act":
         while threads.contains(where: { !$0.isFinished }) { usleep(1_000) }
     }
     say(["seconds": time, "failures": Double(failures.withLock { $0 }), "actions_per_second": Double(number) / time])
+case "seal":
+    var made = 0
+    let time = try seconds {
+        made = try store.seal(at: start, most: number, by: { _ in [0] }, send: { _, _ in }).count
+    }
+    var breaks = 0
+    let verified = try seconds { breaks = try store.verifySeals { _ in nil }.count }
+    say([
+        "seals": Double(made), "seconds_each": time / Double(max(1, made)), "verify_seconds": verified,
+        "breaks": Double(breaks),
+    ])
+case "backup":
+    let times = Mutex<[Double]>([])
+    let failures = Mutex(0)
+    let over = Mutex(false)
+    let tag = hexText(systemRandomBytes(8))
+    let threads = (0..<64).map { officer in
+        Thread {
+            var round = 0
+            while !over.withLock({ $0 }) {
+                do {
+                    let time = try seconds {
+                        _ = try store.perform(
+                            Command(action: "note", inputs: ["words": .text("第 \(round) 次催办")]),
+                            on: "case-\((round * 64 + officer) % 400 * 8)",
+                            as: .officer(Officer(post: dispatcher[0], level: 3)), key: "\(tag) \(officer) \(round)",
+                            at: start, now: start)
+                    }
+                    times.withLock { $0.append(time) }
+                    usleep(UInt32(max(0, Double(number) / 1000 - time) * 1_000_000))
+                } catch { failures.withLock { $0 += 1 } }
+                round += 1
+            }
+        }
+    }
+    for thread in threads { thread.start() }
+    let folder = NSTemporaryDirectory() + "/xinmi-bench-backup-" + tag
+    defer { try? FileSystem.removeTree(folder) }
+    let time = try seconds { _ = try Backup.write(location, of: "deskbench", to: folder, at: start) }
+    over.withLock { $0 = true }
+    while threads.contains(where: { !$0.isFinished }) { usleep(1_000) }
+    let bytes = try FileSystem.list(folder).compactMap { FileSystem.size(folder + "/" + $0.name) }.reduce(0, +)
+    let (p50, p99) = percentiles(times.withLock { $0 })
+    say([
+        "seconds": time, "megabytes": Double(bytes >> 20), "acts": Double(times.withLock { $0.count }),
+        "failures": Double(failures.withLock { $0 }), "act_p50_ms": p50, "act_p99_ms": p99,
+    ])
 default: fatalError("no verb \(verb)")
 }

@@ -356,7 +356,7 @@ extension CaseStore {
     package func subject(numbered number: Int, isOther: Bool) throws -> String? {
         try database.read { db in
             // Numbers of the one kind are none of the other.
-            guard (1..<Subject.others).contains(number) else { return nil }
+            guard let number = Subject.caseNumber(number) else { return nil }
             return try db.value("SELECT id FROM subject WHERE number = ?", isOther ? Subject.others + number : number)
         }
     }

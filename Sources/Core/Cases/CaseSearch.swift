@@ -12,8 +12,8 @@ extension CaseStore {
     /// Cases that are opened for one page of a search.
     private static let mostOpened = 200
 
-    /// Cases that somebody in these posts may see and in which every phrase of a query stands, the newest first; nil for a query
-    /// of single characters, which would find everything.
+    /// Cases that somebody in these posts may see and in which every phrase of a query stands, the newest first, behind the one whose
+    /// number the query is; nil for a query of single characters, which would find everything.
     ///
     /// - Parameters:
     ///   - query: phrases, apart by spaces.
@@ -23,14 +23,16 @@ extension CaseStore {
     ) throws -> Listing? {
         let phrases = SearchTokenizer.normalized(query).split(whereSeparator: \.isWhitespace).map(String.init)
         let terms = SearchTokenizer.terms(phrases).sorted().prefix(Self.mostTerms)
-        guard !terms.isEmpty, posts.contains(where: { $0.isHeld(at: now) }) else { return nil }
+        let asked = phrases.count == 1 && before == nil ? decimal(phrases[0].utf8).flatMap(Subject.caseNumber) : nil
+        guard !terms.isEmpty || asked != nil, posts.contains(where: { $0.isHeld(at: now) }) else { return nil }
         let tokens = keys.indexTokens(terms)
         try record("search", tokens.map { String($0, radix: 16) }.joined(separator: " "), as: posts, at: now)
         let viewers = Self.viewers(posts, at: now).sorted()
         return try database.read { db in
             let tokens = try byRarity(tokens, db)
             var (hits, place, opened) = ([Int](), before ?? Int.max, 0)
-            var isMore = true
+            if let asked, try isVisible(asked, to: viewers, db) { hits.append(asked) }
+            var isMore = !tokens.isEmpty
             while isMore, hits.count < limit, opened < Self.mostOpened {
                 // Most candidates are hits: as many are looked for as are missing, and some more.
                 let wanted = min((limit - hits.count) * 5 / 4 + 4, Self.mostOpened - opened)
@@ -40,6 +42,7 @@ extension CaseStore {
                 let words = try self.words(of: found, db)
                 for number in found where hits.count < limit {
                     place = number
+                    if number == asked { continue }
                     // One that cannot be read is no hit; lists name it.
                     let isHit = words[number]?.withUnsafeBufferPointer { own in
                         phrases.allSatisfy { own.find($0) != nil }
@@ -51,6 +54,14 @@ extension CaseStore {
             listing.next = isMore || hits.count == limit ? place : nil
             return listing
         }
+    }
+
+    private func isVisible(_ number: Int, to viewers: [String], _ db: any SQLConnection) throws -> Bool {
+        let marks = viewers.map { _ in "?" }.joined(separator: ", ")
+        return try db.rows(
+            "SELECT 1 FROM visible WHERE number = ? AND viewer IN (\(marks)) LIMIT 1",
+            values: [.integer(number)] + viewers.map(SQLValue.text)
+        ).isEmpty == false
     }
 
     /// Every word of some cases, as a search compares it.

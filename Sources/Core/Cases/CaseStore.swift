@@ -74,6 +74,8 @@ package struct CaseStore: Sendable {
 
         /// Beyond the numbers of all cases.
         static let others = 1 << 40
+        /// A number that may be a case's; nil for another.
+        static func caseNumber(_ number: Int) -> Int? { (1..<others).contains(number) ? number : nil }
         /// As people read it: from 1, for cases and for the others.
         package var shownNumber: Int { number > Self.others ? number - Self.others : number }
     }
