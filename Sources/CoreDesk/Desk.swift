@@ -150,7 +150,7 @@ struct Desk: Sendable {
                     db, lane: Configuration.sendLane, item: seal.id, bytes: seal.item.count, at: now)
             }
         }
-        _ = try laneStore().sendAgain(lane: Configuration.sendLane, items: seals.map(\.id), at: now)
+        try laneStore().sendAgain(lane: Configuration.sendLane, items: seals.map(\.id), at: now)
         return seals.count
     }
 
@@ -172,7 +172,7 @@ struct Desk: Sendable {
         }
     }
 
-    /// Tells senders anew after a backup was restored: with versions above all that the edge may have seen.
+    /// Sends the statuses of cases again after a restore, with versions above those that the edge has seen.
     ///
     /// - Returns: how many were told.
     func tellAgain(since moment: Instant, at now: Instant) throws -> Int {

@@ -273,6 +273,9 @@ import Workflow
         let published = try before.store.seals()
         #expect(try after.store.adopt(Array(published.dropFirst())) { _ in nil } == nil)
         #expect(try after.store.adopt(published) { _ in "nobody's" } == nil)
+        // The second is nobody's: the first is not taken up either.
+        #expect(try after.store.adopt(published) { $0.seal.number == 2 ? "nobody's" : nil } == nil)
+        #expect(try after.store.seals() == [])
         #expect(try after.store.adopt(published) { _ in nil } == [1, 2])
         #expect(try after.store.adopt(published) { _ in nil } == [])
         #expect(try after.breaks(published).count == 2)

@@ -67,7 +67,7 @@ package final class PostgreSQLDatabase: SQLDatabase {
         return isDone
     }
 
-    /// Whoever waits for a table's lock stands in the way of everybody behind it.
+    /// A VACUUM FULL that waits for its lock blocks every later reader of the table.
     private static let impatient = "SET lock_timeout = '5s'"
 
     private func vacuum(_ tables: [String], _ connection: PostgreSQLConnection) throws -> Bool {
@@ -76,7 +76,7 @@ package final class PostgreSQLDatabase: SQLDatabase {
             "SELECT count(*) FROM pg_stat_activity WHERE backend_xmin IS NOT NULL AND pid <> pg_backend_pid() AND datname = current_database()"
         )
         for table in tables {
-            // Outside a transaction, which VACUUM refuses. FULL writes the table anew, without the rows that are gone.
+            // FULL copies the living rows to a new file; VACUUM runs outside a transaction only.
             do {
                 try connection.execute("VACUUM (FULL) \(table)")
             } catch {

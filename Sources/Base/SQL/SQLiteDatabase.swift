@@ -1,7 +1,7 @@
 import Foundation
 import GRDB
 
-/// Copies a database in a file as it stands at one moment, without what was deleted, while others read and write it.
+/// Copies a consistent snapshot of a SQLite file, without its free pages; readers and writers go on meanwhile.
 ///
 /// - Parameter copy: an empty file.
 package func copySQLite(_ path: String, to copy: String) throws {

@@ -171,8 +171,8 @@ extension CaseStore {
         try project(left, since: writing, in: world, db)
     }
 
-    /// Takes the bytes of keys and senders that were deleted out of the files of the database, as far as nobody reads older ones at the
-    /// moment. What else is left lies under a key that is gone, or is a MAC (`word`).
+    /// Removes the bytes of deleted keys and senders from the database's files. Boxes of an erased subject stay unreadable without its
+    /// key, and index entries are MACs.
     ///
     /// - Returns: whether none is left.
     package func removeRemains() throws -> Bool { try database.removeRemains(of: ["subject", "correspondent"]) }

@@ -83,7 +83,7 @@ extension CaseStore {
         case .page:
             // One that was taken back stays known, so that its file goes.
             guard let version = file.lastPublished[.answerPage] else { return [] }
-            let isPublished = file.published.contains(.answerPage) && !writing.isErased
+            let isPublished = file.published.contains(.answerPage)
             return [[number, .text(writing.subject.id), .integer(version), isPublished.sqlValue]]
         case .post:
             return file.post.map { post in

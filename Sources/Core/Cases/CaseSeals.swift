@@ -2,8 +2,7 @@ package import PortalBase
 package import SQL
 package import Seals
 
-/// Seals over the log: whoever keeps one elsewhere can tell that nothing which it covers was changed, taken out or moved since, even by the
-/// owner of the database.
+/// Makes seals over the log. A copy of a seal kept elsewhere shows every later change of what it covers, even one by the database's owner.
 extension CaseStore {
     /// Statements that make the tables of seals, for the database's owner.
     package static func sealTables(_ database: some SQLDatabase) -> [String] {
@@ -45,12 +44,7 @@ extension CaseStore {
                 let next = try database.read { db in try nextSeal(upTo: settled, most, at: now, db) }
                 let signed = SignedSeal(seal: next.seal, signature: try sign(next.seal.bytes))
                 try database.write { db in
-                    let isFirst = try db.execute(
-                        """
-                        INSERT INTO seal (n, item, text, signature, events, readings, adopted) VALUES (?, ?, ?, ?, ?, ?, 0)
-                        ON CONFLICT DO NOTHING
-                        """, next.seal.number, signed.id, next.seal.bytes, signed.signature, next.events, next.readings)
-                    guard isFirst == 1 else { throw Quicker() }
+                    try insert(signed, events: next.events, readings: next.readings, isAdopted: false, db)
                     let rows = next.leaves.map { leaf -> [SQLValue] in
                         [
                             .integer(next.seal.number), .text(leaf.kind.rawValue), .text(leaf.name),
@@ -65,6 +59,18 @@ extension CaseStore {
             made.append(seal)
             if isLast { return made }
         }
+    }
+
+    /// Throws `Quicker` where another writer has made this number meanwhile.
+    private func insert(
+        _ signed: SignedSeal, events: Int, readings: Int, isAdopted: Bool, _ db: any SQLConnection
+    ) throws {
+        let isFirst = try db.execute(
+            """
+            INSERT INTO seal (n, item, text, signature, events, readings, adopted) VALUES (?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT DO NOTHING
+            """, signed.seal.number, signed.id, signed.seal.bytes, signed.signature, events, readings, isAdopted)
+        guard isFirst == 1 else { throw Quicker() }
     }
 
     private struct NextSeal: Sendable {
@@ -129,21 +135,21 @@ extension CaseStore {
         }
     }
 
-    private static func leaf(_ row: SQLRow, _ kind: SealLeaf.Kind) throws -> SealLeaf {
+    static func leaf(_ row: SQLRow, _ kind: SealLeaf.Kind) throws -> SealLeaf {
         guard let digest = SHA256Digest(hex: try row["digest"]) else {
             throw Failure.damaged(subject: try row["name"], version: try row["version"])
         }
         return SealLeaf(kind: kind, name: try row["name"], version: try row["version"], digest: digest)
     }
 
-    private static func seal(_ row: SQLRow) throws -> Seal {
+    static func seal(_ row: SQLRow) throws -> Seal {
         guard let seal = Seal(try row["text"]) else { throw Failure.damaged(subject: "seal", version: 0) }
         return seal
     }
 
     // MARK: Reading
 
-    private static func signed(_ row: SQLRow) throws -> SignedSeal {
+    static func signed(_ row: SQLRow) throws -> SignedSeal {
         SignedSeal(seal: try seal(row), signature: try row["signature"])
     }
 
@@ -163,192 +169,21 @@ extension CaseStore {
     package func adopt(_ published: [SignedSeal], _ signed: (SignedSeal) -> String?) throws -> [Int]? {
         try database.write { db in
             let last = try db.row("SELECT text, events, readings FROM seal ORDER BY n DESC LIMIT 1")
-            let marks: (Int, Int) = (try last?["events"] ?? 0, try last?["readings"] ?? 0)
             var newest = try last.map(Self.seal)
-            var adopted: [Int] = []
+            var adopted: [SignedSeal] = []
             for other in published.sorted(by: { $0.seal.number < $1.seal.number })
             where other.seal.number > newest?.number ?? 0 {
                 guard newest.map(other.seal.follows) ?? (other.seal.number == 1), signed(other) == nil else {
                     return nil
                 }
-                try db.execute(
-                    """
-                    INSERT INTO seal (n, item, text, signature, events, readings, adopted) VALUES (?, ?, ?, ?, ?, ?, 1)
-                    """, other.seal.number, other.id, other.seal.bytes, other.signature, marks.0, marks.1)
-                adopted.append(other.seal.number)
+                adopted.append(other)
                 newest = other.seal
             }
-            return adopted
-        }
-    }
-
-    /// Holds the log against every seal, and the seals against each other.
-    ///
-    /// - Parameters:
-    ///   - published: seals as a stranger has them; nil where nobody brought any.
-    ///   - lost: numbers of seals of which somebody knows that what they cover was lost, and a backup restored.
-    ///   - signed: why a signature counts for nothing; nil for one that is good.
-    package func verifySeals(
-        published: [SignedSeal]? = nil, lost: ClosedRange<Int>? = nil, _ signed: (SignedSeal) -> String?
-    ) throws -> [Break] {
-        try database.read { db in
-            var breaks: [Break] = []
-            func add(_ number: Int, _ what: String, subject: String = "", version: Int = 0) {
-                breaks.append(Break(subject: subject, version: version, what: "seal \(number): \(what)"))
+            for other in adopted {
+                try insert(
+                    other, events: try last?["events"] ?? 0, readings: try last?["readings"] ?? 0, isAdopted: true, db)
             }
-            var (before, known): (Seal?, [Int: SignedSeal]) = (nil, [:])
-            for row in try db.rows("SELECT n, text, signature, adopted FROM seal ORDER BY n") {
-                let (number, isAdopted): (Int, Bool) = (try row["n"], try row["adopted"])
-                guard let found = try? Self.signed(row), found.seal.number == number else {
-                    add(number, "it cannot be read")
-                    continue
-                }
-                known[number] = found
-                if number != (before?.number ?? 0) + 1 || found.seal.previous != before?.digest {
-                    add(number, "it does not follow from the one before it")
-                }
-                if isAdopted, lost?.contains(number) != true {
-                    add(
-                        number,
-                        "what it covers is not here: a backup from before it was restored, or somebody took it out")
-                }
-                if let why = signed(found) { add(number, "its signature counts for nothing: \(why)") }
-                let leaves = try leaves(of: number, db)
-                let root = Seal.tree(after: before?.root, leaves).root
-                if !isAdopted, leaves.count != found.seal.leaves || root != found.seal.root {
-                    add(number, "its leaves were changed")
-                }
-                for (kind, name, version, why) in try contradictions(of: number, db) {
-                    add(
-                        number, "\(why)\(kind == .reading ? " in the readings of \(name)" : "")",
-                        subject: kind == .event ? name : "", version: kind == .event ? version : 0)
-                }
-                before = found.seal
-            }
-            for (table, mark) in [("event", "events"), ("access", "readings")] {
-                let (claimed, last): (Int, Int) = (
-                    try db.value("SELECT max(\(mark)) FROM seal") ?? 0,
-                    try db.value("SELECT max(position) FROM \(table)") ?? 0
-                )
-                if claimed > last {
-                    breaks.append(
-                        Break(
-                            subject: "", version: 0,
-                            what: "seals claim more \(mark) than there are: \(claimed) of \(last)"))
-                }
-            }
-            for (name, version) in try unsealed(db) {
-                breaks.append(
-                    Break(
-                        subject: name, version: version, what: "it came among what was sealed before, and is in no seal"
-                    ))
-            }
-            for other in published ?? [] {
-                let number = other.seal.number
-                if let why = signed(other) {
-                    add(number, "the signature of the published one counts for nothing: \(why)")
-                    continue
-                }
-                guard let own = known[number] else {
-                    add(number, "it was published and is not here: this log is an old one, or was cut short")
-                    continue
-                }
-                if own.seal != other.seal { add(number, "FORK: another was published under this number") }
-            }
-            return breaks
-        }
-    }
-
-    /// Newest events, and lines of readings, at positions that seals cover, without a leaf: they were slipped in.
-    private func unsealed(_ db: any SQLConnection) throws -> [(name: String, version: Int)] {
-        func rows(_ kind: SealLeaf.Kind, _ table: String, _ name: String, _ version: String, _ mark: String) throws
-            -> [(name: String, version: Int)]
-        {
-            try db.rows(
-                """
-                SELECT e.name, e.version FROM
-                    (SELECT \(name) AS name, max(\(version)) AS version FROM \(table)
-                        WHERE position <= (SELECT coalesce(max(\(mark)), 0) FROM seal) GROUP BY \(name)) AS e
-                LEFT JOIN (SELECT name, max(version) AS version FROM seal_leaf WHERE kind = ? GROUP BY name) AS l
-                    ON l.name = e.name
-                WHERE l.version IS NULL OR l.version < e.version ORDER BY e.name
-                """, kind.rawValue
-            ).map { (try $0["name"], try $0["version"]) }
-        }
-        return try rows(.event, "event", "subject", "version", "events")
-            + rows(.reading, "access", "writer", "n", "readings")
-    }
-
-    private func leaves(of seal: Int, _ db: any SQLConnection) throws -> [SealLeaf] {
-        let rows = try db.rows("SELECT kind, name, version, digest FROM seal_leaf WHERE seal = ?", seal)
-        return SealLeaf.sorted(
-            try rows.compactMap { row in try SealLeaf.Kind(rawValue: row["kind"]).map { try Self.leaf(row, $0) } })
-    }
-
-    /// What the log says otherwise than a seal's leaves.
-    private func contradictions(
-        of seal: Int, _ db: any SQLConnection
-    ) throws -> [(kind: SealLeaf.Kind, name: String, version: Int, what: String)] {
-        let events = try db.rows(
-            """
-            SELECT l.name, l.version, e.digest FROM seal_leaf l
-            LEFT JOIN event e ON e.subject = l.name AND e.version = l.version
-            WHERE l.seal = ? AND l.kind = ? AND (e.digest IS NULL OR e.digest <> l.digest)
-            """, seal, SealLeaf.Kind.event.rawValue
-        ).map { row in
-            let isGone = (try row["digest"] as String?) == nil
-            return (
-                SealLeaf.Kind.event, try row["name"] as String, try row["version"] as Int,
-                isGone ? "an event is gone that it covers" : "an event is another than it covers"
-            )
-        }
-        let readings = try db.rows(
-            """
-            SELECT l.name, l.version, l.digest, a.line FROM seal_leaf l
-            LEFT JOIN access a ON a.writer = l.name AND a.n = l.version WHERE l.seal = ? AND l.kind = ?
-            """, seal, SealLeaf.Kind.reading.rawValue
-        ).compactMap { row -> (SealLeaf.Kind, String, Int, String)? in
-            let line: String? = try row["line"]
-            if let line, SHA256Digest(of: Array(line.utf8)).hex == (try row["digest"] as String) { return nil }
-            return (.reading, try row["name"], try row["version"], line == nil ? "a line is gone" : "a line is another")
-        }
-        return events + readings
-    }
-
-    /// What shows a stranger that a case stands in the log as sealed.
-    package struct Proof: Sendable {
-        package let number: Int
-        /// From the first on, up to the one that is sealed: body and box.
-        package let events: [(body: [UInt8], box: [UInt8])]
-        package let leaf: SealLeaf
-        package let path: [MerkleTree.Step]
-        package let seal: SignedSeal
-        /// Events that came after the seal.
-        package let unsealed: Int
-    }
-
-    /// Nil where no seal covers any of the subject.
-    package func proof(of id: String) throws -> Proof? {
-        try database.read { db in
-            let subject = try row(of: id, db).subject
-            let newest = try db.row(
-                "SELECT seal, kind, name, version, digest FROM seal_leaf WHERE kind = ? AND name = ? ORDER BY seal DESC LIMIT 1",
-                SealLeaf.Kind.event.rawValue, id)
-            guard let newest else { return nil }
-            let leaf = try Self.leaf(newest, .event)
-            let number: Int = try newest["seal"]
-            let leaves = try leaves(of: number, db)
-            guard let place = leaves.firstIndex(of: leaf),
-                let signed = try db.row("SELECT text, signature FROM seal WHERE n = ?", number).map(Self.signed)
-            else { throw Failure.damaged(subject: id, version: leaf.version) }
-            let before = try db.row("SELECT text FROM seal WHERE n = ?", number - 1).map(Self.seal)
-            let events = try db.rows("SELECT body, box FROM event WHERE subject = ? ORDER BY version", id)
-            return Proof(
-                number: subject.shownNumber,
-                events: try events.prefix(leaf.version).map { (try $0["body"], try $0["box"]) }, leaf: leaf,
-                // The root before is the first leaf of the tree.
-                path: Seal.tree(after: before?.root, leaves).path(to: place + 1), seal: signed,
-                unsealed: events.count - leaf.version)
+            return adopted.map(\.seal.number)
         }
     }
 

@@ -58,10 +58,10 @@ extension CaseStore {
 
     private func isVisible(_ number: Int, to viewers: [String], _ db: any SQLConnection) throws -> Bool {
         let marks = viewers.map { _ in "?" }.joined(separator: ", ")
-        return try db.rows(
+        return try !db.rows(
             "SELECT 1 FROM visible WHERE number = ? AND viewer IN (\(marks)) LIMIT 1",
             values: [.integer(number)] + viewers.map(SQLValue.text)
-        ).isEmpty == false
+        ).isEmpty
     }
 
     /// Every word of some cases, as a search compares it.

@@ -135,9 +135,9 @@ package enum ErasureGround: String, Sendable, CaseIterable {
     case term
     /// The purpose is achieved or cannot be (处理目的已实现、无法实现).
     case purposeAchieved
-    /// The service is offered no more (停止提供服务).
+    /// The service has ended (停止提供服务).
     case serviceEnded
-    /// Whoever agreed agrees no more (撤回同意).
+    /// Consent was withdrawn (撤回同意).
     case consentWithdrawn
     /// It was against a law or an agreement (违法、违约处理).
     case unlawful

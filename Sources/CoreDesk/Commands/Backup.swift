@@ -71,7 +71,7 @@ struct BackUpKeys: ParsableCommand {
         try desk.erasures.make()
         let erased = try desk.erasures.entries()
         try FileSystem.replaceDurably(
-            out + "/master.key.erased", with: desk.erasures.bytes(), mode: 0o600)
+            out + "/master.key.erased", with: FileSystem.read(desk.erasures.path), mode: 0o600)
         print("the master key for \(keepers.map(\.commonName).joined(separator: ", ")), and \(erased.count) erasures")
     }
 }
@@ -114,50 +114,47 @@ struct Restore: ParsableCommand {
             )
         }
         // Until the end nobody opens the database.
-        let isUnfinished = FileSystem.kind(configuration.restoringMark) != nil
-        try FileSystem.replaceDurably(configuration.restoringMark, with: [], mode: 0o640)
+        let mark = configuration.restoringMark
+        var isPlaced = FileSystem.kind(mark) != nil
+        try FileSystem.replaceDurably(mark, with: [], mode: 0o640)
         do {
-            try bringBack(backup, configuration, isUnfinished) { desk in
+            try bringBack(backup, configuration, &isPlaced) { desk in
                 try make(good: desk, backup, erased, seals, now)
             }
         } catch {
-            // On SQLite the database has its name only when it is whole.
-            if !isUnfinished, !isPostgreSQL(configuration.database) {
-                try FileSystem.remove(configuration.restoringMark)
-            }
+            // Where the copy was not put in place, the database that is there is none of this restore's.
+            if !isPlaced { try FileSystem.remove(mark) }
             throw error
         }
-        try FileSystem.remove(configuration.restoringMark)
+        try FileSystem.remove(mark)
         let desk = try Desk(configuration, random: systemRandomBytes)
         for line in try desk.overlay.removeUnknown() + desk.overlay.write(at: now) { print(line) }
         print(try Backup.nextSteps(CoreDesk.openLanes(configurationOption.path)))
         print("then `coredesk audit verify` goes over the whole log")
     }
 
+    /// - Parameter isPlaced: whether the copy is where the database belongs; true at first after a restore that died.
     private func bringBack(
-        _ backup: Backup, _ configuration: Configuration, _ isUnfinished: Bool, _ make: (Desk) throws -> Void
+        _ backup: Backup, _ configuration: Configuration, _ isPlaced: inout Bool, _ make: (Desk) throws -> Void
     ) throws {
         let target = configuration.database
         if isPostgreSQL(target) {
-            // A restore that died may have left everything there, and not made good.
-            do { try backup.restore(to: target) } catch let failure as Backup.Failure where isUnfinished {
+            do {
+                try backup.restore(to: target)
+                isPlaced = true
+            } catch let failure as Backup.Failure where isPlaced {
                 print("going on with the database that is there (\(failure))")
             }
             return try make(Desk(configuration, random: systemRandomBytes, .restoring))
         }
-        guard FileSystem.kind(target) == nil else {
-            // It has its name when it is whole: the restore before died behind that.
-            if isUnfinished { return }
-            throw Backup.Failure("\(target) is there: move it away first, nothing is overwritten")
-        }
-        for suffix in ["-wal", "-shm", "-journal"] where FileSystem.kind(target + suffix) != nil {
-            throw Backup.Failure("\(target + suffix) is there: move it away with the database that it belongs to")
-        }
+        // It has its name when it is whole: the restore before died behind that.
+        if isPlaced, FileSystem.kind(target) != nil { return }
+        try Backup.checkFree(target)
         // Nobody finds it before it is whole.
         var building = configuration
         building.database = target + ".restoring"
-        for suffix in ["", "-wal", "-shm", "-journal"] where FileSystem.kind(building.database + suffix) != nil {
-            try FileSystem.remove(building.database + suffix)
+        for file in Backup.files(of: building.database) where FileSystem.kind(file) != nil {
+            try FileSystem.remove(file)
         }
         try backup.restore(to: building.database)
         try make(Desk(building, random: systemRandomBytes, .restoring))

@@ -230,10 +230,4 @@ struct ErasureRecord: Sendable {
         }
         return Dictionary(entries.map { ($0.id, $0) }) { first, _ in first }
     }
-
-    /// The list as it is kept.
-    func bytes() throws -> [UInt8] {
-        _ = try entries()
-        return try FileSystem.read(path, limit: 1 << 30)
-    }
 }

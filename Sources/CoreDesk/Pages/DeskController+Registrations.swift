@@ -14,12 +14,18 @@ import Workflow
 extension DeskController {
     /// Forms that somebody may fill in for citizens: those that need no file, since a voice brings none.
     func registrable(by member: CaseStore.Member) -> [FormDefinition] {
-        desk.configuration.currentForms().filter { form in
-            guard let process = surroundings.process(for: form), beginner(of: process, member) != nil else {
-                return false
-            }
-            return !form.fields.contains { $0.type == .attachment && $0.required }
+        // Most officers begin none: for them no file is read.
+        let begun = surroundings.library.processes.filter { $0.subject == .case && beginner(of: $0, member) != nil }
+        if begun.isEmpty { return [] }
+        return desk.configuration.currentForms().filter { form in
+            begun.contains { $0.forms.contains(form.id) }
+                && !form.fields.contains { $0.type == .attachment && $0.required }
         }
+    }
+
+    private func registrable(_ id: String, by member: CaseStore.Member) throws -> FormDefinition {
+        guard let form = registrable(by: member).first(where: { $0.id == id }) else { throw Missing() }
+        return form
     }
 
     /// Name of the button that looks for similar requests and files nothing.
@@ -88,10 +94,9 @@ extension DeskController {
 
     func register(_ request: Request, _ id: String) async -> Response {
         await submitted(request) { member, typed in
-            guard let form = registrable(by: member).first(where: { $0.id == id }) else { throw Missing() }
-            return Self.ticket(form, typed["nonce"]?.first ?? "")
+            Self.ticket(try registrable(id, by: member), typed["nonce"]?.first ?? "")
         } take: { member, typed, ticket in
-            guard let form = registrable(by: member).first(where: { $0.id == id }) else { throw Missing() }
+            let form = try registrable(id, by: member)
             if typed[Self.lookButton] != nil {
                 let draft = Draft(typed: typed, status: .ok, code: "looked", text: "下面的表还没有登记；找到的相似诉求列在表的前面。")
                 return try registration(form, member, draft: draft)
@@ -103,8 +108,7 @@ extension DeskController {
             case .success(let answers): return try file(answers, form, member, ticket.nonce)
             }
         } again: { member, draft in
-            guard let form = registrable(by: member).first(where: { $0.id == id }) else { throw Missing() }
-            return try registration(form, member, draft: draft)
+            try registration(registrable(id, by: member), member, draft: draft)
         }
     }
 

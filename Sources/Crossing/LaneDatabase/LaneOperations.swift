@@ -83,9 +83,7 @@ extension LaneDatabase {
     }
 
     /// Items that were delivered go out once more, to a side that has lost them.
-    ///
-    /// - Returns: how many.
-    package func sendAgain(lane: String, items: [String], at now: Instant) throws -> Int {
+    package func sendAgain(lane: String, items: [String], at now: Instant) throws {
         try database.write { db in
             var count = 0
             for item in items {
@@ -96,7 +94,6 @@ extension LaneDatabase {
                     """, lane, item)
             }
             try Self.audit(db, LaneID(name: lane, epoch: ""), "sentAgain", nil, ["items": .integer(count)], now)
-            return count
         }
     }
 

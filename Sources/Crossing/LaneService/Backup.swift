@@ -110,10 +110,7 @@ package struct Backup: Sendable {
         }
         switch engine {
         case .sqlite:
-            // A log of the old database beside the new file would be played into it.
-            for suffix in ["", "-wal", "-shm", "-journal"] where FileSystem.kind(location + suffix) != nil {
-                throw Failure("\(location + suffix) is there: move it away first, nothing is overwritten")
-            }
+            try Self.checkFree(location)
             let (from, to) = (try Directory(folder), try Directory(FileSystem.parent(location)))
             try from.copy(engine.file, to: to, mode: 0o660)
             try to.move(engine.file, to: to, FileSystem.name(location))
@@ -128,6 +125,18 @@ package struct Backup: Sendable {
                     "pg_restore", "--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges",
                     "--dbname=" + location, folder + "/" + engine.file,
                 ])
+        }
+    }
+
+    /// A SQLite database with the files that SQLite keeps beside it.
+    package static func files(of database: String) -> [String] {
+        ["", "-wal", "-shm", "-journal"].map { database + $0 }
+    }
+
+    /// Throws where a file of an old database stands: SQLite would play its log into the new one.
+    package static func checkFree(_ database: String) throws {
+        for file in files(of: database) where FileSystem.kind(file) != nil {
+            throw Failure("\(file) is there: move it away first, nothing is overwritten")
         }
     }
 
