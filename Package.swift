@@ -148,6 +148,10 @@ let package = Package(
             .core, "Cases",
             ["PortalBase", "Search", "CMS", "Seals", "SQL", "Forms", "Procedures", "Authority", "Workflow"]),
 
+        // Papers on their way: templates, and the two programs behind sockets that draw them and sign them, each in a process and a
+        // user of its own. Knows no table and no HTTP.
+        library(.core, "Papers", ["PortalBase", "Templates", "CMS"]),
+
         // MARK: Programs
 
         // The command `sitegen`: stages from a source folder to output trees.
@@ -167,7 +171,7 @@ let package = Package(
         .executableTarget(
             name: "FormsAPI",
             dependencies: [
-                "PortalBase", "PositionedYAML", "Forms", "CMS", "Submissions", "Ferry", "LaneService", "SiteBundle",
+                "PortalBase", "PositionedYAML", "Forms", "CMS", "Submissions", "Ferry", "LaneService", "Seals", "SiteBundle",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -191,9 +195,10 @@ let package = Package(
             name: "CoreDesk",
             dependencies: [
                 "PortalBase", "PositionedYAML", "Templates", "Forms", "Procedures", "CMS", "Ferry", "LaneDatabase",
-                "LaneService", "Seals", "SQL", "SiteBundle", "Submissions", "Authority", "Workflow", "Cases",
+                "LaneService", "Seals", "SQL", "SiteBundle", "Submissions", "Authority", "Workflow", "Cases", "Papers",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -4,6 +4,7 @@ import Glibc
 import Hummingbird
 import Logging
 import PortalBase
+import Procedures
 import Workflow
 
 /// The service on its Unix socket, readable by nginx's group only.
@@ -37,7 +38,13 @@ func buildApplication(_ configuration: Configuration) throws -> some Application
     // A socket that a killed process left behind; anything else at that path is not ours to remove.
     if FileSystem.kind(configuration.socket) == .other { unlink(configuration.socket) }
     umask(0o007)
-    return Application(
+    var application = Application(
         router: router,
         configuration: .init(address: .unixDomainSocket(path: configuration.socket), serverName: "coredesk"))
+    if let maker = PaperMaker(desk) {
+        application.addServices(PaperService(maker: maker))
+    } else if desk.surroundings.library.processes.contains(where: { !$0.papers.isEmpty }) {
+        Logger(label: "coredesk").warning("no `papers:` in the configuration: decisions get a number, and no paper")
+    }
+    return application
 }

@@ -32,6 +32,8 @@ struct Configuration: Sendable {
     let authority: String
     let revocationLists: [String]
     let fixedNow: Instant?
+    /// Who draws up and signs papers; nil where numbers are given alone.
+    let papers: PaperSettings?
     let ferry: StationSettings
 
     static let receiveLane = "e2c"
@@ -135,6 +137,7 @@ extension Configuration {
         let ferry = StationSettings.read(
             reader.raw("ferry") ?? YAMLNode(value: .map([]), position: node.position), &reader, authority: authority,
             revocationLists: revocationLists, resolve: resolve)
+        let papers = reader.raw("papers").map { PaperSettings($0, &reader, resolve: resolve) }
         let location = reader.requiredString("database") ?? ""
         let configuration = Configuration(
             socket: required("socket", &reader), origin: reader.requiredString("origin") ?? "",
@@ -143,14 +146,14 @@ extension Configuration {
             workdays: required("workdays", &reader), source: required("source", &reader),
             masterKey: required("master_key", &reader), overlay: required("overlay", &reader),
             bundles: resolve(reader.string("bundles") ?? "bundles"), authority: authority,
-            revocationLists: revocationLists, fixedNow: fixedNow, ferry: ferry,
+            revocationLists: revocationLists, fixedNow: fixedNow, papers: papers, ferry: ferry,
             trust: TrustFiles(authority: authority, revocationLists: revocationLists))
         diagnostics += reader.finish()
         if diagnostics.hasErrors { throw report(diagnostics) }
         return configuration
     }
 
-    private static func report(_ diagnostics: [Diagnostic]) -> ConfigurationError {
+    static func report(_ diagnostics: [Diagnostic]) -> ConfigurationError {
         ConfigurationError(
             text: DiagnosticReport.text.render(
                 diagnostics, language: operatorLanguage(environment: environmentVariable)))

@@ -71,13 +71,14 @@ struct Desk: Sendable {
     }
 
     private static func migrations(_ database: some SQLDatabase) -> Migrations {
-        Migrations(
+        let cases = CaseStore.schema(database)
+        return Migrations(
             .init(
-                CaseStore.tables(database) + LaneDatabase.tables + LaneDatabase.heldTables + LaneDatabase.carriedTables
+                cases.first + LaneDatabase.tables + LaneDatabase.heldTables + LaneDatabase.carriedTables
                     + SiteReleases.tables
                     + Arrivals.tables + Departures.tables + Overlay.tables + [
                         "CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL)"
-                    ]), .init(CaseStore.sealTables(database) + CaseStore.erasureTables))
+                    ]), .init(cases.later[0]), .init(cases.later[1] + Departures.paperTables))
     }
 
     /// Another key than the cases were written with opens none of them: said at the start, not case by case.
@@ -114,7 +115,8 @@ struct Desk: Sendable {
         return LaneDatabase(
             database,
             load: { [cases] db, _, id in
-                try releases.item(db, id) ?? Self.sealItem(db, id, cases) ?? Departures.item(db, id)
+                try releases.item(db, id) ?? Self.sealItem(db, id, cases) ?? Departures.voucher(db, id)
+                    ?? Departures.item(db, id)
             },
             stage: arrivals.opening,
             apply: { db, item, now in

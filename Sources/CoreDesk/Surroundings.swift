@@ -1,8 +1,10 @@
 import Authority
 import Forms
+import Papers
 import PortalBase
 import Procedures
 import Synchronization
+import Templates
 import Workflow
 
 /// What processes look at besides a case, out of configuration and content as they were at the start.
@@ -12,7 +14,8 @@ struct Surroundings: Sendable {
     let calendar: WorkingCalendar
     private let hours: OfficeHours
     private let units: UnitTree
-    private let unitNames: [String: String]
+    private let unitNames: [String: Bilingual]
+    let paperTemplates: PaperTemplates
     private let facts = FactsOfForms()
 
     /// Throws for what nobody could work with, and says where it stands.
@@ -39,7 +42,17 @@ struct Surroundings: Sendable {
         self.hours = hours
         self.units = units
         calendar = try configuration.calendar()
-        unitNames = Dictionary(library.units.map { ($0.id, $0.name.text("zh")) }) { first, _ in first }
+        unitNames = Dictionary(library.units.map { ($0.id, $0.name) }) { first, _ in first }
+            .mapValues { Bilingual(zh: $0.text("zh"), en: $0.text("en")) }
+        let names = Set(library.processes.flatMap(\.papers).map(\.template))
+        do {
+            paperTemplates = try PaperTemplates(
+                folder: configuration.source + "/" + ProcessLibrary.papersFolder, names: names)
+        } catch let error as TemplateError {
+            throw ConfigurationError(
+                text: DiagnosticReport.text.render(
+                    [error.diagnostic], language: operatorLanguage(environment: environmentVariable)))
+        }
     }
 
     /// Posts without which cases lie: roles that act for any unit, and those that work on tasks of a fixed unit, and that nobody holds.
@@ -88,7 +101,9 @@ struct Surroundings: Sendable {
         }
     }
 
-    func unitName(_ id: String) -> String { unitNames[id] ?? id }
+    func unitName(_ id: String) -> String { unitNames[id]?.zh ?? id }
+
+    func unit(_ id: String) -> Bilingual { unitNames[id] ?? Bilingual(zh: id, en: id) }
 
     /// The process that handles submissions of a form; nil where none does.
     func process(for form: FormDefinition) -> Procedures.Process? {
@@ -107,7 +122,8 @@ struct Surroundings: Sendable {
             return World(
                 now: now, carried: carried.map { min($0, now) }, calendar: other ?? calendar, hours: hours,
                 units: units,
-                exclusions: exclusions, form: .none, catalogueLimit: nil)
+                exclusions: exclusions, form: .none, catalogueLimit: nil,
+                makesPapers: configuration.papers != nil)
         }
         guard let form = configuration.definition(digest) else {
             throw ConfigurationError(text: "no definition \(digest); publish the sites here first")
@@ -116,7 +132,7 @@ struct Surroundings: Sendable {
         return World(
             now: now, carried: carried.map { min($0, now) }, calendar: other ?? calendar, hours: hours, units: units,
             exclusions: exclusions, form: facts.facts(of: form, digest),
-            catalogueLimit: catalogue?.entry(for: answers)?.limit)
+            catalogueLimit: catalogue?.entry(for: answers)?.limit, makesPapers: configuration.papers != nil)
     }
 }
 

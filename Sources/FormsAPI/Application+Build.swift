@@ -17,12 +17,11 @@ func buildApplication(_ configuration: Configuration) throws -> some Application
     router.add(middleware: Observer(metrics: services.metrics, prefix: configuration.prefix))
     router.add(middleware: SiteFinder(prefix: configuration.prefix))
     router.add(middleware: Fallback(services: services))
-    StatusController(
-        services: services,
-        followUp: FollowUp(
-            view: StatusView(store: store), recipients: services.intake.recipients, now: { configuration.now() },
-            random: systemRandomBytes)
-    ).addRoutes(to: router)
+    let followUp = FollowUp(
+        view: StatusView(store: store), recipients: services.intake.recipients, now: { configuration.now() },
+        random: systemRandomBytes)
+    StatusController(services: services, followUp: followUp).addRoutes(to: router)
+    PaperController(services: services, followUp: followUp).addRoutes(to: router)
     FormsController(services: services).addRoutes(to: router)
     APIController(services: services).addRoutes(to: router)
     Open311Controller(services: services).addRoutes(to: router)

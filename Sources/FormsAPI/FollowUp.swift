@@ -96,6 +96,11 @@ struct FollowUp: Sendable {
         }
     }
 
+    /// Tells the core that its citizen opened a paper (送达).
+    func deliver(_ digest: String, receipt: String, code: String) async throws -> Outcome {
+        try await send(.delivery, notice: digest, body: ["sha256": .string(digest)], receipt, code)
+    }
+
     /// What a notice asked for: answers and files that passed its form.
     func supplement(
         _ answers: ValidAnswers, _ files: [StoredAttachment], _ correction: Correction, receipt: String, code: String

@@ -56,10 +56,12 @@ final class FormRuntime: Sendable {
 
     /// Name under which `page(of:)` knows the look-up of requests.
     static let statusPage = "_status"
+    /// The same for the verification of papers.
+    static let verifyPage = "_verify"
 
     /// Address of the page that carries a form, in the site that the request came from and in a language where there is one.
     func page(of form: String, language: String) -> String? {
-        guard form == Self.statusPage || Self.isName(form), let bytes = read("pages.json"),
+        guard [Self.statusPage, Self.verifyPage].contains(form) || Self.isName(form), let bytes = read("pages.json"),
             let pages = (try? JSON(parsing: bytes))?[form]?.object
         else { return nil }
         let sites = [Self.requestSite, site].compactMap { $0 }

@@ -37,6 +37,75 @@ struct StatusView: Sendable {
         }
     }
 
+    /// A decision or notice, as the status lists it.
+    struct Paper: Sendable, Equatable {
+        enum State: String, Sendable { case valid, replaced, withdrawn }
+
+        /// Place in the list.
+        let place: Int
+        let title: String
+        let number: String
+        let date: String
+        let code: String
+        let state: State
+        /// Of the paper's bytes, in hexadecimal.
+        let digest: String
+        /// Lengths of the paper and its signature; 0 of one that counts no more, which is not handed out.
+        let bytes: Int
+        let signature: Int
+
+        fileprivate init?(_ json: JSON, at place: Int) {
+            guard let title = json["title"]?.string, let number = json["number"]?.string,
+                let date = json["date"]?.string, let code = json["code"]?.string,
+                let state = json["state"]?.string.flatMap(State.init(rawValue:)), let digest = json["sha256"]?.string,
+                let bytes = json["bytes"]?.integer, let signature = json["signature"]?.integer
+            else { return nil }
+            self.place = place
+            self.title = title
+            self.number = number
+            self.date = date
+            self.code = code
+            self.state = state
+            self.digest = digest
+            self.bytes = bytes
+            self.signature = signature
+        }
+    }
+
+    /// What a citizen may save of a paper.
+    enum Part: String, Sendable { case paper, signature }
+
+    static func papers(_ found: Found) -> [Paper] {
+        guard case .answer(let json, _) = found else { return [] }
+        return (json["papers"]?.array ?? []).enumerated().compactMap { Paper($1, at: $0) }
+    }
+
+    /// Whether opening a paper is still to be told to the core: that of the newest.
+    static func awaitsDelivery(of paper: Paper, _ found: Found) -> Bool {
+        guard case .answer(let json, _) = found else { return false }
+        return json["delivery"]?.bool == true && paper.place == papers(found).last?.place
+    }
+
+    /// The bytes of a paper or its signature, opened in memory; nil where a newer status came meanwhile.
+    func open(_ paper: Paper, _ part: Part, version: Int, receipt: Receipt, code: QueryCode) throws -> [UInt8]? {
+        let keys = CitizenKeys(receipt, code)
+        let (number, bytes) = part == .paper ? (paper.place * 2, paper.bytes) : (paper.place * 2 + 1, paper.signature)
+        do {
+            return try PaperParts.open(
+                number, bytes: bytes, key: keys.statusKey, lookup: keys.lookup, version: version
+            ) { name in
+                guard let sealed = try store.statusPart(lookup: keys.lookup, version: version, name: name) else {
+                    throw Replaced()
+                }
+                return sealed
+            }
+        } catch is Replaced {
+            return nil
+        }
+    }
+
+    private struct Replaced: Error {}
+
     private func openDecoy(_ box: [UInt8], _ keys: CitizenKeys) {
         do { _ = try AEAD.open(box, key: keys.statusKey, associated: keys.lookup + [0x30]) } catch { return }
     }

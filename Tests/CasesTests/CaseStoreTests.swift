@@ -15,6 +15,7 @@ import Workflow
 /// Hears nothing.
 struct Told: Outbox {
     func tell(_ telling: Telling, _ db: any SQLConnection) {}
+    func vouch(_ vouching: Vouching, _ db: any SQLConnection) {}
 }
 
 extension CaseStore {
@@ -52,9 +53,7 @@ extension DatabaseEngine {
     /// A new database with the store's tables.
     func core(in folder: TemporaryFolder) throws -> any SQLDatabase {
         let database = try openDatabase(try location(in: folder))
-        try Migrations(
-            .init(CaseStore.tables(database)), .init(CaseStore.sealTables(database) + CaseStore.erasureTables)
-        ).run(on: database)
+        try CaseStore.migrations(database).run(on: database)
         return database
     }
 }
@@ -96,9 +95,7 @@ extension DatabaseEngine {
         init(_ engine: DatabaseEngine) throws {
             location = try engine.location(in: folder)
             database = try openDatabase(location)
-            try Migrations(
-                .init(CaseStore.tables(database)), .init(CaseStore.sealTables(database) + CaseStore.erasureTables)
-            ).run(on: database)
+            try CaseStore.migrations(database).run(on: database)
             store = try Self.store(database)
         }
 
@@ -188,7 +185,7 @@ extension DatabaseEngine {
         #expect(accepted.withLock { $0.sorted() } == (0..<8).map { "case\($0) 2" })
         let numbers = try (0..<8).flatMap { number in
             try desk.store.view("case\(number)").events.flatMap(\.facts).compactMap { fact -> Int? in
-                if case .issued(_, "acceptance", let number) = fact { number } else { nil }
+                if case .issued(_, "acceptance", let number, _) = fact { number } else { nil }
             }
         }
         #expect(numbers.sorted() == Array(1...8))
@@ -366,6 +363,8 @@ extension DatabaseEngine {
                     "\(telling.subject.id) \(telling.version) \(telling.status.state.rawValue) \(telling.status.text)")
             }
         }
+
+        func vouch(_ vouching: Vouching, _ db: any SQLConnection) {}
     }
 
     @Test(arguments: DatabaseEngine.available)

@@ -70,7 +70,7 @@ private final class FailingConnection: SQLConnection {
     func aFailureAtAnyStatementLeavesNothing(_ engine: DatabaseEngine) throws {
         let folder = TemporaryFolder()
         let database = FailingDatabase(try openDatabase(try engine.location(in: folder)))
-        try Migrations(.init(CaseStore.tables(database))).run(on: database)
+        try CaseStore.migrations(database).run(on: database)
         let store = try CaseStore.testing(database)
         let approval = try #require(CaseStoreTests.processes.first { $0.id == "approval" })
         let start = CaseStoreTests.start
@@ -124,7 +124,7 @@ private final class FailingConnection: SQLConnection {
         }
         // Nothing that failed has used a number.
         let issued = try store.view("a").events.flatMap(\.facts).compactMap { fact -> Int? in
-            if case .issued(_, _, let number) = fact { number } else { nil }
+            if case .issued(_, _, let number, _) = fact { number } else { nil }
         }
         #expect(try issued == [1] && store.view("a").subject.number == 1)
     }

@@ -60,6 +60,8 @@ import Workflow
         func tell(_ telling: Telling, _ db: any SQLConnection) {
             states.withLock { $0.append(telling.status.state.rawValue) }
         }
+
+        func vouch(_ vouching: Vouching, _ db: any SQLConnection) {}
     }
 
     private struct Desk {

@@ -29,7 +29,7 @@ import Testing
             .stopped(clock: "c"), .fired(clock: "c", instance: 1, rung: 0), .told(.answered, text: "话"),
             .told(.received, text: nil), .notified(units: ["u"]),
             .requested(name: "n", fields: ["f"], within: limit), .answeredRequest(name: "n"),
-            .issued(document: "d", series: "s", number: 7), .published(.answerPage), .retracted(.answerPage),
+            .issued(document: "d", series: "s", number: 7, organ: nil), .published(.answerPage), .retracted(.answerPage),
             .related("id", as: "duplicate"), .unrelated("id"), .counted("c"), .scored("s", 5), .flagged("f"),
         ]
         let inputs: [String: InputValue] = [

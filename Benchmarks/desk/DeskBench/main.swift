@@ -23,6 +23,7 @@ import Workflow
 
 struct Quiet: Outbox {
     func tell(_ telling: Telling, _ db: any SQLConnection) {}
+    func vouch(_ vouching: Vouching, _ db: any SQLConnection) {}
 }
 
 let arguments = CommandLine.arguments
@@ -42,9 +43,7 @@ let calendar = try WorkingCalendar(csv: FileSystem.read(source + "/Content/data/
 let facts = FormFacts(
     lead: nil, branches: [], join: .all, legal: nil, promised: nil, fields: ["details"], title: "details")
 let database = try openDatabase(location)
-try Migrations(
-    .init(CaseStore.tables(database)), .init(CaseStore.sealTables(database) + CaseStore.erasureTables)
-).run(on: database)
+try CaseStore.migrations(database).run(on: database)
 let store = try CaseStore(database, keys: keys, processes: library.processes, outbox: Quiet()) { _, _, now, _ in
     World(
         now: now, calendar: calendar, hours: hours, units: units, form: facts,

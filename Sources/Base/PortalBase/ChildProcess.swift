@@ -4,10 +4,12 @@ import Glibc
 package enum ChildProcess {
     /// Runs a program found on PATH and waits for it.
     ///
+    /// - Parameter isGroup: whether it leads a group of processes, which ends with it.
     /// - Returns: its exit status, 128 + signal where a signal ended it, 127 where there is no such program. One that takes
     ///   longer than `seconds` is killed.
     package static func run(
-        _ arguments: [String], output: String = "/dev/null", errors: String = "/dev/null", seconds: Int = 120
+        _ arguments: [String], output: String = "/dev/null", errors: String = "/dev/null", seconds: Int = 120,
+        isGroup: Bool = false
     ) throws(FileError) -> Int32 {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -17,8 +19,12 @@ package enum ChildProcess {
         posix_spawn_file_actions_addopen(&actions, 2, errors, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
         let pointers = arguments.map { strdup($0) } + [nil]
         defer { for pointer in pointers { free(pointer) } }
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        if isGroup { posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP)) }
         var process: pid_t = 0
-        let code = posix_spawnp(&process, arguments[0], &actions, nil, pointers, environ)
+        let code = posix_spawnp(&process, arguments[0], &actions, &attributes, pointers, environ)
         if code == ENOENT { return 127 }
         guard code == 0 else { throw FileError("start", arguments[0], code: code) }
         var status: Int32 = 0
@@ -29,11 +35,13 @@ package enum ChildProcess {
             if ended == process { break }
             guard ended == 0 || errno == EINTR else { throw FileError("wait for", arguments[0]) }
             if !isKilled, ContinuousClock.now > deadline {
-                kill(process, SIGKILL)
+                kill(isGroup ? -process : process, SIGKILL)
                 isKilled = true
             }
             usleep(1_000)
         }
+        // Whoever it left behind.
+        if isGroup { kill(-process, SIGKILL) }
         return status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + (status & 0x7F)
     }
 }

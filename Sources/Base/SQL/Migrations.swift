@@ -15,9 +15,9 @@ package struct Migrations: Sendable {
 
     private let steps: [Step]
 
-    package init(_ steps: Step...) {
-        self.steps = steps
-    }
+    package init(_ steps: Step...) { self.init(steps) }
+
+    package init(_ steps: [Step]) { self.steps = steps }
 
     /// Brings the database to the newest version, in one transaction. Several processes may do so at once.
     ///

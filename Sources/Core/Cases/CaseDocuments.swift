@@ -28,6 +28,18 @@ package struct IncomingDocument: Sendable {
         self.pieces = pieces
         self.piece = piece
     }
+
+    private static let pieceBytes = 1 << 20
+
+    /// One that is whole in memory.
+    init(field: String, name: String, type: String, _ content: [UInt8]) {
+        self.init(
+            field: field, name: name, type: type, bytes: content.count, digest: SHA256Digest(of: content),
+            pieces: max(1, (content.count + Self.pieceBytes - 1) / Self.pieceBytes)
+        ) { number in
+            Array(content[number * Self.pieceBytes..<min((number + 1) * Self.pieceBytes, content.count)])
+        }
+    }
 }
 
 extension [IncomingDocument] {

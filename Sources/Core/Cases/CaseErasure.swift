@@ -7,7 +7,7 @@ package import Workflow
 /// The end of a subject's words: after its term, or by an order (个人信息保护法 47). What was done stays on record.
 extension CaseStore {
     /// Statements that make the table of erasures, for the database's owner.
-    package static let erasureTables = [
+    static let erasureTables = [
         // Subjects that were erased after the backup was made from which this database came back, and are not in it.
         "CREATE TABLE erased_subject (id TEXT PRIMARY KEY)"
     ]
@@ -114,7 +114,8 @@ extension CaseStore {
         guard let state = writing.file.told,
             let correspondent = try correspondent(of: writing.subject.id, writing.secret, db)
         else { return }
-        try outbox.tell(telling(writing, correspondent, .erased(state), item: makeUUID(of: writing.head)), db)
+        try outbox.tell(
+            try telling(writing, correspondent, .erased(state), item: makeUUID(of: writing.head), db), db)
     }
 
     /// Erases again what was erased after a backup was made; what is not in the backup never comes in again.

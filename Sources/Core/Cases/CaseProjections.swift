@@ -9,6 +9,7 @@ import Workflow
 enum Projection: String, CaseIterable {
     case index = "case_index"
     case task, visible, turn, words, page, post, credential
+    case paper = "paper_awaited"
 
     /// The first is the case's number.
     var columns: [String] {
@@ -24,6 +25,7 @@ enum Projection: String, CaseIterable {
         case .page: ["number", "subject", "version", "published"]
         case .post: ["number", "person", "role", "unit", "since", "until"]
         case .credential: ["number", "person", "key", "level"]
+        case .paper: ["number", "paper"]
         }
     }
 
@@ -96,6 +98,10 @@ extension CaseStore {
             } ?? []
         case .credential:
             return file.credential.map { [[number, .text($0.person), .text($0.key), .integer($0.level)]] } ?? []
+        case .paper:
+            // Of one that was erased, nothing is drawn up any more.
+            return writing.isErased
+                ? [] : file.papers.indices.filter { file.papers[$0].state == .awaited }.map { [number, .integer($0)] }
         }
     }
 
@@ -114,7 +120,7 @@ extension CaseStore {
             """, values: index)
         // A newer event was written meanwhile, with all that is made out of it.
         guard written == 1 else { return }
-        let others: [Projection] = [.task, .visible, .turn, .page, .post, .credential]
+        let others: [Projection] = [.task, .visible, .turn, .page, .post, .credential, .paper]
         let (old, new) = (
             try before.map { try rows(of: $0, others, in: world) }, try rows(of: writing, others, in: world)
         )

@@ -52,7 +52,7 @@ extension CaseStore {
         try database.read { db in try view(id, at: now, carried: try carried(db), db) }
     }
 
-    private func view(_ id: String, at now: Instant, carried: Instant?, _ db: any SQLConnection) throws -> View {
+    func view(_ id: String, at now: Instant, carried: Instant?, _ db: any SQLConnection) throws -> View {
         let row = try row(of: id, db)
         let indexed: Int? = try db.value("SELECT version FROM case_index WHERE number = ?", row.subject.number)
         return try view(row, indexed: indexed, at: now, carried: carried, db)

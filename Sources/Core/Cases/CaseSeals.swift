@@ -5,7 +5,7 @@ package import Seals
 /// Makes seals over the log. A copy of a seal kept elsewhere shows every later change of what it covers, even one by the database's owner.
 extension CaseStore {
     /// Statements that make the tables of seals, for the database's owner.
-    package static func sealTables(_ database: some SQLDatabase) -> [String] {
+    static func sealTables(_ database: some SQLDatabase) -> [String] {
         [
             // `events` and `readings`: the last position of each table that the seal covers. `adopted`: what it covers was lost, and its
             // leaves with it; it was published.

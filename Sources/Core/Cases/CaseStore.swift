@@ -80,8 +80,16 @@ package struct CaseStore: Sendable {
         package var shownNumber: Int { number > Self.others ? number - Self.others : number }
     }
 
-    /// Statements that make the tables, for the database's owner.
-    package static func tables(_ database: some SQLDatabase) -> [String] { CaseSchema.tables(database) }
+    /// Statements that make the tables, for the database's owner: those of the first version, and those that each later one adds.
+    package static func schema(_ database: some SQLDatabase) -> (first: [String], later: [[String]]) {
+        (CaseSchema.tables(database), [sealTables(database) + erasureTables, paperTables])
+    }
+
+    /// The same, for a database of cases alone.
+    package static func migrations(_ database: some SQLDatabase) -> Migrations {
+        let schema = schema(database)
+        return Migrations(([schema.first] + schema.later).map { .init($0) })
+    }
 
     /// - Parameters:
     ///   - database: with `tables` in it.
@@ -360,7 +368,7 @@ package struct CaseStore: Sendable {
     }
 
     /// - Parameter overtakes: whether it takes back what the clock did after its moment.
-    private func change(
+    func change(
         _ id: String, key: String, _ given: Command, _ actor: Actor, documents: [IncomingDocument] = [],
         overtakes: Bool = false, at moment: Instant, now: Instant, _ db: any SQLConnection,
         _ decide: (Process, Case, World) throws -> (action: String, facts: [Fact])
@@ -428,7 +436,7 @@ package struct CaseStore: Sendable {
     ) throws -> Event {
         let event = Event(
             version: writing.file.version + 1, at: moment, actor: actor, action: action, task: command.task,
-            inputs: command.inputs, facts: try numbered(facts, db))
+            inputs: command.inputs, facts: try numbered(facts, at: moment, db))
         try insert(event, &writing, key: key, mark: mark, db)
         try index(event.texts, of: writing.subject.number, db)
         return event
@@ -475,10 +483,11 @@ package struct CaseStore: Sendable {
         _ db: any SQLConnection
     ) throws {
         try project(writing, since: before, in: world, db)
+        try vouch(for: writing, since: before?.file.papers ?? [], db)
         guard let status = writing.process.status(of: writing.file, in: world), status != statusBefore,
             let correspondent = try correspondent(of: writing.subject.id, writing.secret, db)
         else { return }
-        try outbox.tell(telling(writing, correspondent, status, item: makeUUID(of: writing.head)), db)
+        try outbox.tell(try telling(writing, correspondent, status, item: makeUUID(of: writing.head), db), db)
     }
 
     /// What the first body repeats of the case's own row and of its correspondent's, so that a change of either is told.
@@ -519,15 +528,20 @@ package struct CaseStore: Sendable {
     }
 
     /// The facts with the next number of its series for each document that was issued.
-    private func numbered(_ facts: [Fact], _ db: any SQLConnection) throws -> [Fact] {
+    private func numbered(_ facts: [Fact], at moment: Instant, _ db: any SQLConnection) throws -> [Fact] {
         try facts.map { fact in
-            guard case .issued(let document, let series, 0) = fact else { return fact }
-            return .issued(document: document, series: series, number: try next(of: "document " + series, db))
+            guard case .issued(let document, let series, 0, let organ) = fact else { return fact }
+            // Papers count anew each year (发文字号).
+            let counted = organ == nil ? series : "\(series) \(moment.date(in: .shanghai).year)"
+            return .issued(
+                document: document, series: series, number: try next(of: Self.documents + counted, db), organ: organ)
         }
     }
 
     /// The series of the cases' own numbers.
     static let numbers = "case"
+    /// Before the name of a series of documents.
+    static let documents = "document "
     /// The series of what officers begin.
     static let otherNumbers = "other"
 

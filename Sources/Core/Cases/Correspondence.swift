@@ -35,6 +35,7 @@ package struct Telling: Sendable {
     package let correspondent: Correspondent
     package let answers: [String: JSON]
     package let status: CitizenStatus
+    package let papers: [PaperCopy]
     /// Rises with every status of the case.
     package let version: Int
     /// Names this status for ever.
@@ -46,6 +47,8 @@ package struct Telling: Sendable {
 /// Takes what is told, in the transaction in which it happened.
 package protocol Outbox: Sendable {
     func tell(_ telling: Telling, _ db: any SQLConnection) throws
+    /// Lets everybody know what became of a paper.
+    func vouch(_ vouching: Vouching, _ db: any SQLConnection) throws
 }
 
 /// Tokens that show that a message answers what the case said.
@@ -140,7 +143,8 @@ extension CaseStore {
                     let correspondent = try correspondent(of: id, found.secret, db)
                 else { return 0 }
                 let item = makeUUID(of: SHA256Digest(of: found.head.bytes + Array(salt.utf8)))
-                try outbox.tell(telling(found, correspondent, status, item: item), db)
+                try outbox.tell(try telling(found, correspondent, status, item: item, db), db)
+                try vouch(for: found, since: [], salt: salt, db)
                 return 1
             }
         }
@@ -149,12 +153,13 @@ extension CaseStore {
 
     /// What the sender of a case is told of it now.
     func telling(
-        _ writing: Writing, _ correspondent: Correspondent, _ status: CitizenStatus, item: String
-    ) -> Telling {
+        _ writing: Writing, _ correspondent: Correspondent, _ status: CitizenStatus, item: String,
+        _ db: any SQLConnection
+    ) throws -> Telling {
         Telling(
             subject: writing.subject, correspondent: correspondent, answers: writing.file.answers, status: status,
-            version: writing.file.version, item: item, notices: Notices(writing.file, secret: writing.secret),
-            at: writing.now)
+            papers: status.papers.isEmpty ? [] : try copies(for: writing, db), version: writing.file.version, item: item,
+            notices: Notices(writing.file, secret: writing.secret), at: writing.now)
     }
 
     /// Whether somebody holds this receipt already.

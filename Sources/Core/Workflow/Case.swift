@@ -41,6 +41,32 @@ package struct Case: Sendable, Equatable {
         package internal(set) var answered: Instant?
     }
 
+    /// A decision or notice of an organ (文书), as far as it has come.
+    package struct Paper: Sendable, Equatable {
+        package enum State: String, Sendable, CaseIterable {
+            /// Issued, and not signed yet: the citizen is told nothing meanwhile.
+            case awaited
+            case valid
+            /// Another was signed in its place.
+            case replaced
+            case withdrawn
+        }
+
+        /// Its kind, an id of the process's `papers`.
+        package let document: String
+        package let number: Int
+        package let organ: String
+        package let issued: Instant
+        /// Version of the event that issued it.
+        package let version: Int
+        package internal(set) var state = State.awaited
+        /// Numbers of the case's files that hold it and its signature; nil until it is drawn up, and signed.
+        package internal(set) var file: Int?
+        package internal(set) var signature: Int?
+
+        package var year: Int { issued.date(in: .shanghai).year }
+    }
+
     package let received: Instant
     /// To the form's fields, as they count now.
     package private(set) var answers: [String: JSON] = [:]
@@ -67,8 +93,11 @@ package struct Case: Sendable, Equatable {
     package private(set) var isOnLegalHold = false
     /// Whether its words were destroyed: nothing is to come of it.
     package let isErased: Bool
-    /// Documents that were issued, with their numbers.
+    /// Documents that were issued, with their newest numbers.
     package private(set) var issued: [String: Int] = [:]
+    package private(set) var papers: [Paper] = []
+    /// Whether an organ still owes a paper: what it says is not told before.
+    package var awaitsPaper: Bool { papers.contains { $0.state == .awaited } }
     /// The post that the subject is, while it is held.
     package private(set) var post: Post?
     /// The key that the subject is, while it is trusted.
@@ -185,7 +214,23 @@ package struct Case: Sendable, Equatable {
             for index in requests.indices where requests[index].name == name && requests[index].answered == nil {
                 requests[index].answered = now
             }
-        case .issued(let document, _, let number): issued[document] = number
+        case .issued(let document, _, let number, let organ):
+            issued[document] = number
+            if let organ {
+                papers.append(Paper(document: document, number: number, organ: organ, issued: now, version: version))
+            }
+        case .drawn(let paper, let file): change(paper: paper) { $0.file = file }
+        case .sealed(let paper, let signature):
+            guard papers.indices.contains(paper) else { break }
+            for index in papers.indices
+            where index < paper && papers[index].document == papers[paper].document && papers[index].state == .valid {
+                papers[index].state = .replaced
+            }
+            change(paper: paper) {
+                $0.signature = signature
+                if $0.state == .awaited { $0.state = .valid }
+            }
+        case .revoked(let paper): change(paper: paper) { $0.state = .withdrawn }
         case .published(let page):
             published.insert(page)
             lastPublished[page] = version
@@ -212,6 +257,11 @@ package struct Case: Sendable, Equatable {
     private mutating func change(task id: Int, _ body: (inout Task) -> Void) {
         guard let index = tasks.firstIndex(where: { $0.id == id }) else { return }
         body(&tasks[index])
+    }
+
+    private mutating func change(paper place: Int, _ body: (inout Paper) -> Void) {
+        guard papers.indices.contains(place) else { return }
+        body(&papers[place])
     }
 
     /// The run that was started last.

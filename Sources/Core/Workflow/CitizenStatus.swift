@@ -13,6 +13,8 @@ package struct CitizenStatus: Sendable, Equatable {
     package let messages: Set<CaseMessage.Kind>
     /// What the citizen is asked for.
     package let request: Case.Request?
+    /// Papers of the case that were signed.
+    package var papers: [Case.Paper] = []
 
     /// What is left to read once the words are destroyed.
     package static func erased(_ state: Process.CitizenState) -> CitizenStatus {
@@ -23,13 +25,14 @@ package struct CitizenStatus: Sendable, Equatable {
 }
 
 extension Process {
-    /// Nil of a case that has told nothing yet.
+    /// Nil of a case that has told nothing yet, and of one that waits for a paper that says it.
     package func status(of file: Case, in world: World) -> CitizenStatus? {
-        guard let state = file.told else { return nil }
+        guard let state = file.told, !file.awaitsPaper else { return nil }
         let messages = offers(on: file, to: .citizen, in: world).compactMap { action($0.action)?.message }
         let running = file.clocks.last { run in run.isRunning && clock(run.clock)?.isTold == true }
         return CitizenStatus(
             state: state, text: file.toldText ?? "", due: running.map { $0.due(in: world) }, messages: Set(messages),
-            request: messages.contains(.supplement) ? file.requests.last { $0.answered == nil } : nil)
+            request: messages.contains(.supplement) ? file.requests.last { $0.answered == nil } : nil,
+            papers: file.papers.filter { $0.signature != nil })
     }
 }

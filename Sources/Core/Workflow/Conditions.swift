@@ -65,6 +65,7 @@ struct Conditions {
         case .join(let join): return world.form.join == join
         case .clock(let clock, .overdue): return file.clock(clock)?.isOverdue(in: world) ?? false
         case .clock(let clock, .paused): return file.clock(clock).map { $0.isRunning && $0.isPaused } ?? false
+        case .clock(let clock, .running): return file.clock(clock)?.isRunning ?? false
         case .request(let name, let isOverdue):
             guard let request = file.requests.last(where: { $0.name == name }), request.answered == nil else {
                 return false

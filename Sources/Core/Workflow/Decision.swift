@@ -336,7 +336,15 @@ struct Decision {
             else { return }
             add(.told(told, text: text))
         case .remind(let audience): remind([audience])
-        case .issue(let document, let series): add(.issued(document: document, series: series, number: 0))
+        case .issue(let document, let series):
+            let isPaper = world.makesPapers && process.paper(document) != nil
+            add(.issued(document: document, series: series, number: 0, organ: isPaper ? file.lead : nil))
+        case .revoke(let document):
+            // The newest that stands, or is to stand.
+            let places = file.papers.indices.filter { place in
+                file.papers[place].document == document && [.awaited, .valid].contains(file.papers[place].state)
+            }
+            if let place = places.last { add(.revoked(paper: place)) }
         case .publish(let page): add(.published(page))
         case .retract(let page): add(.retracted(page))
         case .relate(let reference, let kind):

@@ -104,7 +104,14 @@ package enum Fact: Sendable, Equatable {
     case requested(name: String, fields: [String], within: Process.Limit)
     case answeredRequest(name: String)
     /// - number: 0 until the store gives the next of the series.
-    case issued(document: String, series: String, number: Int)
+    /// - organ: the unit that draws up and signs a paper of this number; nil where the number is all there is.
+    case issued(document: String, series: String, number: Int, organ: String?)
+    /// A paper, by its place in the case, was drawn up as a file of the case.
+    case drawn(paper: Int, file: Int)
+    /// Its organ signed it; the signature is a file of the case. What was issued before under the same name is replaced.
+    case sealed(paper: Int, signature: Int)
+    /// It counts no more (撤销).
+    case revoked(paper: Int)
     case published(Process.Page)
     case retracted(Process.Page)
     case related(String, as: String)

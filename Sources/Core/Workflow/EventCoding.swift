@@ -143,9 +143,16 @@ extension Fact {
                 "requested",
                 ["name": .string(name), "fields": .array(fields.map(JSON.string)), "within": optional(within)])
         case .answeredRequest(let name): return make("answeredRequest", ["name": .string(name)])
-        case .issued(let document, let series, let number):
-            return make(
-                "issued", ["document": .string(document), "series": .string(series), "number": .integer(number)])
+        case .issued(let document, let series, let number, let organ):
+            var fields: [String: JSON] = [
+                "document": .string(document), "series": .string(series), "number": .integer(number),
+            ]
+            if let organ { fields["organ"] = .string(organ) }
+            return make("issued", fields)
+        case .drawn(let paper, let file): return make("drawn", ["paper": .integer(paper), "file": .integer(file)])
+        case .sealed(let paper, let signature):
+            return make("sealed", ["paper": .integer(paper), "signature": .integer(signature)])
+        case .revoked(let paper): return make("revoked", ["paper": .integer(paper)])
         case .published(let page): return make("published", ["page": .string(page.rawValue)])
         case .retracted(let page): return make("retracted", ["page": .string(page.rawValue)])
         case .answered(let fields): return make("answered", ["fields": .array(fields.map(JSON.string))])
@@ -229,8 +236,11 @@ extension Fact {
             case "answeredRequest": text("name").map { .answeredRequest(name: $0) }
             case "issued":
                 Self.pair(text("document"), Self.pair(text("series"), number("number"))).map {
-                    .issued(document: $0, series: $1.0, number: $1.1)
+                    .issued(document: $0, series: $1.0, number: $1.1, organ: text("organ"))
                 }
+            case "drawn": Self.pair(number("paper"), number("file")).map { .drawn(paper: $0, file: $1) }
+            case "sealed": Self.pair(number("paper"), number("signature")).map { .sealed(paper: $0, signature: $1) }
+            case "revoked": number("paper").map { .revoked(paper: $0) }
             case "published": text("page").flatMap(Process.Page.init(rawValue:)).map { .published($0) }
             case "retracted": text("page").flatMap(Process.Page.init(rawValue:)).map { .retracted($0) }
             case "classified": text("name").map { .classified($0) }

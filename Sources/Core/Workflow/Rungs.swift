@@ -149,6 +149,7 @@ extension Decision {
             let counts = event.facts.compactMap { if case .counted(let name) = $0 { name } else { nil } }
             add(.undone(version: event.version, flags: flags.filter { !before.flags.contains($0) }, counts: counts))
         }
+        for place in file.papers.indices.dropFirst(before.papers.count) { add(.revoked(paper: place)) }
         for task in file.tasks where task.isOpen && before.task(task.id) == nil {
             add(.closed(task: task.id, outcome: "moot"))
         }

@@ -17,12 +17,15 @@ package struct World: Sendable {
     package private(set) var form: FormFacts
     /// Time limit of the request's subject in the dispatch catalogue (派单目录); nil where it has none.
     package let catalogueLimit: Process.Limit?
+    /// Whether papers are drawn up and signed here; else what an action issues is a number alone.
+    package let makesPapers: Bool
     /// Answers of cases that belong to this one: what is published of it names nobody of theirs.
     package var related: [[String: JSON]] = []
 
     package init(
         now: Instant, carried: Instant? = nil, calendar: WorkingCalendar, hours: OfficeHours, units: UnitTree,
-        exclusions: [String: Set<String>] = [:], form: FormFacts, catalogueLimit: Process.Limit?
+        exclusions: [String: Set<String>] = [:], form: FormFacts, catalogueLimit: Process.Limit?,
+        makesPapers: Bool = false
     ) {
         self.now = now
         self.carried = carried ?? now
@@ -32,6 +35,7 @@ package struct World: Sendable {
         self.exclusions = exclusions
         self.form = form
         self.catalogueLimit = catalogueLimit
+        self.makesPapers = makesPapers
     }
 }
 

@@ -6,6 +6,8 @@ import LaneDatabase
 import PortalBase
 import Procedures
 import SQL
+import Seals
+import Submissions
 import Workflow
 
 /// What a citizen is told, as an item of the lane to the edge: sealed, and readable with receipt and code only.
@@ -14,6 +16,15 @@ struct Departures: Outbox {
     let random: @Sendable (Int) -> [UInt8]
 
     static let tables = ["CREATE TABLE status_out (id TEXT PRIMARY KEY, clear BLOB NOT NULL)"]
+
+    static let paperTables = [
+        // Sealed parts of statuses: pieces of papers.
+        """
+        CREATE TABLE status_part_out (
+            id TEXT NOT NULL, name TEXT NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (id, name))
+        """,
+        "CREATE TABLE voucher_out (id TEXT PRIMARY KEY, clear BLOB NOT NULL)",
+    ]
 
     /// Name of the setting that says which generation of the database this is: 0, or a number that each restore makes by the clock, since a
     /// backup does not know what was restored before.
@@ -37,6 +48,8 @@ struct Departures: Outbox {
         guard let lookup = bytesFromHex(telling.correspondent.lookup),
             let key = bytesFromHex(telling.correspondent.statusKey)
         else { throw SQLError(.fault, "a correspondent without keys") }
+        let pieces = try PaperParts.seal(
+            telling.papers.flatMap { [$0.bytes, $0.signature] }, key: key, lookup: lookup, version: version, random)
         var plain = box(telling).canonicalBytes
         // Steps of 4 KiB, so that the length tells little.
         plain += [UInt8](repeating: 0, count: (4096 - plain.count % 4096) % 4096)
@@ -47,10 +60,45 @@ struct Departures: Outbox {
             "version": .integer(version), "open": .bool(telling.status.isOpen), "box": .string(base64(box)),
         ]
         if let shown = publicPart(telling) { fields["public"] = shown }
+        if !pieces.isEmpty {
+            fields["parts"] = .array(
+                pieces.map { piece in
+                    .object([
+                        "bytes": .integer(piece.sealed.count), "name": .string(piece.name),
+                        "sha256": .string(SHA256Digest(of: piece.sealed).hex),
+                    ])
+                })
+        }
         let clear = JSON.object(fields).canonicalBytes
         try db.execute("INSERT INTO status_out (id, clear) VALUES (?, ?)", telling.item, clear)
+        for piece in pieces {
+            try db.execute(
+                "INSERT INTO status_part_out (id, name, sealed) VALUES (?, ?, ?)", telling.item, piece.name,
+                piece.sealed)
+        }
         try LaneDatabase.enqueue(
-            db, lane: Configuration.sendLane, item: telling.item, bytes: clear.count, at: telling.at)
+            db, lane: Configuration.sendLane, item: telling.item,
+            bytes: pieces.reduce(clear.count) { $0 + $1.sealed.count }, at: telling.at)
+    }
+
+    func vouch(_ vouching: Vouching, _ db: any SQLConnection) throws {
+        let (paper, kind) = (vouching.paper, vouching.kind)
+        guard let state = Voucher.State(rawValue: paper.state.rawValue) else { return }
+        let voucher = Voucher(
+            code: vouching.code, title: Bilingual(zh: kind.label.text("zh"), en: kind.label.text("en")),
+            number: kind.number(paper.number, of: paper.year), organ: surroundings.unit(paper.organ),
+            issued: paper.issued.date(in: .shanghai), digest: vouching.digest, state: state,
+            version: try Self.generation(db) * Self.versionsOfOne + vouching.version)
+        let clear = voucher.item(id: vouching.item)
+        try db.execute("INSERT INTO voucher_out (id, clear) VALUES (?, ?)", vouching.item, clear)
+        try LaneDatabase.enqueue(
+            db, lane: Configuration.sendLane, item: vouching.item, bytes: clear.count, at: vouching.at)
+    }
+
+    /// The voucher as it crosses; nil for another item.
+    static func voucher(_ db: any SQLConnection, _ id: String) throws -> FerryItem? {
+        let clear: [UInt8]? = try db.value("SELECT clear FROM voucher_out WHERE id = ?", id)
+        return clear.map { FerryItem(kind: Voucher.kind, id: id, parts: [.init(name: "item.json", bytes: $0)]) }
     }
 
     /// The item as it crosses.
@@ -58,7 +106,10 @@ struct Departures: Outbox {
         guard let clear: [UInt8] = try db.value("SELECT clear FROM status_out WHERE id = ?", id) else {
             throw ItemRefused(id: id, code: .schema)
         }
-        return FerryItem(kind: "status", id: id, parts: [.init(name: "item.json", bytes: clear)])
+        let pieces = try db.rows("SELECT name, sealed FROM status_part_out WHERE id = ? ORDER BY name", id).map { row in
+            FerryItem.Part(name: try row["name"], bytes: try row["sealed"])
+        }
+        return FerryItem(kind: "status", id: id, parts: [.init(name: "item.json", bytes: clear)] + pieces)
     }
 
     /// What receipt and code open.
@@ -73,6 +124,20 @@ struct Departures: Outbox {
             "state": .string(status.state.rawValue), "text": .string(status.text), "dates": .object(dates),
             "withdrawal": .bool(status.messages.contains(.withdrawal)),
         ]
+        if !telling.papers.isEmpty {
+            fields["papers"] = .array(
+                telling.papers.map { copy in
+                    .object([
+                        "bytes": .integer(copy.bytes.count), "code": .string(copy.code.text),
+                        "date": .string(copy.paper.issued.date(in: .shanghai).text),
+                        "number": .string(copy.kind.number(copy.paper.number, of: copy.paper.year)),
+                        "sha256": .string(SHA256Digest(of: copy.bytes).hex),
+                        "signature": .integer(copy.signature.count), "state": .string(copy.paper.state.rawValue),
+                        "title": .string(copy.kind.label.text(telling.correspondent.language == "en" ? "en" : "zh")),
+                    ])
+                })
+            fields["delivery"] = .bool(status.messages.contains(.delivery))
+        }
         if status.messages.contains(.rating) { fields["rating"] = .string(telling.notices.rating) }
         if let request = status.request, let form = surroundings.configuration.definition(telling.subject.form) {
             fields["correction"] = .object([

@@ -66,7 +66,7 @@ struct CaseText {
         for event in view.events.dropFirst() {
             for case .filed(let file) in event.facts { later[file.number] = event.at }
         }
-        return view.file.files.map { file in
+        return view.file.files.filter { !isPaper($0) }.map { file in
             let when = later[file.number].map { "，\($0.minuteText(in: .shanghai)) 补交" } ?? ""
             return .fields([
                 "caseID": .text(view.subject.id), "position": .number(file.number), "name": .text(file.name),
@@ -74,6 +74,11 @@ struct CaseText {
                 "size": .text("\(max(1, file.bytes >> 10)) KB\(when)"),
             ])
         }
+    }
+
+    /// Whether a file is a paper or its signature, and no material.
+    private func isPaper(_ file: CaseDocument) -> Bool {
+        view.file.papers.contains { $0.file == file.number || $0.signature == file.number }
     }
 
     var tasks: [Value] {
@@ -157,12 +162,7 @@ struct CaseText {
 
     var events: [Value] {
         view.events.map { event in
-            let words = event.inputs.keys.sorted(by: { order($0, event) < order($1, event) }).compactMap { id in
-                event.inputs[id].flatMap { value -> String? in
-                    let shown = text(value, id, event)
-                    return shown.isEmpty ? nil : "\(label(id, event))：\(shown)"
-                }
-            }
+            let words = said(in: event).map { "\($0.label)：\($0.text)" }
             // What came with the case stands above.
             let shown = event.action == Procedures.Process.EventName.begin ? [] : words
             return .fields([
@@ -172,6 +172,58 @@ struct CaseText {
                 "words": .list(shown.map { .fields(["line": .text($0)]) }),
             ])
         }
+    }
+
+    /// What was typed and chosen, in the order in which it was asked.
+    func said(in event: Event) -> [(id: String, label: String, text: String)] {
+        event.inputs.keys.sorted { order($0, event) < order($1, event) }.compactMap { id in
+            let shown = event.inputs[id].map { text($0, id, event) } ?? ""
+            return shown.isEmpty ? nil : (id, label(id, event), shown)
+        }
+    }
+
+    /// Short answers that a paper repeats: who applied and for what, and no number of theirs.
+    var named: [(label: String, text: String)] {
+        (form?.fields ?? []).compactMap { field in
+            guard [.text, .number, .date, .single, .multiple, .uscc, .address].contains(field.type),
+                let answer = view.file.answers[field.id]
+            else { return nil }
+            return (field.label.text("zh"), field.text(answer, "zh"))
+        }
+    }
+
+    var formTitle: String { form?.title.text("zh") ?? view.process.title.text("zh") }
+
+    /// Papers as far as they have come.
+    var papers: [Value] {
+        view.file.papers.map { paper in
+            let kind = view.process.paper(paper.document)
+            func file(_ number: Int?) -> Value {
+                .optional(number.map { "/cases/\(view.subject.id)/files/\($0)" })
+            }
+            return .fields([
+                "name": .text(kind?.label.text("zh") ?? paper.document),
+                "number": .text(kind?.number(paper.number, of: paper.year) ?? String(paper.number)),
+                "organ": .text(surroundings.unitName(paper.organ)), "state": .text(Self.name(paper)),
+                "isAwaited": .flag(paper.state == .awaited), "file": file(paper.file),
+                "signature": file(paper.signature),
+            ])
+        }
+    }
+
+    private static func name(_ paper: Case.Paper) -> String {
+        switch paper.state {
+        case .awaited: paper.file == nil ? "正在制作" : "正在签章"
+        case .valid: "有效"
+        case .replaced: "已被新文书取代"
+        case .withdrawn: "已撤销"
+        }
+    }
+
+    private func paperName(_ place: Int) -> String {
+        guard view.file.papers.indices.contains(place) else { return "文书" }
+        let paper = view.file.papers[place]
+        return view.process.paper(paper.document)?.number(paper.number, of: paper.year) ?? String(paper.number)
     }
 
     private func actor(_ actor: Actor) -> String {
@@ -191,6 +243,8 @@ struct CaseText {
         case Procedures.Process.EventName.erased: "销毁"
         case Procedures.Process.EventName.late: "迟到的消息（不改变状态）"
         case Procedures.Process.EventName.follow: "主单的答复"
+        case Procedures.Process.EventName.drawn: "文书制作"
+        case Procedures.Process.EventName.sealed: "文书签章"
         case Procedures.Process.EventName.overtaken: "申请人在期限内已经办理，自动处理撤销"
         default: view.process.action(id)?.label.text("zh") ?? id
         }
@@ -213,14 +267,19 @@ struct CaseText {
             }
         case .notified(let units): "提醒 " + units.map(surroundings.unitName).joined(separator: "、")
         case .counted(let name): "记“\(view.process.label(name, "zh"))”"
-        case .issued(let document, _, let number): "\(view.process.label(document, "zh"))第 \(number) 号"
+        case .issued(let document, _, let number, let organ):
+            organ == nil
+                ? "\(view.process.label(document, "zh"))第 \(number) 号" : "出具\(view.process.label(document, "zh"))"
+        case .drawn(let place, _): "制作 \(paperName(place))"
+        case .sealed(let place, _): "签章 \(paperName(place))"
+        case .revoked(let place): "撤销 \(paperName(place))"
         case .published: "已公开"
         case .retracted: "已撤下"
         case .legalHold: "暂停销毁"
         case .legalHoldEnded: "恢复按期销毁"
         case .erased(let ground, let person): "内容已销毁（\(Self.name(ground))），复核人 \(name(person))"
         case .related: "另有一件并入"
-        case .filed(let file): "材料 \(file.name)"
+        case .filed(let file) where !isPaper(file): "材料 \(file.name)"
         case .appointed(let person, let role, let unit, let until):
             "\(name(person))任\(surroundings.unitName(unit))\(surroundings.roleName(role))"
                 + (until.map { "，到 \($0.adding(seconds: -1).date(in: .shanghai).text)" } ?? "")

@@ -158,6 +158,7 @@ struct DeskViews: Sendable {
     /// What a case holds.
     private static let content = """
         <section><h2>内容</h2><dl>{{#answers}}<div><dt>{{label}}</dt><dd>{{value}}</dd></div>{{/answers}}</dl></section>
+        {{#hasPapers}}<section><h2>文书</h2><ul>{{#papers}}<li>{{name}} {{number}}（{{organ}}）：{{state}}{{#isAwaited}}；签好以后才告知申请人{{/isAwaited}}{{#file}} · <a href="{{file}}" download>PDF</a>{{/file}}{{#signature}} · <a href="{{signature}}" download>签名</a>{{/signature}}</li>{{/papers}}</ul></section>{{/hasPapers}}
         {{#hasAttachments}}<section><h2>材料</h2><ul>{{#attachments}}<li>{{label}}：<a href="/cases/{{caseID}}/files/{{position}}" download>{{name}}</a>（{{size}}）</li>{{/attachments}}</ul></section>{{/hasAttachments}}
         {{#hasTasks}}<section><h2>任务</h2><table><thead><tr><th scope="col">任务</th><th scope="col">单位</th><th scope="col">经办人</th><th scope="col">期限</th><th scope="col">结果</th></tr></thead><tbody>
         {{#tasks}}

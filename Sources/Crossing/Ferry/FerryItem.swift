@@ -82,6 +82,15 @@ package func isAttachmentPart(_ name: String) -> Bool {
     return (bytes[1...2] + bytes[4...8]).allSatisfy { $0 >= 0x30 && $0 <= 0x39 }
 }
 
+/// The name of a piece of a paper, both counted from 0: `d00-00000.bin`.
+package func isPaperPart(_ name: String) -> Bool {
+    let bytes = Array(name.utf8)
+    guard bytes.count == 13, bytes[0] == UInt8(ascii: "d"), bytes[3] == UInt8(ascii: "-"), name.hasSuffix(".bin") else {
+        return false
+    }
+    return (bytes[1...2] + bytes[4...8]).allSatisfy { $0 >= 0x30 && $0 <= 0x39 }
+}
+
 /// The name of a part of a site bundle: the record, its releases, the listings, and what it brings, counted from 0.
 package func isBundlePart(_ name: String) -> Bool {
     if ["bundle.json", "tree.sha256", "chunks.sha256"].contains(name) { return true }

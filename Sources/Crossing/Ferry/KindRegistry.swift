@@ -75,12 +75,13 @@ package struct KindRegistry: Sendable {
                 fields: head, parts: ["item.p7m": 1 << 20], numbered: attachments, maxItemJSON: 64 << 10),
             "withdrawal": Rule(fields: head, parts: ["item.p7m": 64 << 10], maxItemJSON: 4 << 10),
             "rating": Rule(fields: head, parts: ["item.p7m": 64 << 10], maxItemJSON: 4 << 10),
+            "delivery": Rule(fields: head, parts: ["item.p7m": 64 << 10], maxItemJSON: 4 << 10),
             "siteState": Rule(
                 fields: [
                     "id": .uuid, "kind": .text(32), "buildSeq": .number(0...Int(Int32.max)), "at": .instant,
                     "target": .optional { .digest }, "wantsFull": .boolean,
                 ], parts: [:], maxItemJSON: 4 << 10),
-        ], maxItems: 10_000, maxBatchBytes: 8 << 30, profile: "e2c-2")
+        ], maxItems: 10_000, maxBatchBytes: 8 << 30, profile: "e2c-3")
 
     /// Core to edge: states for citizens, readable by them alone, and what the city publishes.
     package static let coreToEdge = KindRegistry(
@@ -89,7 +90,17 @@ package struct KindRegistry: Sendable {
                 fields: [
                     "id": .uuid, "kind": .text(32), "lookup": .digest, "version": .number(1...Int(Int32.max)),
                     "open": .boolean, "box": .base64(384 << 10), "public": .optional { .strings(512) },
-                ], parts: [:], maxItemJSON: 512 << 10),
+                    "parts": .optional { .parts },
+                ], parts: [:],
+                // Papers and their signatures, sealed for the citizen.
+                numbered: (isName: { @Sendable name in isPaperPart(name) }, count: 40, bytes: (1 << 20) + 64),
+                isSealed: false, maxItemJSON: 512 << 10),
+            "voucher": Rule(
+                fields: [
+                    "id": .uuid, "kind": .text(32), "mark": .digest, "sha256": .digest, "title": .text(120),
+                    "titleEn": .text(120), "number": .text(120), "organ": .text(120), "organEn": .text(120),
+                    "date": .text(10), "state": .text(16), "version": .number(1...Int(Int32.max)),
+                ], parts: [:], maxItemJSON: 1 << 10),
             "seal": Rule(
                 fields: [
                     "id": .uuid, "kind": .text(32), "at": .instant, "fmt": .text(32),
@@ -103,7 +114,7 @@ package struct KindRegistry: Sendable {
                 ], parts: [:],
                 numbered: (isName: { @Sendable name in isBundlePart(name) }, count: 4_096, bytes: 64 << 20),
                 isSealed: false, maxItemJSON: 2 << 20),
-        ], maxItems: 10_000, maxBatchBytes: 8 << 30, profile: "c2e-3")
+        ], maxItems: 10_000, maxBatchBytes: 8 << 30, profile: "c2e-4")
 
     /// The code for which the item may not cross; nil for one that may.
     package func refusal(of item: FerryItem) throws -> RejectCode? {

@@ -81,14 +81,6 @@ struct APIController: Sendable {
 
     // MARK: Submissions
 
-    private func object(_ request: Request) async throws -> [String: JSON] {
-        try services.reader.checkOrigin(request)
-        guard mediaType(request) == "application/json" else { throw Refusal.mediaType }
-        let bytes = try await services.reader.collect(request, limit: services.configuration.maxBody)
-        guard let object = (try? JSON(parsing: bytes))?.object else { throw Refusal.malformed }
-        return object
-    }
-
     private func admit(
         _ kind: RateLimiter.Kind, _ request: Request, _ context: EdgeContext, proof: String?
     ) async throws {
@@ -110,7 +102,7 @@ struct APIController: Sendable {
 
     private func submit(_ request: Request, _ context: EdgeContext) async throws -> Response {
         try await admit(.request, request, context, proof: nil)
-        let body = try await object(request)
+        let body = try await services.object(request)
         guard Set(body.keys).isSubset(of: Self.submissionKeys), let answers = body["answers"]?.object,
             body["form"].map({ $0.string != nil }) ?? true, body["proof"].map({ $0.string != nil }) ?? true,
             body["attachments"].map({ $0.array?.allSatisfy { $0.string != nil } ?? false }) ?? true,
@@ -215,7 +207,7 @@ struct APIController: Sendable {
 
     private func status(_ request: Request, _ context: EdgeContext) async throws -> Response {
         try await admit(.lookup, request, context, proof: nil)
-        let body = try await object(request)
+        let body = try await services.object(request)
         guard let receipt = body["receipt"]?.string, let code = body["code"]?.string, body.count == 2 else {
             throw Refusal.malformed
         }

@@ -99,6 +99,15 @@ struct EdgeServices: Sendable {
             body: .init(byteBuffer: ByteBuffer(string: html)))
     }
 
+    /// What a program sent.
+    func object(_ request: Request) async throws -> [String: JSON] {
+        try reader.checkOrigin(request)
+        guard mediaType(request) == "application/json" else { throw Refusal.mediaType }
+        let bytes = try await reader.collect(request, limit: configuration.maxBody)
+        guard let object = (try? JSON(parsing: bytes))?.object else { throw Refusal.malformed }
+        return object
+    }
+
     func json(_ status: HTTPResponse.Status, _ body: JSON) -> Response {
         Response(
             status: status, headers: headers([:], type: "application/json"),

@@ -109,7 +109,10 @@ struct StatusController: Sendable {
             let view = StatusView(store: services.store)
             let (receipt, code) = (body.fields["receipt"]?.first ?? "", body.fields["code"]?.first ?? "")
             let found = try await onBlockingThread { try view.find(receipt: receipt, code: code) }
-            var main = Self.statusHTML(found, language) + offers(found, receipt, code, language)
+            var main =
+                Self.statusHTML(found, language)
+                + PaperController.list(found, receipt, code, services.prefix, language)
+                + offers(found, receipt, code, language)
             if case .nothing = found { main += lookUpForm(receipt, code, language) }
             return services.page(.ok, language, title: say(language, "办理进度", "Your request"), main: main)
         } catch {

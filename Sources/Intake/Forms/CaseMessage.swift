@@ -4,7 +4,7 @@ package import PortalBase
 /// notice (补正) asked for. Sealed for the desk like
 /// a submission, and signed with the key that receipt and code give.
 package struct CaseMessage: Sendable, Equatable {
-    package enum Kind: String, Sendable, CaseIterable { case withdrawal, rating, supplement }
+    package enum Kind: String, Sendable, CaseIterable { case withdrawal, rating, supplement, delivery }
 
     /// UUID.
     package let id: String

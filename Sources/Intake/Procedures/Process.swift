@@ -20,6 +20,8 @@ package struct Process: Sendable, Equatable {
     package let clocks: [Clock]
     package let tasks: [TaskKind]
     package let actions: [Action]
+    /// Decisions and notices that its actions issue (文书).
+    package let papers: [Paper]
     /// Names of what is counted, flagged, scored, issued and related, and of outcomes.
     package let labels: [String: Localized]
     /// Of `source`: a case keeps the digest that it began under.
@@ -41,16 +43,20 @@ package struct Process: Sendable, Equatable {
         package static let overtaken = "overtaken"
         /// Every word of it was destroyed.
         package static let erased = "erased"
+        /// A paper was drawn up, and then signed by its organ.
+        package static let drawn = "drawn", sealed = "sealed"
 
-        static let all: Set<String> = [begin, clock, late, follow, overtaken, erased]
+        static let all: Set<String> = [begin, clock, late, follow, overtaken, erased, drawn, sealed]
     }
 
     /// Names of a task's own time limits, which no clock of a process may have.
     package static let signing = "sign", working = "task"
     package static let ownClocks: Set<String> = [signing, working]
 
-    /// What an id of `labels` is called; the id itself where nothing is said.
-    package func label(_ id: String, _ language: String) -> String { labels[id]?.text(language) ?? id }
+    /// What an id of `papers` or `labels` is called; the id itself where nothing is said.
+    package func label(_ id: String, _ language: String) -> String {
+        (paper(id)?.label ?? labels[id])?.text(language) ?? id
+    }
 
     package func state(_ id: String) -> State? { states.first { $0.id == id } }
     package func action(_ id: String) -> Action? { actions.first { $0.id == id } }
@@ -61,6 +67,7 @@ package struct Process: Sendable, Equatable {
 
     package func task(_ id: String) -> TaskKind? { tasks.first { $0.id == id } }
     package func clock(_ id: String) -> Clock? { clocks.first { $0.id == id } }
+    package func paper(_ id: String) -> Paper? { papers.first { $0.id == id } }
 
     /// What a process runs on (办件).
     package enum SubjectKind: String, Sendable, CaseIterable {
@@ -234,6 +241,21 @@ package struct Process: Sendable, Equatable {
         package let position: SourcePosition
     }
 
+    /// A decision or notice that an organ issues to the citizen (文书): drawn up from a template, numbered without a gap in its year, and
+    /// signed by the organ before anything of it is told.
+    package struct Paper: Sendable, Equatable {
+        package let id: String
+        package let label: Localized
+        /// What stands before the year in its number (机关代字): `密许决`〔2026〕7号.
+        package let mark: String
+        /// File in `Content/papers`, without `.html`.
+        package let template: String
+        package let position: SourcePosition
+
+        /// The number as the paper shows it.
+        package func number(_ number: Int, of year: Int) -> String { "\(mark)〔\(year)〕\(number)号" }
+    }
+
     /// What somebody may do (操作).
     package struct Action: Sendable, Equatable {
         package let id: String
@@ -326,7 +348,7 @@ package struct Process: Sendable, Equatable {
         case held(Bool)
         /// The form's way to join parallel opinions.
         case join(Join)
-        /// A clock is overdue, or paused.
+        /// A clock is overdue, paused, or running at all.
         case clock(String, ClockState)
         /// A request to the citizen is open, or overdue.
         case request(String, overdue: Bool)
@@ -347,7 +369,7 @@ package struct Process: Sendable, Equatable {
             case outcome(String)
         }
         package typealias Join = FormDefinition.Process.Join
-        package enum ClockState: String, Sendable, CaseIterable { case overdue, paused }
+        package enum ClockState: String, Sendable, CaseIterable { case overdue, paused, running }
     }
 
     /// What an action does, in order; a closed list.
@@ -371,6 +393,8 @@ package struct Process: Sendable, Equatable {
         case tell(Reference)
         case remind(Audience)
         case issue(document: String, series: String)
+        /// The newest paper of the kind counts no more (撤销).
+        case revoke(document: String)
         case publish(Page)
         case retract(Page)
         case relate(Reference, as: String)

@@ -28,6 +28,7 @@ struct ProcessCheck {
             check.checkClocks()
             check.checkTasks()
             check.checkActions()
+            check.checkPapers()
         }
         return check.found.sorted { $0.position < $1.position }
     }
@@ -61,6 +62,7 @@ struct ProcessCheck {
     private static let role = (zh: "角色", en: "role")
     private static let unit = (zh: "单位", en: "unit")
 
+    private static let paper = (zh: "文书", en: "paper")
     private static let request = (zh: "要求", en: "request")
 
     private var requestNames: [String] {
@@ -197,7 +199,7 @@ struct ProcessCheck {
         }
         let brought: [String: Process.Input.Kind] =
             switch message {
-            case .withdrawal, .supplement: [:]
+            case .withdrawal, .supplement, .delivery: [:]
             case .rating: ["score": .number, "solved": .yesno, "words": .longtext]
             }
         let asked = Dictionary(action.ask.map { ($0.id, $0.kind) }) { first, _ in first }
@@ -374,6 +376,7 @@ struct ProcessCheck {
             for condition in conditions { check(condition, of: action) }
             for effect in effects { check(effect, of: action) }
         case .publish(let page): for id in page.inputs { checkInput(id, [.text, .longtext], of: action, at: place) }
+        case .revoke(let paper): known(paper, among: process.papers.map(\.id), Self.paper, at: place)
         case .issue, .retract, .score, .count, .flag, .hold, .release, .appoint, .end, .trust, .distrust: break
         }
     }
@@ -415,6 +418,47 @@ struct ProcessCheck {
                 "open-task", action.position, zh: "“\(action.id)”进入终结状态时，任务 \(list) 可能还开着",
                 en: "`\(action.id)` enters a final state while \(list) may be open",
                 remedyZh: "请先写 close: …，或加条件 need:", remedyEn: "close it first, or say in `need:` that it is closed")
+        }
+    }
+
+    // MARK: Papers
+
+    private mutating func checkPapers() {
+        let issued = Dictionary(
+            process.actions.flatMap(\.allEffects).compactMap { effect -> (String, String)? in
+                if case .issue(let document, let series) = effect { (document, series) } else { nil }
+            }, uniquingKeysWith: { first, _ in first })
+        for paper in process.papers {
+            guard let series = issued[paper.id] else {
+                add(
+                    "paper", paper.position, zh: "没有操作出具文书“\(paper.id)”", en: "no action issues `\(paper.id)`",
+                    remedyZh: "请写 {issue: \(paper.id)}，或删去", remedyEn: "write {issue: \(paper.id)}, or take it out")
+                continue
+            }
+            // Papers that count together have one mark, and others another, or two would have one number.
+            let other = process.papers.first { other in
+                other.id < paper.id && (issued[other.id] == series) != (other.mark == paper.mark)
+            }
+            if let other {
+                add(
+                    "paper", paper.position, zh: "“\(other.id)”和“\(paper.id)”的号会重复：同一 series 用同一 mark，不同 series 用不同 mark",
+                    en: "numbers of `\(other.id)` and `\(paper.id)` would meet: one series has one mark, and another series another",
+                    remedyZh: "请改 mark: 或 series:", remedyEn: "change `mark:` or `series:`")
+            }
+        }
+        for action in process.actions {
+            var isTold = false
+            for effect in action.allEffects {
+                switch effect {
+                case .enter, .tell: isTold = true
+                case .issue(let document, _) where isTold && process.paper(document) != nil:
+                    add(
+                        "paper", action.position, zh: "“\(action.id)”先告知、后出具文书“\(document)”：文书签好以前什么都不能告知",
+                        en: "`\(action.id)` tells before it issues `\(document)`: nothing is told before the paper is signed",
+                        remedyZh: "请把 issue: 写在 enter: 和 tell: 前面", remedyEn: "write `issue:` before `enter:` and `tell:`")
+                default: break
+                }
+            }
         }
     }
 

@@ -36,6 +36,8 @@ package struct ProcessLibrary: Sendable {
 
     /// Where `Content` keeps them.
     package static let folder = "Content/processes"
+    /// Templates of papers.
+    package static let papersFolder = "Content/papers"
     package static let rolesFile = "Content/roles.yaml"
     package static let unitsFile = "Content/units.yaml"
     package static let hoursFile = "Content/hours.yaml"
@@ -150,6 +152,25 @@ package struct ProcessLibrary: Sendable {
             if let catalogue = catalogues[process.id] {
                 let fields = process.forms.compactMap { definitions[$0] }
                 check(catalogue, of: process, fields, at: position, &diagnostics)
+            }
+            for paper in process.papers {
+                let path = Self.papersFolder + "/" + paper.template + ".html"
+                guard FileSystem.kind(source + "/" + path) != .file else { continue }
+                diagnostics.append(
+                    Diagnostic(
+                        "process-paper", paper.position,
+                        problem: Bilingual(zh: "没有文书模板 \(path)", en: "there is no template \(path)"),
+                        remedy: Bilingual(zh: "请改正 template:，或补上模板", en: "correct `template:`, or add the file")))
+            }
+            for form in process.forms where !process.papers.isEmpty && definitions[form]?["process"]?["lead"] == nil {
+                diagnostics.append(
+                    Diagnostic(
+                        "process-paper", position,
+                        problem: Bilingual(
+                            zh: "文书由牵头部门出具，表单“\(form)”却没有写牵头部门",
+                            en: "the lead department issues the papers, and the form `\(form)` names none"),
+                        remedy: Bilingual(
+                            zh: "请在表单里写 process: {lead: …}", en: "write `process: {lead: …}` in the form")))
             }
             processes.append(process)
         }

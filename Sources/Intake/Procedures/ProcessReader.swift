@@ -78,6 +78,7 @@ struct ProcessReader {
         let clocks = pairs("clocks").compactMap { clock($0) }
         let tasks = pairs("tasks").compactMap { task($0) }
         let actions = pairs("actions").compactMap { action($0) }
+        let papers = pairs("papers").compactMap { paper($0) }
         var labels: [String: Process.Localized] = [:]
         for pair in pairs("labels") {
             var inner = MapReader(pair.value)
@@ -92,7 +93,7 @@ struct ProcessReader {
         return Process(
             id: id, title: title, subject: subject, forms: forms, retention: retention, begin: begin, classes: classes,
             states: states,
-            clocks: clocks, tasks: tasks, actions: actions, labels: labels,
+            clocks: clocks, tasks: tasks, actions: actions, papers: papers, labels: labels,
             digest: SHA256Digest(of: source), source: source)
     }
 
@@ -118,6 +119,25 @@ struct ProcessReader {
                     )))
         }
         return pairs
+    }
+
+    private mutating func paper(_ pair: YAMLNode.Pair) -> Process.Paper? {
+        var inner = MapReader(pair.value)
+        defer { take(inner) }
+        let label = label(&inner)
+        guard let mark = inner.requiredString("mark"), let template = inner.requiredString("template") else { return nil }
+        // It stands in a number that people copy by hand, and in an address on the public site.
+        guard mark.count <= 20, mark.unicodeScalars.allSatisfy({ $0.properties.isAlphabetic || $0.properties.isIdeographic })
+        else {
+            inner.wrongType("mark", zh: "二十字以内的汉字或字母", en: "at most twenty letters or Han characters")
+            return nil
+        }
+        guard Self.isName(template) else {
+            inner.wrongType("template", zh: "字母、数字、连字符", en: "letters, digits and hyphens")
+            return nil
+        }
+        return Process.Paper(
+            id: pair.key, label: label, mark: mark, template: template, position: pair.keyPosition)
     }
 
     private static func isName(_ text: String) -> Bool {
@@ -472,6 +492,7 @@ struct ProcessReader {
         if let document = inner.string("issue") {
             return .issue(document: document, series: inner.string("series") ?? document)
         }
+        if let document = inner.string("revoke") { return .revoke(document: document) }
         if inner.raw("publish") != nil { return inner.choice("publish", Process.Page.self).map { .publish($0) } }
         if inner.raw("retract") != nil { return inner.choice("retract", Process.Page.self).map { .retract($0) } }
         if inner.raw("relate") != nil {

@@ -1,3 +1,4 @@
+import Ferry
 import SQL
 
 extension SubmissionDatabase {
@@ -20,6 +21,24 @@ extension SubmissionDatabase {
             }
             let known: Int? = try db.value("SELECT 1 FROM submission WHERE lookup = ?", lookup)
             return known == nil ? nil : .received
+        }
+    }
+
+    /// A sealed piece of a paper that came with a status; nil where that status has none such, or is no longer the newest.
+    package func statusPart(lookup: [UInt8], version: Int, name: String) throws -> [UInt8]? {
+        try database.read { db in
+            try db.value(
+                "SELECT sealed FROM status_part WHERE lookup = ? AND name = ? AND version = ?", lookup, name, version)
+        }
+    }
+
+    /// Takes the place of all pieces that came with older statuses.
+    static func keepParts(of item: FerryItem, lookup: [UInt8], version: Int, _ db: any SQLConnection) throws {
+        try db.execute("DELETE FROM status_part WHERE lookup = ?", lookup)
+        for part in item.parts where part.name != "item.json" {
+            try db.execute(
+                "INSERT INTO status_part (lookup, name, version, sealed) VALUES (?, ?, ?, ?)", lookup, part.name,
+                version, try part.bytes())
         }
     }
 }

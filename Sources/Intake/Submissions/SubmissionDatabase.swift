@@ -88,7 +88,7 @@ package struct SubmissionDatabase: Sendable {
                 // How many messages answered one thing.
                 "CREATE TABLE message_count (key BLOB PRIMARY KEY, count INTEGER NOT NULL, expires INTEGER NOT NULL)",
             ] + stepTables + LaneDatabase.heldTables, fill: fillAttachments),
-        .init(LaneDatabase.carriedTables), .init(sealTables))
+        .init(LaneDatabase.carriedTables), .init(sealTables), .init(voucherTables))
 
     private static func fillAttachments(_ db: any SQLConnection) throws {
         try db.execute(
@@ -434,8 +434,12 @@ package struct SubmissionDatabase: Sendable {
                 return item
             },
             apply: { db, item, now in
-                guard item.kind == SignedSeal.kind else { return try Self.apply(db, item) }
-                try Self.takeSeal(db, try item.part("item.json") ?? [], signers: sealSigners, at: now)
+                let clear = try item.part("item.json") ?? []
+                switch item.kind {
+                case SignedSeal.kind: try Self.takeSeal(db, clear, signers: sealSigners, at: now)
+                case Voucher.kind: try Self.takeVoucher(db, clear, at: now)
+                default: try Self.apply(db, item)
+                }
             })
     }
 
@@ -512,6 +516,8 @@ package struct SubmissionDatabase: Sendable {
             ON CONFLICT (lookup) DO UPDATE SET version = excluded.version, open = excluded.open, box = excluded.box
                 WHERE excluded.version > status.version
             """, lookup, version, open, box)
-        if isNewer == 1 { try release(db, released ?? nil, lookup: lookup) }
+        guard isNewer == 1 else { return }
+        try release(db, released ?? nil, lookup: lookup)
+        try keepParts(of: item, lookup: lookup, version: version, db)
     }
 }

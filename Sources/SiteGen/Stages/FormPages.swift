@@ -49,7 +49,9 @@ struct FormPages: Sendable {
         runtimeFiles = files.sorted { $0.digest < $1.digest }
         current = definitions.map { ($0.key, $0.value.digest) }.sorted { $0.0 < $1.0 }
         pageOfForm = pages
-        pages["_status"] = graph.nodes.indices.filter { graph.nodes[$0].page?.front.layout == "status" }
+        for layout in ["status", "verify"] {
+            pages["_" + layout] = graph.nodes.indices.filter { graph.nodes[$0].page?.front.layout == layout }
+        }
         addresses = .object(
             pages.mapValues { nodes in
                 .object(

@@ -1,0 +1,171 @@
+import CMS
+import Forms
+package import PortalBase
+package import Procedures
+import SQL
+package import Workflow
+
+/// A paper of a case that is to be drawn up, or to be signed.
+package struct PaperWork: Sendable {
+    package let view: CaseStore.View
+    /// Place among the case's papers.
+    package let place: Int
+    package let paper: Case.Paper
+    package let kind: Process.Paper
+    /// The event that issued it.
+    package let event: Event
+    /// What it is verified by.
+    package let code: SpokenCode
+    /// Its bytes, once it was drawn up.
+    package let drawn: [UInt8]?
+}
+
+/// A signed paper as its citizen gets it.
+package struct PaperCopy: Sendable {
+    package let kind: Process.Paper
+    package let paper: Case.Paper
+    package let code: SpokenCode
+    /// Empty of one that was replaced or withdrawn.
+    package let bytes: [UInt8]
+    package let signature: [UInt8]
+}
+
+/// What anybody is to learn of a paper.
+package struct Vouching: Sendable {
+    package let kind: Process.Paper
+    package let paper: Case.Paper
+    package let code: SpokenCode
+    package let digest: SHA256Digest
+    /// Rises with everything that happens to the case.
+    package let version: Int
+    /// Names it for ever.
+    package let item: String
+    package let at: Instant
+}
+
+/// Papers between the event that issues them and the one that seals them. Who draws and who signs stand behind processes of their own.
+extension CaseStore {
+    /// Statements that make the table of papers, for the database's owner.
+    static let paperTables = [
+        // Papers that are to be drawn up or signed: made out of the log.
+        "CREATE TABLE paper_awaited (number INTEGER NOT NULL, paper INTEGER NOT NULL, PRIMARY KEY (number, paper))"
+    ]
+
+    /// Cases that wait for a paper, oldest first.
+    package func awaitingPapers() throws -> [(id: String, place: Int)] {
+        try database.read { db in
+            try db.rows(
+                """
+                SELECT s.id, p.paper FROM paper_awaited p JOIN subject s ON s.number = p.number ORDER BY p.number, p.paper
+                """
+            ).map { (try $0["id"], try $0["paper"]) }
+        }
+    }
+
+    /// Nil where it was done meanwhile, or is not to be done any more.
+    package func paperWork(_ id: String, _ place: Int, now: Instant) throws -> PaperWork? {
+        try database.read { db in
+            let found = try opened(id, now: now, db)
+            let view = try view(id, at: now, carried: nil, db)
+            guard found.file.papers.indices.contains(place) else { return nil }
+            let paper = found.file.papers[place]
+            guard paper.state == .awaited, let kind = found.process.paper(paper.document),
+                let event = found.events.first(where: { $0.version == paper.version })
+            else { return nil }
+            return PaperWork(
+                view: view, place: place, paper: paper, kind: kind, event: event,
+                code: Self.code(of: place, found.secret),
+                drawn: try paper.file.map { try bytes(of: found, file: $0, db) })
+        }
+    }
+
+    /// Keeps a paper as it was drawn up. Whoever comes second changes nothing: a paper is drawn up once.
+    package func draw(_ work: PaperWork, _ bytes: [UInt8], at now: Instant) throws {
+        let name = "\(work.kind.label.text("zh")).pdf"
+        try add(
+            IncomingDocument(field: work.paper.document, name: name, type: Self.paperType, bytes), to: work,
+            Process.EventName.drawn, at: now
+        ) { .drawn(paper: work.place, file: $0) }
+    }
+
+    /// Keeps its organ's signature, and tells what waited for it.
+    ///
+    /// - Parameter signature: detached, over the drawn bytes; verified by the caller.
+    package func seal(_ work: PaperWork, _ signature: [UInt8], at now: Instant) throws {
+        let name = "\(work.kind.label.text("zh")).p7s"
+        try add(
+            IncomingDocument(field: work.paper.document, name: name, type: Self.signatureType, signature), to: work,
+            Process.EventName.sealed, at: now
+        ) { .sealed(paper: work.place, signature: $0) }
+    }
+
+    private static let paperType = "application/pdf", signatureType = "application/pkcs7-signature"
+
+    private func add(
+        _ document: IncomingDocument, to work: PaperWork, _ name: String, at now: Instant, _ fact: (Int) -> Fact
+    ) throws {
+        _ = try retrying {
+            try database.write { db in
+                try change(
+                    work.view.subject.id, key: "paper \(work.place) \(name)", Command(action: name), .clock,
+                    documents: [document], at: now, now: now, db
+                ) { _, file, _ in
+                    guard file.papers.indices.contains(work.place), file.papers[work.place].state == .awaited else {
+                        throw Refusal.state
+                    }
+                    let described = [document].described(from: file.files.count)
+                    return (name, described.map(Fact.filed) + described.map { fact($0.number) })
+                }
+            }
+        }
+    }
+
+    // MARK: For citizens and strangers
+
+    static func code(of place: Int, _ secret: [UInt8]) -> SpokenCode {
+        SpokenCode(random: hmacSHA256(key: secret, Array("voucher \(place)".utf8)))
+    }
+
+    /// Every signed paper of a case; those that count with their bytes.
+    func copies(for writing: Writing, _ db: any SQLConnection) throws -> [PaperCopy] {
+        try writing.file.papers.enumerated().compactMap { place, paper in
+            guard let kind = writing.process.paper(paper.document), let file = paper.file,
+                let signature = paper.signature
+            else { return nil }
+            let isValid = paper.state == .valid
+            return PaperCopy(
+                kind: kind, paper: paper, code: Self.code(of: place, writing.secret),
+                bytes: isValid ? try bytes(of: writing, file: file, db) : [],
+                signature: isValid ? try bytes(of: writing, file: signature, db) : [])
+        }
+    }
+
+    /// Vouches for signed papers of which there is something new.
+    func vouch(
+        for writing: Writing, since before: [Case.Paper], salt: String = "", _ db: any SQLConnection
+    ) throws {
+        for (place, paper) in writing.file.papers.enumerated() where paper.signature != nil {
+            guard !before.indices.contains(place) || before[place] != paper,
+                let kind = writing.process.paper(paper.document),
+                let file = writing.file.files.first(where: { $0.number == paper.file })
+            else { continue }
+            let name = writing.head.bytes + Array("voucher \(place) \(salt)".utf8)
+            try outbox.vouch(
+                Vouching(
+                    kind: kind, paper: paper, code: Self.code(of: place, writing.secret), digest: file.digest,
+                    version: writing.file.version, item: makeUUID(of: SHA256Digest(of: name)), at: writing.now), db)
+        }
+    }
+
+    private func bytes(of writing: Writing, file number: Int, _ db: any SQLConnection) throws -> [UInt8] {
+        let boxes: [[UInt8]] = try db.column(
+            "SELECT box FROM document WHERE subject = ? AND number = ? ORDER BY piece", writing.subject.id, number)
+        guard !boxes.isEmpty else { throw Failure.document }
+        return try boxes.enumerated().flatMap { piece, box in
+            try keys.open(
+                box, key: writing.secret,
+                at: .document(
+                    subject: writing.subject.id, number: number, piece: piece, isLast: piece == boxes.count - 1))
+        }
+    }
+}

@@ -1,0 +1,51 @@
+import CMS
+package import PortalBase
+
+/// Signs papers with the keys of organs, and keeps a register of every number that it signed: one number never stands on two papers, whoever
+/// asks. A process and a user of its own run it.
+package final class PaperSigner {
+    /// Paths of keys without extension, or keys in tokens, by unit.
+    private let organs: [String: String]
+    private let register: PaperRegister
+    private let now: @Sendable () -> Instant
+    private var identities: [String: Identity] = [:]
+
+    package init(organs: [String: String], register: PaperRegister, now: @escaping @Sendable () -> Instant) {
+        self.organs = organs
+        self.register = register
+        self.now = now
+    }
+
+    /// - Returns: a detached CMS signature over the paper's bytes.
+    package func sign(_ paper: [UInt8], number: String, of organ: String) throws(PaperExchange.Failure) -> [UInt8] {
+        guard PaperRenderer.isPDF(paper) else { throw .unusable }
+        guard let path = organs[organ] else { throw .noKey }
+        let identity: Identity
+        if let known = identities[organ] {
+            identity = known
+        } else {
+            guard let read = try? Identity(path: path) else { throw .noKey }
+            identity = read
+            identities[organ] = read
+        }
+        try register.enter(
+            .init(at: now(), number: number, organ: organ, digest: SHA256Digest(of: paper)))
+        do {
+            return try DetachedSignature.sign(paper, by: identity)
+        } catch {
+            throw .notSigned
+        }
+    }
+
+    /// A question of the desk.
+    package func answer(_ question: PaperExchange.Message) throws(PaperExchange.Failure) -> [UInt8] {
+        guard question.head.count == 2, let organ = question.head["organ"]?.string,
+            let number = question.head["number"]?.string, (1...100).contains(number.utf8.count)
+        else { throw .malformed }
+        return try sign(question.body, number: number, of: organ)
+    }
+
+    package static func question(_ paper: [UInt8], number: String, of organ: String) -> PaperExchange.Message {
+        .init(head: ["number": .string(number), "organ": .string(organ)], body: paper)
+    }
+}
