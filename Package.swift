@@ -171,7 +171,8 @@ let package = Package(
         .executableTarget(
             name: "FormsAPI",
             dependencies: [
-                "PortalBase", "PositionedYAML", "Forms", "CMS", "Submissions", "Ferry", "LaneService", "Seals", "SiteBundle",
+                "PortalBase", "PositionedYAML", "Forms", "CMS", "Submissions", "Ferry", "LaneService", "Seals",
+                "SiteBundle",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -273,6 +274,8 @@ let package = Package(
                 "TestSupport",
             ],
             swiftSettings: strict),
+        .testTarget(
+            name: "PapersTests", dependencies: ["PortalBase", "CMS", "Papers", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "FormsAPITests",
             dependencies: [

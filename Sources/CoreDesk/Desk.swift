@@ -186,6 +186,20 @@ struct Desk: Sendable {
         return try cases.tellAgain(since: moment, salt: "generation \(generation)", at: now)
     }
 
+    /// Makes numbers go on behind that of a paper.
+    ///
+    /// - Returns: false for a number that no kind of paper has.
+    func raise(_ text: String) throws -> Bool {
+        for process in surroundings.library.processes {
+            for paper in process.papers {
+                guard let (year, number) = paper.read(text), let series = process.series(of: paper.id) else { continue }
+                try cases.raise(series, of: year, to: number)
+                return true
+            }
+        }
+        return false
+    }
+
     private static func set(_ name: String, _ value: [UInt8], _ db: any SQLConnection) throws {
         try db.execute(
             """

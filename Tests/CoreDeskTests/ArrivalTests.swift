@@ -68,7 +68,7 @@ import Workflow
         // The city's own processes, for these two forms.
         for name in [
             "processes/hotline.yaml", "processes/approval.yaml", "roles.yaml", "units.yaml", "hours.yaml",
-            "catalogue.yaml",
+            "catalogue.yaml", "papers/decision.html", "papers/notice.html",
         ] {
             try folder.write("Content/" + name, FileSystem.read(repositoryRoot + "/Content/" + name))
         }

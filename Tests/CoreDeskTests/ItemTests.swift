@@ -21,6 +21,7 @@ import Workflow
         }
         for name in [
             "roles.yaml", "units.yaml", "hours.yaml", "catalogue.yaml", "processes/hotline.yaml", "forms/hotline.yaml",
+            "papers/decision.html", "papers/notice.html",
         ] {
             try folder.write("Content/" + name, Array(try content(name).utf8))
         }

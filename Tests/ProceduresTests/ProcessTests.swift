@@ -27,10 +27,13 @@ import Testing
           do: { zh: 办理, en: Handling, unit: office, clock: 2wd, outcomes: [made, moot] }
         actions:
           give: { zh: 交办, en: Give, from: [new], by: { role: clerk }, do: [{ open: do }, { enter: work }] }
-          make: { zh: 办结, en: Make, from: [work], on: do, by: { role: clerk, unit: task }, ask: [{ id: words, zh: 话, en: Words, type: longtext }], do: [{ close: task, as: made }, { tell: $words }, { enter: done }] }
+          make: { zh: 办结, en: Make, from: [work], on: do, by: { role: clerk, unit: task }, ask: [{ id: words, zh: 话, en: Words, type: longtext }], do: [{ close: task, as: made }, { issue: paper }, { tell: $words }, { enter: done }] }
           expire: { zh: 超时, en: Late, from: [work], by: clock, do: [{ close: do, as: moot }, { enter: new }] }
-          note: { zh: 备注, en: Note, from: [new, done], after: true, by: { role: boss }, ask: [{ id: words, zh: 话, en: Words, type: text }], do: [{ flag: noted }] }
+          note: { zh: 备注, en: Note, from: [new, done], after: true, by: { role: boss }, ask: [{ id: words, zh: 话, en: Words, type: text }], do: [{ flag: noted }, { revoke: paper }, { issue: notice }] }
           again: { zh: 重办, en: Again, from: [done], reopens: true, within: { limit: 15d, of: done }, by: citizen, do: [{ start: answer }, { enter: new }] }
+        papers:
+          paper: { zh: 决定, en: Decision, mark: 决, template: decision }
+          notice: { zh: 通知, en: Notice, mark: 告, template: notice }
         """
 
     private static func read(_ text: String) -> (process: Process?, findings: [Diagnostic]) {
@@ -77,9 +80,8 @@ import Testing
         Mistake("process-name", 16, "on: do", "on: du"),
         Mistake("process-unreachable", 8, "{ open: do }, { enter: work }", "{ open: do }, { close: do, as: moot }"),
         Mistake(
-            "process-dead-end", 8, "{ close: task, as: made }, { tell: $words }, { enter: done }",
-            "{ close: task, as: made }, { tell: $words }"),
-        Mistake("process-open-task", 16, "{ close: task, as: made }, { tell", "{ tell"),
+            "process-dead-end", 8, "{ tell: $words }, { enter: done }", "{ tell: $words }"),
+        Mistake("process-open-task", 16, "{ close: task, as: made }, { issue", "{ issue"),
         Mistake("process-clock", 11, "stop: [done]", "stop: [work]"),
         Mistake("process-rung", 11, "act: expire", "act: give"),
         Mistake("process-task", 13, "{ open: do }, ", ""),
@@ -89,7 +91,7 @@ import Testing
         Mistake("process-input", 16, "type: longtext", "type: number"),
         Mistake("process-final", 18, "after: true, by", "by"),
         Mistake("process-final", 19, "within: { limit: 15d, of: done }, ", ""),
-        Mistake("process-final", 18, "{ flag: noted }", "{ enter: work }"),
+        Mistake("process-final", 18, "{ flag: noted }, ", "{ enter: work }, "),
         Mistake("process-idle", 15, "[{ open: do }, { enter: work }]", "[]"),
         Mistake("process-idle", 17, ", act: expire", ""),
         Mistake("process-begin", 9, "state: new, by", "state: done, by"),
@@ -97,10 +99,10 @@ import Testing
             "process-condition", 15, "from: [new], by: { role: clerk }",
             "from: [new], need: [{ task: lead }], by: { role: clerk }"),
         Mistake("process-clock", 19, "{ start: answer }, ", ""),
-        Mistake("process-clock", 18, "{ flag: noted }", "{ start: answer }"),
+        Mistake("process-clock", 18, "{ flag: noted }, ", "{ start: answer }, "),
         Mistake("process-clock", 16, "{ enter: done }] }", "{ enter: done }, { start: answer }] }"),
         Mistake("process-clock", 11, "stop: [done]", "stop: [], outlives: true"),
-        Mistake("process-open-task", 18, "{ flag: noted }", "{ open: do }"),
+        Mistake("process-open-task", 18, "{ flag: noted }, ", "{ open: do }, "),
         Mistake(
             "process-open-task", 15, "do: [{ open: do }, { enter: work }]",
             "do: [{ open: do, lead: true }, { open: do, lead: true }, { enter: work }]"),
@@ -122,6 +124,13 @@ import Testing
         Mistake("process-source", 1, "en: Small }", "en: Small, \(String(repeating: "x", count: 200)): Klein }"),
         Mistake("unknown-key", 16, "on: do", "onn: do"),
         Mistake("missing-key", 17, "by: clock, ", ""),
+        Mistake("process-paper", 22, ", { issue: notice }", ""),
+        Mistake("process-paper", 16, "{ issue: paper }, { tell", "{ tell: $words }, { issue: paper }, { tell"),
+        Mistake("process-paper", 21, "mark: 告", "mark: 决"),
+        Mistake("process-name", 18, "{ revoke: paper }", "{ revoke: papre }"),
+        Mistake("wrong-type", 21, "mark: 决", "mark: 决<1>"),
+        Mistake("wrong-type", 21, "template: decision", "template: ../decision"),
+        Mistake("missing-key", 21, ", template: decision", ""),
     ]
 
     /// What looks like a mistake and is none.
@@ -132,8 +141,8 @@ import Testing
             "on: do, need: [{ not: { tasks: do, any: closed } }], by: { role: clerk, unit: task }"
         ),
         (
-            "{ close: task, as: made }, { tell",
-            "{ close: task, as: made }, { when: [{ not: { tasks: do, any: open } }], do: [{ count: done }] }, { tell"
+            "{ close: task, as: made }, { issue",
+            "{ close: task, as: made }, { when: [{ not: { tasks: do, any: open } }], do: [{ count: done }] }, { issue"
         ),
         (
             "{ close: do, as: moot }, { enter: new }",
@@ -218,7 +227,8 @@ import Testing
         #expect(library.processes.count == 2)
         #expect(
             diagnostics.map(\.rule).sorted() == [
-                "process-form", "process-id", "process-name", "process-name", "unreadable",
+                "process-form", "process-id", "process-name", "process-name", "process-paper", "process-paper",
+                "process-paper", "process-paper", "process-paper", "process-paper", "unreadable",
             ])
     }
 }

@@ -317,13 +317,87 @@ import Testing
     }
 
     @Test(arguments: DatabaseEngine.available)
+    func aVoucherNeverTellsLessThanBefore(_ engine: DatabaseEngine) throws {
+        let database = try database(engine)
+        let code = SpokenCode(random: [UInt8](0..<16))
+        func take(_ state: Voucher.State, version: Int, digest: UInt8 = 1, number: String = "决〔2026〕1号") throws {
+            let voucher = Voucher(
+                code: code, title: Bilingual(zh: "决定", en: "Decision"), number: number,
+                organ: Bilingual(zh: "机关", en: "Organ"), issued: CivilDate(iso: "2026-09-01")!,
+                digest: SHA256Digest(of: [digest]), state: state, version: version)
+            let item = voucher.item(id: "00000000-0000-4000-8000-\(padded(version, 12))")
+            #expect(
+                try KindRegistry.coreToEdge.refusal(
+                    of: FerryItem(
+                        kind: Voucher.kind, id: "00000000-0000-4000-8000-\(padded(version, 12))",
+                        parts: [.init(name: "item.json", bytes: item)])) == nil)
+            try database.database.write { try SubmissionDatabase.takeVoucher($0, item, at: Self.now) }
+        }
+        func state() throws -> Voucher.State? { try database.voucher(code)?.state }
+        func alarms() throws -> Int? {
+            try database.database.read { try $0.value("SELECT count(*) FROM lane_alarm WHERE code = 'contradiction'") }
+        }
+        #expect(try state() == nil)
+        try take(.valid, version: 3)
+        // Replayed, or older.
+        try take(.withdrawn, version: 3)
+        try take(.withdrawn, version: 2)
+        #expect(try state() == .valid)
+        try take(.replaced, version: 4)
+        #expect(try state() == .replaced && alarms() == 0)
+        // Each is an alarm, and changes nothing.
+        for (place, wrong) in [
+            (Voucher.State.valid, UInt8(1), "决〔2026〕1号"), (.withdrawn, 2, "决〔2026〕1号"), (.withdrawn, 1, "决〔2026〕2号"),
+        ]
+        .enumerated() {
+            try take(wrong.0, version: 5 + place, digest: wrong.1, number: wrong.2)
+        }
+        #expect(try state() == .replaced && alarms() ?? 0 > 0)
+        try take(.withdrawn, version: 9)
+        try take(.valid, version: 10)
+        #expect(try state() == .withdrawn)
+        #expect(try database.voucher(SpokenCode(random: [UInt8](1..<17))) == nil)
+        #expect(throws: LaneDatabase.RejectedItem.self) {
+            try database.database.write { try SubmissionDatabase.takeVoucher($0, Array("{}".utf8), at: Self.now) }
+        }
+    }
+
+    @Test func aPaperOpensInItsPlaceAlone() throws {
+        let (key, lookup) = (systemRandomBytes(32), systemRandomBytes(32))
+        let paper = (0..<(2 << 20) + 5).map { UInt8(truncatingIfNeeded: $0) }
+        let pieces = try PaperParts.seal(
+            [paper, [1, 2], [], [7]], key: key, lookup: lookup, version: 4, systemRandomBytes)
+        #expect(
+            pieces.map(\.name) == ["d00-00000.bin", "d00-00001.bin", "d00-00002.bin", "d01-00000.bin", "d03-00000.bin"])
+        #expect(pieces.allSatisfy { isPaperPart($0.name) && $0.sealed.count <= PaperParts.maxSealed })
+        let byName = Dictionary(uniqueKeysWithValues: pieces.map { ($0.name, $0.sealed) })
+        func open(_ number: Int, _ bytes: Int, key: [UInt8], version: Int = 4, _ from: [String: [UInt8]]) throws
+            -> [UInt8]
+        {
+            try PaperParts.open(number, bytes: bytes, key: key, lookup: lookup, version: version) { from[$0] }
+        }
+        #expect(try open(0, paper.count, key: key, byName) == paper && open(1, 2, key: key, byName) == [1, 2])
+        #expect(try open(2, 0, key: key, byName) == [])
+        var wrong = byName
+        (wrong["d00-00000.bin"], wrong["d00-00001.bin"]) = (byName["d00-00001.bin"], byName["d00-00000.bin"])
+        #expect(throws: CryptoError.self) { try open(0, paper.count, key: key, wrong) }
+        // Cut off, of another status, under another key, a byte changed.
+        #expect(throws: CryptoError.self) { try open(0, 2 << 20, key: key, byName) }
+        #expect(throws: CryptoError.self) { try open(1, 2, key: key, version: 5, byName) }
+        #expect(throws: CryptoError.self) { try open(1, 2, key: systemRandomBytes(32), byName) }
+        wrong = byName
+        wrong["d01-00000.bin"]?[20] ^= 1
+        #expect(throws: CryptoError.self) { try open(1, 2, key: key, wrong) }
+    }
+
+    @Test(arguments: DatabaseEngine.available)
     func whatVersionOneOfTheSchemaHeldIsFoundAgain(_ engine: DatabaseEngine) throws {
         let location = try engine.location(in: folder)
         let old = try SubmissionDatabase(location: location, random: systemRandomBytes).database
         try old.write { db in
             for table in [
                 "released_request", "step_page", "message_count", "lane_held", "lane_held_part", "lane_carried", "seal",
-                "seal_contradiction",
+                "seal_contradiction", "voucher", "status_part",
             ] {
                 try db.execute("DROP TABLE \(table)")
             }

@@ -46,7 +46,7 @@ struct Walk {
     var world: World {
         World(
             now: now, calendar: Self.calendar, hours: Self.hours, units: Self.units, form: form,
-            catalogueLimit: Process.Limit("5wd"))
+            catalogueLimit: Process.Limit("5wd"), makesPapers: true)
     }
 
     mutating func record(

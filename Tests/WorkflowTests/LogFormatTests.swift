@@ -29,7 +29,8 @@ import Testing
             .stopped(clock: "c"), .fired(clock: "c", instance: 1, rung: 0), .told(.answered, text: "话"),
             .told(.received, text: nil), .notified(units: ["u"]),
             .requested(name: "n", fields: ["f"], within: limit), .answeredRequest(name: "n"),
-            .issued(document: "d", series: "s", number: 7, organ: nil), .published(.answerPage), .retracted(.answerPage),
+            .issued(document: "d", series: "s", number: 7, organ: nil), .published(.answerPage),
+            .retracted(.answerPage),
             .related("id", as: "duplicate"), .unrelated("id"), .counted("c"), .scored("s", 5), .flagged("f"),
         ]
         let inputs: [String: InputValue] = [
@@ -44,19 +45,43 @@ import Testing
         }
     }()
 
+    /// One of each fact that came later, by version.
+    static let later: [[Fact]] = [
+        [
+            .appointed(person: "p", role: "r", unit: "u", until: nil),
+            .appointed(person: "p", role: "r", unit: "u", until: start), .ended,
+            .trusted(person: "p", key: "k", level: 3), .distrusted,
+            .undone(version: 2, flags: ["f"], counts: ["c"]), .legalHold, .legalHoldEnded,
+            .erased(.consentWithdrawn, confirmedBy: "q"),
+        ],
+        [
+            .issued(document: "d", series: "s", number: 7, organ: "u"), .drawn(paper: 0, file: 1),
+            .sealed(paper: 0, signature: 2), .revoked(paper: 0),
+        ],
+    ]
+
     private static func line(_ event: Event) -> String {
         let (open, boxed) = event.coded
         return JSON.object(["boxed": boxed, "open": open]).canonicalText
     }
 
-    @Test func aLogOfTheFirstVersionIsReadAsItWas() throws {
-        let bytes = try FileSystem.read(repositoryRoot + "/Tests/Fixtures/logs/version-1.jsonl")
+    @Test func aLogOfEachVersionIsReadAsItWas() throws {
+        let later = Self.later.map { facts in
+            [Event(version: 1, at: Self.start, actor: .clock, action: "act", task: nil, inputs: [:], facts: facts)]
+        }
+        for (number, written) in ([Self.everything] + later).enumerated() {
+            try read(version: number + 1, written)
+        }
+    }
+
+    private func read(version: Int, _ written: [Event]) throws {
+        let bytes = try FileSystem.read(repositoryRoot + "/Tests/Fixtures/logs/version-\(version).jsonl")
         let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
         let events = try lines.map { line -> Event in
             let json = try JSON(parsing: Array(line.utf8))
             return try #require(Event(open: json["open"] ?? .null, boxed: json["boxed"]), "\(line.prefix(200))")
         }
-        #expect(events == Self.everything)
+        #expect(events == written)
         #expect(events.map(Self.line) == lines)
         // Any prefix of it is a case.
         for length in 0...events.count {

@@ -99,6 +99,43 @@ extension CaseStore {
         ) { .sealed(paper: work.place, signature: $0) }
     }
 
+    /// Gives a paper a new number, since its own stands on another paper: one that was signed after the backup was made from which this
+    /// log came back. What was written for it stays.
+    package func reissue(_ work: PaperWork, at now: Instant) throws {
+        let name = Process.EventName.reissued
+        guard let series = work.view.process.series(of: work.paper.document) else { throw Failure.unknownDefinition }
+        _ = try retrying {
+            try database.write { db in
+                try change(
+                    work.view.subject.id, key: "paper \(work.place) \(name)",
+                    Command(action: name, inputs: work.event.inputs),
+                    .clock, at: now, now: now, db
+                ) { _, file, _ in
+                    guard file.papers.indices.contains(work.place), file.papers[work.place].state == .awaited else {
+                        throw Refusal.state
+                    }
+                    let fact = Fact.issued(
+                        document: work.paper.document, series: series, number: 0, organ: work.paper.organ)
+                    return (name, [.revoked(paper: work.place), fact])
+                }
+            }
+        }
+    }
+
+    /// Numbers of a series in a year begin behind this one: it was given before the log was lost.
+    package func raise(_ series: String, of year: Int, to number: Int) throws {
+        try database.write { db in
+            try db.execute(
+                """
+                INSERT INTO counter (series, last) VALUES (?, ?)
+                ON CONFLICT (series) DO UPDATE SET last = excluded.last WHERE counter.last < excluded.last
+                """, Self.counter(of: series, in: year), number)
+        }
+    }
+
+    /// Papers count anew each year (发文字号).
+    static func counter(of series: String, in year: Int) -> String { documents + "\(series) \(year)" }
+
     private static let paperType = "application/pdf", signatureType = "application/pkcs7-signature"
 
     private func add(

@@ -531,10 +531,9 @@ package struct CaseStore: Sendable {
     private func numbered(_ facts: [Fact], at moment: Instant, _ db: any SQLConnection) throws -> [Fact] {
         try facts.map { fact in
             guard case .issued(let document, let series, 0, let organ) = fact else { return fact }
-            // Papers count anew each year (发文字号).
-            let counted = organ == nil ? series : "\(series) \(moment.date(in: .shanghai).year)"
-            return .issued(
-                document: document, series: series, number: try next(of: Self.documents + counted, db), organ: organ)
+            let year = moment.date(in: .shanghai).year
+            let counter = organ == nil ? Self.documents + series : Self.counter(of: series, in: year)
+            return .issued(document: document, series: series, number: try next(of: counter, db), organ: organ)
         }
     }
 

@@ -158,7 +158,8 @@ extension CaseStore {
     ) throws -> Telling {
         Telling(
             subject: writing.subject, correspondent: correspondent, answers: writing.file.answers, status: status,
-            papers: status.papers.isEmpty ? [] : try copies(for: writing, db), version: writing.file.version, item: item,
+            papers: status.papers.isEmpty ? [] : try copies(for: writing, db), version: writing.file.version,
+            item: item,
             notices: Notices(writing.file, secret: writing.secret), at: writing.now)
     }
 

@@ -46,9 +46,11 @@ package final class PaperRegister {
 
     /// Reads what was signed before; a new register is made where there is none. A line that was cut off by the end of the machine
     /// was never answered, and goes.
-    package init(_ path: String) throws {
+    ///
+    /// - Parameter patience: seconds to wait for another signer's end.
+    package init(_ path: String, patience: Int = 5) throws {
         self.path = path
-        lock = try FileLock.waiting(for: path + ".lock", patience: 5, mode: 0o640)
+        lock = try FileLock.waiting(for: path + ".lock", patience: patience, mode: 0o640)
         var entries: [Entry] = []
         if FileSystem.kind(path) != nil {
             let read = try Self.read(path)

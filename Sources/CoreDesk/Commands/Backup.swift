@@ -4,6 +4,7 @@ import Cases
 import Ferry
 import LaneDatabase
 import LaneService
+import Papers
 import PortalBase
 import SQL
 import Seals
@@ -106,6 +107,11 @@ struct Restore: ParsableCommand {
         _ = try MasterKey.read(configuration.masterKey)
         let erased = try ErasureRecord(path: configuration.erasureList).entries()
         let seals = try published.map(SealFile.read)
+        if let papers = configuration.papers, FileSystem.kind(papers.register) != .file {
+            throw Backup.Failure(
+                "\(papers.register) is not here: bring the signer's register back first, so that no number stands on two papers"
+            )
+        }
         let backup = try Backup(from, of: CoreDesk.program)
         print(backup.text)
         if seals == nil, !nothingPublished, backup.notes["seal"] != nil {
@@ -180,6 +186,14 @@ struct Restore: ParsableCommand {
                 )
             }
             print("\(adopted.count) seals taken up that were published since")
+        }
+        if let papers = desk.configuration.papers {
+            let register = try PaperRegister.entries(papers.register)
+            for (number, entry) in register.enumerated() where !(try desk.raise(entry.number)) {
+                throw Backup.Failure(
+                    "\(papers.register):\(number + 1): no paper of now has a number such as \(entry.number)")
+            }
+            print("numbers go on behind \(register.count) papers that were signed")
         }
         let told = try desk.tellAgain(since: backup.at.adding(seconds: -Self.past), at: now)
         print("\(told) senders are told again")

@@ -85,11 +85,7 @@ struct MakePapers: ParsableCommand {
         }
         let outcomes = try maker.make()
         for outcome in outcomes {
-            if let failure = outcome.failure {
-                print("ALARM \(outcome.paper) is not signed: \(failure.rawValue)")
-            } else {
-                print("signed \(outcome.paper)")
-            }
+            print(outcome.alarm ?? "signed \(outcome.paper)")
         }
         let failed = outcomes.filter { $0.failure != nil }.count
         print("\(outcomes.count - failed) papers signed, \(failed) wait")

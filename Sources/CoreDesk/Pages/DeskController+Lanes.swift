@@ -86,6 +86,8 @@ extension DeskController {
                     "since": .text(item.since.minuteText(in: .shanghai)),
                 ])
             })
+        let papers = try desk.cases.awaitingPapers().count
+        fields["papers"] = .optional(papers == 0 ? nil : "\(papers)")
         fields["early"] = .optional(try desk.earlyMessages().map { "\($0)" })
         return page(draft?.status ?? .ok, try views.render("lanes", fields))
     }

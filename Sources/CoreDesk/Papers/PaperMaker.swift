@@ -31,6 +31,15 @@ struct PaperMaker: Sendable {
         /// Its number.
         let paper: String
         let failure: PaperExchange.Failure?
+
+        /// For logs; nil where it was signed.
+        var alarm: String? {
+            switch failure {
+            case nil: nil
+            case .numberUsed: "ALARM \(paper) stands on another paper: it is issued anew under the next number"
+            case .some(let failure): "ALARM \(paper) is not signed: \(failure.rawValue)"
+            }
+        }
     }
 
     /// Seconds until the signer must answer.
@@ -57,6 +66,9 @@ struct PaperMaker: Sendable {
             guard let drawn = try self.work(place), let bytes = drawn.drawn else { return nil }
             try desk.cases.seal(drawn, sign(bytes, name, of: drawn.paper.organ), at: desk.configuration.now())
             return outcome(nil)
+        } catch PaperExchange.Failure.numberUsed {
+            try desk.cases.reissue(work, at: desk.configuration.now())
+            return outcome(.numberUsed)
         } catch let failure as PaperExchange.Failure {
             return outcome(failure)
         } catch CaseStore.Failure.refused {
@@ -127,13 +139,14 @@ struct PaperService: Service {
                     let now = ContinuousClock.now
                     let (maker, waiting) = (maker, Set(pauses.filter { $0.value.until > now }.keys))
                     for outcome in try await onBlockingThread({ try maker.make(except: waiting) }) {
-                        guard let failure = outcome.failure else {
+                        guard let alarm = outcome.alarm else {
                             pauses[outcome.place] = nil
                             continue
                         }
-                        let length = pauses[outcome.place].map { min($0.length * 2, Self.longestPause) } ?? Self.firstPause
+                        let length =
+                            pauses[outcome.place].map { min($0.length * 2, Self.longestPause) } ?? Self.firstPause
                         pauses[outcome.place] = Pause(until: .now + length, length: length)
-                        log.warning("ALARM \(outcome.paper) is not signed: \(failure.rawValue)")
+                        log.warning("\(alarm)")
                     }
                 } catch {
                     log.warning("ALARM papers cannot be made: \(error)")

@@ -9,6 +9,8 @@ struct PaperSettings: Sendable {
     let signer: String
     /// Certificates, by unit, of the keys that may sign for it: the present one, and the next.
     let organs: [String: [String]]
+    /// What the signer signed, which it writes and the desk reads.
+    let register: String
     /// Address of the page where anybody verifies a paper, as papers print it.
     let verifyAt: String
 
@@ -16,6 +18,7 @@ struct PaperSettings: Sendable {
         var reader = MapReader(node)
         renderer = resolve(reader.requiredString("renderer") ?? "")
         signer = resolve(reader.requiredString("signer") ?? "")
+        register = resolve(reader.requiredString("register") ?? "")
         verifyAt = reader.requiredString("verify_at") ?? ""
         organs = Self.organs(&reader) { $0.map(resolve) }
         for finding in reader.finish() { outer.add(finding) }

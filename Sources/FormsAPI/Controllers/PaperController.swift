@@ -201,7 +201,7 @@ struct PaperController: Sendable {
                     "Nothing is known under this code. Check it; a paper that was just issued can be found after the next exchange of data. If it stays unknown, ask the organ and do not rely on the paper."
                 )
                 main +=
-                    "<div class=\"panel\"><p id=\"state\" data-state=\"unknown\"><strong>\(say(language, "未知", "Unknown"))</strong></p><p>\(text)</p></div>"
+                    "<div class=\"panel\"><h2 id=\"state\" data-state=\"unknown\">\(say(language, "未知", "Unknown"))</h2><p>\(text)</p></div>"
             }
             return services.page(.ok, language, title: title, main: main + form(typed, language))
         } catch {
@@ -221,10 +221,11 @@ struct PaperController: Sendable {
             voucher.state == .valid
             ? say(
                 language, "请与手中的文书逐项核对。文件是否被改动，可以用它的 SHA-256 或签名文件核对。",
-                "Compare it with the paper that you hold. Whether a file was changed, its SHA-256 or its signature tells.")
+                "Compare it with the paper that you hold. Whether a file was changed, its SHA-256 or its signature tells."
+            )
             : say(language, "这份文书不再有效，请勿采信。", "This paper counts no more. Do not rely on it.")
         return """
-            <div class="panel"><p id="state" data-state="\(voucher.state.rawValue)"><strong>\(name(voucher.state.rawValue, language))</strong></p>
+            <div class="panel"><h2 id="state" data-state="\(voucher.state.rawValue)">\(name(voucher.state.rawValue, language))</h2>
             <dl class="guide">\(rows.joined())</dl><p>\(text)</p></div>
 
             """

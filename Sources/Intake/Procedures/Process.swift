@@ -45,8 +45,10 @@ package struct Process: Sendable, Equatable {
         package static let erased = "erased"
         /// A paper was drawn up, and then signed by its organ.
         package static let drawn = "drawn", sealed = "sealed"
+        /// Its number stood on another paper: it has a new one.
+        package static let reissued = "reissued"
 
-        static let all: Set<String> = [begin, clock, late, follow, overtaken, erased, drawn, sealed]
+        static let all: Set<String> = [begin, clock, late, follow, overtaken, erased, drawn, sealed, reissued]
     }
 
     /// Names of a task's own time limits, which no clock of a process may have.
@@ -254,6 +256,22 @@ package struct Process: Sendable, Equatable {
 
         /// The number as the paper shows it.
         package func number(_ number: Int, of year: Int) -> String { "\(mark)〔\(year)〕\(number)号" }
+
+        /// Year and number of a text that `number` wrote; nil for another.
+        package func read(_ text: String) -> (year: Int, number: Int)? {
+            let parts = text.split(whereSeparator: { "〔〕号".contains($0) })
+            guard parts.count == 3, let year = decimal(parts[1].utf8), let number = decimal(parts[2].utf8),
+                self.number(number, of: year) == text
+            else { return nil }
+            return (year, number)
+        }
+    }
+
+    /// The series that a kind of paper counts in.
+    package func series(of paper: String) -> String? {
+        actions.lazy.flatMap(\.allEffects).compactMap { effect in
+            if case .issue(paper, let series) = effect { series } else { nil }
+        }.first
     }
 
     /// What somebody may do (操作).

@@ -425,9 +425,7 @@ struct ProcessCheck {
 
     private mutating func checkPapers() {
         let issued = Dictionary(
-            process.actions.flatMap(\.allEffects).compactMap { effect -> (String, String)? in
-                if case .issue(let document, let series) = effect { (document, series) } else { nil }
-            }, uniquingKeysWith: { first, _ in first })
+            uniqueKeysWithValues: process.papers.map(\.id).compactMap { id in process.series(of: id).map { (id, $0) } })
         for paper in process.papers {
             guard let series = issued[paper.id] else {
                 add(
@@ -441,8 +439,10 @@ struct ProcessCheck {
             }
             if let other {
                 add(
-                    "paper", paper.position, zh: "“\(other.id)”和“\(paper.id)”的号会重复：同一 series 用同一 mark，不同 series 用不同 mark",
-                    en: "numbers of `\(other.id)` and `\(paper.id)` would meet: one series has one mark, and another series another",
+                    "paper", paper.position,
+                    zh: "“\(other.id)”和“\(paper.id)”的号会重复：同一 series 用同一 mark，不同 series 用不同 mark",
+                    en:
+                        "numbers of `\(other.id)` and `\(paper.id)` would meet: one series has one mark, and another series another",
                     remedyZh: "请改 mark: 或 series:", remedyEn: "change `mark:` or `series:`")
             }
         }
@@ -454,8 +454,10 @@ struct ProcessCheck {
                 case .issue(let document, _) where isTold && process.paper(document) != nil:
                     add(
                         "paper", action.position, zh: "“\(action.id)”先告知、后出具文书“\(document)”：文书签好以前什么都不能告知",
-                        en: "`\(action.id)` tells before it issues `\(document)`: nothing is told before the paper is signed",
-                        remedyZh: "请把 issue: 写在 enter: 和 tell: 前面", remedyEn: "write `issue:` before `enter:` and `tell:`")
+                        en:
+                            "`\(action.id)` tells before it issues `\(document)`: nothing is told before the paper is signed",
+                        remedyZh: "请把 issue: 写在 enter: 和 tell: 前面",
+                        remedyEn: "write `issue:` before `enter:` and `tell:`")
                 default: break
                 }
             }

@@ -125,9 +125,12 @@ struct ProcessReader {
         var inner = MapReader(pair.value)
         defer { take(inner) }
         let label = label(&inner)
-        guard let mark = inner.requiredString("mark"), let template = inner.requiredString("template") else { return nil }
+        guard let mark = inner.requiredString("mark"), let template = inner.requiredString("template") else {
+            return nil
+        }
         // It stands in a number that people copy by hand, and in an address on the public site.
-        guard mark.count <= 20, mark.unicodeScalars.allSatisfy({ $0.properties.isAlphabetic || $0.properties.isIdeographic })
+        guard mark.count <= 20,
+            mark.unicodeScalars.allSatisfy({ $0.properties.isAlphabetic || $0.properties.isIdeographic })
         else {
             inner.wrongType("mark", zh: "二十字以内的汉字或字母", en: "at most twenty letters or Han characters")
             return nil

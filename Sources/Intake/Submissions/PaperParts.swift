@@ -45,7 +45,9 @@ package enum PaperParts {
         let (key, count) = (key(statusKey), count(bytes))
         var content: [UInt8] = []
         for piece in 0..<count {
-            guard let box = try sealed(name(number, piece)) else { throw CryptoError(code: .open, detail: "a piece is missing") }
+            guard let box = try sealed(name(number, piece)) else {
+                throw CryptoError(code: .open, detail: "a piece is missing")
+            }
             content += try AEAD.open(
                 box, key: key, associated: associated(lookup, version, number, piece, isLast: piece == count - 1))
         }

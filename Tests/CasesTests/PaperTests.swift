@@ -1,0 +1,222 @@
+import Authority
+import CMS
+import Forms
+import PortalBase
+import Procedures
+import SQL
+import Synchronization
+import TestSupport
+import Testing
+import Workflow
+
+@testable import Cases
+
+/// Papers between the event that issues them and the one that seals them, over both engines.
+@Suite struct PaperTests {
+    /// What went out, in order.
+    private final class Heard: Outbox {
+        let lines = Mutex<[String]>([])
+        let papers = Mutex<[[PaperCopy]]>([])
+
+        func tell(_ telling: Telling, _ db: any SQLConnection) {
+            lines.withLock { $0.append("told \(telling.status.state.rawValue) \(telling.status.text)") }
+            papers.withLock { $0.append(telling.papers) }
+        }
+
+        func vouch(_ vouching: Vouching, _ db: any SQLConnection) {
+            lines.withLock {
+                $0.append(
+                    "\(vouching.kind.number(vouching.paper.number, of: vouching.paper.year)) \(vouching.paper.state.rawValue)"
+                )
+            }
+        }
+
+        func take() -> [String] {
+            lines.withLock { lines in
+                defer { lines = [] }
+                return lines
+            }
+        }
+    }
+
+    private struct Desk {
+        let folder = TemporaryFolder()
+        let database: any SQLDatabase
+        let store: CaseStore
+        let heard = Heard()
+        var now = CaseStoreTests.start
+
+        init(_ engine: DatabaseEngine) throws {
+            database = try engine.core(in: folder)
+            store = try .testing(database, outbox: heard) { form, _, now, _ in
+                let world = try #require(CaseStoreTests.world(form, now))
+                return World(
+                    now: now, calendar: world.calendar, hours: world.hours, units: world.units, form: world.form,
+                    catalogueLimit: world.catalogueLimit, makesPapers: true)
+            }
+        }
+
+        func begin(_ id: String) throws {
+            let process = try #require(CaseStoreTests.processes.first { $0.id == "approval" })
+            let correspondent = Correspondent(
+                receipt: "r" + id, lookup: "l" + id, statusKey: "", authKey: "", language: "zh", channel: "web")
+            _ = try store.begin(
+                .init(
+                    id: id, process: process, form: process.forms[0], answers: ["name": .string("示例小馆")],
+                    received: now, correspondent: correspondent), at: now)
+        }
+
+        func act(
+            _ action: String, on id: String, _ role: String, _ unit: String, task: Int? = nil,
+            _ inputs: [String: InputValue] = [:]
+        ) throws {
+            let post = Post(person: "\(role) \(unit)", role: role, unit: unit, from: Instant(seconds: 0))
+            _ = try store.perform(
+                Command(action: action, task: task, inputs: inputs), on: id,
+                as: .officer(Officer(post: post, level: 4)), key: "\(action) \(task ?? 0) \(now.seconds)", at: now,
+                now: now)
+        }
+
+        /// Draws up and signs what waits; the signature is a stand-in, which is not this store's to look at.
+        func makePapers() throws {
+            for (id, place) in try store.awaitingPapers() {
+                let work = try #require(try store.paperWork(id, place, now: now))
+                try store.draw(work, Array("%PDF-1.4 \(id) \(place)".utf8), at: now)
+                let drawn = try #require(try store.paperWork(id, place, now: now))
+                try store.seal(drawn, Array("signature of \(id) \(place)".utf8), at: now)
+            }
+        }
+
+        func decide(_ id: String) throws {
+            try act("accept", on: id, "handler", "market", ["materials": .list(["plan=ok"])])
+            for task in 1...2 {
+                try act("agree", on: id, "handler", task == 1 ? "market" : "fire", task: task)
+            }
+            try act("grant", on: id, "leader", "market", ["words": .text("准予")])
+        }
+
+        func check() throws {
+            #expect(try store.verify() == [])
+            #expect(try store.rebuild() == (0, []))
+        }
+    }
+
+    @Test(arguments: DatabaseEngine.available)
+    func nothingIsToldBeforeItsPaperIsSigned(_ engine: DatabaseEngine) throws {
+        let desk = try Desk(engine)
+        try desk.begin("a")
+        #expect(desk.heard.take() == ["told received "])
+        try desk.act("accept", on: "a", "handler", "market", ["materials": .list(["plan=ok"])])
+        // Nor anything that happens meanwhile.
+        try desk.act(
+            "suspend", on: "a", "handler", "market",
+            ["ground": .text("听证"), "time": .limit(.init(count: 5, unit: .wd)), "words": .text("听证")])
+        #expect(desk.heard.take() == [])
+        try desk.check()
+        try desk.makePapers()
+        #expect(desk.heard.take() == ["示例受〔2026〕1号 valid", "told accepted 听证"])
+        let copies = desk.heard.papers.withLock { $0.last ?? [] }
+        #expect(copies.map { String(decoding: $0.bytes, as: UTF8.self) } == ["%PDF-1.4 a 0"])
+        #expect(copies.map { String(decoding: $0.signature, as: UTF8.self) } == ["signature of a 0"])
+        #expect(try desk.store.awaitingPapers().isEmpty)
+        try desk.check()
+    }
+
+    @Test(arguments: DatabaseEngine.available)
+    func aPaperIsDrawnOnceAndSignedOnce(_ engine: DatabaseEngine) throws {
+        let desk = try Desk(engine)
+        try desk.begin("a")
+        try desk.act("accept", on: "a", "handler", "market", ["materials": .list(["plan=ok"])])
+        let work = try #require(try desk.store.paperWork("a", 0, now: desk.now))
+        #expect(work.drawn == nil && work.code.text.utf8.count == 16)
+        try desk.store.draw(work, Array("first".utf8), at: desk.now)
+        // Another process was as quick: its bytes count for nothing.
+        try desk.store.draw(work, Array("second".utf8), at: desk.now)
+        let drawn = try #require(try desk.store.paperWork("a", 0, now: desk.now))
+        #expect(drawn.drawn == Array("first".utf8) && drawn.code == work.code)
+        try desk.store.seal(drawn, Array("one".utf8), at: desk.now)
+        try desk.store.seal(drawn, Array("two".utf8), at: desk.now)
+        #expect(try desk.store.paperWork("a", 0, now: desk.now) == nil)
+        let file = try desk.store.view("a").file
+        #expect(file.papers.map(\.state) == [.valid] && file.files.count == 2)
+        try desk.check()
+        // A byte of it is changed behind the log's back.
+        try desk.database.write { db in
+            try db.execute("UPDATE document SET box = ? WHERE number = 0", [UInt8](repeating: 1, count: 40))
+        }
+        #expect(try desk.store.verify().map(\.what) == ["the file 0 is not what was filed"])
+    }
+
+    @Test(arguments: DatabaseEngine.available)
+    func numbersRunWithoutAGapInTheirYear(_ engine: DatabaseEngine) throws {
+        var desk = try Desk(engine)
+        for id in ["a", "b"] { try desk.begin(id) }
+        try desk.act("accept", on: "a", "handler", "market", ["materials": .list(["plan=ok"])])
+        try desk.act("notAccept", on: "b", "handler", "market", ["ground": .text("不属于本机关职权"), "words": .text("请找别处")])
+        // Refused: it takes no number.
+        #expect(throws: CaseStore.Failure.self) {
+            try desk.act("accept", on: "b", "handler", "market", ["materials": .list(["plan=ok"])])
+        }
+        desk.now = try #require(Instant(iso: "2027-01-04T09:00:00+08:00", zone: .shanghai))
+        try desk.begin("c")
+        try desk.act("accept", on: "c", "handler", "market", ["materials": .list(["plan=ok"])])
+        try desk.makePapers()
+        let numbers = try ["a", "b", "c"].flatMap { id in
+            try desk.store.view(id).file.papers.map { "\($0.year) \($0.number)" }
+        }
+        #expect(numbers == ["2026 1", "2026 2", "2027 1"])
+        try desk.check()
+    }
+
+    @Test(arguments: DatabaseEngine.available)
+    func aCorrectedDecisionReplacesTheFirstOnlyWhenItIsSigned(_ engine: DatabaseEngine) throws {
+        var desk = try Desk(engine)
+        try desk.begin("a")
+        try desk.decide("a")
+        try desk.makePapers()
+        _ = desk.heard.take()
+        desk.now = desk.now.adding(seconds: 60)
+        try desk.act("correctDecision", on: "a", "leader", "market", ["words": .text("更正")])
+        #expect(desk.heard.take() == [])
+        #expect(try desk.store.view("a").file.papers.map(\.state) == [.valid, .valid, .awaited])
+        try desk.makePapers()
+        #expect(desk.heard.take() == ["示例许决〔2026〕1号 replaced", "示例许决〔2026〕2号 valid", "told granted 更正"])
+        let copies = desk.heard.papers.withLock { $0.last ?? [] }
+        #expect(copies.map { $0.bytes.isEmpty } == [false, true, false])
+        desk.now = desk.now.adding(seconds: 60)
+        // Not by the one who granted it.
+        #expect(throws: CaseStore.Failure.self) {
+            try desk.act("annul", on: "a", "leader", "market", ["ground": .text("第六十九条"), "words": .text("撤销")])
+        }
+        let post = Post(person: "another", role: "leader", unit: "market", from: Instant(seconds: 0))
+        _ = try desk.store.perform(
+            Command(action: "annul", inputs: ["ground": .text("第六十九条"), "words": .text("撤销")]), on: "a",
+            as: .officer(Officer(post: post, level: 4)), key: "annul", at: desk.now, now: desk.now)
+        #expect(desk.heard.take() == ["示例许决〔2026〕2号 withdrawn", "told granted 撤销"])
+        try desk.check()
+        // After a restore everything is said once more.
+        #expect(try desk.store.tellAgain(since: CaseStoreTests.start, salt: "x", at: desk.now) == 1)
+        #expect(
+            desk.heard.take() == [
+                "told granted 撤销", "示例受〔2026〕1号 valid", "示例许决〔2026〕1号 replaced", "示例许决〔2026〕2号 withdrawn",
+            ])
+    }
+
+    @Test(arguments: DatabaseEngine.available)
+    func whatIsErasedHasNoPaperLeft(_ engine: DatabaseEngine) throws {
+        let desk = try Desk(engine)
+        try desk.begin("a")
+        try desk.decide("a")
+        try desk.makePapers()
+        // Its delivery would go on for ever.
+        try desk.act("delivered", on: "a", "handler", "market")
+        _ = desk.heard.take()
+        try desk.store.erase("a", by: .consentWithdrawn, at: desk.now)
+        #expect(desk.heard.take() == ["told granted "])
+        #expect(desk.heard.papers.withLock { $0.last?.isEmpty } == true)
+        #expect(try desk.database.read { try $0.value("SELECT count(*) FROM document") } == 0)
+        // That it was issued, and under which number, stays.
+        #expect(try desk.store.view("a").file.papers.map(\.number) == [1, 1])
+        try desk.check()
+    }
+}
