@@ -152,6 +152,9 @@ let package = Package(
         // user of its own. Knows no table and no HTTP.
         library(.core, "Papers", ["PortalBase", "Templates", "CMS"]),
 
+        // The score of every unit: dated rules over figures, in whole numbers. Values: knows no table, no clock and no HTTP.
+        library(.core, "Assessment", ["PortalBase", "PositionedYAML", "Forms", "Procedures", "Workflow"]),
+
         // MARK: Programs
 
         // The command `sitegen`: stages from a source folder to output trees.
@@ -197,6 +200,7 @@ let package = Package(
             dependencies: [
                 "PortalBase", "PositionedYAML", "Templates", "Forms", "Procedures", "CMS", "Ferry", "LaneDatabase",
                 "LaneService", "Seals", "SQL", "SiteBundle", "Submissions", "Authority", "Workflow", "Cases", "Papers",
+                "Assessment",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

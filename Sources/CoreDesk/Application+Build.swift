@@ -4,7 +4,6 @@ import Glibc
 import Hummingbird
 import Logging
 import PortalBase
-import Procedures
 import Workflow
 
 /// The service on its Unix socket, readable by nginx's group only.
@@ -41,10 +40,11 @@ func buildApplication(_ configuration: Configuration) throws -> some Application
     var application = Application(
         router: router,
         configuration: .init(address: .unixDomainSocket(path: configuration.socket), serverName: "coredesk"))
-    if let maker = PaperMaker(desk) {
+    if let maker = try PaperMaker(desk) {
+        for unit in maker.unitsWithoutKeys {
+            Logger(label: "coredesk").warning("ALARM no certificate under `papers:` signs for \(unit): its papers wait")
+        }
         application.addServices(PaperService(maker: maker))
-    } else if desk.surroundings.library.processes.contains(where: { !$0.papers.isEmpty }) {
-        Logger(label: "coredesk").warning("no `papers:` in the configuration: decisions get a number, and no paper")
     }
     return application
 }

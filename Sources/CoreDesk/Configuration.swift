@@ -34,6 +34,8 @@ struct Configuration: Sendable {
     let fixedNow: Instant?
     /// Who draws up and signs papers; nil where numbers are given alone.
     let papers: PaperSettings?
+    /// Whether it says so: `papers: none`.
+    let isWithoutPapers: Bool
     let ferry: StationSettings
 
     static let receiveLane = "e2c"
@@ -137,7 +139,10 @@ extension Configuration {
         let ferry = StationSettings.read(
             reader.raw("ferry") ?? YAMLNode(value: .map([]), position: node.position), &reader, authority: authority,
             revocationLists: revocationLists, resolve: resolve)
-        let papers = reader.raw("papers").map { PaperSettings($0, &reader, resolve: resolve) }
+        let papersNode = reader.raw("papers")
+        let isWithoutPapers = papersNode?.scalar == "none"
+        let papers =
+            isWithoutPapers ? nil : papersNode.map { PaperSettings($0, &reader, resolve: resolve) }
         let location = reader.requiredString("database") ?? ""
         let configuration = Configuration(
             socket: required("socket", &reader), origin: reader.requiredString("origin") ?? "",
@@ -146,7 +151,8 @@ extension Configuration {
             workdays: required("workdays", &reader), source: required("source", &reader),
             masterKey: required("master_key", &reader), overlay: required("overlay", &reader),
             bundles: resolve(reader.string("bundles") ?? "bundles"), authority: authority,
-            revocationLists: revocationLists, fixedNow: fixedNow, papers: papers, ferry: ferry,
+            revocationLists: revocationLists, fixedNow: fixedNow, papers: papers, isWithoutPapers: isWithoutPapers,
+            ferry: ferry,
             trust: TrustFiles(authority: authority, revocationLists: revocationLists))
         diagnostics += reader.finish()
         if diagnostics.hasErrors { throw report(diagnostics) }

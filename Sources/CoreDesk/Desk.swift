@@ -72,13 +72,17 @@ struct Desk: Sendable {
 
     private static func migrations(_ database: some SQLDatabase) -> Migrations {
         let cases = CaseStore.schema(database)
+        // What each version adds besides.
+        let beside: [[String]] = [[], Departures.paperTables]
         return Migrations(
-            .init(
-                cases.first + LaneDatabase.tables + LaneDatabase.heldTables + LaneDatabase.carriedTables
-                    + SiteReleases.tables
-                    + Arrivals.tables + Departures.tables + Overlay.tables + [
-                        "CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL)"
-                    ]), .init(cases.later[0]), .init(cases.later[1] + Departures.paperTables))
+            [
+                .init(
+                    cases.first + LaneDatabase.tables + LaneDatabase.heldTables + LaneDatabase.carriedTables
+                        + SiteReleases.tables
+                        + Arrivals.tables + Departures.tables + Overlay.tables + [
+                            "CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL)"
+                        ])
+            ] + zip(cases.later, beside).map { .init($0 + $1) })
     }
 
     /// Another key than the cases were written with opens none of them: said at the start, not case by case.
@@ -188,16 +192,11 @@ struct Desk: Sendable {
 
     /// Makes numbers go on behind that of a paper.
     ///
-    /// - Returns: false for a number that no kind of paper has.
+    /// - Returns: false for a text that is no number of a paper.
     func raise(_ text: String) throws -> Bool {
-        for process in surroundings.library.processes {
-            for paper in process.papers {
-                guard let (year, number) = paper.read(text), let series = process.series(of: paper.id) else { continue }
-                try cases.raise(series, of: year, to: number)
-                return true
-            }
-        }
-        return false
+        guard let paper = Procedures.Process.Paper.read(text) else { return false }
+        try cases.raise(paper.mark, of: paper.year, to: paper.number)
+        return true
     }
 
     private static func set(_ name: String, _ value: [UInt8], _ db: any SQLConnection) throws {

@@ -1,3 +1,4 @@
+import Assessment
 import Authority
 import Forms
 import Papers
@@ -16,6 +17,8 @@ struct Surroundings: Sendable {
     private let units: UnitTree
     private let unitNames: [String: Bilingual]
     let paperTemplates: PaperTemplates
+    /// How units are assessed.
+    let ruleSets: [RuleSet]
     private let facts = FactsOfForms()
 
     /// Throws for what nobody could work with, and says where it stands.
@@ -44,10 +47,27 @@ struct Surroundings: Sendable {
         calendar = try configuration.calendar()
         unitNames = Dictionary(library.units.map { ($0.id, $0.name) }) { first, _ in first }
             .mapValues { Bilingual(zh: $0.text("zh"), en: $0.text("en")) }
+        ruleSets = try RuleSet.all(
+            source: configuration.source, processes: library.processes, diagnostics: &diagnostics)
+        if diagnostics.hasErrors {
+            throw ConfigurationError(
+                text: DiagnosticReport.text.render(
+                    diagnostics, language: operatorLanguage(environment: environmentVariable)))
+        }
+        if configuration.papers == nil, !configuration.isWithoutPapers,
+            let process = library.processes.first(where: { !$0.papers.isEmpty })
+        {
+            throw ConfigurationError(
+                text:
+                    "the process \(process.id) issues papers, and `papers:` does not say who draws and signs them; write `papers: none` where numbers alone are given"
+            )
+        }
         let names = Set(library.processes.flatMap(\.papers).map(\.template))
         do {
             paperTemplates = try PaperTemplates(
                 folder: configuration.source + "/" + ProcessLibrary.papersFolder, names: names)
+        } catch let error as PaperTemplates.Unusable {
+            throw ConfigurationError(text: error.description)
         } catch let error as TemplateError {
             throw ConfigurationError(
                 text: DiagnosticReport.text.render(
@@ -79,11 +99,14 @@ struct Surroundings: Sendable {
     /// For each role, those that nobody holds beside it.
     private let exclusions: [String: Set<String>]
 
+    /// Raised where a new version of the program makes more of the log than the one before.
+    private static let projections = "2"
+
     /// Over what lists, rights and due days follow from besides the log: units, office hours, working days.
     var digest: SHA256Digest {
         let parents = library.units.sorted { $0.id < $1.id }.map { "\($0.id) \($0.parent ?? "")" }
         let spans = library.hours.map { "\($0.lowerBound) \($0.upperBound)" }
-        let lines = parents + spans + [calendar.last.text, calendar.exceptions]
+        let lines = parents + spans + [calendar.last.text, calendar.exceptions, Self.projections]
         return SHA256Digest(of: Array(lines.joined(separator: "\n").utf8))
     }
 

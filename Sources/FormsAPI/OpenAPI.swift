@@ -158,6 +158,93 @@ enum OpenAPI {
                 }
               }
             },
+            "/api/v1/papers": {
+              "post": {
+                "operationId": "paper",
+                "summary": "A decision or notice, or its signature",
+                "description": "`paper` is its place in `papers` of the status. Opening the newest one is its delivery.",
+                "requestBody": {
+                  "required": true,
+                  "content": {
+                    "application/json": {
+                      "schema": {
+                        "type": "object",
+                        "additionalProperties": false,
+                        "required": ["receipt", "code", "paper", "part"],
+                        "properties": {
+                          "receipt": {"type": "string"}, "code": {"type": "string"},
+                          "paper": {"type": "integer", "minimum": 0}, "part": {"enum": ["paper", "signature"]}
+                        }
+                      }
+                    }
+                  }
+                },
+                "responses": {
+                  "200": {
+                    "description": "The file.",
+                    "content": {
+                      "application/pdf": {"schema": {"type": "string", "format": "binary"}},
+                      "application/pkcs7-signature": {"schema": {"type": "string", "format": "binary"}}
+                    }
+                  },
+                  "404": {"$ref": "#/components/responses/UnknownReceipt"},
+                  "409": {"description": "There is no such paper, or it counts no more."},
+                  "422": {"$ref": "#/components/responses/Invalid"},
+                  "400": {"$ref": "#/components/responses/Unreadable"},
+                  "429": {"$ref": "#/components/responses/TooMany"},
+                  "503": {"$ref": "#/components/responses/Unavailable"},
+                  "403": {"$ref": "#/components/responses/OtherSite"},
+                  "408": {"$ref": "#/components/responses/TooSlow"},
+                  "413": {"$ref": "#/components/responses/TooLarge"},
+                  "415": {"$ref": "#/components/responses/MediaType"}
+                }
+              }
+            },
+            "/api/v1/verify": {
+              "post": {
+                "operationId": "verify",
+                "summary": "Whether a paper counts, by its verification code",
+                "requestBody": {
+                  "required": true,
+                  "content": {
+                    "application/json": {
+                      "schema": {
+                        "type": "object",
+                        "additionalProperties": false,
+                        "required": ["code"],
+                        "properties": {"code": {"type": "string"}}
+                      }
+                    }
+                  }
+                },
+                "responses": {
+                  "200": {
+                    "description": "Its state; what it is and the SHA-256 of its bytes where it is known.",
+                    "content": {
+                      "application/json": {
+                        "schema": {
+                          "type": "object",
+                          "required": ["state"],
+                          "properties": {
+                            "state": {"enum": ["valid", "replaced", "withdrawn", "unknown"]},
+                            "title": {"type": "string"}, "titleEn": {"type": "string"}, "number": {"type": "string"},
+                            "organ": {"type": "string"}, "organEn": {"type": "string"},
+                            "date": {"type": "string", "format": "date"}, "sha256": {"type": "string"}
+                          }
+                        }
+                      }
+                    }
+                  },
+                  "400": {"$ref": "#/components/responses/Unreadable"},
+                  "429": {"$ref": "#/components/responses/TooMany"},
+                  "503": {"$ref": "#/components/responses/Unavailable"},
+                  "403": {"$ref": "#/components/responses/OtherSite"},
+                  "408": {"$ref": "#/components/responses/TooSlow"},
+                  "413": {"$ref": "#/components/responses/TooLarge"},
+                  "415": {"$ref": "#/components/responses/MediaType"}
+                }
+              }
+            },
             "/api/v1/challenge": {
               "get": {
                 "operationId": "challenge",

@@ -1,5 +1,6 @@
 import CMS
 import PortalBase
+import Seals
 import Submissions
 
 /// The citizen's answer, opened in memory with the keys that receipt and code give, and drawn.
@@ -39,15 +40,13 @@ struct StatusView: Sendable {
 
     /// A decision or notice, as the status lists it.
     struct Paper: Sendable, Equatable {
-        enum State: String, Sendable { case valid, replaced, withdrawn }
-
         /// Place in the list.
         let place: Int
         let title: String
         let number: String
         let date: String
         let code: String
-        let state: State
+        let state: Voucher.State
         /// Of the paper's bytes, in hexadecimal.
         let digest: String
         /// Lengths of the paper and its signature; 0 of one that counts no more, which is not handed out.
@@ -57,7 +56,8 @@ struct StatusView: Sendable {
         fileprivate init?(_ json: JSON, at place: Int) {
             guard let title = json["title"]?.string, let number = json["number"]?.string,
                 let date = json["date"]?.string, let code = json["code"]?.string,
-                let state = json["state"]?.string.flatMap(State.init(rawValue:)), let digest = json["sha256"]?.string,
+                let state = json["state"]?.string.flatMap(Voucher.State.init(rawValue:)),
+                let digest = json["sha256"]?.string,
                 let bytes = json["bytes"]?.integer, let signature = json["signature"]?.integer
             else { return nil }
             self.place = place

@@ -81,9 +81,9 @@ import Workflow
         func makePapers() throws {
             for (id, place) in try store.awaitingPapers() {
                 let work = try #require(try store.paperWork(id, place, now: now))
-                try store.draw(work, Array("%PDF-1.4 \(id) \(place)".utf8), at: now)
+                try store.keepDrawn(work, Array("%PDF-1.4 \(id) \(place)".utf8), at: now)
                 let drawn = try #require(try store.paperWork(id, place, now: now))
-                try store.seal(drawn, Array("signature of \(id) \(place)".utf8), at: now)
+                try store.keepSignature(drawn, Array("signature of \(id) \(place)".utf8), at: now)
             }
         }
 
@@ -129,13 +129,13 @@ import Workflow
         try desk.act("accept", on: "a", "handler", "market", ["materials": .list(["plan=ok"])])
         let work = try #require(try desk.store.paperWork("a", 0, now: desk.now))
         #expect(work.drawn == nil && work.code.text.utf8.count == 16)
-        try desk.store.draw(work, Array("first".utf8), at: desk.now)
+        try desk.store.keepDrawn(work, Array("first".utf8), at: desk.now)
         // Another process was as quick: its bytes count for nothing.
-        try desk.store.draw(work, Array("second".utf8), at: desk.now)
+        try desk.store.keepDrawn(work, Array("second".utf8), at: desk.now)
         let drawn = try #require(try desk.store.paperWork("a", 0, now: desk.now))
         #expect(drawn.drawn == Array("first".utf8) && drawn.code == work.code)
-        try desk.store.seal(drawn, Array("one".utf8), at: desk.now)
-        try desk.store.seal(drawn, Array("two".utf8), at: desk.now)
+        try desk.store.keepSignature(drawn, Array("one".utf8), at: desk.now)
+        try desk.store.keepSignature(drawn, Array("two".utf8), at: desk.now)
         #expect(try desk.store.paperWork("a", 0, now: desk.now) == nil)
         let file = try desk.store.view("a").file
         #expect(file.papers.map(\.state) == [.valid] && file.files.count == 2)
@@ -192,13 +192,17 @@ import Workflow
         _ = try desk.store.perform(
             Command(action: "annul", inputs: ["ground": .text("第六十九条"), "words": .text("撤销")]), on: "a",
             as: .officer(Officer(post: post, level: 4)), key: "annul", at: desk.now, now: desk.now)
-        #expect(desk.heard.take() == ["示例许决〔2026〕2号 withdrawn", "told granted 撤销"])
+        // Withdrawn at once, and told with the paper that says so.
+        #expect(desk.heard.take() == ["示例许决〔2026〕2号 withdrawn"])
+        try desk.makePapers()
+        #expect(desk.heard.take() == ["示例撤〔2026〕1号 valid", "told granted 撤销"])
         try desk.check()
         // After a restore everything is said once more.
         #expect(try desk.store.tellAgain(since: CaseStoreTests.start, salt: "x", at: desk.now) == 1)
         #expect(
             desk.heard.take() == [
                 "told granted 撤销", "示例受〔2026〕1号 valid", "示例许决〔2026〕1号 replaced", "示例许决〔2026〕2号 withdrawn",
+                "示例撤〔2026〕1号 valid",
             ])
     }
 
@@ -217,6 +221,49 @@ import Workflow
         #expect(try desk.database.read { try $0.value("SELECT count(*) FROM document") } == 0)
         // That it was issued, and under which number, stays.
         #expect(try desk.store.view("a").file.papers.map(\.number) == [1, 1])
+        try desk.check()
+    }
+
+    @Test(arguments: DatabaseEngine.available)
+    func whatIsNotSignedYetIsGivenUpForTheNext(_ engine: DatabaseEngine) throws {
+        var desk = try Desk(engine)
+        try desk.begin("a")
+        try desk.decide("a")
+        try desk.makePapers()
+        for words in ["更正一", "更正二"] {
+            desk.now = desk.now.adding(seconds: 60)
+            try desk.act("correctDecision", on: "a", "leader", "market", ["words": .text(words)])
+        }
+        #expect(try desk.store.view("a").file.papers.map(\.state) == [.valid, .valid, .withdrawn, .awaited])
+        // One that is annulled meanwhile takes both with it, the one that stood and the one that was to stand.
+        let post = Post(person: "another", role: "leader", unit: "market", from: Instant(seconds: 0))
+        _ = try desk.store.perform(
+            Command(action: "annul", inputs: ["ground": .text("第六十九条"), "words": .text("撤销")]), on: "a",
+            as: .officer(Officer(post: post, level: 4)), key: "annul", at: desk.now, now: desk.now)
+        #expect(
+            try desk.store.view("a").file.papers.map(\.state) == [.valid, .withdrawn, .withdrawn, .withdrawn, .awaited])
+        try desk.check()
+    }
+
+    @Test(arguments: DatabaseEngine.available)
+    func aPaperThatGetsAnotherNumberSaysTheSame(_ engine: DatabaseEngine) throws {
+        let desk = try Desk(engine)
+        try desk.begin("a")
+        try desk.act("notAccept", on: "a", "handler", "market", ["ground": .text("依据"), "words": .text("请找别处")])
+        let first = try #require(try desk.store.paperWork("a", 0, now: desk.now))
+        try desk.store.reissue(first, at: desk.now)
+        let second = try #require(try desk.store.paperWork("a", 1, now: desk.now))
+        try desk.store.reissue(second, at: desk.now)
+        let third = try #require(try desk.store.paperWork("a", 2, now: desk.now))
+        #expect(third.event == first.event && third.paper.number == 3 && third.code != first.code)
+        #expect(try desk.store.paperWork("a", 0, now: desk.now) == nil)
+        // Numbers that were given before a restore are not given again.
+        try desk.store.raise("示例受", of: 2026, to: 9)
+        try desk.store.raise("示例受", of: 2026, to: 5)
+        try desk.store.reissue(third, at: desk.now)
+        #expect(try desk.store.view("a").file.papers.last?.number == 10)
+        try desk.makePapers()
+        #expect(desk.heard.take().suffix(2) == ["示例受〔2026〕10号 valid", "told notAccepted 请找别处"])
         try desk.check()
     }
 }

@@ -68,7 +68,9 @@ import Workflow
         // The city's own processes, for these two forms.
         for name in [
             "processes/hotline.yaml", "processes/approval.yaml", "roles.yaml", "units.yaml", "hours.yaml",
-            "catalogue.yaml", "papers/decision.html", "papers/notice.html",
+            "catalogue.yaml", "papers/frame.html", "papers/acceptance.html", "papers/non-acceptance.html",
+            "papers/decision.html",
+            "papers/refusal.html", "papers/annulment.html",
         ] {
             try folder.write("Content/" + name, FileSystem.read(repositoryRoot + "/Content/" + name))
         }

@@ -18,6 +18,7 @@ extension TemporaryFolder {
             source: \(path)
             master_key: master.key
             overlay: overlay
+            papers: none
             authority: \(all)/ca.crt
             revocation_lists: [\(all)/ca.crl]
             ferry:

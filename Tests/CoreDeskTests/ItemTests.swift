@@ -21,7 +21,8 @@ import Workflow
         }
         for name in [
             "roles.yaml", "units.yaml", "hours.yaml", "catalogue.yaml", "processes/hotline.yaml", "forms/hotline.yaml",
-            "papers/decision.html", "papers/notice.html",
+            "papers/frame.html", "papers/acceptance.html", "papers/non-acceptance.html", "papers/decision.html",
+            "papers/refusal.html", "papers/annulment.html",
         ] {
             try folder.write("Content/" + name, Array(try content(name).utf8))
         }

@@ -219,6 +219,11 @@ package enum FileSystem {
         if sync, fsync(fd) != 0 { throw FileError("fsync", path) }
     }
 
+    /// Cuts a file off behind so many bytes.
+    package static func truncate(_ path: String, to count: Int) throws(FileError) {
+        guard Glibc.truncate(path, off_t(count)) == 0 else { throw FileError("truncate", path) }
+    }
+
     /// Replaces a file so that a reader, or a restart after power loss, sees the old bytes or the new ones.
     package static func replaceDurably(_ path: String, with bytes: [UInt8], mode: UInt32 = 0o644) throws(FileError) {
         let temporary = path + ".tmp"

@@ -5,15 +5,27 @@ package final class SocketConnection {
     private let descriptor: Int32
     package private(set) var hasFailed = false
 
-    private init(_ descriptor: Int32) { self.descriptor = descriptor }
+    /// When it fails, however steadily it goes on; nil for never.
+    private let end: ContinuousClock.Instant?
+
+    private init(_ descriptor: Int32, inAll seconds: Int?) {
+        self.descriptor = descriptor
+        end = seconds.map { .now + .seconds($0) }
+    }
+
+    private func isOver() -> Bool {
+        if let end, end <= .now { hasFailed = true }
+        return hasFailed
+    }
 
     deinit { close(descriptor) }
 
     /// - Parameters:
     ///   - address: a socket's path (beginning with `/`), or `host:port`.
     ///   - seconds: for each step.
+    ///   - all: seconds for everything together; nil for any.
     /// - Returns: nil where nobody listens.
-    package convenience init?(to address: String, seconds: Int) {
+    package convenience init?(to address: String, seconds: Int, inAll all: Int? = nil) {
         let isPath = address.hasPrefix("/")
         let family = isPath ? AF_UNIX : AF_INET
         let descriptor = socket(family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
@@ -25,12 +37,12 @@ package final class SocketConnection {
             close(descriptor)
             return nil
         }
-        self.init(descriptor)
+        self.init(descriptor, inAll: all)
     }
 
     package func send(_ bytes: [UInt8]) {
         var offset = 0
-        while !hasFailed, offset < bytes.count {
+        while !isOver(), offset < bytes.count {
             let count = bytes.withUnsafeBytes {
                 Glibc.send(descriptor, $0.baseAddress! + offset, $0.count - offset, Int32(MSG_NOSIGNAL))
             }
@@ -41,7 +53,7 @@ package final class SocketConnection {
 
     /// Some bytes, `most` at most; empty at the end and where it failed.
     package func receive(_ most: Int) -> [UInt8] {
-        guard !hasFailed, most > 0 else { return [] }
+        guard !isOver(), most > 0 else { return [] }
         var buffer = [UInt8](repeating: 0, count: most)
         while true {
             let count = recv(descriptor, &buffer, most, 0)
@@ -95,7 +107,7 @@ package final class SocketConnection {
     ///
     /// - Parameters:
     ///   - mode: of the socket's file.
-    ///   - seconds: for each step of a connection.
+    ///   - seconds: for each step of a connection, and three times as many for its question.
     package static func serve(
         _ path: String, mode: UInt32, seconds: Int, _ handle: (SocketConnection) -> Void
     ) throws(FileError) -> Never {
@@ -110,13 +122,14 @@ package final class SocketConnection {
         guard bound == 0, chmod(path, mode) == 0, listen(listener, 64) == 0 else { throw FileError("listen on", path) }
         while true {
             let descriptor = accept(listener, nil, nil)
-            guard descriptor >= 0, fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0 else {
+            guard descriptor >= 0 else {
                 // Too many files for a moment, or somebody who went away.
                 usleep(10_000)
                 continue
             }
+            _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
             limit(descriptor, seconds)
-            handle(SocketConnection(descriptor))
+            handle(SocketConnection(descriptor, inAll: 3 * seconds))
         }
     }
 }

@@ -25,6 +25,7 @@ package struct PaperCopy: Sendable {
     package let kind: Process.Paper
     package let paper: Case.Paper
     package let code: SpokenCode
+    package let digest: SHA256Digest
     /// Empty of one that was replaced or withdrawn.
     package let bytes: [UInt8]
     package let signature: [UInt8]
@@ -43,7 +44,20 @@ package struct Vouching: Sendable {
     package let at: Instant
 }
 
-/// Papers between the event that issues them and the one that seals them. Who draws and who signs stand behind processes of their own.
+extension CaseStore.View {
+    /// The event whose words a paper says: of one with a new number, that of the first.
+    package func issuing(_ paper: Case.Paper) -> Event? {
+        guard let event = events.first(where: { $0.version == paper.version }) else { return nil }
+        guard event.action == Process.EventName.reissued else { return event }
+        let first = event.facts.compactMap { if case .revoked(let place) = $0 { place } else { nil } }.first
+        guard let first, file.papers.indices.contains(first), file.papers[first].version < paper.version else {
+            return nil
+        }
+        return issuing(file.papers[first])
+    }
+}
+
+/// Papers between the event that issues them and the one that signs them. Who draws and who signs stand behind processes of their own.
 extension CaseStore {
     /// Statements that make the table of papers, for the database's owner.
     static let paperTables = [
@@ -62,7 +76,7 @@ extension CaseStore {
         }
     }
 
-    /// Nil where it was done meanwhile, or is not to be done any more.
+    /// A paper that is to be drawn up or signed; nil once it is signed or withdrawn.
     package func paperWork(_ id: String, _ place: Int, now: Instant) throws -> PaperWork? {
         try database.read { db in
             let found = try opened(id, now: now, db)
@@ -70,17 +84,17 @@ extension CaseStore {
             guard found.file.papers.indices.contains(place) else { return nil }
             let paper = found.file.papers[place]
             guard paper.state == .awaited, let kind = found.process.paper(paper.document),
-                let event = found.events.first(where: { $0.version == paper.version })
+                let event = view.issuing(paper)
             else { return nil }
             return PaperWork(
                 view: view, place: place, paper: paper, kind: kind, event: event,
-                code: Self.code(of: place, found.secret),
+                code: Self.code(of: paper, found.secret),
                 drawn: try paper.file.map { try bytes(of: found, file: $0, db) })
         }
     }
 
     /// Keeps a paper as it was drawn up. Whoever comes second changes nothing: a paper is drawn up once.
-    package func draw(_ work: PaperWork, _ bytes: [UInt8], at now: Instant) throws {
+    package func keepDrawn(_ work: PaperWork, _ bytes: [UInt8], at now: Instant) throws {
         let name = "\(work.kind.label.text("zh")).pdf"
         try add(
             IncomingDocument(field: work.paper.document, name: name, type: Self.paperType, bytes), to: work,
@@ -91,50 +105,48 @@ extension CaseStore {
     /// Keeps its organ's signature, and tells what waited for it.
     ///
     /// - Parameter signature: detached, over the drawn bytes; verified by the caller.
-    package func seal(_ work: PaperWork, _ signature: [UInt8], at now: Instant) throws {
+    package func keepSignature(_ work: PaperWork, _ signature: [UInt8], at now: Instant) throws {
         let name = "\(work.kind.label.text("zh")).p7s"
         try add(
             IncomingDocument(field: work.paper.document, name: name, type: Self.signatureType, signature), to: work,
-            Process.EventName.sealed, at: now
-        ) { .sealed(paper: work.place, signature: $0) }
+            Process.EventName.signed, at: now
+        ) { .signed(paper: work.place, signature: $0) }
     }
 
     /// Gives a paper a new number, since its own stands on another paper: one that was signed after the backup was made from which this
-    /// log came back. What was written for it stays.
+    /// log came back. It says the same.
     package func reissue(_ work: PaperWork, at now: Instant) throws {
         let name = Process.EventName.reissued
-        guard let series = work.view.process.series(of: work.paper.document) else { throw Failure.unknownDefinition }
         _ = try retrying {
             try database.write { db in
                 try change(
-                    work.view.subject.id, key: "paper \(work.place) \(name)",
-                    Command(action: name, inputs: work.event.inputs),
-                    .clock, at: now, now: now, db
+                    work.view.subject.id, key: "paper \(work.place) \(name)", Command(action: name), .clock, at: now,
+                    now: now, db
                 ) { _, file, _ in
                     guard file.papers.indices.contains(work.place), file.papers[work.place].state == .awaited else {
                         throw Refusal.state
                     }
                     let fact = Fact.issued(
-                        document: work.paper.document, series: series, number: 0, organ: work.paper.organ)
+                        document: work.paper.document, series: work.kind.mark, number: 0, organ: work.paper.organ)
                     return (name, [.revoked(paper: work.place), fact])
                 }
             }
         }
     }
 
-    /// Numbers of a series in a year begin behind this one: it was given before the log was lost.
-    package func raise(_ series: String, of year: Int, to number: Int) throws {
+    /// Numbers of a mark in a year begin behind this one: it was given before the log was lost.
+    package func raise(_ mark: String, of year: Int, to number: Int) throws {
         try database.write { db in
             try db.execute(
                 """
                 INSERT INTO counter (series, last) VALUES (?, ?)
                 ON CONFLICT (series) DO UPDATE SET last = excluded.last WHERE counter.last < excluded.last
-                """, Self.counter(of: series, in: year), number)
+                """, Self.counter(ofMark: mark, in: year), number)
         }
     }
 
     /// Papers count anew each year (发文字号).
-    static func counter(of series: String, in year: Int) -> String { documents + "\(series) \(year)" }
+    static func counter(ofMark mark: String, in year: Int) -> String { "paper \(mark) \(year)" }
 
     private static let paperType = "application/pdf", signatureType = "application/pkcs7-signature"
 
@@ -159,19 +171,22 @@ extension CaseStore {
 
     // MARK: For citizens and strangers
 
-    static func code(of place: Int, _ secret: [UInt8]) -> SpokenCode {
-        SpokenCode(random: hmacSHA256(key: secret, Array("voucher \(place)".utf8)))
+    /// Follows from the number: the same paper drawn up again after a restore has another number, and another code.
+    static func code(of paper: Case.Paper, _ secret: [UInt8]) -> SpokenCode {
+        SpokenCode(
+            random: hmacSHA256(
+                key: secret, Array("voucher \(paper.document) \(paper.year) \(paper.number)".utf8)))
     }
 
     /// Every signed paper of a case; those that count with their bytes.
     func copies(for writing: Writing, _ db: any SQLConnection) throws -> [PaperCopy] {
-        try writing.file.papers.enumerated().compactMap { place, paper in
+        try writing.file.papers.compactMap { paper in
             guard let kind = writing.process.paper(paper.document), let file = paper.file,
-                let signature = paper.signature
+                let signature = paper.signature, let known = writing.file.files.first(where: { $0.number == file })
             else { return nil }
             let isValid = paper.state == .valid
             return PaperCopy(
-                kind: kind, paper: paper, code: Self.code(of: place, writing.secret),
+                kind: kind, paper: paper, code: Self.code(of: paper, writing.secret), digest: known.digest,
                 bytes: isValid ? try bytes(of: writing, file: file, db) : [],
                 signature: isValid ? try bytes(of: writing, file: signature, db) : [])
         }
@@ -189,7 +204,7 @@ extension CaseStore {
             let name = writing.head.bytes + Array("voucher \(place) \(salt)".utf8)
             try outbox.vouch(
                 Vouching(
-                    kind: kind, paper: paper, code: Self.code(of: place, writing.secret), digest: file.digest,
+                    kind: kind, paper: paper, code: Self.code(of: paper, writing.secret), digest: file.digest,
                     version: writing.file.version, item: makeUUID(of: SHA256Digest(of: name)), at: writing.now), db)
         }
     }

@@ -10,6 +10,7 @@ enum Projection: String, CaseIterable {
     case index = "case_index"
     case task, visible, turn, words, page, post, credential
     case paper = "paper_awaited"
+    case figure
 
     /// The first is the case's number.
     var columns: [String] {
@@ -26,6 +27,8 @@ enum Projection: String, CaseIterable {
         case .post: ["number", "person", "role", "unit", "since", "until"]
         case .credential: ["number", "person", "key", "level"]
         case .paper: ["number", "paper"]
+        case .figure:
+            ["number", "place", "process", "kind", "name", "unit", "due", "done", "outcome", "value", "excused"]
         }
     }
 
@@ -98,6 +101,16 @@ extension CaseStore {
             } ?? []
         case .credential:
             return file.credential.map { [[number, .text($0.person), .text($0.key), .integer($0.level)]] } ?? []
+        case .figure:
+            guard process.subject == .case else { return [] }
+            return process.figures(of: file, events: writing.events, in: world).enumerated().map { place, figure in
+                [
+                    number, .integer(place), .text(process.id), .text(figure.kind.rawValue), .text(figure.name),
+                    .text(figure.unit),
+                    figure.due.map { .integer($0.seconds) } ?? .null, figure.done.map { .integer($0.seconds) } ?? .null,
+                    .text(figure.outcome), .integer(figure.value), figure.isExcused.sqlValue,
+                ]
+            }
         case .paper:
             // Of one that was erased, nothing is drawn up any more.
             return writing.isErased
@@ -120,7 +133,7 @@ extension CaseStore {
             """, values: index)
         // A newer event was written meanwhile, with all that is made out of it.
         guard written == 1 else { return }
-        let others: [Projection] = [.task, .visible, .turn, .page, .post, .credential, .paper]
+        let others: [Projection] = [.task, .visible, .turn, .page, .post, .credential, .paper, .figure]
         let (old, new) = (
             try before.map { try rows(of: $0, others, in: world) }, try rows(of: writing, others, in: world)
         )

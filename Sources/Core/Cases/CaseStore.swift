@@ -82,7 +82,7 @@ package struct CaseStore: Sendable {
 
     /// Statements that make the tables, for the database's owner: those of the first version, and those that each later one adds.
     package static func schema(_ database: some SQLDatabase) -> (first: [String], later: [[String]]) {
-        (CaseSchema.tables(database), [sealTables(database) + erasureTables, paperTables])
+        (CaseSchema.tables(database), [sealTables(database) + erasureTables, paperTables + figureTables])
     }
 
     /// The same, for a database of cases alone.
@@ -532,14 +532,14 @@ package struct CaseStore: Sendable {
         try facts.map { fact in
             guard case .issued(let document, let series, 0, let organ) = fact else { return fact }
             let year = moment.date(in: .shanghai).year
-            let counter = organ == nil ? Self.documents + series : Self.counter(of: series, in: year)
+            let counter = organ == nil ? Self.documents + series : Self.counter(ofMark: series, in: year)
             return .issued(document: document, series: series, number: try next(of: counter, db), organ: organ)
         }
     }
 
     /// The series of the cases' own numbers.
     static let numbers = "case"
-    /// Before the name of a series of documents.
+    /// Before the name of a series of numbers without a paper.
     static let documents = "document "
     /// The series of what officers begin.
     static let otherNumbers = "other"

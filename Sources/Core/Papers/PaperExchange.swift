@@ -65,7 +65,9 @@ package enum PaperExchange {
     package static func ask(
         _ socket: String, _ question: Message, seconds: Int
     ) throws(Failure) -> [UInt8] {
-        guard let connection = SocketConnection(to: socket, seconds: seconds) else { throw .unreachable }
+        guard let connection = SocketConnection(to: socket, seconds: seconds, inAll: 2 * seconds) else {
+            throw .unreachable
+        }
         write(question, to: connection)
         guard let answer = read(from: connection) else { throw .unreachable }
         guard answer.head["ok"]?.bool == true else {

@@ -40,7 +40,8 @@ package final class PaperRegister {
 
     private let path: String
     private var known: [String: Entry] = [:]
-    private var isBroken = false
+    /// Bytes of whole lines.
+    private var length = 0
     // One signer at a time writes it.
     private let lock: FileLock
 
@@ -59,7 +60,12 @@ package final class PaperRegister {
         } else {
             try FileSystem.replaceDurably(path, with: [], mode: 0o640)
         }
-        known = Dictionary(entries.map { ($0.number, $0) }) { first, _ in first }
+        for entry in entries {
+            if let other = known.updateValue(entry, forKey: entry.number), other.digest != entry.digest {
+                throw Damaged(description: "\(path): \(entry.number) stands on two papers")
+            }
+        }
+        length = try FileSystem.read(path).count
     }
 
     /// The entries of a register, oldest first.
@@ -85,14 +91,15 @@ package final class PaperRegister {
             guard known.digest == entry.digest, known.organ == entry.organ else { throw .numberUsed }
             return
         }
+        let line = entry.line
         do {
-            // Behind half a line nothing is written: the next start takes it away.
-            guard !isBroken else { throw PaperExchange.Failure.notSigned }
-            try FileSystem.append(entry.line, to: path, sync: true)
+            // Half a line that a full disk left behind goes first.
+            if FileSystem.size(path) != length { try FileSystem.truncate(path, to: length) }
+            try FileSystem.append(line, to: path, sync: true)
         } catch {
-            isBroken = true
             throw .notSigned
         }
+        length += line.count
         known[entry.number] = entry
     }
 }

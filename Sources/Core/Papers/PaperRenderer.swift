@@ -1,4 +1,5 @@
-package import PortalBase
+import Foundation
+import PortalBase
 
 /// Draws a page as PDF by a browser that reaches no network and runs no script. A process and a user of its own run it, whose memory the
 /// system bounds.
@@ -6,7 +7,7 @@ package struct PaperRenderer: Sendable {
     let browser: String
     let scratch: String
     let seconds: Int
-    let isContained: Bool
+    let withoutSandbox: Bool
 
     /// Seconds that drawing a paper may take.
     package static let patience = 20
@@ -14,41 +15,64 @@ package struct PaperRenderer: Sendable {
     /// - Parameters:
     ///   - browser: Chromium.
     ///   - scratch: folder for what is there while a paper is drawn; of this renderer alone, in memory where it can be.
-    ///   - isContained: whether the browser's own sandbox is left out, which it cannot build for root.
-    package init(browser: String, scratch: String, seconds: Int = PaperRenderer.patience, isContained: Bool) {
+    ///   - withoutSandbox: whether the browser's own sandbox is left out, which it cannot build for root.
+    package init(browser: String, scratch: String, seconds: Int = PaperRenderer.patience, withoutSandbox: Bool) {
         self.browser = browser
         self.scratch = scratch
         self.seconds = seconds
-        self.isContained = isContained
+        self.withoutSandbox = withoutSandbox
     }
 
-    /// Takes away what a killed renderer left.
-    package func clean() throws(FileError) {
+    /// The folder holds what no renderer wrote.
+    package struct ForeignFolder: Error {}
+
+    private static let mark = "of-a-renderer"
+
+    /// Takes the folder, and takes away what a killed renderer left in it.
+    package func begin() throws {
+        if FileSystem.kind(scratch) != nil, try !FileSystem.list(scratch).isEmpty,
+            FileSystem.kind(scratch + "/" + Self.mark) != .file
+        {
+            throw ForeignFolder()
+        }
+        try clean()
+    }
+
+    private func clean() throws(FileError) {
         try FileSystem.removeTree(scratch)
         try FileSystem.makeDirectories(scratch, mode: 0o700)
+        try FileSystem.replaceDurably(scratch + "/" + Self.mark, with: [])
     }
 
     package func draw(_ html: [UInt8]) throws(PaperExchange.Failure) -> [UInt8] {
         let (page, paper) = (scratch + "/page.html", scratch + "/paper.pdf")
         guard let html = Self.bounded(html) else { throw .template }
         let status: Int32
-        let bytes: [UInt8]
+        var bytes: [UInt8] = []
         do throws(FileError) {
             // A profile for each paper: nothing of one is there for the next.
             try clean()
             try FileSystem.replaceDurably(page, with: html, mode: 0o600)
             status = try ChildProcess.run(
                 arguments(page, paper), errors: scratch + "/errors", seconds: seconds, isGroup: true)
-            bytes = status == 0 ? try FileSystem.read(paper, limit: PaperExchange.maxPaper) : []
+            if status == 0, FileSystem.size(paper) ?? 0 <= PaperExchange.maxPaper { bytes = try FileSystem.read(paper) }
         } catch {
+            Self.tell("\(error)")
             _ = try? clean()
             throw .notDrawn
         }
+        let said = status == 0 ? [] : (try? FileSystem.head(scratch + "/errors", count: 2_000)) ?? []
         _ = try? clean()
-        guard status == 0 else { throw .notDrawn }
+        guard status == 0 else {
+            Self.tell("the browser ended with \(status): \(String(decoding: said, as: UTF8.self))")
+            throw .notDrawn
+        }
         guard Self.isPDF(bytes) else { throw .unusable }
         return bytes
     }
+
+    /// For the service's own log.
+    private static func tell(_ text: String) { FileHandle.standardError.write(Data("render: \(text)\n".utf8)) }
 
     /// What the page may use: its own styles and pictures. No script runs, and nothing is fetched.
     private static let policy =
@@ -68,7 +92,7 @@ package struct PaperRenderer: Sendable {
             "--disable-breakpad", "--host-resolver-rules=MAP * ~NOTFOUND", "--proxy-server=127.0.0.1:9",
             "--user-data-dir=\(scratch)/profile", "--no-pdf-header-footer", "--print-to-pdf=\(paper)",
         ]
-        if isContained { arguments.append("--no-sandbox") }
+        if withoutSandbox { arguments.append("--no-sandbox") }
         return arguments + ["file://" + percentEncodedPath(page)]
     }
 

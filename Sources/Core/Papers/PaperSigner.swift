@@ -1,16 +1,15 @@
-import CMS
+package import CMS
 package import PortalBase
 
 /// Signs papers with the keys of organs, and keeps a register of every number that it signed: one number never stands on two papers, whoever
 /// asks. A process and a user of its own run it.
 package final class PaperSigner {
-    /// Paths of keys without extension, or keys in tokens, by unit.
-    private let organs: [String: String]
+    /// By unit.
+    private let organs: [String: Identity]
     private let register: PaperRegister
     private let now: @Sendable () -> Instant
-    private var identities: [String: Identity] = [:]
 
-    package init(organs: [String: String], register: PaperRegister, now: @escaping @Sendable () -> Instant) {
+    package init(organs: [String: Identity], register: PaperRegister, now: @escaping @Sendable () -> Instant) {
         self.organs = organs
         self.register = register
         self.now = now
@@ -19,15 +18,7 @@ package final class PaperSigner {
     /// - Returns: a detached CMS signature over the paper's bytes.
     package func sign(_ paper: [UInt8], number: String, of organ: String) throws(PaperExchange.Failure) -> [UInt8] {
         guard PaperRenderer.isPDF(paper) else { throw .unusable }
-        guard let path = organs[organ] else { throw .noKey }
-        let identity: Identity
-        if let known = identities[organ] {
-            identity = known
-        } else {
-            guard let read = try? Identity(path: path) else { throw .noKey }
-            identity = read
-            identities[organ] = read
-        }
+        guard let identity = organs[organ] else { throw .noKey }
         try register.enter(
             .init(at: now(), number: number, organ: organ, digest: SHA256Digest(of: paper)))
         do {

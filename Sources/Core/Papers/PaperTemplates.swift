@@ -32,6 +32,10 @@ package struct PaperText: Sendable {
         self.verifyAt = verifyAt
     }
 
+    static let sample = PaperText(
+        title: "x", number: "x", organ: "x", issued: CivilDate(dayNumber: 20_000), matter: "x", answers: [("x", "x")],
+        said: [("x", "x", "x")], code: "x", verifyAt: "x")
+
     var context: Value {
         func lines(_ text: String) -> Value {
             .list(text.split(separator: "\n").map { .fields(["line": .text(String($0))]) })
@@ -51,14 +55,31 @@ package struct PaperText: Sendable {
 package struct PaperTemplates: Sendable {
     private let templates: TemplateSet
 
-    /// - Parameter names: files without `.html`; those that are lacking are told elsewhere.
+    /// Every file of the folder, of which others may be made (`{{<frame}}`); `names` are those that papers name.
+    ///
+    /// Throws for a template that cannot be laid out, or says a name that there is not.
     package init(folder: String, names: Set<String>) throws {
+        let files = FileSystem.kind(folder) == .directory ? try FileSystem.list(folder).map(\.name) : []
         templates = TemplateSet(
-            try names.sorted().compactMap { name in
-                let path = "\(folder)/\(name).html"
-                guard FileSystem.kind(path) == .file else { return nil }
-                return try Template(name: name, path: path, source: FileSystem.read(path, limit: 1 << 20))
+            try files.filter { $0.hasSuffix(".html") }.sorted().map { file in
+                let path = folder + "/" + file
+                return try Template(
+                    name: String(file.dropLast(5)), path: path, source: FileSystem.read(path, limit: 1 << 20))
             })
+        for name in names.sorted() where templates.contains(name) {
+            let sample = try templates.render(name, [PaperText.sample.context])
+            guard String(decoding: sample.bytes, as: UTF8.self).contains("<head>") else {
+                throw Unusable(description: "\(folder)/\(name).html: the page has no <head>")
+            }
+            // What an officer is asked depends on the action; all other names are known.
+            if let unknown = sample.unknownNames.first(where: { !$0.problem.en.contains("input.") }) {
+                throw Unusable(description: "\(unknown.position.path):\(unknown.position.line): \(unknown.problem.zh)")
+            }
+        }
+    }
+
+    package struct Unusable: Error, CustomStringConvertible {
+        package let description: String
     }
 
     /// The page that a browser prints.

@@ -15,6 +15,8 @@ package struct Case: Sendable, Equatable {
         package let opened: Instant
         package let budget: Process.Limit?
         package internal(set) var assignee: String?
+        /// When somebody signed for it first (签收).
+        package internal(set) var signed: Instant?
         package internal(set) var outcome: String?
         package internal(set) var closed: Instant?
         /// Of its own time limits, those whose end was passed.
@@ -89,6 +91,8 @@ package struct Case: Sendable, Equatable {
     package private(set) var published: Set<Process.Page> = []
     /// Version of the event that published a page last, whether or not it was taken back since.
     package private(set) var lastPublished: [Process.Page: Int] = [:]
+    /// Units whose part in it is left out of assessments.
+    package private(set) var excused: Set<String> = []
     /// Whether its erasure is put off.
     package private(set) var isOnLegalHold = false
     /// Whether its words were destroyed: nothing is to come of it.
@@ -174,7 +178,11 @@ package struct Case: Sendable, Equatable {
                 $0.outcome = outcome
                 $0.closed = now
             }
-        case .assigned(let id, let person): change(task: id) { $0.assignee = person }
+        case .assigned(let id, let person):
+            change(task: id) {
+                $0.assignee = person
+                $0.signed = $0.signed ?? now
+            }
         case .started(let clock, let since, let budget):
             let instance = (self.clock(clock)?.instance ?? 0) + 1
             change(clock: clock) { if $0.isRunning { $0.stopped = now } }
@@ -220,7 +228,7 @@ package struct Case: Sendable, Equatable {
                 papers.append(Paper(document: document, number: number, organ: organ, issued: now, version: version))
             }
         case .drawn(let paper, let file): change(paper: paper) { $0.file = file }
-        case .sealed(let paper, let signature):
+        case .signed(let paper, let signature):
             guard papers.indices.contains(paper) else { break }
             for index in papers.indices
             where index < paper && papers[index].document == papers[paper].document && papers[index].state == .valid {
@@ -248,6 +256,7 @@ package struct Case: Sendable, Equatable {
         case .undone(_, let names, let counted):
             flags.subtract(names)
             for name in counted { counts[name] = counts[name].map { max(0, $0 - 1) } }
+        case .excused(let unit): excused.insert(unit)
         case .legalHold: isOnLegalHold = true
         case .legalHoldEnded: isOnLegalHold = false
         case .notified, .erased: break

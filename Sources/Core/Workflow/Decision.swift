@@ -1,4 +1,5 @@
 package import Authority
+import Forms
 package import PortalBase
 package import Procedures
 
@@ -198,6 +199,8 @@ extension Process {
             // Where the calendar does not say, nobody loses a right.
             if let end = TimeBudget(world: world).end(of: within.limit, from: since), world.now > end { return .late }
         }
+        // What is not signed yet reaches nobody.
+        if action.message == .delivery, file.awaitsPaper { return .condition }
         let conditions = Conditions(process: self, file: file, task: task, world: world)
         return action.need.allSatisfy(conditions.hold) ? nil : .condition
     }
@@ -337,14 +340,15 @@ struct Decision {
             add(.told(told, text: text))
         case .remind(let audience): remind([audience])
         case .issue(let document, let series):
-            let isPaper = world.makesPapers && process.paper(document) != nil
-            add(.issued(document: document, series: series, number: 0, organ: isPaper ? file.lead : nil))
-        case .revoke(let document):
-            // The newest that stands, or is to stand.
-            let places = file.papers.indices.filter { place in
-                file.papers[place].document == document && [.awaited, .valid].contains(file.papers[place].state)
+            guard world.makesPapers, let paper = process.paper(document) else {
+                add(.issued(document: document, series: series, number: 0, organ: nil))
+                return
             }
-            if let place = places.last { add(.revoked(paper: place)) }
+            guard let organ = file.lead else { throw .condition }
+            // One of its kind waits at most: what was not signed yet is given up.
+            revoke(document, [.awaited])
+            add(.issued(document: document, series: paper.mark, number: 0, organ: organ))
+        case .revoke(let document): revoke(document, [.awaited, .valid])
         case .publish(let page): add(.published(page))
         case .retract(let page): add(.retracted(page))
         case .relate(let reference, let kind):
@@ -355,6 +359,9 @@ struct Decision {
             if case .number(let number) = command.inputs[id] { add(.scored(name, number)) }
         case .count(let name): add(.counted(name))
         case .flag(let name): add(.flagged(name))
+        case .excuse:
+            guard let unit = command.task.flatMap(file.task)?.unit else { throw .task }
+            add(.excused(unit: unit))
         case .hold: add(.legalHold)
         case .release: add(.legalHoldEnded)
         case .appoint: add(try appointment())
@@ -368,6 +375,13 @@ struct Decision {
             let test = Conditions(process: process, file: file, task: command.task.flatMap(file.task), world: world)
             guard conditions.allSatisfy(test.hold) else { return }
             for effect in effects { try run(effect, action, command, actor) }
+        }
+    }
+
+    private mutating func revoke(_ document: String, _ states: Set<Case.Paper.State>) {
+        for place in file.papers.indices
+        where file.papers[place].document == document && states.contains(file.papers[place].state) {
+            add(.revoked(paper: place))
         }
     }
 

@@ -109,7 +109,7 @@ package enum Fact: Sendable, Equatable {
     /// A paper, by its place in the case, was drawn up as a file of the case.
     case drawn(paper: Int, file: Int)
     /// Its organ signed it; the signature is a file of the case. What was issued before under the same name is replaced.
-    case sealed(paper: Int, signature: Int)
+    case signed(paper: Int, signature: Int)
     /// It counts no more (撤销).
     case revoked(paper: Int)
     case published(Process.Page)
@@ -129,6 +129,8 @@ package enum Fact: Sendable, Equatable {
     /// What an event of the clock did is taken back, since somebody had acted in time; its flags and counts go. State, tasks and
     /// clocks follow as facts of their own; a number that was issued stays used.
     case undone(version: Int, flags: [String], counts: [String])
+    /// What a unit did in it is left out of assessments (考核剔除): somebody decided so.
+    case excused(unit: String)
     /// A legal hold: its erasure is put off while a dispute lasts, and no more.
     case legalHold
     case legalHoldEnded

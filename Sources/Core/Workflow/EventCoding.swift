@@ -150,8 +150,8 @@ extension Fact {
             if let organ { fields["organ"] = .string(organ) }
             return make("issued", fields)
         case .drawn(let paper, let file): return make("drawn", ["paper": .integer(paper), "file": .integer(file)])
-        case .sealed(let paper, let signature):
-            return make("sealed", ["paper": .integer(paper), "signature": .integer(signature)])
+        case .signed(let paper, let signature):
+            return make("signed", ["paper": .integer(paper), "signature": .integer(signature)])
         case .revoked(let paper): return make("revoked", ["paper": .integer(paper)])
         case .published(let page): return make("published", ["page": .string(page.rawValue)])
         case .retracted(let page): return make("retracted", ["page": .string(page.rawValue)])
@@ -188,6 +188,7 @@ extension Fact {
                     "version": .integer(version), "flags": .array(flags.map(JSON.string)),
                     "counts": .array(counts.map(JSON.string)),
                 ])
+        case .excused(let unit): return make("excused", ["unit": .string(unit)])
         case .legalHold: return make("legalHold")
         case .legalHoldEnded: return make("legalHoldEnded")
         case .erased(let ground, let person):
@@ -239,7 +240,7 @@ extension Fact {
                     .issued(document: $0, series: $1.0, number: $1.1, organ: text("organ"))
                 }
             case "drawn": Self.pair(number("paper"), number("file")).map { .drawn(paper: $0, file: $1) }
-            case "sealed": Self.pair(number("paper"), number("signature")).map { .sealed(paper: $0, signature: $1) }
+            case "signed": Self.pair(number("paper"), number("signature")).map { .signed(paper: $0, signature: $1) }
             case "revoked": number("paper").map { .revoked(paper: $0) }
             case "published": text("page").flatMap(Process.Page.init(rawValue:)).map { .published($0) }
             case "retracted": text("page").flatMap(Process.Page.init(rawValue:)).map { .retracted($0) }
@@ -275,6 +276,7 @@ extension Fact {
                 Self.pair(number("version"), Self.pair(list("flags"), list("counts"))).map {
                     .undone(version: $0, flags: $1.0, counts: $1.1)
                 }
+            case "excused": text("unit").map { .excused(unit: $0) }
             case "legalHold": .legalHold
             case "legalHoldEnded": .legalHoldEnded
             case "erased":

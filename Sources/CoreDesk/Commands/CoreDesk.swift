@@ -16,7 +16,7 @@ struct CoreDesk: AsyncParsableCommand {
         subcommands: [
             Initialize.self, Serve.self, Migrate.self, Clock.self, Audit.self, Retention.self, BackUp.self,
             BackUpKeys.self, Restore.self, Import.self, Export.self, Release.self,
-            MakePapers.self, Render.self, Sign.self, Calendar.self, People.self, ProcessCommand.self,
+            Assess.self, MakePapers.self, Render.self, Sign.self, Calendar.self, People.self, ProcessCommand.self,
             LaneCommand<CoreDesk>.self,
         ])
 }

@@ -15,22 +15,25 @@ struct Render: ParsableCommand {
     var scratch: String
     @Option(help: "Chromium.") var browser = "chromium"
     @Option(help: "Seconds that a paper may take.") var patience = PaperRenderer.patience
+    @Flag(help: "Leaves out the browser's own sandbox, which it cannot build for root: for tests.")
+    var withoutSandbox = false
 
     func run() throws {
         guard (1...60).contains(patience) else { throw ValidationError("--patience is 1 to 60 seconds") }
-        // The folder is emptied for each paper: nothing of anybody else may be in it.
-        if FileSystem.kind(scratch) != nil, try !FileSystem.list(scratch).isEmpty,
-            FileSystem.kind(scratch + "/" + Self.mark) != .file
-        {
-            throw ValidationError("\(scratch) holds something: --scratch needs a folder of its own")
+        if getuid() == 0, !withoutSandbox {
+            throw ValidationError(
+                "the browser has no sandbox as root: run it as a user of its own, or give --without-sandbox")
         }
         setenv("HOME", scratch, 1)
-        let renderer = PaperRenderer(browser: browser, scratch: scratch, seconds: patience, isContained: getuid() == 0)
-        try renderer.clean()
+        let renderer = PaperRenderer(
+            browser: browser, scratch: scratch, seconds: patience, withoutSandbox: withoutSandbox)
+        do {
+            try renderer.begin()
+        } catch is PaperRenderer.ForeignFolder {
+            throw ValidationError("\(scratch) holds something: --scratch needs a folder of its own")
+        }
         try PaperExchange.serve(socket) { question throws(PaperExchange.Failure) in try renderer.draw(question.body) }
     }
-
-    private static let mark = "page.html"
 }
 
 /// Signs papers for the desk: a process of the one user who has the organs' keys.
@@ -62,9 +65,8 @@ struct Sign: ParsableCommand {
         }
         diagnostics += reader.finish()
         if diagnostics.hasErrors { throw Configuration.report(diagnostics) }
-        let keys = organs.compactMapValues(\.first)
         // A key that does not open is told now, not with the first paper.
-        for key in keys.values { _ = try Identity(path: key) }
+        let keys = try organs.compactMapValues { try $0.first.map { try Identity(path: $0) } }
         let signer = PaperSigner(organs: keys, register: try PaperRegister(register), now: { fixedNow ?? .systemNow() })
         try PaperExchange.serve(socket) { question throws(PaperExchange.Failure) in try signer.answer(question) }
     }
@@ -80,14 +82,14 @@ struct MakePapers: ParsableCommand {
 
     func run() throws {
         let desk = try Desk(configurationOption.load(), random: systemRandomBytes)
-        guard let maker = PaperMaker(desk) else {
+        guard let maker = try PaperMaker(desk) else {
             throw ValidationError("the configuration has no part `papers:`: numbers are given alone")
         }
-        let outcomes = try maker.make()
+        let outcomes = try maker.waiting().compactMap(maker.make)
         for outcome in outcomes {
             print(outcome.alarm ?? "signed \(outcome.paper)")
         }
-        let failed = outcomes.filter { $0.failure != nil }.count
+        let failed = outcomes.filter { $0.alarm != nil }.count
         print("\(outcomes.count - failed) papers signed, \(failed) wait")
         if failed > 0 { throw ExitCode(1) }
     }

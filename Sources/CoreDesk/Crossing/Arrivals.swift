@@ -208,13 +208,13 @@ struct Arrivals: Sendable {
             inputs = ["score": .number(score), "solved": .text(solved ? "yes" : "no")]
             if !words.isEmpty { inputs["words"] = .text(words) }
         case .delivery:
-            // Only what was sent can have been opened.
-            let digests = addressee.file.papers.compactMap { paper in
-                addressee.file.files.first { $0.number == paper.file }?.digest
-            }
+            // Only what was sent can have been opened, and only the newest of it is what the clock waits for.
+            let signed = addressee.file.papers.filter { $0.signature != nil }
+            let digests = signed.compactMap { paper in addressee.file.files.first { $0.number == paper.file }?.digest }
             guard let opened = message.body["sha256"]?.string.flatMap(SHA256Digest.init(hex:)),
                 message.body.count == 1, digests.contains(opened)
             else { throw Rejected(.schema) }
+            isCurrent = opened == digests.last
         case .supplement:
             guard let supplement = message.supplement, let asked = addressee.notices.request(message.notice),
                 let form = surroundings.configuration.definition(addressee.subject.form)

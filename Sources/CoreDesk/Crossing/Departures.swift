@@ -21,8 +21,9 @@ struct Departures: Outbox {
         // Sealed parts of statuses: pieces of papers.
         """
         CREATE TABLE status_part_out (
-            id TEXT NOT NULL, name TEXT NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (id, name))
+            id TEXT NOT NULL, name TEXT NOT NULL, subject TEXT NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (id, name))
         """,
+        "CREATE INDEX status_part_out_subject ON status_part_out (subject)",
         "CREATE TABLE voucher_out (id TEXT PRIMARY KEY, clear BLOB NOT NULL)",
     ]
 
@@ -71,14 +72,29 @@ struct Departures: Outbox {
         }
         let clear = JSON.object(fields).canonicalBytes
         try db.execute("INSERT INTO status_out (id, clear) VALUES (?, ?)", telling.item, clear)
+        try forgetParts(of: telling, db)
         for piece in pieces {
             try db.execute(
-                "INSERT INTO status_part_out (id, name, sealed) VALUES (?, ?, ?)", telling.item, piece.name,
-                piece.sealed)
+                "INSERT INTO status_part_out (id, name, subject, sealed) VALUES (?, ?, ?, ?)", telling.item, piece.name,
+                telling.subject.id, piece.sealed)
         }
         try LaneDatabase.enqueue(
             db, lane: Configuration.sendLane, item: telling.item,
             bytes: pieces.reduce(clear.count) { $0 + $1.sealed.count }, at: telling.at)
+    }
+
+    /// A newer status brings all papers that still count: those of older ones go once they have crossed, and all of them with the words of an
+    /// erased case.
+    private func forgetParts(of telling: Telling, _ db: any SQLConnection) throws {
+        if telling.papers.isEmpty {
+            try db.execute("DELETE FROM status_part_out WHERE subject = ?", telling.subject.id)
+        } else {
+            try db.execute(
+                """
+                DELETE FROM status_part_out WHERE subject = ?
+                    AND id IN (SELECT item FROM lane_queue WHERE lane = ? AND state = 'delivered')
+                """, telling.subject.id, Configuration.sendLane)
+        }
     }
 
     func vouch(_ vouching: Vouching, _ db: any SQLConnection) throws {
@@ -109,6 +125,9 @@ struct Departures: Outbox {
         let pieces = try db.rows("SELECT name, sealed FROM status_part_out WHERE id = ? ORDER BY name", id).map { row in
             FerryItem.Part(name: try row["name"], bytes: try row["sealed"])
         }
+        // One whose papers are gone was overtaken by a newer status.
+        let listed = (try? JSON(parsing: clear))?["parts"]?.array?.count ?? 0
+        guard pieces.count == listed else { throw ItemRefused(id: id, code: .schema) }
         return FerryItem(kind: "status", id: id, parts: [.init(name: "item.json", bytes: clear)] + pieces)
     }
 
@@ -131,7 +150,7 @@ struct Departures: Outbox {
                         "bytes": .integer(copy.bytes.count), "code": .string(copy.code.text),
                         "date": .string(copy.paper.issued.date(in: .shanghai).text),
                         "number": .string(copy.kind.number(copy.paper.number, of: copy.paper.year)),
-                        "sha256": .string(SHA256Digest(of: copy.bytes).hex),
+                        "sha256": .string(copy.digest.hex),
                         "signature": .integer(copy.signature.count), "state": .string(copy.paper.state.rawValue),
                         "title": .string(copy.kind.label.text(telling.correspondent.language == "en" ? "en" : "zh")),
                     ])

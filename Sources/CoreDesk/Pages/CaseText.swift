@@ -244,7 +244,7 @@ struct CaseText {
         case Procedures.Process.EventName.late: "迟到的消息（不改变状态）"
         case Procedures.Process.EventName.follow: "主单的答复"
         case Procedures.Process.EventName.drawn: "文书制作"
-        case Procedures.Process.EventName.sealed: "文书签章"
+        case Procedures.Process.EventName.signed: "文书签章"
         case Procedures.Process.EventName.reissued: "号码已用于别的文书，重新编号"
         case Procedures.Process.EventName.overtaken: "申请人在期限内已经办理，自动处理撤销"
         default: view.process.action(id)?.label.text("zh") ?? id
@@ -272,7 +272,7 @@ struct CaseText {
             organ == nil
                 ? "\(view.process.label(document, "zh"))第 \(number) 号" : "出具\(view.process.label(document, "zh"))"
         case .drawn(let place, _): "制作 \(paperName(place))"
-        case .sealed(let place, _): "签章 \(paperName(place))"
+        case .signed(let place, _): "签章 \(paperName(place))"
         case .revoked(let place): "撤销 \(paperName(place))"
         case .published: "已公开"
         case .retracted: "已撤下"
@@ -312,15 +312,8 @@ struct CaseText {
     /// What an event's input answers; a late message's is that of the action that would have taken it.
     private func input(_ id: String, _ event: Event) -> Procedures.Process.Input? {
         if let action = view.process.action(event.action) { return action.ask.first { $0.id == id } }
-        switch event.action {
-        case Procedures.Process.EventName.late:
-            return view.process.actions.lazy.filter { $0.message != nil }.flatMap(\.ask).first { $0.id == id }
-        case Procedures.Process.EventName.reissued:
-            // It repeats what an earlier event said.
-            let first = view.events.first { $0.version < event.version && $0.inputs == event.inputs }
-            return first.flatMap { input(id, $0) }
-        default: return nil
-        }
+        guard event.action == Procedures.Process.EventName.late else { return nil }
+        return view.process.actions.lazy.filter { $0.message != nil }.flatMap(\.ask).first { $0.id == id }
     }
 
     private func label(_ id: String, _ event: Event) -> String {

@@ -48,6 +48,7 @@ struct DeskController: Sendable {
             }
             return await answer(request) { member in try tasks(member, after: place) }
         }
+        addAssessmentRoutes(to: router)
         router.get("/cases/:id") { request, context in
             let (id, done) = (
                 context.parameters.get("id") ?? "", request.uri.queryParameters["done"].map { String($0) }
@@ -408,6 +409,7 @@ struct DeskController: Sendable {
         }
         return [
             "seesLanes": .flag(member.map { may($0, .seeLanes) } ?? false),
+            "seesAssessments": .flag(member.map(seesAssessments) ?? false),
             "isAdministrator": .flag(member.map { !beginnings(for: $0).isEmpty } ?? false),
             "title": .text(title), "officer": .optional(member?.name), "query": .text(""),
             "posts": .text(posts.joined(separator: "、")),

@@ -11,7 +11,8 @@ struct DeskViews: Sendable {
                 ("base", Self.base), ("list", Self.list), ("case", Self.caseFile), ("action", Self.action),
                 ("search", Self.search), ("content", Self.content), ("cases", Self.cases),
                 ("message", Self.message), ("new", Self.new), ("inputs", Self.inputs), ("lanes", Self.lanes),
-                ("registration", Self.registration), ("registered", Self.registered),
+                ("assessment", Self.assessment), ("figures", Self.figures), ("registration", Self.registration),
+                ("registered", Self.registered),
             ].map {
                 try Template(name: $0.0, path: "CoreDesk/\($0.0)", source: Array($0.1.utf8))
             })
@@ -28,7 +29,7 @@ struct DeskViews: Sendable {
         <!doctype html>
         <html lang="zh-CN"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
         <title>{{title}} - 办理台</title><link rel="stylesheet" href="/desk.css"></head>
-        <body><header><div><a href="/">政务办理台</a>{{#officer}}<a href="/tasks">我的任务</a>{{#isAdministrator}}<a href="/people">人员</a>{{/isAdministrator}}{{#seesLanes}}<a href="/lanes">通道</a>{{/seesLanes}}<form class="find" role="search" action="/search"><label for="q" class="aside">查找</label><input id="q" name="q" value="{{query}}" placeholder="标题、姓名、电话、凭证号"><button type="submit">查找</button></form><span>{{officer}}（{{posts}}）</span>{{/officer}}</div></header>
+        <body><header><div><a href="/">政务办理台</a>{{#officer}}<a href="/tasks">我的任务</a>{{#isAdministrator}}<a href="/people">人员</a>{{/isAdministrator}}{{#seesAssessments}}<a href="/assessments">考核</a>{{/seesAssessments}}{{#seesLanes}}<a href="/lanes">通道</a>{{/seesLanes}}<form class="find" role="search" action="/search"><label for="q" class="aside">查找</label><input id="q" name="q" value="{{query}}" placeholder="标题、姓名、电话、凭证号"><button type="submit">查找</button></form><span>{{officer}}（{{posts}}）</span>{{/officer}}</div></header>
         <main>{{$main}}{{/main}}</main></body></html>
         """
 
@@ -122,14 +123,46 @@ struct DeskViews: Sendable {
         {{#lanes}}
         <section><h2>{{name}}（{{lane}}）</h2><ul>{{#lines}}<li>{{line}}</li>{{/lines}}{{#allAlarms}}<li class="overdue">报警：{{name}}（{{alarm}} {{detail}}）</li>{{/allAlarms}}</ul>{{#mayWork}}{{#alarms}}<form method="post" action="/lanes/clear"><input type="hidden" name="token" value="{{clearToken}}"><input type="hidden" name="nonce" value="{{nonce}}"><input type="hidden" name="lane" value="{{lane}}"><input type="hidden" name="alarm" value="{{alarm}}"><input type="hidden" name="detail" value="{{detail}}"><p>报警 {{alarm}}：{{detail}} <button type="submit">已查明，消除</button></p></form>{{/alarms}}{{/mayWork}}</section>
         {{/lanes}}
+        {{#papers}}<section><h2>文书</h2><p class="overdue">有 {{papers}} 份文书没有制作或签章完，签好以前不告知申请人。一直这样的，请看服务日志里的 ALARM，或运行 coredesk papers。</p></section>{{/papers}}
         <section><h2>收不下的</h2>
         {{^hasHeld}}<p>没有。</p>{{/hasHeld}}
         {{#hasHeld}}<p>每一件都原样保存，按原来的收件时间办理。补上缺的密钥或表单后会自动重试。</p>
         {{#held}}<div class="held"><p><strong>{{kind}}</strong> {{item}}，{{since}} 起：{{reason}}</p>{{#mayWork}}<form method="post" action="/lanes/drop"><input type="hidden" name="token" value="{{dropToken}}"><input type="hidden" name="nonce" value="{{nonce}}"><input type="hidden" name="item" value="{{item}}"><p><label for="because-{{item}}">放弃的理由</label><input id="because-{{item}}" name="because" required maxlength="400"></p><p><button type="submit">放弃这一件</button></p></form>{{/mayWork}}</div>{{/held}}
         {{#mayWork}}<form method="post" action="/lanes/retry"><input type="hidden" name="token" value="{{retryToken}}"><input type="hidden" name="nonce" value="{{nonce}}"><p><button type="submit">现在重试</button></p></form>{{/mayWork}}{{/hasHeld}}
-        {{#papers}}<p class="overdue">有 {{papers}} 份文书没有制作或签章完，签好以前不告知申请人。一直这样的，请看服务日志里的 ALARM，或运行 coredesk papers。</p>{{/papers}}
         {{#early}}<p>比办件先到的撤回：{{early}} 件，办件一到就办。</p>{{/early}}
         </section>
+        {{/main}}{{/base}}
+        """
+
+    private static let assessment = """
+        {{<base}}{{$main}}
+        <h1>{{title}}</h1>
+        {{#problem}}<p class="problem" role="alert">{{problem}}</p>{{/problem}}
+        <form class="find" action="/assessments"><label for="month">月份</label><input id="month" name="month" type="month" value="{{month}}" required><button type="submit">查看</button></form>
+        <nav class="actions" aria-label="考核办法"><ul>{{#sets}}<li><a href="{{address}}"{{#isChosen}} aria-current="true"{{/isChosen}}>{{name}}</a></li>{{/sets}}</ul></nav>
+        {{#none}}<p>{{none}}</p>{{/none}}
+        {{#report}}<section><h2>{{title}}</h2>
+        {{^isOver}}<p class="facts">本月还没有结束：只算到现在为止到期和完成的。</p>{{/isOver}}
+        {{#hasScored}}<div class="chart">{{{chart}}}</div>
+        <table><thead><tr><th scope="col">单位</th><th scope="col">等级</th><th scope="col">总分</th>{{#heads}}<th scope="col">{{label}}<br>{{weight}}</th>{{/heads}}</tr></thead><tbody>
+        {{#rows}}<tr><th scope="row">{{name}}</th><td data-label="等级">{{label}}</td><td data-label="总分">{{total}}</td>{{#cells}}<td data-label="{{label}}">{{#hasCases}}<a href="{{address}}">{{text}}</a>{{/hasCases}}{{^hasCases}}{{text}}{{/hasCases}}{{#points}}<br>{{points}}{{/points}}{{#excused}}<br>{{excused}}{{/excused}}</td>{{/cells}}</tr>
+        {{/rows}}</tbody></table>{{/hasScored}}
+        {{^hasScored}}<p>没有可以计分的单位。</p>{{/hasScored}}
+        {{#hasApart}}<h3>没有到期事项、不计分的单位</h3><ul>{{#apart}}<li>{{name}}</li>{{/apart}}</ul>{{/hasApart}}
+        {{#undated}}<p class="problem">有 {{undated}} 项期限超出工作日历，没有计入：请补上工作日安排。</p>{{/undated}}
+        <p><a href="{{csv}}">保存为表格（CSV）</a>　同一等级按单位排列，不分名次。指标没有到期事项的，不计分，权重按其余指标折算。</p></section>{{/report}}
+        {{/main}}{{/base}}
+        """
+
+    private static let figures = """
+        {{<base}}{{$main}}
+        <p><a href="{{back}}">‹ 返回考核</a></p>
+        <h1>{{title}}</h1>
+        <table><thead><tr><th scope="col">编号</th><th scope="col">期限</th><th scope="col">完成</th><th scope="col">结果</th></tr></thead><tbody>
+        {{#figures}}<tr><td><a href="/cases/{{id}}">{{number}}</a></td><td data-label="期限">{{due}}</td><td data-label="完成">{{done}}</td><td>{{result}}</td></tr>
+        {{/figures}}</tbody></table>
+        {{^figures}}<p>没有您能看到的办件。</p>{{/figures}}
+        {{#next}}<p><a href="{{next}}" rel="next">下一页 ›</a></p>{{/next}}
         {{/main}}{{/base}}
         """
 
@@ -182,7 +215,7 @@ struct DeskViews: Sendable {
         table{border-collapse:collapse;width:100%;background:#fff}th,td{border:1px solid #d8dee6;padding:8px 10px;text-align:left}
         th{background:#eef3f8;white-space:nowrap}section{background:#fff;border:1px solid #d8dee6;border-radius:8px;padding:8px 18px;margin:14px 0}
         h1{font-size:1.4rem}h2{font-size:1.1rem}dl div{display:grid;grid-template-columns:10em 1fr;gap:10px;border-bottom:1px solid #eee;padding:5px 0}
-        dt{font-weight:600}dd{margin:0;white-space:pre-line;overflow-wrap:anywhere}.overdue{color:#b3261e;font-weight:700}label{display:block;font-weight:600}
+        dt{font-weight:600}dd{margin:0;min-width:0;white-space:pre-line;overflow-wrap:anywhere}.events p,td{overflow-wrap:anywhere}.overdue{color:#b3261e;font-weight:700}label{display:block;font-weight:600}
         textarea,input,select{width:100%;max-width:44em;font:inherit;padding:8px;border:1px solid #7b8794;border-radius:4px;box-sizing:border-box;min-height:44px}
         .problem{background:#fdecea;border-left:4px solid #b3261e;padding:8px 14px}
         button{background:#14508c;color:#fff;border:0;border-radius:6px;padding:10px 24px;font:inherit;min-height:44px;cursor:pointer}
@@ -192,7 +225,7 @@ struct DeskViews: Sendable {
         label.check{display:inline-flex;align-items:center;gap:6px;font-weight:400;margin-right:18px;min-height:44px}label.check input{width:24px;min-height:24px}.limit{display:flex;gap:8px;max-width:24em}
         .hp,.visually-hidden{position:absolute;left:-999em}.hint,.help{color:#4a5460;margin:2px 0}.field{margin:12px 0}.field .error{color:#b3261e;font-weight:600;margin:2px 0}.error-summary{background:#fdecea;border-left:4px solid #b3261e;padding:8px 14px}
         .choice{display:inline-flex;align-items:center;gap:6px;margin-right:18px;min-height:44px}.choice input{width:24px;min-height:24px}.choice label{font-weight:400}.optional{font-weight:400;color:#4a5460}.privacy{font-size:.9rem;color:#4a5460}.privacy h2{font-size:1rem}legend{font-weight:600}
-        #receipt,#code{font-size:1.4rem;letter-spacing:.08em}.when{white-space:nowrap}.held{border-top:1px solid #d8dee6}.done{background:#e6f4ea;border-left:4px solid #1e7d34;padding:8px 14px}
+        #receipt,#code{font-size:1.4rem;letter-spacing:.08em}.chart{overflow-x:auto}.chart svg{max-width:100%;height:auto}[aria-current]{outline:3px solid #c9a227}.when{white-space:nowrap}.held{border-top:1px solid #d8dee6}.done{background:#e6f4ea;border-left:4px solid #1e7d34;padding:8px 14px}
         @media(max-width:640px){table{background:none}thead{position:absolute;left:-999em}tr{display:block;background:#fff;border:1px solid #d8dee6;margin:8px 0;padding:6px 10px}td{display:inline;border:0;padding:0}td:not(:last-child):not(:empty)::after{content:" · ";color:#5b6673}td[data-label]:not(:empty)::before{content:attr(data-label) " ";color:#5b6673}dl div{grid-template-columns:1fr;gap:0}}
         """
 }

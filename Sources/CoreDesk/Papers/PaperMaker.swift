@@ -8,16 +8,25 @@ import Procedures
 import ServiceLifecycle
 import Workflow
 
-/// Brings papers from the event that issues them to the one that seals them: drawn up by one process, signed by another, verified here.
+/// Brings papers from the event that issues them to the one that signs them: drawn up by one process, signed by another, verified here.
 struct PaperMaker: Sendable {
     let desk: Desk
     let settings: PaperSettings
 
-    /// Nil where the configuration has nobody who draws and signs.
-    init?(_ desk: Desk) {
+    /// Nil where the configuration has nobody who draws and signs. Throws where a certificate cannot be read.
+    init?(_ desk: Desk) throws {
         guard let settings = desk.configuration.papers else { return nil }
+        for unit in settings.organs.keys { _ = try settings.keys(of: unit) }
         self.desk = desk
         self.settings = settings
+    }
+
+    /// Departments that lead a form whose process issues papers, and that nobody signs for.
+    var unitsWithoutKeys: [String] {
+        let leads = desk.configuration.currentForms().filter { form in
+            desk.surroundings.process(for: form)?.papers.isEmpty == false
+        }.compactMap { $0.process?.lead }
+        return Set(leads).subtracting(settings.organs.keys).sorted()
     }
 
     struct Place: Sendable, Hashable {
@@ -30,50 +39,67 @@ struct PaperMaker: Sendable {
         let place: Place
         /// Its number.
         let paper: String
-        let failure: PaperExchange.Failure?
-
-        /// For logs; nil where it was signed.
-        var alarm: String? {
-            switch failure {
-            case nil: nil
-            case .numberUsed: "ALARM \(paper) stands on another paper: it is issued anew under the next number"
-            case .some(let failure): "ALARM \(paper) is not signed: \(failure.rawValue)"
-            }
-        }
+        /// For logs and operators; nil where it was signed.
+        let alarm: String?
     }
 
     /// Seconds until the signer must answer.
     private static let signing = 20
 
-    /// Draws up and signs what waits.
-    ///
-    /// - Parameter left: papers that are left for later.
-    func make(except left: Set<Place> = []) throws -> [Outcome] {
-        try desk.cases.awaitingPapers().map { Place(id: $0.id, paper: $0.place) }.filter { !left.contains($0) }
-            .compactMap(make)
+    /// Papers that are to be drawn up or signed, oldest first.
+    func waiting() throws -> [Place] {
+        try desk.cases.awaitingPapers().map { Place(id: $0.id, paper: $0.place) }
     }
 
-    private func make(_ place: Place) throws -> Outcome? {
-        guard let work = try work(place) else { return nil }
-        let name = work.kind.number(work.paper.number, of: work.paper.year)
-        func outcome(_ failure: PaperExchange.Failure?) -> Outcome {
-            Outcome(place: place, paper: name, failure: failure)
+    /// Draws up and signs a paper; nil where nothing is to be done any more. A paper that fails stops no other.
+    func make(_ place: Place) -> Outcome? {
+        do {
+            guard let work = try work(place) else { return nil }
+            return make(place, work, work.kind.number(work.paper.number, of: work.paper.year))
+        } catch {
+            let name = "paper \(place.paper) of \(place.id)"
+            return Outcome(place: place, paper: name, alarm: "ALARM \(name) cannot be read: \(Self.text(error))")
+        }
+    }
+
+    /// For logs: it says nothing of what anybody typed.
+    private static func text(_ error: any Error) -> String { (error as? CaseStore.Failure)?.code ?? "\(error)" }
+
+    /// Numbers that a paper gets at most because the one before stood on another paper.
+    private static let mostNumbers = 3
+
+    private func make(_ place: Place, _ work: PaperWork, _ name: String) -> Outcome? {
+        func outcome(_ alarm: String?) -> Outcome {
+            Outcome(place: place, paper: name, alarm: alarm.map { "ALARM \(name) \($0)" })
         }
         do {
             if work.drawn == nil {
-                try desk.cases.draw(work, draw(work, name), at: desk.configuration.now())
+                try desk.cases.keepDrawn(work, draw(work, name), at: desk.configuration.now())
             }
             guard let drawn = try self.work(place), let bytes = drawn.drawn else { return nil }
-            try desk.cases.seal(drawn, sign(bytes, name, of: drawn.paper.organ), at: desk.configuration.now())
+            try desk.cases.keepSignature(drawn, sign(bytes, name, of: drawn.paper.organ), at: desk.configuration.now())
             return outcome(nil)
         } catch PaperExchange.Failure.numberUsed {
-            try desk.cases.reissue(work, at: desk.configuration.now())
-            return outcome(.numberUsed)
+            return outcome(renumber(work))
         } catch let failure as PaperExchange.Failure {
-            return outcome(failure)
+            return outcome("is not signed: \(failure.rawValue)")
         } catch CaseStore.Failure.refused {
-            // It was revoked, or sealed by another process, meanwhile.
+            // It was revoked, or signed by another process, meanwhile.
             return nil
+        } catch {
+            return outcome("is not signed: \(Self.text(error))")
+        }
+    }
+
+    /// Gives a paper whose number stands on another the next number, a few times at most: a signer that knows every number is broken.
+    private func renumber(_ work: PaperWork) -> String {
+        let renumbered = work.view.events.count { $0.action == Procedures.Process.EventName.reissued }
+        guard renumbered < Self.mostNumbers else { return "is not signed: numberUsed, \(renumbered) times" }
+        do {
+            try desk.cases.reissue(work, at: desk.configuration.now())
+            return "stands on another paper: it is issued anew under the next number"
+        } catch {
+            return "is not signed: numberUsed, and no other is given: \(Self.text(error))"
         }
     }
 
@@ -108,7 +134,8 @@ struct PaperMaker: Sendable {
             _ = try DetachedSignature.verify(
                 signature, over: paper, trust: desk.configuration.trust.store(), allowed: settings.keys(of: organ),
                 at: now, revokedBy: now)
-        } catch is CryptoError {
+        } catch let error as CryptoError {
+            Logger(label: "coredesk").warning("\(number): \(error)")
             throw PaperExchange.Failure.badSignature
         }
         return signature
@@ -137,10 +164,13 @@ struct PaperService: Service {
                 var pace = Self.pace
                 do {
                     let now = ContinuousClock.now
-                    let (maker, waiting) = (maker, Set(pauses.filter { $0.value.until > now }.keys))
-                    for outcome in try await onBlockingThread({ try maker.make(except: waiting) }) {
-                        guard let alarm = outcome.alarm else {
-                            pauses[outcome.place] = nil
+                    let maker = maker
+                    let waiting = try await onBlockingThread { try maker.waiting() }
+                    pauses = pauses.filter { waiting.contains($0.key) }
+                    for place in waiting where pauses[place].map({ $0.until <= now }) ?? true && !Task.isCancelled {
+                        let made = try await onBlockingThread { maker.make(place) }
+                        guard let outcome = made, let alarm = outcome.alarm else {
+                            pauses[place] = nil
                             continue
                         }
                         let length =

@@ -217,7 +217,7 @@ struct APIController: Sendable {
         case .received: return services.json(.ok, .object(["state": .string("received"), "version": .integer(0)]))
         case .answer(let json, let version):
             var shown: [String: JSON] = ["version": .integer(version)]
-            for key in ["state", "text", "dates"] { shown[key] = json[key] }
+            for key in ["state", "text", "dates", "papers"] { shown[key] = json[key] }
             return services.json(.ok, .object(shown))
         }
     }

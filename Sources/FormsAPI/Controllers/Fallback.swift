@@ -51,7 +51,7 @@ struct Fallback: RouterMiddleware {
             var rest = parts.dropFirst(own.count)
             if rest.first == "site", rest.count > 2 { rest = rest.dropFirst(2) }
             switch Array(rest) {
-            case ["follow-up"]: return [.post]
+            case ["follow-up"], ["papers"]: return [.post]
             case ["challenge"], ["receipts"]: return [.get, .head]
             case let rest where rest.count == 2 && rest[0] == "receipts": return [.get, .head, .post]
             case let rest where rest.count == 3 && rest[1] == "steps": return [.get, .head]
@@ -65,7 +65,7 @@ struct Fallback: RouterMiddleware {
         }
         guard parts.starts(with: ["api", "v1"]) else { return nil }
         switch Array(parts.dropFirst(2)) {
-        case ["status"]: return [.post]
+        case ["status"], ["papers"], ["verify"]: return [.post]
         case ["forms"], ["challenge"], ["openapi.json"]: return [.get, .head]
         case let rest where rest.count == 2 && rest[0] == "forms": return [.get, .head]
         case let rest where rest.count == 3 && rest[0] == "forms": return [.post]

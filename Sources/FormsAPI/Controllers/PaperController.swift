@@ -14,7 +14,6 @@ struct PaperController: Sendable {
     func addRoutes(to router: Router<EdgeContext>) {
         for group in services.groups(of: router) {
             group.post("papers") { request, context in await save(request, context) }
-            group.get("papers") { request, _ in page(request, FormRuntime.statusPage) }
             group.get("verify") { request, _ in page(request, FormRuntime.verifyPage) }
             group.post("verify") { request, context in await verify(request, context) }
         }
@@ -58,27 +57,30 @@ struct PaperController: Sendable {
             let spoken = SpokenCode(typed: paper.code)?.grouped ?? paper.code
             let buttons =
                 paper.state == .valid
-                ? button(paper, .paper, say(language, "保存文书（PDF）", "Save it (PDF)"))
+                ? (paper.place == papers.last?.place && StatusView.awaitsDelivery(of: paper, found)
+                    ? "<p>\(say(language, "保存这份文书即为送达，复议、诉讼的期限从送达起算。", "Saving this paper is its delivery; time limits for review and lawsuit run from then."))</p>"
+                    : "")
+                    + button(paper, .paper, say(language, "保存文书（PDF）", "Save it (PDF)"))
                     + button(paper, .signature, say(language, "保存签名文件（.p7s）", "Save its signature (.p7s)")) : ""
             return """
                 <section class="panel paper"><h3>\(escapedHTML(paper.title))</h3>
-                <dl class="guide"><div><dt>\(say(language, "文号", "Number"))</dt><dd>\(escapedHTML(paper.number))</dd></div><div><dt>\(say(language, "日期", "Date"))</dt><dd>\(escapedHTML(paper.date))</dd></div><div><dt>\(say(language, "状态", "State"))</dt><dd>\(name(paper.state.rawValue, language))</dd></div><div><dt>\(say(language, "核验码", "Verification code"))</dt><dd><code>\(escapedHTML(spoken))</code></dd></div></dl>
+                <dl class="guide"><div><dt>\(say(language, "文号", "Number"))</dt><dd>\(escapedHTML(paper.number))</dd></div><div><dt>\(say(language, "日期", "Date"))</dt><dd>\(escapedHTML(paper.date))</dd></div><div><dt>\(say(language, "状态", "State"))</dt><dd>\(name(paper.state, language))</dd></div><div><dt>\(say(language, "核验码", "Verification code"))</dt><dd><code>\(escapedHTML(spoken))</code></dd></div></dl>
                 \(buttons)</section>
                 """
         }
         return """
             <h2>\(say(language, "文书", "Decisions and notices"))</h2>
             \(items.joined(separator: "\n"))
-            <p>\(say(language, "文书由出具机关电子签名。别人可以在“文书核验”页面用核验码查对；请把 PDF 和签名文件一起保存。", "Each is signed electronically by its organ. Others can check it on the verification page by its code; keep the PDF and its signature together."))</p>
+            <p>\(say(language, "文书由出具机关电子签名。别人可以在“文书核验”页面用核验码查对；请把 PDF 和签名文件一起保存。", "Papers are in Chinese, and each is signed electronically by its organ. Others can check it on the verification page by its code; keep the PDF and its signature together."))</p>
 
             """
     }
 
-    private static func name(_ state: String, _ language: String) -> String {
+    private static func name(_ state: Voucher.State, _ language: String) -> String {
         switch state {
-        case "valid": say(language, "有效", "Valid")
-        case "replaced": say(language, "已被新的文书取代", "Replaced by a newer one")
-        default: say(language, "已撤销", "Withdrawn")
+        case .valid: say(language, "有效", "Valid")
+        case .replaced: say(language, "已被新的文书取代", "Replaced by a newer one")
+        case .withdrawn: say(language, "已撤销", "Withdrawn")
         }
     }
 
@@ -225,7 +227,7 @@ struct PaperController: Sendable {
             )
             : say(language, "这份文书不再有效，请勿采信。", "This paper counts no more. Do not rely on it.")
         return """
-            <div class="panel"><h2 id="state" data-state="\(voucher.state.rawValue)">\(name(voucher.state.rawValue, language))</h2>
+            <div class="panel"><h2 id="state" data-state="\(voucher.state.rawValue)">\(name(voucher.state, language))</h2>
             <dl class="guide">\(rows.joined())</dl><p>\(text)</p></div>
 
             """
@@ -243,7 +245,8 @@ struct PaperController: Sendable {
                 .ok,
                 .object([
                     "state": .string(voucher.state.rawValue), "title": .string(voucher.title.zh),
-                    "number": .string(voucher.number), "organ": .string(voucher.organ.zh),
+                    "titleEn": .string(voucher.title.en), "number": .string(voucher.number),
+                    "organ": .string(voucher.organ.zh), "organEn": .string(voucher.organ.en),
                     "date": .string(voucher.issued.text), "sha256": .string(voucher.digest.hex),
                 ]))
         } catch {

@@ -44,11 +44,11 @@ package struct Process: Sendable, Equatable {
         /// Every word of it was destroyed.
         package static let erased = "erased"
         /// A paper was drawn up, and then signed by its organ.
-        package static let drawn = "drawn", sealed = "sealed"
+        package static let drawn = "drawn", signed = "signed"
         /// Its number stood on another paper: it has a new one.
         package static let reissued = "reissued"
 
-        static let all: Set<String> = [begin, clock, late, follow, overtaken, erased, drawn, sealed, reissued]
+        static let all: Set<String> = [begin, clock, late, follow, overtaken, erased, drawn, signed, reissued]
     }
 
     /// Names of a task's own time limits, which no clock of a process may have.
@@ -257,21 +257,15 @@ package struct Process: Sendable, Equatable {
         /// The number as the paper shows it.
         package func number(_ number: Int, of year: Int) -> String { "\(mark)〔\(year)〕\(number)号" }
 
-        /// Year and number of a text that `number` wrote; nil for another.
-        package func read(_ text: String) -> (year: Int, number: Int)? {
-            let parts = text.split(whereSeparator: { "〔〕号".contains($0) })
-            guard parts.count == 3, let year = decimal(parts[1].utf8), let number = decimal(parts[2].utf8),
-                self.number(number, of: year) == text
+        /// Mark, year and number of a text that `number` wrote for some paper; nil for another.
+        package static func read(_ text: String) -> (mark: String, year: Int, number: Int)? {
+            guard let open = text.lastIndex(of: "〔"), let close = text.lastIndex(of: "〕"), open < close,
+                text.hasSuffix("号"),
+                let year = decimal(text[text.index(after: open)..<close].utf8),
+                let number = decimal(text[text.index(after: close)...].dropLast().utf8)
             else { return nil }
-            return (year, number)
+            return (String(text[..<open]), year, number)
         }
-    }
-
-    /// The series that a kind of paper counts in.
-    package func series(of paper: String) -> String? {
-        actions.lazy.flatMap(\.allEffects).compactMap { effect in
-            if case .issue(paper, let series) = effect { series } else { nil }
-        }.first
     }
 
     /// What somebody may do (操作).
@@ -411,7 +405,7 @@ package struct Process: Sendable, Equatable {
         case tell(Reference)
         case remind(Audience)
         case issue(document: String, series: String)
-        /// The newest paper of the kind counts no more (撤销).
+        /// The papers of the kind count no more (撤销).
         case revoke(document: String)
         case publish(Page)
         case retract(Page)
@@ -420,6 +414,8 @@ package struct Process: Sendable, Equatable {
         case score(String, Score)
         case count(String)
         case flag(String)
+        /// The unit of the task that the action works on is left out of assessments with this case (考核剔除).
+        case excuse
         /// Its erasure is put off while a dispute lasts (复议, 诉讼), and no more.
         case hold, release
         /// Person, role and unit of the subject are a post from now on, and are none any more (任, 免).

@@ -377,6 +377,13 @@ struct ProcessCheck {
             for effect in effects { check(effect, of: action) }
         case .publish(let page): for id in page.inputs { checkInput(id, [.text, .longtext], of: action, at: place) }
         case .revoke(let paper): known(paper, among: process.papers.map(\.id), Self.paper, at: place)
+        case .excuse:
+            if action.on == nil {
+                add(
+                    "task", place, zh: "“\(action.id)”不在任务上，不知道剔除哪个单位",
+                    en: "`\(action.id)` works on no task whose unit it could excuse",
+                    remedyZh: "请写 on:", remedyEn: "write `on:`")
+            }
         case .issue, .retract, .score, .count, .flag, .hold, .release, .appoint, .end, .trust, .distrust: break
         }
     }
@@ -424,26 +431,18 @@ struct ProcessCheck {
     // MARK: Papers
 
     private mutating func checkPapers() {
-        let issued = Dictionary(
-            uniqueKeysWithValues: process.papers.map(\.id).compactMap { id in process.series(of: id).map { (id, $0) } })
-        for paper in process.papers {
-            guard let series = issued[paper.id] else {
-                add(
-                    "paper", paper.position, zh: "没有操作出具文书“\(paper.id)”", en: "no action issues `\(paper.id)`",
-                    remedyZh: "请写 {issue: \(paper.id)}，或删去", remedyEn: "write {issue: \(paper.id)}, or take it out")
-                continue
-            }
-            // Papers that count together have one mark, and others another, or two would have one number.
-            let other = process.papers.first { other in
-                other.id < paper.id && (issued[other.id] == series) != (other.mark == paper.mark)
-            }
-            if let other {
-                add(
-                    "paper", paper.position,
-                    zh: "“\(other.id)”和“\(paper.id)”的号会重复：同一 series 用同一 mark，不同 series 用不同 mark",
-                    en:
-                        "numbers of `\(other.id)` and `\(paper.id)` would meet: one series has one mark, and another series another",
-                    remedyZh: "请改 mark: 或 series:", remedyEn: "change `mark:` or `series:`")
+        let issued = Set(
+            process.actions.flatMap(\.allEffects).compactMap {
+                if case .issue(let document, _) = $0 { document } else { nil }
+            })
+        for paper in process.papers where !issued.contains(paper.id) {
+            add(
+                "paper", paper.position, zh: "没有操作出具文书“\(paper.id)”", en: "no action issues `\(paper.id)`",
+                remedyZh: "请写 {issue: \(paper.id)}，或删去", remedyEn: "write {issue: \(paper.id)}, or take it out")
+        }
+        for action in process.actions where !process.papers.isEmpty {
+            for case .issue(let document, _) in action.allEffects {
+                known(document, among: process.papers.map(\.id), Self.paper, at: action.position)
             }
         }
         for action in process.actions {

@@ -30,6 +30,8 @@ package struct ProcessLibrary: Sendable {
         /// See the lanes, their alarms and what is held; and work on them.
         case seeLanes = "lanes.see"
         case workOnLanes = "lanes.work"
+        /// See how the units did in a month, and the cases behind it that one may see.
+        case seeAssessments = "assessments.see"
         /// Erase what is past its term, or what the law orders; two persons do it.
         case eraseCases = "cases.erase"
     }

@@ -510,6 +510,7 @@ struct ProcessReader {
         }
         if let name = inner.string("count") { return .count(name) }
         if let name = inner.string("flag") { return .flag(name) }
+        if inner.raw("excuse") != nil { return inner.choice("excuse", TaskWord.self).map { _ in .excuse } }
         if inner.raw("hold") != nil { return inner.choice("hold", CaseWord.self).map { _ in .hold } }
         if inner.raw("release") != nil { return inner.choice("release", CaseWord.self).map { _ in .release } }
         if inner.raw("appoint") != nil { return inner.choice("appoint", PostWord.self).map { _ in .appoint } }
@@ -522,6 +523,7 @@ struct ProcessReader {
         return nil
     }
 
+    private enum TaskWord: String, CaseIterable { case task }
     private enum CaseWord: String, CaseIterable { case `case` }
     private enum PostWord: String, CaseIterable { case post }
     private enum KeyWord: String, CaseIterable { case key }

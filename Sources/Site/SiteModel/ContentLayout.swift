@@ -42,7 +42,8 @@ struct ContentLayout {
 
     /// What the core alone reads.
     private static let ofTheCore = [
-        "Content/processes/", "Content/papers/", "Content/roles.yaml", "Content/units.yaml", "Content/hours.yaml",
+        "Content/processes/", "Content/papers/", "Content/assessment/", "Content/roles.yaml", "Content/units.yaml",
+        "Content/hours.yaml",
         "Content/catalogue.yaml",
     ]
 

@@ -1,0 +1,183 @@
+import Assessment
+import Cases
+import Forms
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import PortalBase
+import Procedures
+import Templates
+import Workflow
+
+/// How the units did in a month (考核), with the cases behind every number.
+extension DeskController {
+    func addAssessmentRoutes(to router: Router<BasicRequestContext>) {
+        router.get("/assessments") { request, _ in
+            let parameters = request.uri.queryParameters
+            let (month, rules) = (parameters["month"].map(String.init), parameters["rules"].map(String.init))
+            let isTable = parameters["csv"] == "1"
+            return await answer(request) { member in
+                try assessment(member, month: month, rules: rules, isTable: isTable)
+            }
+        }
+        router.get("/assessments/cases") { request, _ in
+            let parameters = request.uri.queryParameters
+            func text(_ name: String) -> String { parameters[name[...]].map(String.init) ?? "" }
+            let place = Number(
+                month: text("month"), rules: text("rules"), indicator: text("indicator"), unit: text("unit"),
+                after: Int(text("after")) ?? 0)
+            return await answer(request) { member in try cases(behind: place, member) }
+        }
+    }
+
+    /// A number of an assessment.
+    struct Number: Sendable {
+        let month: String
+        let rules: String
+        let indicator: String
+        let unit: String
+        let after: Int
+    }
+
+    private var assessing: Assessing { Assessing(desk: desk) }
+
+    func seesAssessments(_ member: CaseStore.Member) -> Bool {
+        may(member, .seeAssessments) && !surroundings.ruleSets.isEmpty
+    }
+
+    private func assessment(
+        _ member: CaseStore.Member, month given: String?, rules id: String?, isTable: Bool
+    ) throws -> Response {
+        guard seesAssessments(member) else { throw Missing() }
+        let month = given.flatMap { Month($0) } ?? Month(of: now)
+        let inForce = surroundings.ruleSets.filter { $0.covers(month) }
+        var fields = frame(member, "月度考核")
+        fields["month"] = .text(month.text)
+        fields["problem"] = .optional(
+            given != nil && given.flatMap { Month($0) } == nil ? "月份要写成 2026-09 这样。" : nil)
+        fields["sets"] = .list(
+            inForce.map {
+                .fields([
+                    "name": .text($0.title.text("zh")),
+                    "address": .text("/assessments?month=\(month.text)&rules=\($0.id)"),
+                    "isChosen": .flag($0.id == (id ?? inForce.first?.id)),
+                ])
+            })
+        let rules = id.map { id in inForce.first { $0.id == id } } ?? inForce.first
+        guard let rules else {
+            fields["none"] = .text("这个月没有在用的考核办法。")
+            fields["report"] = .nothing
+            return page(.ok, try views.render("assessment", fields))
+        }
+        let report: AssessmentReport
+        do {
+            report = try assessing.report(rules, month, at: now)
+        } catch Assessing.Problem.notBegun {
+            fields["none"] = .text("这个月还没有开始。")
+            fields["report"] = .nothing
+            return page(.ok, try views.render("assessment", fields))
+        }
+        // That somebody looked is on record.
+        try cases.record("assessment", "\(rules.id) \(month.text)", as: member.posts, at: now)
+        if isTable { return Self.table(report) }
+        fields["none"] = .nothing
+        fields["report"] =
+            AssessmentPage(report) { indicator, unit in
+                "/assessments/cases?month=\(month.text)&rules=\(rules.id)&indicator=\(indicator)&unit=\(unit)"
+            }.value
+        return page(.ok, try views.render("assessment", fields))
+    }
+
+    private static func table(_ report: AssessmentReport) -> Response {
+        Response(
+            status: .ok,
+            headers: [
+                .contentType: "text/csv; charset=utf-8", .cacheControl: "no-store",
+                .contentDisposition: "attachment; filename=\"\(report.rules)-\(report.month.text).csv\"",
+                HTTPField.Name("X-Content-Type-Options")!: "nosniff",
+            ], body: .init(byteBuffer: ByteBuffer(bytes: report.csv)))
+    }
+
+    private static let figuresOnPage = 200
+
+    /// Exactly the cases that a number counts, as far as the reader may see them.
+    private func cases(behind number: Number, _ member: CaseStore.Member) throws -> Response {
+        guard seesAssessments(member), let rules = assessing.rules(number.rules), let month = Month(number.month),
+            let indicator = rules.indicators.first(where: { $0.id == number.indicator }), rules.covers(month),
+            month.period.lowerBound < now
+        else { throw Missing() }
+        let page = try assessing.figures(
+            rules, indicator, month, unit: number.unit, for: .init(posts: member.posts, now: now), after: number.after,
+            limit: Self.figuresOnPage, at: now)
+        var fields = frame(member, "\(month.text) \(surroundings.unitName(number.unit)) \(indicator.label.text("zh"))")
+        fields["back"] = .text("/assessments?month=\(month.text)&rules=\(rules.id)")
+        fields["figures"] = .list(
+            page.found.map { item in
+                let figure = item.figure.figure
+                return .fields([
+                    "id": .text(item.figure.subject), "number": .number(item.figure.number),
+                    "due": .text(figure.due?.minuteText(in: .shanghai) ?? ""),
+                    "done": .text(figure.done?.minuteText(in: .shanghai) ?? "未完成"),
+                    "result": .text(
+                        figure.isExcused ? "不计入（异议成立）" : item.isGood ? "达到" : item.isOf ? "没有达到" : "计次"),
+                ])
+            })
+        fields["next"] = .optional(
+            page.last.map {
+                "/assessments/cases?month=\(month.text)&rules=\(rules.id)&indicator=\(indicator.id)&unit=\(number.unit)&after=\($0)"
+            })
+        return self.page(.ok, try views.render("figures", fields))
+    }
+}
+
+/// A report as the pages show it.
+struct AssessmentPage {
+    let report: AssessmentReport
+    let address: (_ indicator: String, _ unit: String) -> String
+
+    init(_ report: AssessmentReport, address: @escaping (_ indicator: String, _ unit: String) -> String) {
+        self.report = report
+        self.address = address
+    }
+
+    /// Totals of the scored units.
+    static func chart(_ report: AssessmentReport) -> BarChart {
+        BarChart(
+            bars: report.rows.compactMap { row in row.total.map { (row.name, $0) } },
+            title: "\(report.title) \(report.month.text)：总分", whole: 10_000)
+    }
+
+    var value: Value {
+        let scored = report.rows.filter { $0.total != nil }
+        return .fields([
+            "title": .text("\(report.title) \(report.month.text)"), "isOver": .flag(report.isOver),
+            "csv": .text("/assessments?month=\(report.month.text)&rules=\(report.rules)&csv=1"),
+            "hasScored": .flag(!scored.isEmpty),
+            "chart": .html(Array(Self.chart(report).svg.utf8)),
+            "heads": .list(
+                report.indicators.map {
+                    .fields(["label": .text($0.label), "weight": .text($0.weight == 0 ? "不计分" : "\($0.weight) 分")])
+                }),
+            "rows": .list(scored.map(row)), "hasApart": .flag(scored.count < report.rows.count),
+            "apart": .list(report.rows.filter { $0.total == nil }.map(row)),
+            "undated": .optional(report.undated == 0 ? nil : "\(report.undated)"),
+        ])
+    }
+
+    private func row(_ row: AssessmentReport.Row) -> Value {
+        .fields([
+            "name": .text(row.name), "label": .text(row.label ?? ""),
+            "total": .text(row.total.map(AssessmentReport.points) ?? ""),
+            "cells": .list(
+                zip(report.indicators, row.cells).map { indicator, cell in
+                    .fields([
+                        "label": .text(indicator.label), "text": .text(AssessmentText.cell(cell)),
+                        "points": .optional(cell.points.map { "\(AssessmentReport.points($0)) 分" }),
+                        "excused": .optional(cell.excused == 0 ? nil : "剔除 \(cell.excused)"),
+                        "address": .text(address(indicator.id, row.unit)),
+                        "hasCases": .flag(cell.of + cell.good + cell.excused > 0),
+                    ])
+                }),
+        ])
+    }
+}
