@@ -279,6 +279,12 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
+            name: "AssessmentTests",
+            dependencies: [
+                "PortalBase", "PositionedYAML", "Forms", "Procedures", "Workflow", "Assessment", "TestSupport",
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "PapersTests", dependencies: ["PortalBase", "CMS", "Papers", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "FormsAPITests",

@@ -40,8 +40,9 @@ struct StatusView: Sendable {
 
     /// A decision or notice, as the status lists it.
     struct Paper: Sendable, Equatable {
-        /// Place in the list.
+        /// Place in the list, and among those that are handed out.
         let place: Int
+        fileprivate(set) var part = 0
         let title: String
         let number: String
         let date: String
@@ -77,7 +78,13 @@ struct StatusView: Sendable {
 
     static func papers(_ found: Found) -> [Paper] {
         guard case .answer(let json, _) = found else { return [] }
-        return (json["papers"]?.array ?? []).enumerated().compactMap { Paper($1, at: $0) }
+        var part = 0
+        return (json["papers"]?.array ?? []).enumerated().compactMap { place, item in
+            var paper = Paper(item, at: place)
+            paper?.part = part
+            if paper?.state == .valid { part += 1 }
+            return paper
+        }
     }
 
     /// Whether opening a paper is still to be told to the core: that of the newest.
@@ -89,7 +96,7 @@ struct StatusView: Sendable {
     /// The bytes of a paper or its signature, opened in memory; nil where a newer status came meanwhile.
     func open(_ paper: Paper, _ part: Part, version: Int, receipt: Receipt, code: QueryCode) throws -> [UInt8]? {
         let keys = CitizenKeys(receipt, code)
-        let (number, bytes) = part == .paper ? (paper.place * 2, paper.bytes) : (paper.place * 2 + 1, paper.signature)
+        let (number, bytes) = part == .paper ? (paper.part * 2, paper.bytes) : (paper.part * 2 + 1, paper.signature)
         do {
             return try PaperParts.open(
                 number, bytes: bytes, key: keys.statusKey, lookup: keys.lookup, version: version

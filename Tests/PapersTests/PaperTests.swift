@@ -16,7 +16,7 @@ import Testing
     }
 
     @Test func aNumberStandsOnOnePaper() throws {
-        let register = try PaperRegister(path)
+        let register = try PaperRegister(path, isNew: true)
         try register.enter(entry("决〔2026〕1号", 1))
         // Again after a crash between the entry and the answer.
         try register.enter(entry("决〔2026〕1号", 1))
@@ -26,27 +26,31 @@ import Testing
         #expect(try PaperRegister.entries(path).map(\.number) == ["决〔2026〕1号", "决〔2026〕2号"])
     }
 
+    @Test func aLostOneIsNotBegunAnew() {
+        #expect(throws: PaperRegister.Missing.self) { try PaperRegister(path, isNew: false) }
+    }
+
     @Test func itIsKnownAfterARestart() throws {
-        do { try PaperRegister(path).enter(entry("决〔2026〕1号", 1)) }
-        let register = try PaperRegister(path)
+        do { try PaperRegister(path, isNew: true).enter(entry("决〔2026〕1号", 1)) }
+        let register = try PaperRegister(path, isNew: true)
         #expect(throws: PaperExchange.Failure.numberUsed) { try register.enter(entry("决〔2026〕1号", 2)) }
     }
 
     @Test func aLineThatWasCutOffGoesAndADamagedOneIsTold() throws {
-        do { try PaperRegister(path).enter(entry("决〔2026〕1号", 1)) }
+        do { try PaperRegister(path, isNew: true).enter(entry("决〔2026〕1号", 1)) }
         let whole = try FileSystem.read(path)
         try FileSystem.replaceDurably(path, with: whole + whole.prefix(20))
-        do { try PaperRegister(path).enter(entry("决〔2026〕2号", 2)) }
+        do { try PaperRegister(path, isNew: true).enter(entry("决〔2026〕2号", 2)) }
         #expect(try PaperRegister.entries(path).count == 2)
         for wrong in [Array("x\n".utf8) + whole, whole + entry("决〔2026〕1号", 9).line] {
             try FileSystem.replaceDurably(path, with: wrong)
-            #expect(throws: PaperRegister.Damaged.self) { try PaperRegister(path) }
+            #expect(throws: PaperRegister.Damaged.self) { try PaperRegister(path, isNew: true) }
         }
     }
 
     @Test func twoSignersDoNotShareOne() throws {
-        let first = try PaperRegister(path)
-        #expect(throws: FileError.self) { try PaperRegister(path, patience: 0) }
+        let first = try PaperRegister(path, isNew: true)
+        #expect(throws: FileError.self) { try PaperRegister(path, isNew: true, patience: 0) }
         withExtendedLifetime(first) {}
     }
 }
@@ -58,7 +62,7 @@ import Testing
     private func signer() throws -> PaperSigner {
         PaperSigner(
             organs: ["market-regulation": try Keys.identity("organs/market-regulation")],
-            register: try PaperRegister(folder.path + "/register.jsonl")
+            register: try PaperRegister(folder.path + "/register.jsonl", isNew: true)
         ) { Instant(iso: "2026-09-01T09:00:00+08:00", zone: .shanghai)! }
     }
 

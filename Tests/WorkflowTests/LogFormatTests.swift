@@ -56,7 +56,7 @@ import Testing
         ],
         [
             .issued(document: "d", series: "s", number: 7, organ: "u"), .drawn(paper: 0, file: 1),
-            .signed(paper: 0, signature: 2), .revoked(paper: 0),
+            .signed(paper: 0, signature: 2), .revoked(paper: 0), .excused(unit: "u"),
         ],
     ]
 

@@ -40,6 +40,11 @@ package final class SocketConnection {
         self.init(descriptor, inAll: all)
     }
 
+    /// The same for a socket's path, however it begins.
+    package convenience init?(toPath path: String, seconds: Int, inAll all: Int? = nil) {
+        self.init(to: path.hasPrefix("/") ? path : "/proc/self/cwd/" + path, seconds: seconds, inAll: all)
+    }
+
     package func send(_ bytes: [UInt8]) {
         var offset = 0
         while !isOver(), offset < bytes.count {
@@ -111,6 +116,9 @@ package final class SocketConnection {
     package static func serve(
         _ path: String, mode: UInt32, seconds: Int, _ handle: (SocketConnection) -> Void
     ) throws(FileError) -> Never {
+        // One process at a time.
+        let lock = try FileLock(path + ".lock", mode: 0o660)
+        defer { withExtendedLifetime(lock) {} }
         // A socket that a killed process left behind; anything else at that path is not ours to remove.
         if FileSystem.kind(path) == .other { unlink(path) }
         let listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)

@@ -7,6 +7,8 @@ package struct AssessmentReport: Sendable, Equatable {
         package let id: String
         package let label: String
         package let weight: Int
+        /// Whether it is a mere count, and no share of anything.
+        package let isVolume: Bool
     }
 
     package struct Row: Sendable, Equatable {
@@ -36,7 +38,11 @@ package struct AssessmentReport: Sendable, Equatable {
         digest = rules.digest.hex
         title = rules.title.text("zh")
         month = assessment.month
-        indicators = rules.indicators.map { Indicator(id: $0.id, label: $0.label.text("zh"), weight: $0.weight) }
+        indicators = rules.indicators.map { indicator in
+            let isVolume = if case .volume = indicator.measure { true } else { false }
+            return Indicator(
+                id: indicator.id, label: indicator.label.text("zh"), weight: indicator.weight, isVolume: isVolume)
+        }
         let order = rules.classes.map { $0.label.text("zh") }
         func row(_ unit: MonthlyAssessment.Unit) -> Row {
             Row(
@@ -55,7 +61,10 @@ package struct AssessmentReport: Sendable, Equatable {
             "digest": .string(digest),
             "indicators": .array(
                 indicators.map {
-                    .object(["id": .string($0.id), "label": .string($0.label), "weight": .integer($0.weight)])
+                    .object([
+                        "id": .string($0.id), "isVolume": .bool($0.isVolume), "label": .string($0.label),
+                        "weight": .integer($0.weight),
+                    ])
                 }),
             "isOver": .bool(isOver), "month": .string(month.text),
             "rows": .array(
@@ -86,9 +95,10 @@ package struct AssessmentReport: Sendable, Equatable {
         self.undated = undated
         self.isOver = isOver
         indicators = listed.compactMap { item in
-            guard let id = item["id"]?.string, let label = item["label"]?.string, let weight = item["weight"]?.integer
+            guard let id = item["id"]?.string, let label = item["label"]?.string, let weight = item["weight"]?.integer,
+                let isVolume = item["isVolume"]?.bool
             else { return nil }
-            return Indicator(id: id, label: label, weight: weight)
+            return Indicator(id: id, label: label, weight: weight, isVolume: isVolume)
         }
         rows = units.compactMap { item in
             guard let unit = item["unit"]?.string, let name = item["name"]?.string, let cells = item["cells"]?.array

@@ -82,9 +82,11 @@ package struct Month: Sendable, Hashable, Comparable {
 
     package static func < (a: Self, b: Self) -> Bool { (a.year, a.month) < (b.year, b.month) }
 
-    private var first: CivilDate { CivilDate(year: year, month: month, day: 1)! }
-    private var next: CivilDate { CivilDate(year: month == 12 ? year + 1 : year, month: month % 12 + 1, day: 1)! }
-
     /// From its first moment up to its end.
-    package var period: Range<Instant> { first.start(in: .shanghai)..<next.start(in: .shanghai) }
+    package var period: Range<Instant> {
+        let next = month == 12 ? (year: year + 1, month: 1) : (year: year, month: month + 1)
+        // Always: the first of a month is a day.
+        let days = [(year, month), next].map { CivilDate(year: $0.0, month: $0.1, day: 1)! }
+        return days[0].start(in: .shanghai)..<days[1].start(in: .shanghai)
+    }
 }

@@ -134,6 +134,13 @@ extension CaseStore {
         }
     }
 
+    /// How many papers were signed.
+    package func signedPapers() throws -> Int {
+        try database.read { db in
+            try db.value("SELECT count(*) FROM event WHERE action = ?", Process.EventName.signed) ?? 0
+        }
+    }
+
     /// Numbers of a mark in a year begin behind this one: it was given before the log was lost.
     package func raise(_ mark: String, of year: Int, to number: Int) throws {
         try database.write { db in

@@ -87,9 +87,8 @@ extension CaseStore {
             return [[number, try seal(Array(texts.joined(separator: "\n").utf8))]]
         case .page:
             // One that was taken back stays known, so that its file goes.
-            guard let version = file.lastPublished[.answerPage] else { return [] }
-            let isPublished = file.published.contains(.answerPage)
-            return [[number, .text(writing.subject.id), .integer(version), isPublished.sqlValue]]
+            guard let (page, version) = file.lastPublished.first else { return [] }
+            return [[number, .text(writing.subject.id), .integer(version), file.published.contains(page).sqlValue]]
         case .post:
             return file.post.map { post in
                 [

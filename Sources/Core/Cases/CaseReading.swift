@@ -291,6 +291,11 @@ extension CaseStore {
         /// Of the event that published it last.
         package let version: Int
         package let isPublished: Bool
+
+        /// Whether it is about what officers began.
+        package var isOther: Bool { number > Subject.others }
+        /// Among its own kind, from 1.
+        package var shownNumber: Int { isOther ? number - Subject.others : number }
     }
 
     package func pages() throws -> [PublishedPage] {

@@ -60,6 +60,18 @@ extension CaseStore {
             try db.column(
                 "SELECT subject FROM case_index WHERE number > ? AND final = 0 ORDER BY number", Subject.others)
         }
+        return try ids.map { try view($0, at: now) }.filter { $0.process.subject != .assessment }
+    }
+
+    /// Whether a month was recorded by these rules already, and not refused or taken back: inputs and answers of the newest.
+    package func recordings(at now: Instant) throws -> [View] {
+        let ids: [String] = try database.read { db in
+            let kinds = processes.filter { $0.subject == .assessment }.map(\.id)
+            guard let kind = kinds.first else { return [] }
+            return try db.column(
+                "SELECT subject FROM case_index WHERE number > ? AND process = ? ORDER BY number DESC", Subject.others,
+                kind)
+        }
         return try ids.map { try view($0, at: now) }
     }
 
@@ -95,10 +107,14 @@ extension CaseStore {
 
     /// A subject that an officer begins.
     ///
-    /// - Parameter key: of the request; the same request begins the same subject.
+    /// - Parameters:
+    ///   - attached: what the program adds to the answers, by names that nothing asks for.
+    ///   - key: of the request; the same request begins the same subject.
     /// - Returns: its id.
     package func beginSubject(
-        _ process: Process, _ inputs: [String: InputValue], as officer: Officer, key: String, at now: Instant
+        _ process: Process, _ inputs: [String: InputValue], attached: [String: JSON] = [:], as officer: Officer,
+        key: String,
+        at now: Instant
     ) throws -> String {
         let world = try world(ofInternal: process, at: now)
         let answers = try told {
@@ -107,13 +123,14 @@ extension CaseStore {
                 Command(action: Process.EventName.begin, inputs: inputs), as: .officer(officer), at: now, in: world)
         }
         let id = Self.identifier(of: process, answers, key)
+        let whole = answers.merging(attached) { asked, _ in asked }
         _ = try retrying {
             try database.write { db in
                 try checkPerson(answers, of: process, db)
                 do {
                     return try begin(
                         Beginning(
-                            id: id, process: process, form: "", answers: answers, received: now, by: .officer(officer)),
+                            id: id, process: process, form: "", answers: whole, received: now, by: .officer(officer)),
                         at: now, db)
                 } catch Failure.keyReused where process.subject == .person {
                     throw Failure.refused(.taken)

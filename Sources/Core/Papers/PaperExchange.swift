@@ -65,7 +65,7 @@ package enum PaperExchange {
     package static func ask(
         _ socket: String, _ question: Message, seconds: Int
     ) throws(Failure) -> [UInt8] {
-        guard let connection = SocketConnection(to: socket, seconds: seconds, inAll: 2 * seconds) else {
+        guard let connection = SocketConnection(toPath: socket, seconds: seconds, inAll: 2 * seconds) else {
             throw .unreachable
         }
         write(question, to: connection)

@@ -45,11 +45,18 @@ package final class PaperRegister {
     // One signer at a time writes it.
     private let lock: FileLock
 
-    /// Reads what was signed before; a new register is made where there is none. A line that was cut off by the end of the machine
+    /// There is no register: without what was signed before, a number would be signed twice.
+    package struct Missing: Error, CustomStringConvertible {
+        package let description: String
+    }
+
+    /// Reads what was signed before. A line that was cut off by the end of the machine
     /// was never answered, and goes.
     ///
-    /// - Parameter patience: seconds to wait for another signer's end.
-    package init(_ path: String, patience: Int = 5) throws {
+    /// - Parameters:
+    ///   - isNew: whether one is made where there is none: of an installation that never signed.
+    ///   - patience: seconds to wait for another signer's end.
+    package init(_ path: String, isNew: Bool, patience: Int = 5) throws {
         self.path = path
         lock = try FileLock.waiting(for: path + ".lock", patience: patience, mode: 0o640)
         var entries: [Entry] = []
@@ -58,6 +65,12 @@ package final class PaperRegister {
             entries = read.entries
             if read.isCut { try FileSystem.replaceDurably(path, with: entries.flatMap(\.line), mode: 0o640) }
         } else {
+            guard isNew else {
+                throw Missing(
+                    description:
+                        "there is no register \(path): bring it back from its backup, or begin one with --new-register where nothing was ever signed"
+                )
+            }
             try FileSystem.replaceDurably(path, with: [], mode: 0o640)
         }
         for entry in entries {

@@ -45,23 +45,26 @@ package struct PaperRenderer: Sendable {
     }
 
     package func draw(_ html: [UInt8]) throws(PaperExchange.Failure) -> [UInt8] {
-        let (page, paper) = (scratch + "/page.html", scratch + "/paper.pdf")
+        // A folder of its own: a browser that outlived its renderer writes into no other's.
+        let place = scratch + "/" + UUID().uuidString
+        let (page, paper) = (place + "/page.html", place + "/paper.pdf")
         guard let html = Self.bounded(html) else { throw .template }
         let status: Int32
         var bytes: [UInt8] = []
         do throws(FileError) {
             // A profile for each paper: nothing of one is there for the next.
             try clean()
+            try FileSystem.makeDirectories(place, mode: 0o700)
             try FileSystem.replaceDurably(page, with: html, mode: 0o600)
             status = try ChildProcess.run(
-                arguments(page, paper), errors: scratch + "/errors", seconds: seconds, isGroup: true)
+                arguments(page, paper, place), errors: place + "/errors", seconds: seconds, isGroup: true)
             if status == 0, FileSystem.size(paper) ?? 0 <= PaperExchange.maxPaper { bytes = try FileSystem.read(paper) }
         } catch {
             Self.tell("\(error)")
             _ = try? clean()
             throw .notDrawn
         }
-        let said = status == 0 ? [] : (try? FileSystem.head(scratch + "/errors", count: 2_000)) ?? []
+        let said = status == 0 ? [] : (try? FileSystem.head(place + "/errors", count: 2_000)) ?? []
         _ = try? clean()
         guard status == 0 else {
             Self.tell("the browser ended with \(status): \(String(decoding: said, as: UTF8.self))")
@@ -85,12 +88,12 @@ package struct PaperRenderer: Sendable {
         return Array((text[..<head.upperBound] + policy + text[head.upperBound...]).utf8)
     }
 
-    private func arguments(_ page: String, _ paper: String) -> [String] {
+    private func arguments(_ page: String, _ paper: String, _ place: String) -> [String] {
         var arguments = [
             browser, "--headless", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-sync",
             "--disable-extensions", "--disable-background-networking", "--disable-component-update",
             "--disable-breakpad", "--host-resolver-rules=MAP * ~NOTFOUND", "--proxy-server=127.0.0.1:9",
-            "--user-data-dir=\(scratch)/profile", "--no-pdf-header-footer", "--print-to-pdf=\(paper)",
+            "--user-data-dir=\(place)/profile", "--no-pdf-header-footer", "--print-to-pdf=\(paper)",
         ]
         if withoutSandbox { arguments.append("--no-sandbox") }
         return arguments + ["file://" + percentEncodedPath(page)]

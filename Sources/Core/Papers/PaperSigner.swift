@@ -31,7 +31,8 @@ package final class PaperSigner {
     /// A question of the desk.
     package func answer(_ question: PaperExchange.Message) throws(PaperExchange.Failure) -> [UInt8] {
         guard question.head.count == 2, let organ = question.head["organ"]?.string,
-            let number = question.head["number"]?.string, (1...100).contains(number.utf8.count)
+            let number = question.head["number"]?.string, (1...100).contains(number.utf8.count), number.hasSuffix("号"),
+            number.contains("〔"), !number.unicodeScalars.contains(where: { $0.value < 0x20 })
         else { throw .malformed }
         return try sign(question.body, number: number, of: organ)
     }

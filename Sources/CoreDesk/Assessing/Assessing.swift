@@ -18,6 +18,9 @@ struct Assessing {
         case notBegun
     }
 
+    /// Name under which a recorded assessment holds its report.
+    static let figures = "figures"
+
     func rules(_ id: String) -> RuleSet? { desk.surroundings.ruleSets.first { $0.id == id } }
 
     /// What of the month is over: what falls due later is not late.
@@ -80,8 +83,9 @@ struct Assessing {
 enum AssessmentText {
     static func points(_ hundredths: Int) -> String { AssessmentReport.points(hundredths) }
 
-    /// `3/4 = 75.00%`, and what of it was left out.
-    static func cell(_ cell: MonthlyAssessment.Cell) -> String {
+    /// `3/4（75.00%）`, or how many.
+    static func cell(_ cell: MonthlyAssessment.Cell, of indicator: AssessmentReport.Indicator) -> String {
+        if indicator.isVolume { return String(cell.good) }
         guard let rate = cell.rate else { return cell.good > 0 ? "\(cell.good)" : "—" }
         return "\(cell.good)/\(cell.of)（\(AssessmentReport.percent(rate))）"
     }

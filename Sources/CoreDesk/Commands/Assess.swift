@@ -54,7 +54,7 @@ struct Assess: ParsableCommand {
             for (indicator, cell) in zip(report.indicators, row.cells) where cell.of + cell.good + cell.excused > 0 {
                 let points = cell.points.map { "  \(AssessmentReport.points($0))/\(indicator.weight)" } ?? ""
                 let excused = cell.excused > 0 ? "  剔除 \(cell.excused)" : ""
-                lines.append("    \(indicator.label)  \(AssessmentText.cell(cell))\(points)\(excused)")
+                lines.append("    \(indicator.label)  \(AssessmentText.cell(cell, of: indicator))\(points)\(excused)")
             }
         }
         if report.undated > 0 { lines.append("  期限超出工作日历、没有计入的：\(report.undated)") }

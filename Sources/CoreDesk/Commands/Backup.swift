@@ -189,9 +189,14 @@ struct Restore: ParsableCommand {
         }
         if let papers = desk.configuration.papers {
             let register = try PaperRegister.entries(papers.register)
-            for (number, entry) in register.enumerated() where !(try desk.raise(entry.number)) {
+            let signed = try desk.cases.signedPapers()
+            guard signed <= register.count else {
                 throw Backup.Failure(
-                    "\(papers.register):\(number + 1): no paper of now has a number such as \(entry.number)")
+                    "\(papers.register) has \(register.count) lines, and the backup knows of \(signed) signed papers: it is not the register of this core"
+                )
+            }
+            for (number, entry) in register.enumerated() where !(try desk.raise(entry.number)) {
+                print("\(papers.register):\(number + 1): \(entry.number) is no number of a paper and was passed over")
             }
             print("numbers go on behind \(register.count) papers that were signed")
         }

@@ -1,6 +1,6 @@
 import ArgumentParser
 import CMS
-import Glibc
+import Foundation
 import LaneService
 import Papers
 import PortalBase
@@ -24,6 +24,7 @@ struct Render: ParsableCommand {
             throw ValidationError(
                 "the browser has no sandbox as root: run it as a user of its own, or give --without-sandbox")
         }
+        let scratch = scratch.hasPrefix("/") ? scratch : FileManager.default.currentDirectoryPath + "/" + scratch
         setenv("HOME", scratch, 1)
         let renderer = PaperRenderer(
             browser: browser, scratch: scratch, seconds: patience, withoutSandbox: withoutSandbox)
@@ -44,6 +45,7 @@ struct Sign: ParsableCommand {
             "The file names `socket:`, `register:` and `organs: {unit: key}`; a key is a path without extension or a PKCS #11 URI. The register has a line for each number that was signed, and none is signed twice."
     )
     @Option(name: .customLong("config"), help: "Configuration file (YAML).") var path: String
+    @Flag(help: "Begins a register where there is none: of an installation that never signed.") var newRegister = false
 
     func run() throws {
         var diagnostics: [Diagnostic] = []
@@ -67,7 +69,8 @@ struct Sign: ParsableCommand {
         if diagnostics.hasErrors { throw Configuration.report(diagnostics) }
         // A key that does not open is told now, not with the first paper.
         let keys = try organs.compactMapValues { try $0.first.map { try Identity(path: $0) } }
-        let signer = PaperSigner(organs: keys, register: try PaperRegister(register), now: { fixedNow ?? .systemNow() })
+        let signer = PaperSigner(
+            organs: keys, register: try PaperRegister(register, isNew: newRegister), now: { fixedNow ?? .systemNow() })
         try PaperExchange.serve(socket) { question throws(PaperExchange.Failure) in try signer.answer(question) }
     }
 }

@@ -50,7 +50,8 @@ struct Departures: Outbox {
             let key = bytesFromHex(telling.correspondent.statusKey)
         else { throw SQLError(.fault, "a correspondent without keys") }
         let pieces = try PaperParts.seal(
-            telling.papers.flatMap { [$0.bytes, $0.signature] }, key: key, lookup: lookup, version: version, random)
+            telling.papers.filter { !$0.bytes.isEmpty }.flatMap { [$0.bytes, $0.signature] }, key: key, lookup: lookup,
+            version: version, random)
         var plain = box(telling).canonicalBytes
         // Steps of 4 KiB, so that the length tells little.
         plain += [UInt8](repeating: 0, count: (4096 - plain.count % 4096) % 4096)

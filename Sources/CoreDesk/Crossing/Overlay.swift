@@ -1,10 +1,11 @@
+import Assessment
 import Cases
 import PortalBase
 import Procedures
 import SQL
 import Workflow
 
-/// Published answers as files for `sitegen build --overlay`.
+/// Published answers and assessments as files for `sitegen build --overlay`.
 struct Overlay {
     let folder: String
     let database: any SQLDatabase
@@ -26,57 +27,88 @@ struct Overlay {
         defer { withExtendedLifetime(lock) {} }
         var left: [String] = []
         for published in try cases.pages() {
-            let path = AnswerPage.path(published.number)
-            let file = folder + "/" + path
-            let found = FileSystem.kind(file) == .file ? try FileSystem.read(file) : nil
+            let paths = Self.paths(of: published)
             guard published.isPublished else {
                 // Whatever was made of it: it was taken back.
-                if found != nil { try FileSystem.remove(file) }
-                continue
-            }
-            // Written already, and nobody published anew since.
-            let known: Int? = try database.read {
-                try $0.value("SELECT version FROM overlay_file WHERE path = ?", path)
-            }
-            let written: String? = try database.read {
-                try $0.value("SELECT written FROM overlay_file WHERE path = ?", path)
-            }
-            let isOthers = found.map { SHA256Digest(of: $0).hex != written } ?? false
-            if known == published.version, found != nil, !isOthers { continue }
-            let made: AnswerPage?
-            do {
-                made = try page(published, at: now)
-            } catch let failure as CaseStore.Failure {
-                left.append("kept \(path): \(failure.code)")
-                continue
-            }
-            guard let page = made else { continue }
-            let wanted = Array(page.text.utf8)
-            let digest = SHA256Digest(of: wanted).hex
-            if found != wanted {
-                if isOthers {
-                    left.append("kept \(path): somebody changed it since it was released")
-                    continue
+                for path in paths where FileSystem.kind(folder + "/" + path) == .file {
+                    try FileSystem.remove(folder + "/" + path)
                 }
-                try FileSystem.makeDirectories(FileSystem.parent(file))
-                try FileSystem.replaceDurably(file, with: wanted)
+                continue
             }
-            try database.write { db in
-                try db.execute(
-                    """
-                    INSERT INTO overlay_file (path, written, version) VALUES (?, ?, ?)
-                    ON CONFLICT (path) DO UPDATE SET written = excluded.written, version = excluded.version
-                    """, path, digest, published.version)
+            // Made when a file needs it, and once for all of them.
+            var made: [[UInt8]]?
+            do {
+                for (place, path) in paths.enumerated() {
+                    if let line = try write(
+                        path, of: published,
+                        { () throws -> [UInt8]? in
+                            let files = try made ?? self.contents(of: published, at: now)
+                            made = files
+                            return files.indices.contains(place) ? files[place] : nil
+                        })
+                    {
+                        left.append(line)
+                    }
+                }
+            } catch let failure as CaseStore.Failure {
+                left.append("kept \(paths[0]): \(failure.code)")
             }
         }
         return left
+    }
+
+    private static func paths(of published: CaseStore.PublishedPage) -> [String] {
+        published.isOther ? AssessmentFiles.paths(published.shownNumber) : [AnswerPage.path(published.number)]
+    }
+
+    /// What the files of a page hold; empty where its words were erased.
+    private func contents(of published: CaseStore.PublishedPage, at now: Instant) throws -> [[UInt8]] {
+        if published.isOther {
+            let view = try cases.view(published.subject, at: now)
+            guard let report = view.file.answers[Assessing.figures].flatMap(AssessmentReport.init),
+                let event = view.events.first(where: { $0.version == published.version })
+            else { return [] }
+            return AssessmentFiles(
+                number: published.shownNumber, report: report, published: event.at.date(in: .shanghai)
+            ).contents
+        }
+        return try page(published, at: now).map { [Array($0.text.utf8)] } ?? []
+    }
+
+    /// Writes a file that lacks, or that was published anew.
+    ///
+    /// - Returns: a line where somebody changed it since.
+    private func write(
+        _ path: String, of published: CaseStore.PublishedPage, _ content: () throws -> [UInt8]?
+    ) throws -> String? {
+        let file = folder + "/" + path
+        let found = FileSystem.kind(file) == .file ? try FileSystem.read(file) : nil
+        let row = try database.read { try $0.row("SELECT version, written FROM overlay_file WHERE path = ?", path) }
+        let version: Int? = try row?["version"], written: String? = try row?["written"]
+        let isOthers = found.map { SHA256Digest(of: $0).hex != written } ?? false
+        // Written already, and nobody published anew since.
+        if version == published.version, found != nil, !isOthers { return nil }
+        guard let wanted = try content() else { return nil }
+        if found != wanted {
+            if isOthers { return "kept \(path): somebody changed it since it was released" }
+            try FileSystem.makeDirectories(FileSystem.parent(file))
+            try FileSystem.replaceDurably(file, with: wanted)
+        }
+        try database.write { db in
+            try db.execute(
+                """
+                INSERT INTO overlay_file (path, written, version) VALUES (?, ?, ?)
+                ON CONFLICT (path) DO UPDATE SET written = excluded.written, version = excluded.version
+                """, path, SHA256Digest(of: wanted).hex, published.version)
+        }
+        return nil
     }
 
     /// Removes answers of which the cases know nothing, after a backup was restored: they were published since, or their number is another's.
     ///
     /// - Returns: a line for each.
     func removeUnknown() throws -> [String] {
-        let known = Set(try cases.pages().map { AnswerPage.path($0.number) })
+        let known = Set(try cases.pages().flatMap(Self.paths))
         let place = FileSystem.parent(AnswerPage.path(1))
         guard FileSystem.kind(folder + "/" + place) == .directory else { return [] }
         return try FileSystem.list(folder + "/" + place).map { place + "/" + $0.name }

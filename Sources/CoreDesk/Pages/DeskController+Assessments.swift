@@ -20,6 +20,10 @@ extension DeskController {
                 try assessment(member, month: month, rules: rules, isTable: isTable)
             }
         }
+        router.get("/assessments/records/:id") { request, context in
+            let id = context.parameters.get("id") ?? ""
+            return await answer(request) { member in try recording(id, member) }
+        }
         router.get("/assessments/cases") { request, _ in
             let parameters = request.uri.queryParameters
             func text(_ name: String) -> String { parameters[name[...]].map(String.init) ?? "" }
@@ -53,6 +57,7 @@ extension DeskController {
         let inForce = surroundings.ruleSets.filter { $0.covers(month) }
         var fields = frame(member, "月度考核")
         fields["month"] = .text(month.text)
+        fields["record"] = .optional(recorded(by: member).map { "/new/\($0.id)" })
         fields["problem"] = .optional(
             given != nil && given.flatMap { Month($0) } == nil ? "月份要写成 2026-09 这样。" : nil)
         fields["sets"] = .list(
@@ -84,6 +89,58 @@ extension DeskController {
         fields["report"] =
             AssessmentPage(report) { indicator, unit in
                 "/assessments/cases?month=\(month.text)&rules=\(rules.id)&indicator=\(indicator)&unit=\(unit)"
+            }.value
+        return page(.ok, try views.render("assessment", fields))
+    }
+
+    /// What is recorded with a subject that an officer begins: the figures of a month as they are counted now.
+    func counted(_ process: Procedures.Process, _ inputs: [String: InputValue]) throws -> [String: JSON] {
+        guard process.subject == .assessment else { return [:] }
+        func text(_ kind: Procedures.Process.Input.Kind) -> (id: String, text: String) {
+            let id = process.begin.input(kind)?.id ?? ""
+            if case .text(let text) = inputs[id] { return (id, text) }
+            return (id, "")
+        }
+        let (month, rules, why) = (text(.text), text(.id), text(.longtext))
+        guard let wanted = Month(month.text) else {
+            throw ActionForm.Problem(code: "assessment", text: "月份要写成 2026-09 这样。", input: month.id)
+        }
+        guard let set = assessing.rules(rules.text) else {
+            let known = surroundings.ruleSets.map(\.id).joined(separator: "、")
+            throw ActionForm.Problem(code: "assessment", text: "没有这个考核办法；在用的有：\(known)。", input: rules.id)
+        }
+        let earlier = try cases.recordings(at: now).contains { view in
+            view.file.answers[month.id]?.string == month.text && view.file.answers[rules.id]?.string == rules.text
+                && view.process.state(view.file.state)?.isFinal == false
+        }
+        guard !earlier || !why.text.isEmpty else {
+            throw ActionForm.Problem(code: "assessment", text: "这个月已经按这个办法记录过：再算一次要写理由。", input: why.id)
+        }
+        do {
+            let report = try assessing.report(set, wanted, at: now)
+            guard report.isOver else {
+                throw ActionForm.Problem(code: "assessment", text: "这个月还没有结束，不能记录。", input: month.id)
+            }
+            return [Assessing.figures: report.json]
+        } catch let problem as Assessing.Problem {
+            throw ActionForm.Problem(
+                code: "assessment", text: problem == .notInForce ? "这个办法在这个月不适用。" : "这个月还没有开始。", input: month.id)
+        }
+    }
+
+    /// An assessment as it was recorded.
+    private func recording(_ id: String, _ member: CaseStore.Member) throws -> Response {
+        let view = try cases.view(id, as: member.posts, at: now)
+        guard let report = view.file.answers[Assessing.figures].flatMap(AssessmentReport.init) else { throw Missing() }
+        var fields = frame(member, "月度考核记录")
+        fields["month"] = .text(report.month.text)
+        fields["problem"] = .nothing
+        fields["none"] = .text("\(view.subject.received.minuteText(in: .shanghai)) 记录的数字，以后不变。")
+        fields["record"] = .nothing
+        fields["sets"] = .list([])
+        fields["report"] =
+            AssessmentPage(report) { indicator, unit in
+                "/assessments/cases?month=\(report.month.text)&rules=\(report.rules)&indicator=\(indicator)&unit=\(unit)"
             }.value
         return page(.ok, try views.render("assessment", fields))
     }
@@ -164,14 +221,20 @@ struct AssessmentPage {
         ])
     }
 
+    /// What decisions left out of it.
+    private static func left(_ row: AssessmentReport.Row) -> String? {
+        let excused = row.cells.map(\.excused).max() ?? 0
+        return excused == 0 ? nil : "剔除 \(excused) 件"
+    }
+
     private func row(_ row: AssessmentReport.Row) -> Value {
         .fields([
-            "name": .text(row.name), "label": .text(row.label ?? ""),
+            "name": .text(row.name), "label": .text(row.label ?? ""), "left": .optional(Self.left(row)),
             "total": .text(row.total.map(AssessmentReport.points) ?? ""),
             "cells": .list(
                 zip(report.indicators, row.cells).map { indicator, cell in
                     .fields([
-                        "label": .text(indicator.label), "text": .text(AssessmentText.cell(cell)),
+                        "label": .text(indicator.label), "text": .text(AssessmentText.cell(cell, of: indicator)),
                         "points": .optional(cell.points.map { "\(AssessmentReport.points($0)) 分" }),
                         "excused": .optional(cell.excused == 0 ? nil : "剔除 \(cell.excused)"),
                         "address": .text(address(indicator.id, row.unit)),

@@ -7,11 +7,20 @@ import Procedures
 import Templates
 import Workflow
 
-/// What officers begin: people, posts, certificates.
+/// What officers begin: people, posts, certificates, assessments.
 extension DeskController {
-    /// Processes of people, posts and certificates that somebody may begin.
-    func beginnings(for member: CaseStore.Member) -> [Procedures.Process] {
+    /// Processes whose subjects somebody may begin.
+    private func beginnings(for member: CaseStore.Member) -> [Procedures.Process] {
         surroundings.library.processes.filter { $0.subject != .case && beginner(of: $0, member) != nil }
+    }
+
+    /// Those of people, posts and certificates.
+    func administered(by member: CaseStore.Member) -> [Procedures.Process] {
+        beginnings(for: member).filter { $0.subject != .assessment }
+    }
+
+    func recorded(by member: CaseStore.Member) -> Procedures.Process? {
+        beginnings(for: member).first { $0.subject == .assessment }
     }
 
     /// The post in which somebody begins a subject; nil where none allows it.
@@ -53,8 +62,9 @@ extension DeskController {
             else { throw Missing() }
             let form = ActionForm(process.opening, task: nil, of: nil, surroundings)
             do {
+                let inputs = try form.command(typed) { _ in nil }.inputs
                 let subject = try cases.beginSubject(
-                    process, try form.command(typed) { _ in nil }.inputs, as: officer, key: ticket.nonce, at: now)
+                    process, inputs, attached: try counted(process, inputs), as: officer, key: ticket.nonce, at: now)
                 return Response(status: .seeOther, headers: [.location: "/cases/\(subject)"])
             } catch CaseStore.Failure.refused(let refusal) {
                 throw form.problem(refusal)

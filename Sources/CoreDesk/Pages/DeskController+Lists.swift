@@ -16,7 +16,7 @@ extension DeskController {
         _ member: CaseStore.Member, before: Int?, includesFinal: Bool, isOthers: Bool = false
     ) throws -> Response {
         let now = now
-        let begun = isOthers ? beginnings(for: member) : []
+        let begun = isOthers ? administered(by: member) : []
         guard !isOthers || !begun.isEmpty else { throw Missing() }
         let listing = try cases.list(
             .init(includesFinal: includesFinal, isOthers: isOthers, before: before, limit: Self.linesOnPage),

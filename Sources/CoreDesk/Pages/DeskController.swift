@@ -187,6 +187,8 @@ struct DeskController: Sendable {
             "state": .text(text.state), "received": .text(view.subject.received.minuteText(in: .shanghai)),
             "due": .optional(text.clock == nil ? nil : text.due), "overdue": .flag(text.isOverdue),
             "receipt": .optional(view.receipt), "answers": text.answers,
+            "figures": .optional(
+                view.process.subject == .assessment ? "/assessments/records/\(view.subject.id)" : nil),
             "hasPapers": .flag(!view.file.papers.isEmpty), "papers": .list(text.papers),
             "hasAttachments": .flag(!text.files.isEmpty),
             "attachments": .list(text.files),
@@ -375,9 +377,13 @@ struct DeskController: Sendable {
             }
             let event = try cases.perform(
                 command, on: place.id, as: .officer(officer), key: key, grounds: grounds, at: now, now: now)
-            if event.facts.contains(where: { [.published(.answerPage), .retracted(.answerPage)].contains($0) }) {
-                writeOverlay(at: now)
+            let isOfPage = event.facts.contains { fact in
+                switch fact {
+                case .published, .retracted: true
+                default: false
+                }
             }
+            if isOfPage { writeOverlay(at: now) }
         } catch CaseStore.Failure.refused(let refusal) {
             throw form.problem(refusal)
         }
@@ -410,7 +416,7 @@ struct DeskController: Sendable {
         return [
             "seesLanes": .flag(member.map { may($0, .seeLanes) } ?? false),
             "seesAssessments": .flag(member.map(seesAssessments) ?? false),
-            "isAdministrator": .flag(member.map { !beginnings(for: $0).isEmpty } ?? false),
+            "isAdministrator": .flag(member.map { !administered(by: $0).isEmpty } ?? false),
             "title": .text(title), "officer": .optional(member?.name), "query": .text(""),
             "posts": .text(posts.joined(separator: "、")),
         ]

@@ -139,7 +139,7 @@ struct DeskViews: Sendable {
         <h1>{{title}}</h1>
         {{#problem}}<p class="problem" role="alert">{{problem}}</p>{{/problem}}
         <form class="find" action="/assessments"><label for="month">月份</label><input id="month" name="month" type="month" value="{{month}}" required><button type="submit">查看</button></form>
-        <nav class="actions" aria-label="考核办法"><ul>{{#sets}}<li><a href="{{address}}"{{#isChosen}} aria-current="true"{{/isChosen}}>{{name}}</a></li>{{/sets}}</ul></nav>
+        <nav class="actions" aria-label="考核办法"><ul>{{#sets}}<li><a href="{{address}}"{{#isChosen}} aria-current="true"{{/isChosen}}>{{name}}</a></li>{{/sets}}{{#record}}<li><a href="{{record}}">记录一个月的考核</a></li>{{/record}}</ul></nav>
         {{#none}}<p>{{none}}</p>{{/none}}
         {{#report}}<section><h2>{{title}}</h2>
         {{^isOver}}<p class="facts">本月还没有结束：只算到现在为止到期和完成的。</p>{{/isOver}}
@@ -148,7 +148,7 @@ struct DeskViews: Sendable {
         {{#rows}}<tr><th scope="row">{{name}}</th><td data-label="等级">{{label}}</td><td data-label="总分">{{total}}</td>{{#cells}}<td data-label="{{label}}">{{#hasCases}}<a href="{{address}}">{{text}}</a>{{/hasCases}}{{^hasCases}}{{text}}{{/hasCases}}{{#points}}<br>{{points}}{{/points}}{{#excused}}<br>{{excused}}{{/excused}}</td>{{/cells}}</tr>
         {{/rows}}</tbody></table>{{/hasScored}}
         {{^hasScored}}<p>没有可以计分的单位。</p>{{/hasScored}}
-        {{#hasApart}}<h3>没有到期事项、不计分的单位</h3><ul>{{#apart}}<li>{{name}}</li>{{/apart}}</ul>{{/hasApart}}
+        {{#hasApart}}<h3>没有到期事项、不计分的单位</h3><ul>{{#apart}}<li>{{name}}{{#left}}（{{left}}）{{/left}}</li>{{/apart}}</ul>{{/hasApart}}
         {{#undated}}<p class="problem">有 {{undated}} 项期限超出工作日历，没有计入：请补上工作日安排。</p>{{/undated}}
         <p><a href="{{csv}}">保存为表格（CSV）</a>　同一等级按单位排列，不分名次。指标没有到期事项的，不计分，权重按其余指标折算。</p></section>{{/report}}
         {{/main}}{{/base}}
@@ -191,6 +191,7 @@ struct DeskViews: Sendable {
 
     /// What a case holds.
     private static let content = """
+        {{#figures}}<p><a href="{{figures}}">查看记录的数字</a></p>{{/figures}}
         <section><h2>内容</h2><dl>{{#answers}}<div><dt>{{label}}</dt><dd>{{value}}</dd></div>{{/answers}}</dl></section>
         {{#hasPapers}}<section><h2>文书</h2><ul>{{#papers}}<li>{{name}} {{number}}（{{organ}}）：{{state}}{{#isAwaited}}；签好以后才告知申请人{{/isAwaited}}{{#file}} · <a href="{{file}}" download>PDF</a>{{/file}}{{#signature}} · <a href="{{signature}}" download>签名</a>{{/signature}}</li>{{/papers}}</ul></section>{{/hasPapers}}
         {{#hasAttachments}}<section><h2>材料</h2><ul>{{#attachments}}<li>{{label}}：<a href="/cases/{{caseID}}/files/{{position}}" download>{{name}}</a>（{{size}}）</li>{{/attachments}}</ul></section>{{/hasAttachments}}

@@ -43,6 +43,9 @@ struct PaperMaker: Sendable {
         let alarm: String?
     }
 
+    /// Bytes of a signature with its certificate.
+    private static let maxSignature = 16 << 10
+
     /// Seconds until the signer must answer.
     private static let signing = 20
 
@@ -129,6 +132,7 @@ struct PaperMaker: Sendable {
     private func sign(_ paper: [UInt8], _ number: String, of organ: String) throws -> [UInt8] {
         let signature = try PaperExchange.ask(
             settings.signer, PaperSigner.question(paper, number: number, of: organ), seconds: Self.signing)
+        guard signature.count <= Self.maxSignature else { throw PaperExchange.Failure.badSignature }
         let now = desk.configuration.now()
         do {
             _ = try DetachedSignature.verify(

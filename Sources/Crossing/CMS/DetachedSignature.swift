@@ -56,6 +56,9 @@ package enum DetachedSignature {
         guard OBJ_obj2nid(CMS_get0_type(cms)) == NID_pkcs7_signed else {
             throw CryptoError(code: .badSignature, detail: "not SignedData")
         }
+        guard CMS_is_detached(cms) == 1 else {
+            throw CryptoError(code: .badSignature, detail: "content stands in the signature itself")
+        }
         let signers = CMS_get0_SignerInfos(cms)
         guard xm_signer_count(signers) == 1, let signer = xm_signer_at(signers, 0) else {
             throw CryptoError(code: .badSignature, detail: "not exactly one signer")

@@ -77,6 +77,8 @@ package struct Process: Sendable, Equatable {
         case `case`
         /// Begun by officers: somebody who works here, a post that somebody holds, a certificate that somebody signs in with.
         case person, post, credential
+        /// The units' assessment of a month, as it was counted (考核).
+        case assessment
     }
 
     /// A time limit as it is written: `5wd`, `10d`, `4h`, `2wh`.
@@ -341,11 +343,26 @@ package struct Process: Sendable, Equatable {
     package enum Page: String, Sendable, CaseIterable {
         /// Question and answer, masked, on the public site.
         case answerPage = "answer-page"
+        /// A month's assessment, on the intranet.
+        case assessmentPage = "assessment-page"
 
         package static let title = "title", question = "question", answer = "reply"
 
         /// Inputs that the page is made of.
-        package var inputs: [String] { [Self.title, Self.question, Self.answer] }
+        package var inputs: [String] {
+            switch self {
+            case .answerPage: [Self.title, Self.question, Self.answer]
+            case .assessmentPage: []
+            }
+        }
+
+        /// What it is about.
+        package var subject: SubjectKind {
+            switch self {
+            case .answerPage: .case
+            case .assessmentPage: .assessment
+            }
+        }
     }
 
     package indirect enum Condition: Sendable, Equatable {

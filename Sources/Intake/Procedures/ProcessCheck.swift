@@ -106,6 +106,7 @@ struct ProcessCheck {
             case .person: [.id]
             case .post: [.person, .role, .unit]
             case .credential: [.person, .key, .number]
+            case .assessment: [.id, .text]
             }
         for kind in Process.Input.Kind.allCases where needed.contains(kind) {
             let asked = process.begin.ask.filter { $0.kind == kind }
@@ -134,6 +135,7 @@ struct ProcessCheck {
                 switch effect {
                 case .appoint, .end: subject = .post
                 case .trust, .distrust: subject = .credential
+                case .publish(let page), .retract(let page): subject = page.subject
                 default: continue
                 }
                 if process.subject != subject {
