@@ -217,6 +217,7 @@ let package = Package(
             name: "deskbench",
             dependencies: [
                 "PortalBase", "SQL", "LaneService", "Forms", "Procedures", "Authority", "Workflow", "Cases",
+                "Assessment",
             ],
             path: "Benchmarks/desk/DeskBench", swiftSettings: strict),
 

@@ -8,6 +8,7 @@
   crowd    200 officers at once
   act      actions by 64 officers at once, everything kept to date
   seal     seals of 20,000 events each over the whole log, and the log held against them
+  assess   a month of a million cases (figures made for it) by two rule sets
   backup   a copy of the whole database while 64 officers act, ten times a second each
 
 The databases are kept between runs (--folder) and filled once. Memory is the largest of a step's process.
@@ -66,7 +67,7 @@ def main():
                 own["rebuild"] = run("rebuild", location)
                 print(engine, "rebuild", own["rebuild"], flush=True)
                 mark.write_text("")
-            for verb, number in (("verify", 0), ("read", options.rounds), ("crowd", 4), ("act", options.actions), ("seal", 20_000), ("backup", 100)):
+            for verb, number in (("verify", 0), ("read", options.rounds), ("crowd", 4), ("act", options.actions), ("seal", 20_000), ("backup", 100), ("assess", 1_000_000)):
                 own[verb] = run(verb, location, number)
                 print(engine, verb, own[verb], flush=True)
     finally:
@@ -75,7 +76,7 @@ def main():
     model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
     print(f"\n{options.cases} cases of 8 events; {os.cpu_count()} cores of {model}\n")
     print("| | " + " | ".join(options.engines) + " |\n|---|" + "---|" * len(options.engines))
-    for verb in ("fill", "rebuild", "verify", "read", "crowd", "act", "seal", "backup"):
+    for verb in ("fill", "rebuild", "verify", "read", "crowd", "act", "seal", "backup", "assess"):
         names = sorted({name for own in figures.values() for name in own.get(verb, {})})
         for name in names:
             print(f"| {verb} {name} | " + " | ".join(str(figures[engine].get(verb, {}).get(name, "")) for engine in options.engines) + " |")

@@ -248,6 +248,9 @@ class PaperTests(unittest.TestCase):
 
     def test_a_restored_core_gives_no_number_twice(self):
         cases = [self.apply(shop)[2] for shop in ("备份之前小馆", "备份之后小馆")]
+        earlier = self.apply("备份之前已受理小馆")[2]
+        self.does("market", earlier, "accept", **CHECKED)
+        self.waits(earlier)
         backup, register = self.system.folder / "backup", self.system.folder / "core/register.jsonl"
         subprocess.run([BIN / "coredesk", "backup", "--config", self.config, "--out", backup], check=True, capture_output=True)
         self.does("market", cases[0], "accept", **CHECKED)

@@ -15,7 +15,7 @@ class ProcessCommandTests(unittest.TestCase):
         self.folder = pathlib.Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.folder)
         content = self.folder / "Content"
-        for part in ("processes", "forms"):
+        for part in ("processes", "forms", "papers"):
             shutil.copytree(ROOT / "Content" / part, content / part)
         for part in ("roles.yaml", "units.yaml", "hours.yaml", "catalogue.yaml"):
             shutil.copy(ROOT / "Content" / part, content / part)
@@ -29,7 +29,7 @@ class ProcessCommandTests(unittest.TestCase):
     def test_sound_definitions_are_named_with_their_digests(self):
         said = self.process("check")
         self.assertEqual(said.returncode, 0, said.stdout + said.stderr)
-        self.assertRegex(said.stdout, r"approval [0-9a-f]{64}\ncredentials [0-9a-f]{64}\nhotline [0-9a-f]{64}\n")
+        self.assertRegex(said.stdout, r"approval [0-9a-f]{64}\nassessments [0-9a-f]{64}\ncredentials [0-9a-f]{64}\nhotline [0-9a-f]{64}\n")
 
     def test_every_mistake_has_its_place_in_the_operators_language(self):
         text = self.hotline.read_text()
@@ -39,14 +39,14 @@ class ProcessCommandTests(unittest.TestCase):
         for said in (english, chinese):
             self.assertEqual(said.returncode, 1)
             self.assertNotIn("hotline ", said.stdout)
-            self.assertEqual(said.stdout.count("Content/"), 2, said.stdout)
+            self.assertEqual(said.stdout.count("Content/"), 4, said.stdout)
         self.assertIn("did you mean `review`?", english.stdout)
         self.assertIn("是不是“reviewer”？", chinese.stdout)
         self.assertTrue(lines)
 
     def test_what_is_not_there_is_said(self):
         self.assertIn("there is no folder", self.process("check", source="/nonexistent").stderr)
-        self.assertIn("there are: approval, credentials, hotline, people, posts", self.process("show", "hotlin").stderr)
+        self.assertIn("there are: approval, assessments, credentials, hotline, people, posts", self.process("show", "hotlin").stderr)
         (self.folder / "Content/roles.yaml").write_text("")
         self.assertEqual(self.process("check").returncode, 1)
 

@@ -9,6 +9,7 @@
 //   seal N      seals over everything that is not sealed yet, N events each, without the signature; then the log held against them
 //   backup N    a copy of the whole, while 64 officers act each N milliseconds
 
+import Assessment
 import Authority
 import Cases
 import Dispatch
@@ -20,6 +21,12 @@ import Procedures
 import SQL
 import Synchronization
 import Workflow
+
+enum Figures {
+    static let columns = [
+        "number", "place", "process", "kind", "name", "unit", "due", "done", "outcome", "value", "excused",
+    ]
+}
 
 struct Quiet: Outbox {
     func tell(_ telling: Telling, _ db: any SQLConnection) {}
@@ -242,6 +249,52 @@ case "seal":
         "seals": Double(made), "seconds_each": time / Double(max(1, made)), "verify_seconds": verified,
         "breaks": Double(breaks),
     ])
+case "assess":
+    // A month of so many cases, each with the figures of the hotline's loop; made once.
+    let month = Month("2026-03")!
+    let made: Int =
+        try database.read {
+            try $0.value("SELECT count(*) FROM figure WHERE process = 'hotline' AND number > ?", 1 << 30)
+        } ?? 0
+    for first in stride(from: made / 6, to: number, by: 20_000) {
+        try database.write { db in
+            let rows = (first..<min(first + 20_000, number)).flatMap { bench -> [[SQLValue]] in
+                let due = month.period.lowerBound.seconds + bench * 7_919 % 2_600_000
+                let unit = SQLValue.text("unit-\(bench % 40)")
+                func row(_ place: Int, _ kind: String, _ name: String, _ due: SQLValue, _ done: Int, _ outcome: String)
+                    -> [SQLValue]
+                {
+                    [
+                        .integer((1 << 30) + bench), .integer(place), .text("hotline"), .text(kind), .text(name), unit,
+                        due, .integer(done),
+                        .text(outcome), .integer(1), .integer(0),
+                    ]
+                }
+                let done = due - 90_000 + bench * 104_729 % 100_000
+                return [
+                    row(0, "signing", "handle", .integer(due - 400_000), done - 380_000, "answered"),
+                    row(1, "task", "handle", .integer(due), done, "answered"),
+                    row(2, "task", "callback", .integer(due + 100_000), done + 9_000, "satisfied"),
+                    row(3, "clock", "answer", .integer(due), done, ""), row(4, "score", "callback", .null, done, ""),
+                    row(5, "count", "redone", .null, done, ""),
+                ]
+            }
+            try db.insert(into: "figure", Figures.columns, rows)
+        }
+    }
+    var found: [Diagnostic] = []
+    let sets = try RuleSet.all(source: source, processes: library.processes, diagnostics: &found)
+    var units = 0
+    let time = try seconds {
+        for rules in sets {
+            units +=
+                MonthlyAssessment(
+                    try store.tallies(of: rules.process, in: month.period), by: rules, of: month,
+                    undated: try store.undated(of: rules.process), isOver: true
+                ).units.count
+        }
+    }
+    say(["units": Double(units), "seconds_for_two_rule_sets": time])
 case "backup":
     let times = Mutex<[Double]>([])
     let failures = Mutex(0)

@@ -107,11 +107,6 @@ struct Restore: ParsableCommand {
         _ = try MasterKey.read(configuration.masterKey)
         let erased = try ErasureRecord(path: configuration.erasureList).entries()
         let seals = try published.map(SealFile.read)
-        if let papers = configuration.papers, FileSystem.kind(papers.register) != .file {
-            throw Backup.Failure(
-                "\(papers.register) is not here: bring the signer's register back first, so that no number stands on two papers"
-            )
-        }
         let backup = try Backup(from, of: CoreDesk.program)
         print(backup.text)
         if seals == nil, !nothingPublished, backup.notes["seal"] != nil {
@@ -188,8 +183,15 @@ struct Restore: ParsableCommand {
             print("\(adopted.count) seals taken up that were published since")
         }
         if let papers = desk.configuration.papers {
-            let register = try PaperRegister.entries(papers.register)
             let signed = try desk.cases.signedPapers()
+            // One that never signed has none.
+            let isThere = FileSystem.kind(papers.register) == .file
+            guard isThere || signed == 0 else {
+                throw Backup.Failure(
+                    "\(papers.register) is not here: bring the signer's register back first, so that no number stands on two papers"
+                )
+            }
+            let register = isThere ? try PaperRegister.entries(papers.register) : []
             guard signed <= register.count else {
                 throw Backup.Failure(
                     "\(papers.register) has \(register.count) lines, and the backup knows of \(signed) signed papers: it is not the register of this core"
