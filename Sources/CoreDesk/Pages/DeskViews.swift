@@ -144,7 +144,7 @@ struct DeskViews: Sendable {
         {{#report}}<section><h2>{{title}}</h2>
         {{^isOver}}<p class="facts">本月还没有结束：只算到现在为止到期和完成的。</p>{{/isOver}}
         {{#hasScored}}<div class="chart">{{{chart}}}</div>
-        <table><thead><tr><th scope="col">单位</th><th scope="col">等级</th><th scope="col">总分</th>{{#heads}}<th scope="col">{{label}}<br>{{weight}}</th>{{/heads}}</tr></thead><tbody>
+        <table class="scores"><thead><tr><th scope="col">单位</th><th scope="col">等级</th><th scope="col">总分</th>{{#heads}}<th scope="col">{{label}}<br>{{weight}}</th>{{/heads}}</tr></thead><tbody>
         {{#rows}}<tr><th scope="row">{{name}}</th><td data-label="等级">{{label}}</td><td data-label="总分">{{total}}</td>{{#cells}}<td data-label="{{label}}">{{#hasCases}}<a href="{{address}}">{{text}}</a>{{/hasCases}}{{^hasCases}}{{text}}{{/hasCases}}{{#points}}<br>{{points}}{{/points}}{{#excused}}<br>{{excused}}{{/excused}}</td>{{/cells}}</tr>
         {{/rows}}</tbody></table>{{/hasScored}}
         {{^hasScored}}<p>没有可以计分的单位。</p>{{/hasScored}}
@@ -220,13 +220,13 @@ struct DeskViews: Sendable {
         textarea,input,select{width:100%;max-width:44em;font:inherit;padding:8px;border:1px solid #7b8794;border-radius:4px;box-sizing:border-box;min-height:44px}
         .problem{background:#fdecea;border-left:4px solid #b3261e;padding:8px 14px}
         button{background:#14508c;color:#fff;border:0;border-radius:6px;padding:10px 24px;font:inherit;min-height:44px;cursor:pointer}
-        .find{display:flex;gap:6px;align-items:center}.find input{max-width:16em;min-height:36px}.find button{white-space:nowrap;padding:6px 14px;min-height:36px;border:1px solid #fff}.aside{position:absolute;left:-999em}
+        .find{display:flex;gap:6px;align-items:center}.find label{white-space:nowrap}.find input{max-width:16em;min-height:36px}.find button{white-space:nowrap;padding:6px 14px;min-height:36px;border:1px solid #fff}.aside{position:absolute;left:-999em}
         .actions ul{list-style:none;display:flex;flex-wrap:wrap;gap:10px;padding:0}.actions a{display:inline-block;background:#14508c;color:#fff;padding:10px 18px;border-radius:6px;text-decoration:none;min-height:24px}
         .actions a.blocked{background:#5b6673}.mark{background:#fff4d6;border:1px solid #c9a227;border-radius:4px;padding:0 6px}fieldset{border:1px solid #d8dee6;border-radius:6px;margin:14px 0}
         label.check{display:inline-flex;align-items:center;gap:6px;font-weight:400;margin-right:18px;min-height:44px}label.check input{width:24px;min-height:24px}.limit{display:flex;gap:8px;max-width:24em}
         .hp,.visually-hidden{position:absolute;left:-999em}.hint,.help{color:#4a5460;margin:2px 0}.field{margin:12px 0}.field .error{color:#b3261e;font-weight:600;margin:2px 0}.error-summary{background:#fdecea;border-left:4px solid #b3261e;padding:8px 14px}
         .choice{display:inline-flex;align-items:center;gap:6px;margin-right:18px;min-height:44px}.choice input{width:24px;min-height:24px}.choice label{font-weight:400}.optional{font-weight:400;color:#4a5460}.privacy{font-size:.9rem;color:#4a5460}.privacy h2{font-size:1rem}legend{font-weight:600}
-        #receipt,#code{font-size:1.4rem;letter-spacing:.08em}.chart{overflow-x:auto}.chart svg{max-width:100%;height:auto}[aria-current]{outline:3px solid #c9a227}.when{white-space:nowrap}.held{border-top:1px solid #d8dee6}.done{background:#e6f4ea;border-left:4px solid #1e7d34;padding:8px 14px}
-        @media(max-width:640px){table{background:none}thead{position:absolute;left:-999em}tr{display:block;background:#fff;border:1px solid #d8dee6;margin:8px 0;padding:6px 10px}td{display:inline;border:0;padding:0}td:not(:last-child):not(:empty)::after{content:" · ";color:#5b6673}td[data-label]:not(:empty)::before{content:attr(data-label) " ";color:#5b6673}dl div{grid-template-columns:1fr;gap:0}}
+        #receipt,#code{font-size:1.4rem;letter-spacing:.08em}.chart{overflow-x:auto}[aria-current]{outline:3px solid #c9a227}.when{white-space:nowrap}.held{border-top:1px solid #d8dee6}.done{background:#e6f4ea;border-left:4px solid #1e7d34;padding:8px 14px}
+        @media(max-width:640px){table{background:none}thead{position:absolute;left:-999em}tr{display:block;background:#fff;border:1px solid #d8dee6;margin:8px 0;padding:6px 10px}td{display:inline;border:0;padding:0}td:not(:last-child):not(:empty)::after{content:" · ";color:#5b6673}td[data-label]:not(:empty)::before{content:attr(data-label) " ";color:#5b6673}dl div{grid-template-columns:1fr;gap:0}.scores td{display:block}.scores td:not(:last-child):not(:empty)::after{content:none}}
         """
 }
