@@ -14,6 +14,8 @@ extension CaseStore {
             unit TEXT NOT NULL, due INTEGER, done INTEGER, outcome TEXT NOT NULL, value INTEGER NOT NULL,
             excused INTEGER NOT NULL, PRIMARY KEY (number, place))
         """,
+        // In the order in which tallies are counted, with all that they read: they go over it once and sort nothing.
+        "CREATE INDEX figure_tally ON figure (process, kind, name, unit, outcome, excused, value, due, done)",
         "CREATE INDEX figure_due ON figure (process, due)",
         "CREATE INDEX figure_done ON figure (process, done)",
     ]
@@ -24,16 +26,17 @@ extension CaseStore {
     package func tallies(of process: String, in period: Range<Instant>) throws -> [Tally] {
         let (from, to) = (period.lowerBound.seconds, period.upperBound.seconds)
         return try database.read { db in
+            // The plus keeps both engines from the index by time, whose rows they would look up one by one.
             let due = try db.rows(
                 """
                 SELECT kind, name, unit, outcome, excused, count(*) AS n,
                     CAST(sum(CASE WHEN done IS NOT NULL AND done <= due THEN 1 ELSE 0 END) AS BIGINT) AS good
-                FROM figure WHERE process = ? AND due >= ? AND due < ? GROUP BY kind, name, unit, outcome, excused
+                FROM figure WHERE process = ? AND +due >= ? AND +due < ? GROUP BY kind, name, unit, outcome, excused
                 """, process, from, to)
             let happened = try db.rows(
                 """
                 SELECT kind, name, unit, outcome, excused, value, count(*) AS n FROM figure
-                WHERE process = ? AND done >= ? AND done < ? GROUP BY kind, name, unit, outcome, excused, value
+                WHERE process = ? AND +done >= ? AND +done < ? GROUP BY kind, name, unit, outcome, excused, value
                 """, process, from, to)
             return try due.map { try Self.tally($0, .due(inTime: $0["good"])) }
                 + (try happened.map { try Self.tally($0, .happened(value: $0["value"])) })
