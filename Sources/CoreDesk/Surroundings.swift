@@ -25,11 +25,7 @@ struct Surroundings: Sendable {
     init(_ configuration: Configuration) throws {
         var diagnostics: [Diagnostic] = []
         library = ProcessLibrary(source: configuration.source, diagnostics: &diagnostics)
-        if diagnostics.hasErrors {
-            throw ConfigurationError(
-                text: DiagnosticReport.text.render(
-                    diagnostics, language: operatorLanguage(environment: environmentVariable)))
-        }
+        if diagnostics.hasErrors { throw Configuration.report(diagnostics) }
         guard !library.processes.isEmpty else {
             throw ConfigurationError(text: "no processes in \(configuration.source)/\(ProcessLibrary.folder)")
         }
@@ -49,11 +45,7 @@ struct Surroundings: Sendable {
             .mapValues { Bilingual(zh: $0.text("zh"), en: $0.text("en")) }
         ruleSets = try RuleSet.all(
             source: configuration.source, processes: library.processes, diagnostics: &diagnostics)
-        if diagnostics.hasErrors {
-            throw ConfigurationError(
-                text: DiagnosticReport.text.render(
-                    diagnostics, language: operatorLanguage(environment: environmentVariable)))
-        }
+        if diagnostics.hasErrors { throw Configuration.report(diagnostics) }
         if configuration.papers == nil, !configuration.isWithoutPapers,
             let process = library.processes.first(where: { !$0.papers.isEmpty })
         {
@@ -69,9 +61,7 @@ struct Surroundings: Sendable {
         } catch let error as PaperTemplates.Unusable {
             throw ConfigurationError(text: error.description)
         } catch let error as TemplateError {
-            throw ConfigurationError(
-                text: DiagnosticReport.text.render(
-                    [error.diagnostic], language: operatorLanguage(environment: environmentVariable)))
+            throw Configuration.report([error.diagnostic])
         }
     }
 

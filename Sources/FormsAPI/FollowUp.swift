@@ -4,7 +4,7 @@ import Forms
 import PortalBase
 import Submissions
 
-/// Withdrawals, ratings and supplements: what a citizen with receipt and code sends about a case of theirs.
+/// Withdrawals, ratings, supplements and deliveries: what a citizen with receipt and code sends about a case of theirs.
 struct FollowUp: Sendable {
     let view: StatusView
     let recipients: [Certificate]

@@ -78,6 +78,18 @@ import Workflow
                 "2 task handle market late answered", "2 clock answer market open", "2 count overdue market happened",
                 "2 count supervised market happened",
             ])
+        // Pages of any size hold every figure once, though a case's figures stand on several.
+        for limit in 1...4 {
+            var paged: [CaseStore.CaseFigure] = []
+            while true {
+                let page = try desk.store.figures(
+                    of: "hotline", in: march, unit: "market", after: paged.last.map { ($0.number, $0.place) },
+                    limit: limit)
+                paged += page
+                if page.count < limit { break }
+            }
+            #expect(Self.lines(paged) == (try figures()), "\(limit) at once")
+        }
         // An objection alone changes nothing; the decision leaves the unit's part out.
         try desk.act(
             "object", on: "b", "handler", "market", task: 1, at: Self.day("2026-03-21T09:00:00"), ["why": .text("不属职责")]

@@ -26,7 +26,7 @@ import Workflow
         func vouch(_ vouching: Vouching, _ db: any SQLConnection) {
             lines.withLock {
                 $0.append(
-                    "\(vouching.kind.number(vouching.paper.number, of: vouching.paper.year)) \(vouching.paper.state.rawValue)"
+                    "\(vouching.kind.number(of: vouching.paper)) \(vouching.paper.state.rawValue)"
                 )
             }
         }

@@ -75,6 +75,10 @@ class AssessmentTests(unittest.TestCase):
         code, listed = self.desk.page("reviewer", address)
         self.assertEqual(re.findall(r'href="/cases/([0-9a-f-]{36})"', listed), [second])
         self.assertIn("没有达到", listed)
+        # A later page begins behind a figure of a case.
+        for after, cases in [("0.0", [second]), ("1000000.0", []), ("x", [second])]:
+            later = self.desk.page("reviewer", f"{address}&after={after}")[1]
+            self.assertEqual(re.findall(r'href="/cases/([0-9a-f-]{36})"', later), cases, after)
         # Who has no permission sees nothing; rubbish is answered in words.
         self.assertEqual(self.desk.page("urban", "/assessments")[0], 404)
         self.assertNotIn('href="/assessments"', self.desk.page("urban", "/")[1])

@@ -40,7 +40,7 @@ package enum ChildProcess {
             }
             usleep(1_000)
         }
-        // Whoever it left behind.
+        // Its group's other processes end with it.
         if isGroup { kill(-process, SIGKILL) }
         return status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + (status & 0x7F)
     }

@@ -5,7 +5,7 @@ package final class SocketConnection {
     private let descriptor: Int32
     package private(set) var hasFailed = false
 
-    /// When it fails, however steadily it goes on; nil for never.
+    /// The connection fails at this moment even while bytes still flow; nil sets no such limit.
     private let end: ContinuousClock.Instant?
 
     private init(_ descriptor: Int32, inAll seconds: Int?) {
@@ -108,7 +108,8 @@ package final class SocketConnection {
         name.withUnsafeBytes { body($0.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t($0.count)) }
     }
 
-    /// Listens on a path, and hands each connection over, one after the other, for ever. Whoever may write to the socket may ask.
+    /// Listens on a path and hands over each connection, one after the other, for ever. The mode of the socket's file decides who may
+    /// connect.
     ///
     /// - Parameters:
     ///   - mode: of the socket's file.
@@ -131,7 +132,7 @@ package final class SocketConnection {
         while true {
             let descriptor = accept(listener, nil, nil)
             guard descriptor >= 0 else {
-                // Too many files for a moment, or somebody who went away.
+                // The process has no free descriptor for a moment, or the peer closed its connection early.
                 usleep(10_000)
                 continue
             }

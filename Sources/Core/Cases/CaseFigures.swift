@@ -78,25 +78,30 @@ extension CaseStore {
     /// A figure with its case.
     package struct CaseFigure: Sendable {
         package let number: Int
+        /// Among the figures of its case, from 0.
+        package let place: Int
         package let subject: String
         package let figure: Figure
     }
 
-    /// The figures of a period, by the numbers of their cases.
+    /// The figures of a period, by number of case and place.
     ///
     /// - Parameters:
     ///   - reader: who sees the list, which is on record; nil for all cases, where no case is looked into.
-    ///   - last: the case before the first that is wanted.
+    ///   - last: number and place of the figure before the first that is wanted; nil for the first of all.
     package func figures(
         of process: String, in period: Range<Instant>, unit: String? = nil, for reader: FigureReader? = nil,
-        after last: Int = 0,
-        limit: Int
+        after last: (number: Int, place: Int)? = nil, limit: Int
     ) throws -> [CaseFigure] {
         let (from, to) = (period.lowerBound.seconds, period.upperBound.seconds)
         var values: [SQLValue] = [
-            .text(process), .integer(from), .integer(to), .integer(from), .integer(to), .integer(last),
+            .text(process), .integer(from), .integer(to), .integer(from), .integer(to),
         ]
         var filter = ""
+        if let last {
+            filter += " AND (f.number, f.place) > (?, ?)"
+            values += [.integer(last.number), .integer(last.place)]
+        }
         if let unit {
             filter += " AND f.unit = ?"
             values.append(.text(unit))
@@ -112,7 +117,7 @@ extension CaseStore {
             try db.rows(
                 """
                 SELECT f.*, s.id AS subject FROM figure f JOIN subject s ON s.number = f.number
-                WHERE f.process = ? AND ((f.due >= ? AND f.due < ?) OR (f.done >= ? AND f.done < ?)) AND f.number > ?\(filter)
+                WHERE f.process = ? AND ((f.due >= ? AND f.due < ?) OR (f.done >= ? AND f.done < ?))\(filter)
                 ORDER BY f.number, f.place LIMIT ?
                 """, values: values + [.integer(limit)]
             ).map { row in
@@ -121,7 +126,7 @@ extension CaseStore {
                     return seconds.map(Instant.init(seconds:))
                 }
                 return CaseFigure(
-                    number: try row["number"], subject: try row["subject"],
+                    number: try row["number"], place: try row["place"], subject: try row["subject"],
                     figure: Figure(
                         kind: try Self.kind(row), name: try row["name"], unit: try row["unit"], due: try instant("due"),
                         done: try instant("done"), outcome: try row["outcome"], value: try row["value"],

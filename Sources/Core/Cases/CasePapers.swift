@@ -79,21 +79,21 @@ extension CaseStore {
     /// A paper that is to be drawn up or signed; nil once it is signed or withdrawn.
     package func paperWork(_ id: String, _ place: Int, now: Instant) throws -> PaperWork? {
         try database.read { db in
-            let found = try opened(id, now: now, db)
+            guard let secret = try secret(of: row(of: id, db)) else { throw Failure.erased }
             let view = try view(id, at: now, carried: nil, db)
-            guard found.file.papers.indices.contains(place) else { return nil }
-            let paper = found.file.papers[place]
-            guard paper.state == .awaited, let kind = found.process.paper(paper.document),
+            guard view.file.papers.indices.contains(place) else { return nil }
+            let paper = view.file.papers[place]
+            guard paper.state == .awaited, let kind = view.process.paper(paper.document),
                 let event = view.issuing(paper)
             else { return nil }
             return PaperWork(
                 view: view, place: place, paper: paper, kind: kind, event: event,
-                code: Self.code(of: paper, found.secret),
-                drawn: try paper.file.map { try bytes(of: found, file: $0, db) })
+                code: Self.code(of: paper, secret),
+                drawn: try paper.file.map { try bytes(of: id, secret, file: $0, db) })
         }
     }
 
-    /// Keeps a paper as it was drawn up. Whoever comes second changes nothing: a paper is drawn up once.
+    /// Keeps a paper as it was drawn up. A second drawing of the same paper changes nothing.
     package func keepDrawn(_ work: PaperWork, _ bytes: [UInt8], at now: Instant) throws {
         let name = "\(work.kind.label.text("zh")).pdf"
         try add(
@@ -116,21 +116,11 @@ extension CaseStore {
     /// Gives a paper a new number, since its own stands on another paper: one that was signed after the backup was made from which this
     /// log came back. It says the same.
     package func reissue(_ work: PaperWork, at now: Instant) throws {
-        let name = Process.EventName.reissued
-        _ = try retrying {
-            try database.write { db in
-                try change(
-                    work.view.subject.id, key: "paper \(work.place) \(name)", Command(action: name), .clock, at: now,
-                    now: now, db
-                ) { _, file, _ in
-                    guard file.papers.indices.contains(work.place), file.papers[work.place].state == .awaited else {
-                        throw Refusal.state
-                    }
-                    let fact = Fact.issued(
-                        document: work.paper.document, series: work.kind.mark, number: 0, organ: work.paper.organ)
-                    return (name, [.revoked(paper: work.place), fact])
-                }
-            }
+        try advance(work, Process.EventName.reissued, at: now) { _ in
+            [
+                .revoked(paper: work.place),
+                .issued(document: work.paper.document, series: work.kind.mark, number: 0, organ: work.paper.organ),
+            ]
         }
     }
 
@@ -152,7 +142,7 @@ extension CaseStore {
         }
     }
 
-    /// Papers count anew each year (发文字号).
+    /// Each year of a mark begins at 1 (发文字号).
     static func counter(ofMark mark: String, in year: Int) -> String { "paper \(mark) \(year)" }
 
     private static let paperType = "application/pdf", signatureType = "application/pkcs7-signature"
@@ -160,17 +150,27 @@ extension CaseStore {
     private func add(
         _ document: IncomingDocument, to work: PaperWork, _ name: String, at now: Instant, _ fact: (Int) -> Fact
     ) throws {
+        try advance(work, name, with: [document], at: now) { file in
+            let described = [document].described(from: file.files.count)
+            return described.map(Fact.filed) + described.map { fact($0.number) }
+        }
+    }
+
+    /// Writes the next event of a paper that is not signed yet; refuses one of any other paper.
+    private func advance(
+        _ work: PaperWork, _ name: String, with documents: [IncomingDocument] = [], at now: Instant,
+        _ facts: (Case) -> [Fact]
+    ) throws {
         _ = try retrying {
             try database.write { db in
                 try change(
                     work.view.subject.id, key: "paper \(work.place) \(name)", Command(action: name), .clock,
-                    documents: [document], at: now, now: now, db
+                    documents: documents, at: now, now: now, db
                 ) { _, file, _ in
                     guard file.papers.indices.contains(work.place), file.papers[work.place].state == .awaited else {
                         throw Refusal.state
                     }
-                    let described = [document].described(from: file.files.count)
-                    return (name, described.map(Fact.filed) + described.map { fact($0.number) })
+                    return (name, facts(file))
                 }
             }
         }
@@ -194,8 +194,8 @@ extension CaseStore {
             let isValid = paper.state == .valid
             return PaperCopy(
                 kind: kind, paper: paper, code: Self.code(of: paper, writing.secret), digest: known.digest,
-                bytes: isValid ? try bytes(of: writing, file: file, db) : [],
-                signature: isValid ? try bytes(of: writing, file: signature, db) : [])
+                bytes: isValid ? try bytes(of: writing.subject.id, writing.secret, file: file, db) : [],
+                signature: isValid ? try bytes(of: writing.subject.id, writing.secret, file: signature, db) : [])
         }
     }
 
@@ -216,15 +216,17 @@ extension CaseStore {
         }
     }
 
-    private func bytes(of writing: Writing, file number: Int, _ db: any SQLConnection) throws -> [UInt8] {
+    private func bytes(
+        of subject: String, _ secret: [UInt8], file number: Int, _ db: any SQLConnection
+    ) throws -> [UInt8] {
         let boxes: [[UInt8]] = try db.column(
-            "SELECT box FROM document WHERE subject = ? AND number = ? ORDER BY piece", writing.subject.id, number)
+            "SELECT box FROM document WHERE subject = ? AND number = ? ORDER BY piece", subject, number)
         guard !boxes.isEmpty else { throw Failure.document }
         return try boxes.enumerated().flatMap { piece, box in
             try keys.open(
-                box, key: writing.secret,
+                box, key: secret,
                 at: .document(
-                    subject: writing.subject.id, number: number, piece: piece, isLast: piece == boxes.count - 1))
+                    subject: subject, number: number, piece: piece, isLast: piece == boxes.count - 1))
         }
     }
 }

@@ -92,7 +92,7 @@ package struct CaseStore: Sendable {
     }
 
     /// - Parameters:
-    ///   - database: with `tables` in it.
+    ///   - database: brought to its newest version by `migrations`.
     ///   - outbox: hears what the citizen is to be told.
     ///   - carried: up to when what citizens sent is here; nil where nothing crosses a lane.
     package init(

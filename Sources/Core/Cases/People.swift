@@ -63,7 +63,7 @@ extension CaseStore {
         return try ids.map { try view($0, at: now) }.filter { $0.process.subject != .assessment }
     }
 
-    /// Whether a month was recorded by these rules already, and not refused or taken back: inputs and answers of the newest.
+    /// Recorded assessments in any state, the newest first.
     package func recordings(at now: Instant) throws -> [View] {
         let ids: [String] = try database.read { db in
             let kinds = processes.filter { $0.subject == .assessment }.map(\.id)

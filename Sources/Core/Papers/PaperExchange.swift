@@ -59,7 +59,7 @@ package enum PaperExchange {
         return count <= most ? connection.receive(exactly: count) : nil
     }
 
-    /// Asks whoever listens at a socket.
+    /// Puts a question to the process that serves a socket.
     ///
     /// - Parameter seconds: until the answer must begin.
     package static func ask(

@@ -38,17 +38,17 @@ package final class PaperRegister {
         package let description: String
     }
 
+    /// There is no register: without what was signed before, a number would be signed twice.
+    package struct Missing: Error, CustomStringConvertible {
+        package let description: String
+    }
+
     private let path: String
     private var known: [String: Entry] = [:]
     /// Bytes of whole lines.
     private var length = 0
     // One signer at a time writes it.
     private let lock: FileLock
-
-    /// There is no register: without what was signed before, a number would be signed twice.
-    package struct Missing: Error, CustomStringConvertible {
-        package let description: String
-    }
 
     /// Reads what was signed before. A line that was cut off by the end of the machine
     /// was never answered, and goes.
@@ -62,8 +62,8 @@ package final class PaperRegister {
         var entries: [Entry] = []
         if FileSystem.kind(path) != nil {
             let read = try Self.read(path)
-            entries = read.entries
-            if read.isCut { try FileSystem.replaceDurably(path, with: entries.flatMap(\.line), mode: 0o640) }
+            (entries, length) = (read.entries, read.length)
+            if read.isCut { try FileSystem.truncate(path, to: length) }
         } else {
             guard isNew else {
                 throw Missing(
@@ -78,24 +78,24 @@ package final class PaperRegister {
                 throw Damaged(description: "\(path): \(entry.number) stands on two papers")
             }
         }
-        length = try FileSystem.read(path).count
     }
 
     /// The entries of a register, oldest first.
     package static func entries(_ path: String) throws -> [Entry] { try read(path).entries }
 
-    private static func read(_ path: String) throws -> (entries: [Entry], isCut: Bool) {
+    /// - Returns: `length` in bytes of the whole lines.
+    private static func read(_ path: String) throws -> (entries: [Entry], length: Int, isCut: Bool) {
         let bytes = try FileSystem.read(path, limit: 1 << 30)
         var lines = bytes.split(separator: 0x0A, omittingEmptySubsequences: false)
         // Behind the last line's end.
-        let isCut = lines.popLast()?.isEmpty == false
+        let cut = lines.popLast()?.count ?? 0
         let entries = try lines.enumerated().map { number, line in
             guard let entry = Entry(line: Array(line)) else {
                 throw Damaged(description: "\(path):\(number + 1): this line is no entry of a register")
             }
             return entry
         }
-        return (entries, isCut)
+        return (entries, bytes.count - cut, cut > 0)
     }
 
     /// Enters a number durably before anything is signed under it. The same paper again is the same entry.

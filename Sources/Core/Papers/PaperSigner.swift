@@ -1,8 +1,8 @@
 package import CMS
 package import PortalBase
 
-/// Signs papers with the keys of organs, and keeps a register of every number that it signed: one number never stands on two papers, whoever
-/// asks. A process and a user of its own run it.
+/// Signs papers with the keys of organs, and keeps a register of every number that it signed: one number never stands on two papers, even
+/// for a desk that was broken into. A process and a user of its own run it.
 package final class PaperSigner {
     /// By unit.
     private let organs: [String: Identity]

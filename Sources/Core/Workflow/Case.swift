@@ -279,3 +279,8 @@ package struct Case: Sendable, Equatable {
         body(&clocks[index])
     }
 }
+
+extension Process.Paper {
+    /// The number of a paper of this kind, as the paper shows it.
+    package func number(of paper: Case.Paper) -> String { number(paper.number, of: paper.year) }
+}

@@ -10,8 +10,6 @@ struct Assessing {
     let desk: Desk
 
     enum Problem: Error, Equatable {
-        case unknownRules
-        case unknownMonth
         /// The rules were not in force in it.
         case notInForce
         /// It has not begun.
@@ -38,29 +36,30 @@ struct Assessing {
     }
 
     /// The figures behind one number of a report, by case.
+    ///
+    /// - Returns: those among the next `limit` of the unit that it counts, and the last of these where more follow.
     func figures(
-        _ rules: RuleSet, _ indicator: RuleSet.Indicator, _ month: Month, unit: String?,
-        for reader: CaseStore.FigureReader?, after last: Int = 0, limit: Int, at now: Instant
-    ) throws -> (found: [(figure: CaseStore.CaseFigure, isOf: Bool, isGood: Bool)], last: Int?) {
+        _ rules: RuleSet, _ indicator: RuleSet.Indicator, _ month: Month, unit: String,
+        for reader: CaseStore.FigureReader, after last: (number: Int, place: Int)?, limit: Int, at now: Instant
+    ) throws -> (found: [(figure: CaseStore.CaseFigure, isOf: Bool, isGood: Bool)], last: CaseStore.CaseFigure?) {
         let period = try period(of: month, at: now)
         let page = try desk.cases.figures(
             of: rules.process, in: period, unit: unit, for: reader, after: last, limit: limit)
         let found = page.compactMap { item in
             indicator.measure.counts(item.figure, in: period).map { (item, $0.isOf, $0.isGood) }
         }
-        return (found, page.count == limit ? page.last?.number : nil)
+        return (found, page.count == limit ? page.last : nil)
     }
 
     /// Every figure behind a report, a line each, by number of case: no word of any case.
     func casesCSV(_ rules: RuleSet, _ month: Month, at now: Instant) throws -> [UInt8] {
         let period = try period(of: month, at: now)
         var lines = [["办件", "单位", "指标", "计入总数", "达到", "剔除", "期限", "完成", "结果"]]
-        var last = 0
+        var last: CaseStore.CaseFigure?
         while true {
-            let page = try desk.cases.figures(of: rules.process, in: period, after: last, limit: Self.pageOfCases)
-            // A case that the limit cut off comes again, whole, with the next page.
-            let cut = page.count == Self.pageOfCases ? page.last?.number : nil
-            for item in page where item.number != cut {
+            let page = try desk.cases.figures(
+                of: rules.process, in: period, after: last.map { ($0.number, $0.place) }, limit: Self.figuresAtOnce)
+            for item in page {
                 for indicator in rules.indicators {
                     guard let (isOf, isGood) = indicator.measure.counts(item.figure, in: period) else { continue }
                     lines.append([
@@ -72,17 +71,15 @@ struct Assessing {
                     ])
                 }
             }
-            guard let cut else { return CSV.text(lines) }
-            last = cut - 1
+            guard page.count == Self.figuresAtOnce else { return CSV.text(lines) }
+            last = page.last
         }
     }
 
-    private static let pageOfCases = 20_000
+    private static let figuresAtOnce = 20_000
 }
 
 enum AssessmentText {
-    static func points(_ hundredths: Int) -> String { AssessmentReport.points(hundredths) }
-
     /// `3/4（75.00%）`, or how many.
     static func cell(_ cell: MonthlyAssessment.Cell, of indicator: AssessmentReport.Indicator) -> String {
         if indicator.isVolume { return String(cell.good) }

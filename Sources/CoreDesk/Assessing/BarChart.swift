@@ -1,3 +1,4 @@
+import Assessment
 import PortalBase
 
 /// Totals as bars, an SVG that needs no script and that a screen reader reads as a list.
@@ -15,7 +16,7 @@ struct BarChart {
         let rows = bars.enumerated().map { place, bar in
             let y = place * Self.row + 6
             let length = min(max(bar.value, 0), whole) * Self.width / max(whole, 1)
-            let value = AssessmentText.points(bar.value)
+            let value = AssessmentReport.points(bar.value)
             return """
                 <text x="\(Self.left - 10)" y="\(y + 20)" text-anchor="end">\(escapedHTML(bar.label))</text><rect x="\(Self.left)" y="\(y + 4)" width="\(Self.width)" height="22" fill="#e6ebf1"/><rect x="\(Self.left)" y="\(y + 4)" width="\(length)" height="22" fill="#14508c"/><text x="\(Self.left + Self.width + 8)" y="\(y + 20)">\(value)</text>
                 """

@@ -242,11 +242,7 @@ enum FirstPeople {
             }
             diagnostics += reader.finish()
         }
-        if diagnostics.hasErrors {
-            throw ConfigurationError(
-                text: DiagnosticReport.text.render(
-                    diagnostics, language: operatorLanguage(environment: environmentVariable)))
-        }
+        if diagnostics.hasErrors { throw Configuration.report(diagnostics) }
         return people
     }
 

@@ -169,7 +169,7 @@ struct Arrivals: Sendable {
         }
     }
 
-    /// A withdrawal, a rating or a supplement: only from whoever has receipt and code, once. What comes too late is filed and
+    /// A withdrawal, a rating, a supplement or a delivery: only from whoever has receipt and code, once. What comes too late is filed and
     /// changes nothing.
     private func message(
         _ kind: CaseMessage.Kind, _ sealed: [UInt8], _ head: JSON, _ item: FerryItem, _ db: any SQLConnection,

@@ -103,7 +103,7 @@ struct Departures: Outbox {
         guard let state = Voucher.State(rawValue: paper.state.rawValue) else { return }
         let voucher = Voucher(
             code: vouching.code, title: Bilingual(zh: kind.label.text("zh"), en: kind.label.text("en")),
-            number: kind.number(paper.number, of: paper.year), organ: surroundings.unit(paper.organ),
+            number: kind.number(of: paper), organ: surroundings.unit(paper.organ),
             issued: paper.issued.date(in: .shanghai), digest: vouching.digest, state: state,
             version: try Self.generation(db) * Self.versionsOfOne + vouching.version)
         let clear = voucher.item(id: vouching.item)
@@ -150,7 +150,7 @@ struct Departures: Outbox {
                     .object([
                         "bytes": .integer(copy.bytes.count), "code": .string(copy.code.text),
                         "date": .string(copy.paper.issued.date(in: .shanghai).text),
-                        "number": .string(copy.kind.number(copy.paper.number, of: copy.paper.year)),
+                        "number": .string(copy.kind.number(of: copy.paper)),
                         "sha256": .string(copy.digest.hex),
                         "signature": .integer(copy.signature.count), "state": .string(copy.paper.state.rawValue),
                         "title": .string(copy.kind.label.text(telling.correspondent.language == "en" ? "en" : "zh")),

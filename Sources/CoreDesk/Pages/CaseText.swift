@@ -182,7 +182,7 @@ struct CaseText {
         }
     }
 
-    /// Short answers that a paper repeats: who applied and for what, and no number of theirs.
+    /// Short answers that a paper repeats: who applied and for what. Identity numbers and telephone numbers stay out.
     var named: [(label: String, text: String)] {
         (form?.fields ?? []).compactMap { field in
             guard [.text, .number, .date, .single, .multiple, .uscc, .address].contains(field.type),
@@ -203,7 +203,7 @@ struct CaseText {
             }
             return .fields([
                 "name": .text(kind?.label.text("zh") ?? paper.document),
-                "number": .text(kind?.number(paper.number, of: paper.year) ?? String(paper.number)),
+                "number": .text(kind?.number(of: paper) ?? String(paper.number)),
                 "organ": .text(surroundings.unitName(paper.organ)), "state": .text(Self.name(paper)),
                 "isAwaited": .flag(paper.state == .awaited), "file": file(paper.file),
                 "signature": file(paper.signature),
@@ -223,7 +223,7 @@ struct CaseText {
     private func paperName(_ place: Int) -> String {
         guard view.file.papers.indices.contains(place) else { return "文书" }
         let paper = view.file.papers[place]
-        return view.process.paper(paper.document)?.number(paper.number, of: paper.year) ?? String(paper.number)
+        return view.process.paper(paper.document)?.number(of: paper) ?? String(paper.number)
     }
 
     private func actor(_ actor: Actor) -> String {

@@ -29,7 +29,7 @@ extension DeskController {
             func text(_ name: String) -> String { parameters[name[...]].map(String.init) ?? "" }
             let place = Number(
                 month: text("month"), rules: text("rules"), indicator: text("indicator"), unit: text("unit"),
-                after: Int(text("after")) ?? 0)
+                after: text("after"))
             return await answer(request) { member in try cases(behind: place, member) }
         }
     }
@@ -40,7 +40,14 @@ extension DeskController {
         let rules: String
         let indicator: String
         let unit: String
-        let after: Int
+        /// `12.3`: case and place of the figure before the first; the list begins at its first for any other text.
+        let after: String
+
+        fileprivate var place: (number: Int, place: Int)? {
+            let parts = after.split(separator: ".").map { decimal($0.utf8) }
+            guard parts.count == 2, let number = parts[0], let place = parts[1] else { return nil }
+            return (number, place)
+        }
     }
 
     private var assessing: Assessing { Assessing(desk: desk) }
@@ -68,29 +75,22 @@ extension DeskController {
                     "isChosen": .flag($0.id == (id ?? inForce.first?.id)),
                 ])
             })
-        let rules = id.map { id in inForce.first { $0.id == id } } ?? inForce.first
-        guard let rules else {
-            fields["none"] = .text("这个月没有在用的考核办法。")
-            fields["report"] = .nothing
-            return page(.ok, try views.render("assessment", fields))
+        func page(_ report: AssessmentReport?, _ none: String? = nil) throws -> Response {
+            fields["none"] = .optional(none)
+            fields["report"] = report.map { AssessmentPage(report: $0).value } ?? .nothing
+            return self.page(.ok, try views.render("assessment", fields))
         }
+        let rules = id.map { id in inForce.first { $0.id == id } } ?? inForce.first
+        guard let rules else { return try page(nil, "这个月没有在用的考核办法。") }
         let report: AssessmentReport
         do {
             report = try assessing.report(rules, month, at: now)
         } catch Assessing.Problem.notBegun {
-            fields["none"] = .text("这个月还没有开始。")
-            fields["report"] = .nothing
-            return page(.ok, try views.render("assessment", fields))
+            return try page(nil, "这个月还没有开始。")
         }
         // That somebody looked is on record.
         try cases.record("assessment", "\(rules.id) \(month.text)", as: member.posts, at: now)
-        if isTable { return Self.table(report) }
-        fields["none"] = .nothing
-        fields["report"] =
-            AssessmentPage(report) { indicator, unit in
-                "/assessments/cases?month=\(month.text)&rules=\(rules.id)&indicator=\(indicator)&unit=\(unit)"
-            }.value
-        return page(.ok, try views.render("assessment", fields))
+        return isTable ? Self.table(report) : try page(report)
     }
 
     /// What is recorded with a subject that an officer begins: the figures of a month as they are counted now.
@@ -138,10 +138,7 @@ extension DeskController {
         fields["none"] = .text("\(view.subject.received.minuteText(in: .shanghai)) 记录的数字，以后不变。")
         fields["record"] = .nothing
         fields["sets"] = .list([])
-        fields["report"] =
-            AssessmentPage(report) { indicator, unit in
-                "/assessments/cases?month=\(report.month.text)&rules=\(report.rules)&indicator=\(indicator)&unit=\(unit)"
-            }.value
+        fields["report"] = AssessmentPage(report: report).value
         return page(.ok, try views.render("assessment", fields))
     }
 
@@ -164,7 +161,7 @@ extension DeskController {
             month.period.lowerBound < now
         else { throw Missing() }
         let page = try assessing.figures(
-            rules, indicator, month, unit: number.unit, for: .init(posts: member.posts, now: now), after: number.after,
+            rules, indicator, month, unit: number.unit, for: .init(posts: member.posts, now: now), after: number.place,
             limit: Self.figuresOnPage, at: now)
         var fields = frame(member, "\(month.text) \(surroundings.unitName(number.unit)) \(indicator.label.text("zh"))")
         fields["back"] = .text("/assessments?month=\(month.text)&rules=\(rules.id)")
@@ -181,7 +178,7 @@ extension DeskController {
             })
         fields["next"] = .optional(
             page.last.map {
-                "/assessments/cases?month=\(month.text)&rules=\(rules.id)&indicator=\(indicator.id)&unit=\(number.unit)&after=\($0)"
+                AssessmentPage.cases(month, rules.id, indicator.id, number.unit) + "&after=\($0.number).\($0.place)"
             })
         return self.page(.ok, try views.render("figures", fields))
     }
@@ -190,11 +187,10 @@ extension DeskController {
 /// A report as the pages show it.
 struct AssessmentPage {
     let report: AssessmentReport
-    let address: (_ indicator: String, _ unit: String) -> String
 
-    init(_ report: AssessmentReport, address: @escaping (_ indicator: String, _ unit: String) -> String) {
-        self.report = report
-        self.address = address
+    /// Address of the cases behind a number.
+    static func cases(_ month: Month, _ rules: String, _ indicator: String, _ unit: String) -> String {
+        "/assessments/cases?month=\(month.text)&rules=\(rules)&indicator=\(indicator)&unit=\(unit)"
     }
 
     /// Totals of the scored units.
@@ -237,7 +233,7 @@ struct AssessmentPage {
                         "label": .text(indicator.label), "text": .text(AssessmentText.cell(cell, of: indicator)),
                         "points": .optional(cell.points.map { "\(AssessmentReport.points($0)) 分" }),
                         "excused": .optional(cell.excused == 0 ? nil : "剔除 \(cell.excused)"),
-                        "address": .text(address(indicator.id, row.unit)),
+                        "address": .text(Self.cases(report.month, report.rules, indicator.id, row.unit)),
                         "hasCases": .flag(cell.of + cell.good + cell.excused > 0),
                     ])
                 }),

@@ -58,7 +58,7 @@ struct PaperMaker: Sendable {
     func make(_ place: Place) -> Outcome? {
         do {
             guard let work = try work(place) else { return nil }
-            return make(place, work, work.kind.number(work.paper.number, of: work.paper.year))
+            return make(place, work, work.kind.number(of: work.paper))
         } catch {
             let name = "paper \(place.paper) of \(place.id)"
             return Outcome(place: place, paper: name, alarm: "ALARM \(name) cannot be read: \(Self.text(error))")

@@ -70,22 +70,27 @@ package enum RejectCode: String, Sendable, CaseIterable {
 
 /// The name of an attachment's part, both counted from 0.
 package func attachmentPartName(_ attachment: Int, _ part: Int) -> String {
-    "a\(padded(attachment, 2))-\(padded(part, 5)).p7m"
+    numberedName("a", attachment, part, ".p7m")
 }
 
 /// Whether it is a name as `attachmentPartName` makes them.
 package func isAttachmentPart(_ name: String) -> Bool {
-    let bytes = Array(name.utf8)
-    guard bytes.count == 13, bytes[0] == UInt8(ascii: "a"), bytes[3] == UInt8(ascii: "-"), name.hasSuffix(".p7m") else {
-        return false
-    }
-    return (bytes[1...2] + bytes[4...8]).allSatisfy { $0 >= 0x30 && $0 <= 0x39 }
+    isNumberedName(name, "a", ".p7m")
 }
 
 /// The name of a piece of a paper, both counted from 0: `d00-00000.bin`.
-package func isPaperPart(_ name: String) -> Bool {
+package func paperPartName(_ paper: Int, _ piece: Int) -> String { numberedName("d", paper, piece, ".bin") }
+
+/// Whether it is a name as `paperPartName` makes them.
+package func isPaperPart(_ name: String) -> Bool { isNumberedName(name, "d", ".bin") }
+
+private func numberedName(_ letter: String, _ whole: Int, _ part: Int, _ suffix: String) -> String {
+    "\(letter)\(padded(whole, 2))-\(padded(part, 5))\(suffix)"
+}
+
+private func isNumberedName(_ name: String, _ letter: String, _ suffix: String) -> Bool {
     let bytes = Array(name.utf8)
-    guard bytes.count == 13, bytes[0] == UInt8(ascii: "d"), bytes[3] == UInt8(ascii: "-"), name.hasSuffix(".bin") else {
+    guard bytes.count == 13, name.hasPrefix(letter), bytes[3] == UInt8(ascii: "-"), name.hasSuffix(suffix) else {
         return false
     }
     return (bytes[1...2] + bytes[4...8]).allSatisfy { $0 >= 0x30 && $0 <= 0x39 }

@@ -64,7 +64,7 @@ package struct Voucher: Sendable, Equatable {
         JSON.object(fields.merging(["id": .string(id)]) { first, _ in first }).canonicalBytes
     }
 
-    /// Out of `bytes` or an item; nil for what `bytes` would not have written.
+    /// Out of `bytes` or an item; nil where a field is missing or malformed.
     package init?(_ bytes: [UInt8]) {
         guard let json = try? JSON(parsing: bytes), let mark = json["mark"]?.string.flatMap(SHA256Digest.init(hex:)),
             let title = json["title"]?.string, let titleEn = json["titleEn"]?.string,

@@ -46,9 +46,7 @@ struct APIController: Sendable {
             services.refused(problem.refusal)
             return problem.refusal.problem(problem.more)
         } catch {
-            let refusal = services.refusal(error)
-            services.refused(refusal)
-            return refusal.problem()
+            return services.problem(error)
         }
     }
 

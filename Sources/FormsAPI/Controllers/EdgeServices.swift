@@ -31,6 +31,25 @@ struct EdgeServices: Sendable {
         log.write(Event("refused").with("code", refusal))
     }
 
+    /// A refusal as a page; anything else that went wrong is one as well.
+    func refuse(_ error: any Error, _ language: String) -> Response {
+        let refusal = refusal(error)
+        refused(refusal)
+        return refusal.response(runtime, language: language)
+    }
+
+    /// The same for a program.
+    func problem(_ error: any Error) -> Response {
+        let refusal = refusal(error)
+        refused(refusal)
+        return refusal.problem()
+    }
+
+    /// Counts a request against what its sender may send where no proof lets it send more; throws `tooMany`.
+    func admit(_ kind: RateLimiter.Kind, from client: [UInt8]?) async throws {
+        guard case .pass = try await gate.check(kind, client: client) else { throw Refusal.tooMany }
+    }
+
     /// Where this request's forms go on: the prefix, with the site that it came from.
     var prefix: String { configuration.prefix + (FormRuntime.requestSite.map { "/site/\($0)" } ?? "") }
 

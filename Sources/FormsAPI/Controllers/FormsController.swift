@@ -20,16 +20,11 @@ struct FormsController: Sendable {
         }
     }
 
-    private func refuse(_ refusal: Refusal, _ language: String) -> Response {
-        services.refused(refusal)
-        return refusal.response(services.runtime, language: language)
-    }
-
     /// Leads to the page that carries the form.
     private func page(of form: String, _ request: Request) -> Response {
         let language = request.uri.queryParameters["lang"] == "en" ? "en" : "zh"
         guard let address = services.runtime.page(of: form, language: language) else {
-            return refuse(.unknownForm, language)
+            return services.refuse(Refusal.unknownForm, language)
         }
         return Response(status: .seeOther, headers: headers([.location: address], type: nil))
     }
@@ -39,7 +34,7 @@ struct FormsController: Sendable {
         do {
             let id = context.parameters.get("form") ?? ""
             let client = services.client(request, context)
-            guard case .pass = try await services.gate.check(.request, client: client) else { throw Refusal.tooMany }
+            try await services.admit(.request, from: client)
             let payment = Gate.Payment()
             let read = try await services.reader.read(
                 request, admitting: services.files(of: id, from: client, paidBy: payment) { _, _ in })
@@ -59,7 +54,7 @@ struct FormsController: Sendable {
                 return try await accept(answers, form, body, key, client, payment)
             }
         } catch {
-            return refuse(services.refusal(error), language)
+            return services.refuse(error, language)
         }
     }
 
@@ -206,7 +201,7 @@ struct FormsController: Sendable {
                 ? answer(.ok, form, body, draw(form, body, page: kept.page))
                 : corrected(form, body, kept.errors, page: kept.page)
         } catch {
-            return refuse(services.refusal(error), language)
+            return services.refuse(error, language)
         }
     }
 

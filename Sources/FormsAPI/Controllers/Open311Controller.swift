@@ -230,7 +230,7 @@ struct Open311Controller: Sendable {
     @discardableResult
     private func admit(_ request: Request, _ context: EdgeContext) async throws -> [UInt8]? {
         let client = services.client(request, context)
-        guard case .pass = try await services.gate.check(.request, client: client) else { throw Refusal.tooMany }
+        try await services.admit(.request, from: client)
         return client
     }
 

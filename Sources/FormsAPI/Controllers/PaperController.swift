@@ -22,24 +22,6 @@ struct PaperController: Sendable {
         api.post("verify") { request, context in await verifyForProgram(request, context) }
     }
 
-    private func refuse(_ error: any Error, _ language: String) -> Response {
-        let refusal = services.refusal(error)
-        services.refused(refusal)
-        return refusal.response(services.runtime, language: language)
-    }
-
-    private func problem(_ error: any Error) -> Response {
-        let refusal = services.refusal(error)
-        services.refused(refusal)
-        return refusal.problem()
-    }
-
-    private func admit(_ request: Request, _ context: EdgeContext) async throws {
-        guard case .pass = try await services.gate.check(.lookup, client: services.client(request, context)) else {
-            throw Refusal.tooMany
-        }
-    }
-
     // MARK: For its citizen
 
     /// The papers of a case, each with a form that saves it. Receipt and code stand in them: they were typed a moment ago.
@@ -104,23 +86,23 @@ struct PaperController: Sendable {
     private func save(_ request: Request, _ context: EdgeContext) async -> Response {
         var language = "zh"
         do {
-            try await admit(request, context)
+            try await services.admit(.lookup, from: services.client(request, context))
             let body = try await services.reader.read(request)
             language = body.language
             return try await file(Wanted { body.fields[$0]?.first })
         } catch {
-            return refuse(error, language)
+            return services.refuse(error, language)
         }
     }
 
     private func saveForProgram(_ request: Request, _ context: EdgeContext) async -> Response {
         do {
-            try await admit(request, context)
+            try await services.admit(.lookup, from: services.client(request, context))
             let body = try await services.object(request)
             guard Set(body.keys) == ["receipt", "code", "paper", "part"] else { throw Refusal.malformed }
             return try await file(Wanted { key in body[key]?.string ?? body[key]?.integer.map { String($0) } })
         } catch {
-            return problem(error)
+            return services.problem(error)
         }
     }
 
@@ -189,7 +171,7 @@ struct PaperController: Sendable {
     private func verify(_ request: Request, _ context: EdgeContext) async -> Response {
         var language = "zh"
         do {
-            try await admit(request, context)
+            try await services.admit(.lookup, from: services.client(request, context))
             let body = try await services.reader.read(request)
             language = body.language
             let typed = body.fields["code"]?.first ?? ""
@@ -207,7 +189,7 @@ struct PaperController: Sendable {
             }
             return services.page(.ok, language, title: title, main: main + form(typed, language))
         } catch {
-            return refuse(error, language)
+            return services.refuse(error, language)
         }
     }
 
@@ -235,7 +217,7 @@ struct PaperController: Sendable {
 
     private func verifyForProgram(_ request: Request, _ context: EdgeContext) async -> Response {
         do {
-            try await admit(request, context)
+            try await services.admit(.lookup, from: services.client(request, context))
             let body = try await services.object(request)
             guard let code = body["code"]?.string, body.count == 1 else { throw Refusal.malformed }
             guard let voucher = try await voucher(code) else {
@@ -250,7 +232,7 @@ struct PaperController: Sendable {
                     "date": .string(voucher.issued.text), "sha256": .string(voucher.digest.hex),
                 ]))
         } catch {
-            return problem(error)
+            return services.problem(error)
         }
     }
 }

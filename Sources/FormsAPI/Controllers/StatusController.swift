@@ -22,12 +22,6 @@ struct StatusController: Sendable {
         }
     }
 
-    private func refuse(_ error: any Error, _ language: String) -> Response {
-        let refusal = services.refusal(error)
-        services.refused(refusal)
-        return refusal.response(services.runtime, language: language)
-    }
-
     /// A challenge for scripts, when a form must bring a proof.
     private func challenge() async -> Response {
         do {
@@ -54,7 +48,7 @@ struct StatusController: Sendable {
             let main = Self.receiptHTML(credentials, services.prefix, ticket, language)
             return services.page(.ok, language, title: say(language, "已收到", "Received"), main: main)
         } catch {
-            return refuse(error, language)
+            return services.refuse(error, language)
         }
     }
 
@@ -74,7 +68,7 @@ struct StatusController: Sendable {
                 .ok, language, title: title,
                 main: "<h1>\(title)</h1><div class=\"panel\"><p id=\"done\">\(text)</p></div>")
         } catch {
-            return refuse(error, language)
+            return services.refuse(error, language)
         }
     }
 
@@ -102,8 +96,7 @@ struct StatusController: Sendable {
     private func status(_ request: Request, _ context: EdgeContext) async -> Response {
         var language = "zh"
         do {
-            let client = services.client(request, context)
-            guard case .pass = try await services.gate.check(.lookup, client: client) else { throw Refusal.tooMany }
+            try await services.admit(.lookup, from: services.client(request, context))
             let body = try await services.reader.read(request)
             language = body.language
             let view = StatusView(store: services.store)
@@ -116,7 +109,7 @@ struct StatusController: Sendable {
             if case .nothing = found { main += lookUpForm(receipt, code, language) }
             return services.page(.ok, language, title: say(language, "办理进度", "Your request"), main: main)
         } catch {
-            return refuse(error, language)
+            return services.refuse(error, language)
         }
     }
 
@@ -228,7 +221,7 @@ struct StatusController: Sendable {
         do {
             let client = services.client(request, context)
             for kind in [RateLimiter.Kind.lookup, .upload] {
-                guard case .pass = try await services.gate.check(kind, client: client) else { throw Refusal.tooMany }
+                try await services.admit(kind, from: client)
             }
             // Receipt and code stand before the files, of which none is taken in from anybody else.
             let id = context.parameters.get("form") ?? ""
@@ -265,7 +258,7 @@ struct StatusController: Sendable {
                 main: "<h1>\(say(language, "补正", "What is missing"))</h1>"
                     + draw(form, correction, receipt, code, filled, language))
         } catch {
-            return refuse(error, language)
+            return services.refuse(error, language)
         }
     }
 
@@ -280,8 +273,7 @@ struct StatusController: Sendable {
     private func follow(_ request: Request, _ context: EdgeContext) async -> Response {
         var language = "zh"
         do {
-            let client = services.client(request, context)
-            guard case .pass = try await services.gate.check(.lookup, client: client) else { throw Refusal.tooMany }
+            try await services.admit(.lookup, from: services.client(request, context))
             let body = try await services.reader.read(request)
             language = body.language
             guard let action = FollowUp.Action({ body.fields[$0]?.first }) else { throw Refusal.incomplete }
@@ -296,7 +288,7 @@ struct StatusController: Sendable {
                         : say(language, "谢谢您的评价", "Thank you for telling us"), language)
             }
         } catch {
-            return refuse(error, language)
+            return services.refuse(error, language)
         }
     }
 

@@ -1,8 +1,7 @@
 package import PortalBase
 
-/// What a citizen sends about a case that is known already: a withdrawal, how content they are, or what a correction
-/// notice (补正) asked for. Sealed for the desk like
-/// a submission, and signed with the key that receipt and code give.
+/// What a citizen sends about a case that is known already: a withdrawal, how content they are, what a correction
+/// notice (补正) asked for, or that they saved a paper (送达). Sealed for the desk like a submission, and signed with the key that receipt and code give.
 package struct CaseMessage: Sendable, Equatable {
     package enum Kind: String, Sendable, CaseIterable { case withdrawal, rating, supplement, delivery }
 

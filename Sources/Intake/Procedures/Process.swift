@@ -245,7 +245,7 @@ package struct Process: Sendable, Equatable {
         package let position: SourcePosition
     }
 
-    /// A decision or notice that an organ issues to the citizen (文书): drawn up from a template, numbered without a gap in its year, and
+    /// A decision or notice that an organ issues to the citizen (文书): drawn up from a template, numbered in its year, and
     /// signed by the organ before anything of it is told.
     package struct Paper: Sendable, Equatable {
         package let id: String

@@ -386,7 +386,10 @@ struct ProcessCheck {
                     en: "`\(action.id)` works on no task whose unit it could excuse",
                     remedyZh: "请写 on:", remedyEn: "write `on:`")
             }
-        case .issue, .retract, .score, .count, .flag, .hold, .release, .appoint, .end, .trust, .distrust: break
+        case .issue(let document, _):
+            // A process without papers gives numbers alone, of any series.
+            if !process.papers.isEmpty { known(document, among: process.papers.map(\.id), Self.paper, at: place) }
+        case .retract, .score, .count, .flag, .hold, .release, .appoint, .end, .trust, .distrust: break
         }
     }
 
@@ -441,11 +444,6 @@ struct ProcessCheck {
             add(
                 "paper", paper.position, zh: "没有操作出具文书“\(paper.id)”", en: "no action issues `\(paper.id)`",
                 remedyZh: "请写 {issue: \(paper.id)}，或删去", remedyEn: "write {issue: \(paper.id)}, or take it out")
-        }
-        for action in process.actions where !process.papers.isEmpty {
-            for case .issue(let document, _) in action.allEffects {
-                known(document, among: process.papers.map(\.id), Self.paper, at: action.position)
-            }
         }
         for action in process.actions {
             var isTold = false

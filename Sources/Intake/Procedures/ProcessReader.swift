@@ -128,7 +128,7 @@ struct ProcessReader {
         guard let mark = inner.requiredString("mark"), let template = inner.requiredString("template") else {
             return nil
         }
-        // It stands in a number that people copy by hand, and in an address on the public site.
+        // The mark stands in a number that people copy by hand.
         guard mark.count <= 20,
             mark.unicodeScalars.allSatisfy({ $0.properties.isAlphabetic || $0.properties.isIdeographic })
         else {

@@ -1,4 +1,5 @@
 package import CMS
+import Ferry
 import PortalBase
 
 /// Papers and their signatures as parts of a status: pieces of at most 1 MiB, each under a key that only the case's status key gives, bound
@@ -27,7 +28,7 @@ package enum PaperParts {
                 let place = associated(lookup, version, number, piece, isLast: piece == count - 1)
                 pieces.append(
                     Piece(
-                        name: name(number, piece),
+                        name: paperPartName(number, piece),
                         sealed: try AEAD.seal(plain, key: key, nonce: random(12), associated: place)))
             }
         }
@@ -45,7 +46,7 @@ package enum PaperParts {
         let (key, count) = (key(statusKey), count(bytes))
         var content: [UInt8] = []
         for piece in 0..<count {
-            guard let box = try sealed(name(number, piece)) else {
+            guard let box = try sealed(paperPartName(number, piece)) else {
                 throw CryptoError(code: .open, detail: "a piece is missing")
             }
             content += try AEAD.open(
@@ -65,6 +66,4 @@ package enum PaperParts {
     ) -> [UInt8] {
         lookup + Array("\(version) \(number) \(piece) \(isLast ? 1 : 0)".utf8)
     }
-
-    private static func name(_ number: Int, _ piece: Int) -> String { "d\(padded(number, 2))-\(padded(piece, 5)).bin" }
 }
