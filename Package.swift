@@ -174,7 +174,7 @@ let package = Package(
         .executableTarget(
             name: "FormsAPI",
             dependencies: [
-                "PortalBase", "PositionedYAML", "Forms", "CMS", "Submissions", "Ferry", "LaneService", "Seals",
+                "PortalBase", "PositionedYAML", "SQL", "Forms", "CMS", "Submissions", "Ferry", "LaneService", "Seals",
                 "SiteBundle",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -290,7 +290,7 @@ let package = Package(
         .testTarget(
             name: "FormsAPITests",
             dependencies: [
-                "PortalBase", "FormsAPI", "Submissions", "TestSupport",
+                "PortalBase", "SQL", "FormsAPI", "Submissions", "TestSupport",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
             swiftSettings: strict),

@@ -25,26 +25,12 @@ struct Desk: Sendable {
     init(
         _ configuration: Configuration, random: @escaping @Sendable (Int) -> [UInt8], _ opening: Opening = .existing
     ) throws {
-        if opening != .restoring {
-            guard FileSystem.kind(configuration.restoringMark) == nil else {
-                throw ConfigurationError(
-                    text:
-                        "a restore did not come to its end (\(configuration.restoringMark)): run `coredesk restore` again"
-                )
-            }
-        }
-        if opening == .existing, try !Self.isThere(configuration.database) {
-            throw ConfigurationError(
-                text:
-                    "there is no database of cases at `database:`; `coredesk init` makes a new one, `coredesk restore` brings a lost one back"
-            )
-        }
+        try Self.check(configuration, opening)
         self.configuration = configuration
         self.random = random
         let master = try MasterKey.read(configuration.masterKey)
         let surroundings = try Surroundings(configuration)
-        let database = try openDatabase(configuration.database)
-        try Self.migrations(database).run(on: database)
+        let database = try Self.migrated(configuration)
         try Self.check(master, database)
         guard let keys = SubjectKeys(master: master, random: random) else {
             throw MasterKey.damaged(configuration.masterKey)
@@ -60,6 +46,37 @@ struct Desk: Sendable {
             surroundings: surroundings, cases: cases, keys: DeskKeys(paths: configuration.deskOpen))
         self.surroundings = surroundings
         self.database = database
+    }
+
+    /// What was released to the edge, for somebody who need not read a key of cases.
+    static func releases(
+        _ configuration: Configuration, random: @escaping @Sendable (Int) -> [UInt8]
+    ) throws -> SiteReleases {
+        try check(configuration, .existing)
+        return SiteReleases(database: try migrated(configuration), folder: configuration.bundles, random: random)
+    }
+
+    private static func check(_ configuration: Configuration, _ opening: Opening) throws {
+        if opening != .restoring {
+            guard FileSystem.kind(configuration.restoringMark) == nil else {
+                throw ConfigurationError(
+                    text:
+                        "a restore did not come to its end (\(configuration.restoringMark)): run `coredesk restore` again"
+                )
+            }
+        }
+        if opening == .existing, try !Self.isThere(configuration.database) {
+            throw ConfigurationError(
+                text:
+                    "there is no database of cases at `database:`; `coredesk init` makes a new one, `coredesk restore` brings a lost one back"
+            )
+        }
+    }
+
+    private static func migrated(_ configuration: Configuration) throws -> any SQLDatabase {
+        let database = try openDatabase(configuration.database)
+        try migrations(database).run(on: database)
+        return database
     }
 
     private static func isThere(_ location: String) throws -> Bool {

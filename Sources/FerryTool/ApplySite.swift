@@ -12,13 +12,13 @@ struct Apply: ParsableCommand {
     @Option(help: "Folder in which the ferry leaves site bundles.") var drop: String
     @Option(help: "Folder that holds `current` and the trees.") var site: String
     @Option(help: "Certificates of the authority (PEM).") var authority: String
-    @Option(parsing: .upToNextOption, help: "Revocation lists (PEM).") var crl: [String] = []
+    @OptionGroup var revocation: RevocationOptions
     @Option(parsing: .upToNextOption, help: "Certificates of the release officers (PEM).") var officer: [String]
     @Option(help: "Instant to judge certificates at; the clock when not given.") var now: String?
 
     func run() throws {
         let trust = try TrustStore(
-            authorities: FileSystem.read(authority), revocationLists: try crl.map { try FileSystem.read($0) })
+            authorities: FileSystem.read(authority), revocationLists: revocation.lists())
         let officers = Set(try officer.map { try Certificate(pem: FileSystem.read($0)).publicKeyDigest })
         let applier = BundleApplier(drop: drop, site: site, trust: trust, officers: officers)
         switch try applier.run(at: now.flatMap { Instant(iso: $0, zone: .shanghai) } ?? .systemNow()) {

@@ -15,20 +15,34 @@ struct FerryCommand: ParsableCommand {
     }
 }
 
+/// Which certificates count no longer. Nothing is judged without an answer.
+struct RevocationOptions: ParsableArguments {
+    @Option(parsing: .upToNextOption, help: "Revocation lists (PEM).")
+    var crl: [String] = []
+
+    @Flag(help: "Judges without revocation lists, where there are none: a revoked certificate counts.")
+    var withoutCrl = false
+
+    func validate() throws {
+        if crl.isEmpty != withoutCrl { throw ValidationError("give either --crl or --without-crl") }
+    }
+
+    func lists() throws -> [[UInt8]] { try crl.map { try FileSystem.read($0) } }
+}
+
 /// Whom a signature must come from.
 struct TrustOptions: ParsableArguments {
     @Option(help: "Certificates of the authority (PEM).")
     var authority: String
 
-    @Option(parsing: .upToNextOption, help: "Revocation lists (PEM).")
-    var crl: [String] = []
+    @OptionGroup var revocation: RevocationOptions
 
     @Option(parsing: .upToNextOption, help: "Certificates of the allowed signers (PEM): a chain alone is not enough.")
     var signer: [String]
 
     func trust() throws -> TrustStore {
         try TrustStore(
-            authorities: FileSystem.read(authority), revocationLists: try crl.map { try FileSystem.read($0) })
+            authorities: FileSystem.read(authority), revocationLists: try revocation.lists())
     }
 
     @Option(parsing: .upToNextOption, help: "Certificates of the makers of a second signature, by SM2 (PEM).")

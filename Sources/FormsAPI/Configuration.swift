@@ -144,6 +144,7 @@ struct Configuration: Sendable {
         read("per_second", &limits.perSecond)
         read("uploads_per_second", &limits.uploadsPerSecond)
         read("client_megabytes", &limits.clientMegabytes)
+        read("client_step_megabytes", &limits.clientStepMegabytes)
         read("lookups_per_minute", &limits.lookupsPerMinute)
         for diagnostic in reader.finish() { outer.add(diagnostic) }
         return limits

@@ -13,6 +13,7 @@ import Testing
         "[a](javascript:b) ![c](http://d/e.png)",
         "# 大标题\n- 列\n1. 一\n> 引", "    code", "a@b.example www.example.com https://example.com", "---\ntitle: x\n---",
         "| a |\n|---|", "[^1]\n\n[^1]: x",
+        "路灯坏了:：：请修", "甲:∷乙", "比分 1:：2", "时间：9:00–17:00",
         "`a` ``` ~~b~~ **c** _d_", "\u{1}0\u{2}", "&lt;b&gt;", "a\\", "[x]: http://y",
     ])
     func outsideWordsStayWords(_ words: String) throws {

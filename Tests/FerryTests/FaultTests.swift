@@ -161,6 +161,34 @@ import Testing
         #expect(try core.receive().quarantined == [:])
     }
 
+    /// Folders and names that no side gives, where files of a lane are swept: told, and everything else goes on.
+    @Test func whatCannotBeSweptHoldsNothingUp() throws {
+        try edge.queue(1)
+        _ = try edge.send()
+        try edge.carry(to: core)
+        #expect(try core.receive().committed == [Self.first])
+        let odd = "mkdir e2c-0000000001-00000.p7m; touch $'e2c-0000000001\\nALARM.p7m'"
+        #expect(try run(["bash", "-c", odd], in: core.inbox).status == 0)
+        let report = try core.receive()
+        #expect(report.quarantined.count == 2)
+        #expect(report.text.split(separator: "\n").allSatisfy { $0.hasPrefix("quarantined ") })
+        #expect(try FileSystem.list(core.inbox).isEmpty)
+        // Folders of the sender's own under names that it sweeps.
+        for folder in ["outbox", "sealed"] {
+            for name in ["e2c-x.tmp", "e2c-0000000009.mf"] {
+                try FileSystem.makeDirectories(edge.folder.path + "/spool/\(folder)/\(name)/x")
+            }
+        }
+        try FileSystem.makeDirectories(core.outbox + "/e2c-ack-0000000009.ak/x")
+        try edge.queue(2)
+        let sent = try edge.send()
+        #expect(sent.sealed == ["e2c-0000000002"] && sent.alarms.count == 4)
+        try edge.carry(to: core) { !$0.contains("0000000009") && !$0.hasSuffix(".tmp") }
+        let taken = try core.receive()
+        #expect(taken.committed == ["e2c-0000000002"] && taken.alarms.count == 1)
+        #expect(try FileSystem.list(core.outbox).contains { $0.name.hasSuffix(".p7s") }, "it is acknowledged")
+    }
+
     @Test func aLateCopyOfAnAnsweredBatchIsSwept() throws {
         try sealFourParts()
         try edge.carry(to: core)
@@ -464,8 +492,11 @@ import Testing
         if days < 0 {
             // Sealed in the past by a slow clock: its time is over here, and the items come again.
             #expect(report.rejected == ["e2c-0000000001": .expired])
+            #expect(report.alarms == ["clock e2c-0000000001 expired before it came"])
+            #expect(try core.alarms("e2c") == ["clock"])
             _ = try acknowledge()
             #expect(try cross().committed == ["e2c-0000000002"])
+            #expect(try core.alarms("e2c") == [])
         } else {
             #expect(report.alarms == ["clock e2c-0000000001"])
             #expect(try core.alarms("e2c") == ["clock"])

@@ -139,6 +139,21 @@ import Testing
         #expect(try core.store.held(lane: "e2c").isEmpty && core.alarms("e2c").isEmpty)
     }
 
+    /// What its owner cannot even stage, as a site's files without a folder for them, is held like what cannot be applied.
+    @Test func anItemThatCannotBeStagedIsHeldAlone() throws {
+        let unready = try core.with { $0.isReady = false }
+        try edge.queue(1)
+        try edge.queue(2, sealed: "unready")
+        _ = try edge.send()
+        try edge.carry(to: unready)
+        let report = try unready.receive()
+        #expect(report.committed == ["e2c-0000000001"] && report.alarms.count == 1)
+        #expect(try unready.items().count == 1 && unready.alarms("e2c") == ["held"])
+        #expect(try unready.receive().alarms.count == 1)
+        _ = try core.receive()
+        #expect(try core.items().count == 2 && core.alarms("e2c") == [])
+    }
+
     @Test func aHeldItemIsGivenUpByItsNameWithAReason() throws {
         try edge.queue(1, sealed: "later")
         _ = try crossOut()
@@ -324,7 +339,7 @@ import Testing
         let folder = TemporaryFolder()
         try folder.write("content", Array("hello".utf8))
         let key = Keys.folder.path + "/edge/edge-sign"
-        for (options, accepted) in [([], true), (["-noattr"], false)] as [([String], Bool)] {
+        for (options, accepted) in [([], true), (["-noattr"], false), (["-md", "sha1"], false)] as [([String], Bool)] {
             let signed = try run(
                 [
                     "openssl", "cms", "-sign", "-binary", "-in", "content", "-signer", key + ".crt", "-inkey",

@@ -26,6 +26,8 @@ struct Side {
         var receiving = LaneReceiver.Policy()
         /// Items of one transaction; nil for all of a batch.
         var portion: Int?
+        /// Whether items that say `unready` can be staged.
+        var isReady = true
         /// A disk that fails once so many items are there.
         var failsAfter: Int?
     }
@@ -80,6 +82,10 @@ struct Side {
                 var parts = [FerryItem.Part(name: "item.json", bytes: try row["clear"])]
                 if let sealed: [UInt8] = try row["sealed"] { parts.append(.init(name: "item.p7m", bytes: sealed)) }
                 return FerryItem(kind: try row["kind"], id: id, parts: parts)
+            },
+            stage: { item in
+                if try item.part("item.p7m") == Self.envelope("unready"), !options.isReady { throw KeyMissing() }
+                return item
             },
             apply: { db, item, _ in
                 if try item.part("item.p7m") == Self.envelope("poison") { throw LaneDatabase.RejectedItem(.schema) }
@@ -144,7 +150,8 @@ struct Side {
     /// Puts a hotline item into the lane to the core.
     func queue(_ number: Int, sealed: String = "sealed", at now: Instant = Self.now) throws {
         try queue(
-            number, Self.envelope(["poison", "later"].contains(sealed) ? sealed : "\(sealed) \(number)"), at: now)
+            number, Self.envelope(["poison", "later", "unready"].contains(sealed) ? sealed : "\(sealed) \(number)"),
+            at: now)
     }
 
     /// The same with a part of one's own, and a change to the clear part.

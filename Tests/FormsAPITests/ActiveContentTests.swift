@@ -29,6 +29,7 @@ import Testing
 
     @Test(arguments: [
         "<< /Type /Catalog /Names 2 0 R >>", "<< /Title (JavaScript) >>", "<< /JSX 1 >>", "<< /Launcher 1 >>",
+        "BT (see the /JavaScript manual) Tj ET",
     ])
     func whatOnlyShowsPasses(_ text: String) {
         let file = "%PDF-1.7\n" + text + "\n%%EOF\n"

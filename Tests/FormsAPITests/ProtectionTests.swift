@@ -1,5 +1,6 @@
 import HTTPTypes
 import PortalBase
+import SQL
 import Submissions
 import TestSupport
 import Testing
@@ -110,6 +111,31 @@ import Testing
         #expect(limiter.admit(.submission, client: [1], hasProof: false, now: 0) == .pass)
     }
 
+    /// One client fills its share of kept pages, and no other's; two hours free it.
+    @Test func halfFilledFormsHaveAShare() {
+        let limiter = limiter { $0.clientStepMegabytes = 1 }
+        func keep(_ client: UInt8, _ now: Double) -> Bool {
+            limiter.admit(stepBytes: 400 << 10, client: [client], now: now)
+        }
+        #expect([keep(1, 0), keep(1, 0), keep(1, 0), keep(2, 0)] == [true, true, false, true])
+        #expect(!keep(1, 600) && keep(1, 7_200))
+    }
+
+    /// A subscriber of IPv6 holds 256 networks of /64; all of them have eight shares.
+    @Test func aNetworkOfNetworksHasEightShares() {
+        let limiter = limiter { $0.perSecond = 1_000 }
+        func sent(_ kind: RateLimiter.Kind, hasProof: Bool, _ clients: [[UInt8]]) -> Int {
+            clients.flatMap { [$0, $0, $0, $0, $0, $0, $0] }.count {
+                limiter.admit(kind, client: $0, hasProof: hasProof, now: 0) == .pass
+            }
+        }
+        let own = (0..<40).map { [0x20, 1, 0xD, 0xB8, 0, 1, 0, UInt8($0)] }
+        #expect(sent(.submission, hasProof: false, own) == 3 * 8)
+        #expect(sent(.submission, hasProof: true, own) == 6 * 8)
+        #expect(sent(.lookup, hasProof: false, own) == 30 * 8)
+        #expect(sent(.submission, hasProof: false, [[0x20, 1, 0xD, 0xB8, 0, 1, 1, 0]]) == 3, "the next subscriber")
+    }
+
     /// Memory is bounded however many addresses somebody has.
     @Test func manyClientsAreForgottenAgain() {
         let limiter = limiter { $0.perSecond = 10_000_000 }
@@ -141,6 +167,33 @@ import Testing
         var fields: [String: JSON] = ["number": .integer(number)]
         for key in ["algorithm", "challenge", "salt", "signature"] { fields[key] = challenge[key] }
         return base64(JSON.object(fields).canonicalBytes)
+    }
+
+    /// A slip is good after its time, once, for the client and the words that it was given out for.
+    @Test func aSlipIsBoundToItsClientAndWords() throws {
+        let folder = TemporaryFolder()
+        let store = try SubmissionDatabase(location: folder.path + "/forms.sqlite", random: systemRandomBytes)
+        let proof = ProofOfWork(store: store, random: systemRandomBytes)
+        let now = Instant(iso: "2026-09-01T09:00:00+08:00", zone: .shanghai)!
+        let mine = ProofOfWork.binding([1], [7])
+        let slip = try proof.slip(for: mine, at: now)
+        let later = now.adding(seconds: ProofOfWork.waiting)
+        #expect(try !proof.accept(slip, for: mine, at: later.adding(seconds: -1)))
+        #expect(try !proof.accept(slip, for: ProofOfWork.binding([2], [7]), at: later))
+        #expect(try !proof.accept(slip, for: ProofOfWork.binding([1], [8]), at: later))
+        #expect(try proof.accept(slip, for: mine, at: later))
+        #expect(try !proof.accept(slip, for: mine, at: later))
+    }
+
+    /// A log says what failed on the disk or in the database, and nothing that came from outside.
+    @Test func anEventSaysWhatFailed() throws {
+        struct Other: Error, CustomStringConvertible { let description = "13800138000" }
+        let now = Instant(seconds: 0)
+        let full = Event("failed").with("error", SQLError(.full, "database or disk is full")).line(at: now)
+        #expect(full.contains("database full: database or disk is full"))
+        let file = Event("failed").with("error", FileError("open", "/x\ny", code: 13)).line(at: now)
+        #expect(file.contains("open /x?y: Permission denied"))
+        #expect(!Event("failed").with("error", Other()).line(at: now).contains("138"))
     }
 
     @Test func oneProofPaysForAFormAndItsFiles() async throws {

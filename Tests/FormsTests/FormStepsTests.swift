@@ -90,6 +90,24 @@ import Testing
         #expect(failure.errors.map(\.code) == [code])
     }
 
+    /// A place that a device gave is not dropped because the rest is empty.
+    @Test func aPositionAloneIsNoAddress() throws {
+        guard case .failure(let failure) = Self.form.validate(["place.position": ["113.38,34.53,5"]]) else {
+            Issue.record("the position is lost")
+            return
+        }
+        #expect(failure.errors.contains { $0.field == "place" && $0.message.en.contains("town") })
+    }
+
+    /// The name of a file that did not come is no file.
+    @Test func aTextIsNoFile() throws {
+        guard case .failure(let failure) = Self.form.validate(["plan": ["图.pdf"]]) else {
+            Issue.record("the file is lost")
+            return
+        }
+        #expect(failure.errors.contains { $0.field == "plan" && $0.code == .wrongType })
+    }
+
     @Test(arguments: ["here", "200,10,1", "1,95,1", "1,1", "1,1,-4", "180.5,1,1"])
     func aPositionThatCannotBeIsSaid(_ position: String) throws {
         let input = ["kind": ["person"], "place.unit": ["north"], "place.position": [position]]

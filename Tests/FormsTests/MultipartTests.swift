@@ -1,4 +1,5 @@
 import Forms
+import PortalBase
 import TestSupport
 import Testing
 
@@ -75,6 +76,27 @@ import Testing
         #expect(throws: MultipartParser.Problem.tooManyParts) {
             try Self.read(Self.body(Array(repeating: part, count: 501)), in: [])
         }
+    }
+
+    /// Names are compared and looked up: runs of marks in them would cost time by their square.
+    @Test func marksAreCutBeforeAnythingIsCompared() throws {
+        let marks = String(repeating: "\u{301}\u{316}", count: 500)
+        for head in [
+            "Content-Disposition: form-data; name=\"a\"; x\(marks)=y",
+            "X\(marks): y\r\nContent-Disposition: form-data; name=a",
+            "Content-Disposition: form-data; name=\"a\(String(marks.unicodeScalars.prefix(40)))\"",
+            "Content-Transfer-Encoding: \(marks)\r\nContent-Disposition: form-data; name=\"a\"",
+        ] {
+            #expect(throws: MultipartParser.Problem.malformed, "\(head.prefix(60))") {
+                try Self.read(Self.body([head + "\r\n\r\nz"]), in: [])
+            }
+        }
+        func encoded(_ text: String) -> String { text.utf8.map { "%" + hexText([$0]) }.joined() }
+        let body = try #require(URLEncodedBody(Array("_lang=z\(encoded(marks))&b=\(encoded("中文é"))".utf8)))
+        let value = try #require(body.fields["_lang"]?.first)
+        #expect(value.unicodeScalars.count == 1 + StreamSafe.maxMarks + 1 && !StreamSafe.holds(value))
+        #expect(body.fields["b"] == ["中文é"])
+        #expect(URLEncodedBody(Array("a\(encoded(String(marks.unicodeScalars.prefix(40))))=1".utf8)) == nil)
     }
 
     /// Damaged bodies end in an answer, whatever is wrong with them.

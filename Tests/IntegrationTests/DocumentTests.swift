@@ -49,6 +49,26 @@ struct DocumentTests {
             ("document-hidden", ("word/document.xml", "<w:r><w:rPr><w:vanish/></w:rPr><w:t>密</w:t></w:r>")),
             ("document-hidden", ("ppt/slides/slide2.xml", "<p:sld show=\"0\"/>")),
             ("document-hidden", ("content.xml", "<style table:display=\"false\"/>")),
+            ("document-hidden", ("Object 1/content.xml", "<table:table-row table:visibility=\"collapse\"/>")),
+            (
+                "document-hidden",
+                ("xl/worksheets/sheet1.xml", "<row r=\"2\" hidden=\"1\"><c r=\"A2\"><v>7</v></c></row>")
+            ),
+            (
+                "document-hidden",
+                (
+                    "xl/worksheets/sheet1.xml",
+                    "<cols><col hidden='true' min='2' max='3'/></cols><row><c r=\"C1\" t=\"s\"><v>0</v></c></row>"
+                )
+            ),
+            ("document-hidden", ("xl/externalLinks/externalLink1.xml", "<cell r=\"A1\"><v>3</v></cell>")),
+            ("document-changes", ("xl/revisions/revisionLog1.xml", "<revisions/>")),
+            ("document-files", ("word/embeddings/oleObject1.bin", "OLE")),
+            ("personal-number", ("docProps/core.xml", "<dc:title>张三13800138000</dc:title>")),
+            ("personal-number", ("word/_rels/document.xml.rels", "<Relationship Target=\"tel:13800138000\"/>")),
+            ("personal-number", ("styles.xml", "<style:footer><text:p>13800138000</text:p></style:footer>")),
+            ("document-camera", ("word/media/image1.webp", "RIFF0000WEBPVP8X EXIF")),
+            ("document-files", ("Doc_0/Attachs/名单.pdf", "%PDF")),
             ("document-notes", ("ppt/notesSlides/notesSlide1.xml", "<a:p><a:t>不要念出来</a:t></a:p>")),
             ("document-remarks", ("Doc_0/Annots/Page_0/Annotation.xml", "<ofd:Annot ID=\"1\"/>")),
             ("personal-number", ("content.xml", "<text:p>13800138000</text:p>")),
@@ -56,6 +76,13 @@ struct DocumentTests {
             #expect(try rules("a.xlsx", archive([part])) == [rule], "\(part.0)")
             // Inside, officers share what they please.
             #expect(try rules("a.xlsx", archive([part]), "visibility: intranet") == [], "\(part.0)")
+        }
+        // Columns that hide nothing, and rows that are shown.
+        for cells in [
+            "<cols><col min=\"5\" max=\"16384\" hidden=\"1\"/></cols><row r=\"1\"><c r=\"D1\"><v>7</v></c></row>",
+            "<row r=\"2\" hidden=\"1\"><c r=\"A2\"/></row><row r=\"3\"><c r=\"A3\"><v>7</v></c></row>",
+        ] {
+            #expect(try rules("a.xlsx", archive([("xl/worksheets/sheet1.xml", cells)])) == [], "\(cells)")
         }
         // Cells and measures that stand side by side are no number.
         for part in [
@@ -68,6 +95,55 @@ struct DocumentTests {
         }
         #expect(try rules("a.docx", Array("PK damaged".utf8)) == ["file-kind"])
         #expect(try rules("a.doc", [0xD0, 0xCF, 0x11, 0xE0]) == ["document-unread"])
+    }
+
+    /// A chart keeps the whole workbook that it was drawn from, a pivot table the records of its source.
+    @Test func whatIsKeptBehindChartsAndPivotTablesIsTold() throws {
+        func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+        let hidden = archive([("xl/workbook.xml", "<sheet name=\"名单\" state=\"hidden\"/>")])
+        let shown = archive([("xl/workbook.xml", "<sheet name=\"图表\"/>")])
+        #expect(try rules("a.docx", archive([("word/embeddings/book1.xlsx", text(hidden))])) == ["document-hidden"])
+        #expect(try rules("a.docx", archive([("word/embeddings/book1.xlsx", text(shown))])) == [])
+
+        func pivot(_ sheets: String, _ source: String) -> [UInt8] {
+            archive([
+                ("xl/pivotCache/pivotCacheDefinition1.xml", "<cacheSource type=\"worksheet\">\(source)</cacheSource>"),
+                ("xl/pivotCache/pivotCacheRecords1.xml", "<r><s v=\"张三\"/></r>"),
+                ("xl/workbook.xml", "<sheets>\(sheets)</sheets>"),
+            ])
+        }
+        let source = "<worksheetSource ref=\"A1:C9\" sheet=\"名单\"/>"
+        #expect(try rules("a.xlsx", pivot("<sheet name=\"名单\"/><sheet name=\"汇总\"/>", source)) == [])
+        #expect(try rules("a.xlsx", pivot("<sheet name=\"汇总\"/>", source)) == ["document-hidden"])
+        let away = "<worksheetSource ref=\"A1:C9\" sheet=\"名单\" r:id=\"rId1\"/>"
+        #expect(try rules("a.xlsx", pivot("<sheet name=\"名单\"/>", away)) == ["document-hidden"])
+    }
+
+    @Test func filesInsideAPDFAreTold() throws {
+        let note = "%PDF-1.7\n1 0 obj <</Names<</EmbeddedFiles 2 0 R>>>> endobj %%EOF"
+        #expect(try rules("a.pdf", Array(note.utf8)) == ["document-files"])
+    }
+
+    /// What lies in an archive is told as what lies beside the page.
+    @Test func anArchiveIsLookedInto() throws {
+        func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+        let document = text(archive([("word/comments.xml", "<w:comment w:id=\"0\">密</w:comment>")]))
+        for (expected, name, content) in [
+            ("document-remarks", "报名表/a.docx", document), ("personal-number", "a.csv", "甲,13800138000\n"),
+            ("personal-number", "张三13800138000.txt", "x"), ("attachment-mark", "a.txt", "电话 :intranet[8021]"),
+            ("attachment-copy", "a.txt", "---\ntitle: x\n---\n"), ("archive-leftover", "__MACOSX/._a.txt", "x"),
+            ("archive-leftover", "~$a.docx", "x"), ("file-kind", "a.pdf", "x"), ("document-unread", "a.doc", "x"),
+            ("archive-pictures", "a.gif", "GIF89a"),
+            ("personal-number", "b.zip", text(archive([("a.txt", "13800138000")]))),
+        ] {
+            let found = try told("a.zip", archive([("说明.txt", "说明"), (name, content)]))
+            #expect(found.map(\.rule) == [expected], "\(name)")
+            let isNamed = found.first?.problem.zh.contains(name) == true || expected == "archive-pictures"
+            #expect(isNamed, "\(name)")
+            #expect(try rules("a.zip", archive([(name, content)]), "visibility: intranet") == [], "\(name)")
+        }
+        #expect(try rules("a.zip", archive([("说明.txt", "说明")])) == [])
+        #expect(try rules("a.zip", Array("PK damaged".utf8)) == ["file-kind"])
     }
 
     @Test(arguments: [

@@ -86,6 +86,85 @@ import Testing
                 == ["image-broken portal/a/photo.jpg:1", "svg-active portal/x.svg:1"])
     }
 
+    /// A picture is whole where its own end stands, whatever a telephone or a program appended; more than 50 megapixels are not
+    /// read.
+    @Test func aPictureIsWholeWhereItsEndStands() {
+        func number(_ value: Int) -> [UInt8] { (0..<4).reversed().map { UInt8(truncatingIfNeeded: value >> (8 * $0)) } }
+        func chunk(_ name: String, _ content: [UInt8]) -> [UInt8] {
+            number(content.count) + Array(name.utf8) + content + number(0)
+        }
+        func png(_ side: Int, ends: Bool = true) -> [UInt8] {
+            [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
+                + chunk("IHDR", number(side) + number(side) + [8, 2, 0, 0, 0])
+                + chunk("IDAT", [1, 2, 3]) + (ends ? chunk("IEND", []) : [])
+        }
+        let film = [UInt8](repeating: 7, count: 12_288)
+        #expect(ImageHeader(png(7_000) + film)?.width == 7_000)
+        #expect(ImageHeader(png(7_000, ends: false) + film) == nil)
+        #expect(ImageHeader(png(10_000)) == nil)
+    }
+
+    /// A profile is judged by its primaries, whatever it calls itself.
+    @Test(arguments: [(0.4361, false), (0.5151, true)])
+    func aProfileIsToldByItsPrimaries(_ red: Double, _ isKept: Bool) {
+        func number(_ value: Int, _ count: Int) -> [UInt8] {
+            (0..<count).reversed().map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+        }
+        func fixed(_ values: [Double]) -> [UInt8] {
+            Array("XYZ ".utf8) + number(0, 4) + values.flatMap { number(Int(($0 * 65_536).rounded()), 4) }
+        }
+        let colours = [
+            ("rXYZ", [red, 0.2225, 0.0139]), ("gXYZ", [0.3851, 0.7169, 0.0971]), ("bXYZ", [0.1431, 0.0606, 0.7139]),
+        ]
+        let name = Array("sRGB built-in".utf8)
+        let size = 132 + 36 + 60 + name.count
+        var profile = number(size, 4) + [UInt8](repeating: 0, count: 12) + Array("RGB XYZ ".utf8)
+        profile +=
+            [UInt8](repeating: 0, count: 12) + Array("acsp".utf8) + [UInt8](repeating: 0, count: 88) + number(3, 4)
+        for (place, colour) in colours.enumerated() {
+            profile += Array(colour.0.utf8) + number(168 + 20 * place, 4) + number(20, 4)
+        }
+        for colour in colours { profile += fixed(colour.1) }
+        profile += name
+        let segment = Array("ICC_PROFILE\u{0}".utf8) + [1, 1] + profile
+        let jpeg: [UInt8] = [0xFF, 0xD8, 0xFF, 0xE2] + number(segment.count + 2, 2) + segment + [0xFF, 0xDA, 0, 2]
+        #expect((ColourProfile.find(in: jpeg) != nil) == isKept)
+    }
+
+    /// Films and drawings keep what a camera wrote of the place; pictures under another ending are no pictures.
+    @Test func whatSaysWhereItWasMadeIsAnError() throws {
+        func box(_ kind: String, _ content: [UInt8]) -> [UInt8] {
+            let size = content.count + 8
+            return [UInt8(size >> 24), UInt8(size >> 16 & 255), UInt8(size >> 8 & 255), UInt8(size & 255)]
+                + Array(kind.utf8) + content
+        }
+        let plain = box("ftyp", Array("isom".utf8)) + box("mdat", [UInt8](repeating: 7, count: 64))
+        func rules(_ name: String, _ bytes: [UInt8]) throws -> [String] {
+            let home = page("首页", "cascade: {visibility: public}")
+            let site = try SmallSite([
+                "portal/_index.md": home, "town/_index.md": home, "portal/a/index.md": page("a", "files: [\(name)]"),
+            ])
+            try site.folder.write("Content/portal/a/\(name)", bytes)
+            return try site.build(output: nil).diagnostics.map(\.rule)
+        }
+        #expect(try rules("a.mp4", plain + box("moov", box("mvhd", [1, 2, 3, 4]))) == [])
+        #expect(try rules("a.mp4", plain + box("moov", [0xA9] + Array("xyz+34.5+113.3/".utf8))) == ["film-place"])
+        #expect(
+            try rules("a.m4a", plain + box("moov", Array("com.apple.quicktime.location.ISO6709".utf8))) == [
+                "film-place"
+            ])
+        #expect(try rules("a.mp4", Array("no boxes, location.ISO6709".utf8)) == ["film-place"])
+        let exif = base64([0xFF, 0xD8, 0xFF, 0xE1, 0, 8] + Array("Exif".utf8) + [0, 0])
+        let drawing = "<svg xmlns=\"http://www.w3.org/2000/svg\"><image href=\"data:image/jpeg;base64,\(exif)\"/></svg>"
+        #expect(try rules("a.svg", Array(drawing.utf8)).count == 1)
+        for name in ["a.jfif", "a.heic", "a.tif", "a.pdf", "a.txt"] {
+            #expect(
+                try rules(name, [0xFF, 0xD8, 0xFF, 0xE1] + Array("Exif".utf8) + [0, 0]).contains("file-kind"), "\(name)"
+            )
+        }
+        #expect(try rules("a.txt", [0xEF, 0xBB, 0xBF, 0xFF, 0xD8, 0, 1, 0]) == ["file-kind"])
+    }
+
     @Test(arguments: [
         "<svg\nonload=\"x()\"/>", "<svg onload =\"x()\"/>", "<svg\tonload='x()'/>",
         "<svg xmlns:s=\"http://www.w3.org/2000/svg\"><s:script>x</s:script></svg>",
@@ -100,7 +179,14 @@ import Testing
         "<svg><g style=\"fill:url( https://x)\"/></svg>",
         "<svg><style>&#64;import 'x';</style></svg>", "<svg><style>rect{fill:u\\72l(x)}</style></svg>",
         "<svg xmlns:svg=\"http://x/\"/>",
-        "<svg>\0</svg>",
+        "<svg>\0</svg>", "<svg><style>@im<!-- -->port \"https://e/x.css\";</style></svg>",
+        "<svg><style><![CDATA[@im]]><![CDATA[port 'x';]]></style></svg>",
+        "<svg><style>rect{fill:u<!-- -->rl(https://e/a)}</style></svg>",
+        "<svg><rect style=\"fill:image-set('https://e/a' 1x)\"/></svg>",
+        "<svg><rect style=\"fill:src('https://e/a')\"/></svg>",
+        "<svg xml:base=\"https://e/\"><use href=\"#a\"/></svg>",
+        "<svg><rect cursor=\"\\75rl(https://e/a),auto\"/></svg>",
+        "<svg><rect filter=\"u\\72l(https://e/a)\"/></svg>",
     ])
     func anActiveDrawingIsRefused(_ text: String) {
         #expect(DrawingCheck.problem(Array(text.utf8)) != nil)

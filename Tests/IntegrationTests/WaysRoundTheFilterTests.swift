@@ -1,3 +1,4 @@
+import Glibc
 import PortalBase
 import TestSupport
 import Testing
@@ -239,6 +240,18 @@ import Testing
     @Test func mountsNameAFile() throws {
         let sites = SmallSite.sites.replacing("variants:", with: "mounts: [{from: H.md, to: portal/}]\nvariants:")
         #expect(try site([:], sites: sites).findings().contains("wrong-type sites.yaml:2"))
+    }
+
+    /// Hidden files and what lies behind links are no content, by a mount either.
+    @Test(arguments: [".git/config", "linked/x.txt", "../x.txt"])
+    func aMountObeysTheRulesOfTheTree(_ from: String) throws {
+        let sites = SmallSite.sites.replacing(
+            "variants:", with: "mounts: [{from: \(from), to: portal/x.txt}]\nvariants:")
+        let site = try site(["portal/a.md": page("a", "", "[x](x.txt)")], sites: sites)
+        try site.folder.write([".git/config": "secret", "real/x.txt": "secret"])
+        #expect(symlink("real", site.folder.path + "/linked") == 0)
+        #expect(try site.build().hasErrors)
+        #expect(FileSystem.kind(site.folder.path + "/out/public/x.txt") == nil)
     }
 
     @Test func anAddressKeepsItsFragment() throws {

@@ -107,7 +107,8 @@ import Testing
         "内网[8123]", ":[内网]密",
         "[密]{.intranet}",
         "[密]{内网}", "【仅限内网可见】密", ": : : intranet", "！！！内网", "!!! intranet", "[visibility: intranet] 密", "{% intranet %}",
-        "<仅内网>密",
+        "<仅内网>密", ":内纲[密]", "电话：内岗【密】", ":肉网[密]", "电话：[内网]转8021", "电话：［内网］转8021", "电话 :内网（8021）",
+        "：internal［密］", "电话：internal（密）", "甲【仅内网】密", "|姓名|可见对象|\n|-|-|\n|密|内网|",
         "內部【密】", "内网【密】", "可見：內網", "| 姓名 | visibility |\n|---|---|\n| 密 | intranet |", "|可见|\n|-|\n|仅限内网|",
     ]
 
@@ -129,7 +130,7 @@ import Testing
         "登录内网[办公平台](https://a.example)", "仅限内部[1]职工", "可见：内网不等于外网", "Visibility: public interest",
         "Note: only [registered] users",
         "请登录内网【办公系统】", "《内网》", "| 网络 | 内网 |\n|---|---|\n| 甲 | 乙 |", "| Visibility | 3 km |", "&copy; 2026 & more;",
-        "文明！内网已通",
+        "文明！内网已通", "网络:内网（办公）", "说明:内容[1]", "统计：内刚[1]", "范围：[内部]流转", "Type: internal use", "Notes: internal [1]",
         "公开方式：不公开【理由：涉及个人隐私】", "密级：保密【三年】", "【保密】要求如下", "【隐藏】按钮", "「内部」与「外部」", "内部「挖潜」、外部「引智」", "「内网」用户", "内网「一张网」建设",
         "该系统仅限内网「政务云」访问。", "系统部署在内网[核心区]。", "准印号：内部[豫]2026-12号", "单位内网[1]开通。", "英文名称：Intranet", "又称：Intranet。",
         "例如：Intranet 与 Extranet",
@@ -210,4 +211,25 @@ import Testing
         }
         #expect(found > 5_000)
     }
+}
+
+@Suite struct PersonalNumberTests {
+    private func kinds(_ text: String) -> [PersonalNumbers.Kind] {
+        PersonalNumbers.find(in: Array(text.utf8)).map(\.kind)
+    }
+
+    @Test(arguments: [
+        "13800138000", "138 0013 8000", "138**0013**8000", "138\\-0013\\-8000", "(138)0013-8000", "138  0013  8000",
+        "013800138000", "+86 138-0013-8000", "１３８００１３８０００", "电话:13800138000。",
+    ])
+    func aMobileIsFoundHoweverItIsWritten(_ text: String) { #expect(kinds(text) == [.mobile]) }
+
+    @Test(arguments: ["11010519491231002X", "11010519491231002×", "11010519491231002Х", "110105 19491231 002x"])
+    func anIdentityNumberIsFound(_ text: String) { #expect(kinds(text) == [.identity]) }
+
+    @Test(arguments: [
+        "138****8000", "0371-69812345", "2026/09/01", "投资13800138000元", "113.13800138000", "共138户0013人", "010-12345678",
+        "[x](138) 0013",
+    ])
+    func otherNumbersPass(_ text: String) { #expect(kinds(text) == []) }
 }

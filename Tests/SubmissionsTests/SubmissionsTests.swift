@@ -16,6 +16,9 @@ import Testing
         #expect(receipt.text.hasPrefix("XM260901") && receipt.text.utf8.count == 17)
         #expect(Receipt(typed: " " + receipt.text.lowercased() + " ") == receipt)
         #expect(Receipt(typed: receipt.text.replacing("1", with: "I").replacing("0", with: "o")) == receipt)
+        let wide = String(
+            String.UnicodeScalarView(receipt.text.unicodeScalars.map { Unicode.Scalar($0.value + 0xFEE0)! }))
+        #expect(Receipt(typed: wide) == receipt && Receipt(typed: "\u{A0}" + receipt.text + "\u{200B}") == receipt)
     }
 
     @Test func everySingleWrongCharacterIsNoticed() {
@@ -146,6 +149,38 @@ import Testing
             try await database.store(sealed(2), credentials: credentials(), handles: handles(7, ticket: again))
                 == .repeated(mine))
         #expect(try database.redeem(ticket: again, at: Self.now) == mine)
+    }
+
+    /// On a machine that others use too: a stranger's address opens a ticket once, and nobody after it was closed.
+    @Test(arguments: DatabaseEngine.available)
+    func aTicketOpensForAnotherClientOnce(_ engine: DatabaseEngine) async throws {
+        let (database, mine) = (try database(engine), credentials())
+        let ticket = database.newTicket()
+        var given = handles(7, ticket: ticket)
+        given.client = [1]
+        #expect(try await database.store(sealed(1), credentials: mine, handles: given) == .stored)
+        func open(_ client: UInt8) throws -> Bool {
+            try database.redeem(ticket: ticket, client: [client], at: Self.now) == mine
+        }
+        #expect(try [open(1), open(2), open(2), open(3), open(1)] == [true, true, false, false, true])
+        try database.close(ticket: ticket)
+        #expect(try !open(1))
+    }
+
+    /// Files that wait for their form count by their own bytes, and those of programs for half an hour.
+    @Test(arguments: DatabaseEngine.available)
+    func whatWaitsForItsFormIsCountedInBytes(_ engine: DatabaseEngine) async throws {
+        let database = try database(engine)
+        for _ in 0..<20 { _ = try await attach(database) }
+        #expect(try (20 * 2_048..<20 * 8_192).contains(database.unclaimedBytes(at: Self.now)))
+        var file = database.newAttachment(lifetime: StoredAttachment.programClaimLifetime)
+        try await database.add([1], to: &file, at: Self.now)
+        let stored = try await database.finish(
+            file, last: [2],
+            .init(field: "photos", name: "a", type: "image/png", bytes: 2, digest: SHA256Digest(of: [9])),
+            at: Self.now)
+        #expect(try database.attachment(claim: stored.claim, at: Self.now.adding(seconds: 1_799)) != nil)
+        #expect(try database.attachment(claim: stored.claim, at: Self.now.adding(seconds: 1_801)) == nil)
     }
 
     @Test(arguments: DatabaseEngine.available)

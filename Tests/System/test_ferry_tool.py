@@ -39,6 +39,11 @@ class FerryToolTests(unittest.TestCase):
         self.assertEqual(good.returncode, 0, good.stdout + good.stderr)
         self.assertIn("signed by edge ferry signing", good.stdout)
         self.assertIn("4 items, 1 parts", good.stdout)
+        # Without a word about revocation nothing is judged.
+        authority = ["--authority", self.keys / "ca.crt", "--signer", self.keys / "edge/edge-sign.crt"]
+        unsaid = self.ferry("verify", *authority, "--", self.batch)
+        self.assertIn("give either --crl or --without-crl", unsaid.stderr)
+        self.assertEqual(self.ferry("verify", *authority, "--without-crl", "--", self.batch).returncode, 0)
         foreign = self.ferry("verify", *self.trust("staff/stranger"), "--", self.batch)
         self.assertEqual(foreign.returncode, 1)
         self.assertIn("signerNotAllowed", foreign.stdout)

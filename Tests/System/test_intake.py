@@ -82,6 +82,12 @@ class IntakeTests(unittest.TestCase):
             self.assertEqual(other[0], 422)
             self.assertIn('data-code="keyReused"', other[2])
             self.assertEqual(self.count("submission"), before + 2)
+            # The same words, or the same key, from somebody else are another request with a receipt of its own.
+            stranger = self.submit(fields, {"X-Forwarded-For": "198.51.100.9"})
+            self.assertNotEqual(inner(self.receipt(stranger[1]), "receipt"), inner(self.receipt(first[1]), "receipt"))
+            keyed = self.submit(request_fields(self.system, 8), {**key, "X-Forwarded-For": "198.51.100.9"})
+            self.assertEqual(keyed[0], 303)
+            self.assertNotEqual(inner(self.receipt(keyed[1]), "code"), inner(self.receipt(third[1]), "code"))
         finally:
             service.stop()
 

@@ -92,6 +92,11 @@ class ServiceTests(unittest.TestCase):
             self.assertEqual(status, 422, name)
             self.assertIn(words, body)
             self.assertIn(fields["subject"], body)
+        # Any ending of its kind, and none at all.
+        jpeg = b"\xff\xd8\xff\xe0" + b"x" * 100
+        for name in ("a.jfif", "a.jpe", "照片"):
+            self.assertEqual(self.send(request_fields(self.system, 40) | {"subject": name * 4}, [("photos", name, jpeg)])[0], 303, name)
+            before += 1
         status, _, body = self.send(fields, [("photos", f"{n}.png", PNG) for n in range(6)])
         self.assertEqual(status, 422)
         self.assertIn("最多 5 个文件", body)
@@ -101,6 +106,19 @@ class ServiceTests(unittest.TestCase):
         # An input without a file.
         status, _, _ = self.send(fields, [("photos", "", b"")])
         self.assertEqual(status, 303)
+
+    def test_runs_of_marks_are_cut_before_anything_is_compared(self):
+        marks = "\u0301\u0316" * 3_000
+        for name in ("_lang", "nature", "place.unit", "subject"):
+            fields = {**request_fields(self.system, 30), "subject": "记号" + name}
+            fields[name] = "z" + marks
+            for send in (lambda: self.send(fields, []), lambda: post(self.system.forms + "/forms/hotline", fields)):
+                status, _, body = send()
+                # An unknown language is Chinese.
+                self.assertEqual(status, 303 if name == "_lang" else 422, name)
+                self.assertLess(body.count("\u0301"), 200, name)
+        status, _, body = post(self.system.forms + "/open311/v2/requests.json", {"service_code": "x" + marks})
+        self.assertEqual((status, "\u0301" in body), (404, False))
 
     def test_broken_multipart_bodies_are_refused(self):
         url = self.system.forms + "/forms/hotline"
@@ -201,6 +219,11 @@ class ServiceTests(unittest.TestCase):
             self.assertEqual((got, problem["code"], headers["Content-Type"]), (status, code, "application/problem+json"), body)
         self.assertEqual({e["field"]: e["code"] for e in call("POST", url, {"answers": {}})[2]["errors"]}["phone"], "required")
         self.assertEqual(call("POST", url, {"answers": good}, {"Content-Type": "text/plain"})[0], 415)
+        # A file's place takes no text, and nothing is lost in silence.
+        lost = call("POST", url, {"answers": {**good, "photos": ["0" * 32]}})
+        self.assertEqual((lost[0], [e["field"] for e in lost[2]["errors"]]), (422, ["photos"]))
+        # White space before the semicolon of a media type (RFC 9110).
+        self.assertEqual(call("POST", url, {"answers": {}}, {"Content-Type": "application/json ; charset=utf-8"})[0], 422)
         self.assertEqual(call("POST", url, {"answers": good}, {"Sec-Fetch-Site": "cross-site"})[0], 403)
         self.assertEqual(call("POST", url, b'{"answers":' + b"[" * 100_000, None)[0], 400)
         self.assertEqual(call("POST", url, b" " * 300_000, None)[0], 413)
@@ -276,6 +299,11 @@ class ServiceTests(unittest.TestCase):
         status, _, body = post(base + "/requests.json", {"service_code": "complaint"})
         self.assertEqual((status, json.loads(body)[0]["code"]), (400, 400))
         self.assertEqual(post(base + "/requests.json", {**fields, "media_url": "file:///etc/passwd"})[0], 400)
+        # Half a position, one that cannot be, and what is not known, are told.
+        for change in ({"lat": ""}, {"lat": "91"}, {"lat": "north"}, {"description": ["一", "二"]}):
+            self.assertEqual(post(base + "/requests.json", {**fields, **change})[0], 400, change)
+        status, _, body = post(base + "/requests.json", {**fields, "attribute[subject]": "第三件事", "zipcode": "452370"}, key)
+        self.assertIn("1 arguments are unknown", json.loads(body)[0]["service_notice"])
         self.assertEqual(post(base + "/requests.json", {"service_code": "nothing"})[0], 404)
         self.assertEqual(call("GET", f"{base}/tokens/{'0' * 32}.json")[0], 404)
         self.system.ferry()
@@ -1161,6 +1189,7 @@ class FullDiskTests(unittest.TestCase):
                         break
             self.assertGreater(stored, 10)
             self.assertGreater(refused, 3)
+            self.assertEqual(get(f"http://127.0.0.1:{system.base + 3}/readyz")[0], 503)
             body, headers = multipart(request_fields(system, 900), [("photos", "a.pdf", PDF + os.urandom(3 << 20))])
             self.assertEqual(post(system.forms + "/forms/hotline", {}, headers, raw=body)[0], 503)
             with sqlite3.connect(f"file:{disk}/forms.sqlite?mode=ro", uri=True) as db:

@@ -136,13 +136,24 @@ class SiteBundleTests(unittest.TestCase):
     def test_3_the_edge_believes_officers_and_nobody_else(self):
         before = self.served()
         self.build({"index.html": "three"})
+        self.assertIn("needs the signatures of 2 officers", self.release(officers=("first", "first")).stderr)
         self.assertEqual(self.release().returncode, 0)
-        self.cross()
+        # Without a folder for it the site waits, and citizens' statuses in the same batch do not.
+        config = self.folder / "edge/formsapi.yaml"
+        whole = config.read_text()
+        config.write_text("".join(line for line in whole.splitlines(True) if not line.startswith("site_drop:")))
+        self.system.call("carry", "in")
+        held = self.forms("ferry-in")
+        self.assertEqual(held.returncode, 1)
+        self.assertIn("the configuration has no site_drop", held.stdout)
+        self.assertIn("committed", held.stdout)
+        config.write_text(whole)
+        self.assertEqual(self.forms("ferry-in").returncode, 0)
         strangers = self.apply(officers=("first",))
         self.assertEqual(strangers.returncode, 1)
         self.assertIn("refused", strangers.stdout)
         self.assertEqual(self.served(), before)
-        # One officer who signed twice is one officer.
+        # One officer who signed twice is one officer, on either side.
         drop = sorted((self.folder / "edge/site-drop").glob("*-00000-*"))[-1]
         second = (drop / "release-01.p7s").read_bytes()
         (drop / "release-01.p7s").write_bytes((drop / "release-00.p7s").read_bytes())
@@ -183,6 +194,11 @@ class SiteBundleTests(unittest.TestCase):
     def test_5_officers_sign_elsewhere_with_openssl(self):
         self.build({"index.html": "six"})
         record = self.folder / "bundle.json"
+        # Whoever releases the site need not be able to read a key of cases.
+        key = self.folder / "core/master.key"
+        self.assertTrue(key.exists())
+        key.rename(key.with_suffix(".away"))
+        self.addCleanup(lambda: key.exists() or key.with_suffix(".away").rename(key))
         prepared = self.desk("release", "--site", self.output / "public", "--out", record)
         self.assertEqual(prepared.returncode, 0, prepared.stderr)
         signatures = []
@@ -191,8 +207,15 @@ class SiteBundleTests(unittest.TestCase):
             subprocess.run(
                 ["openssl", "cms", "-sign", "-binary", "-outform", "DER", "-md", "sha256", "-in", record, "-out", signatures[-1],
                  "-signer", self.keys / f"release/{name}.crt", "-inkey", self.keys / f"release/{name}.key"], check=True, capture_output=True)
-        sent = self.desk("export", "--site", self.output / "public", "--record", record, "--signature", *signatures)
+        export = lambda *names: self.desk("export", "--site", self.output / "public", "--without-sending", "--record", record, "--signature", *names)
+        twice = export(signatures[0], signatures[0])
+        self.assertIn("needs the signatures of 2 officers", twice.stderr)
+        (self.folder / "other.p7s").write_bytes(signatures[1].read_bytes()[:-1] + b"x")
+        self.assertNotEqual(export(signatures[0], self.folder / "other.p7s").returncode, 0)
+        sent = export(*signatures)
         self.assertEqual(sent.returncode, 0, sent.stdout + sent.stderr)
+        key.with_suffix(".away").rename(key)
+        self.assertEqual(self.desk("export").returncode, 0)
         self.cross()
         self.assertEqual(self.apply().returncode, 0)
         self.assertEqual(self.served(), {"index.html": b"six"})

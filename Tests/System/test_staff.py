@@ -95,7 +95,15 @@ class StaffTests(unittest.TestCase):
         subprocess.run(["bash", "-ec", script], check=True, capture_output=True)
         self.assertEqual(self.desk("/", self.certificate("staff/new"))[0], 403)
         self.assertEqual(self.desk("/", self.certificate("staff/dispatcher"))[0], 200)
+        # A list past its date lets nobody in, says so to the officer, and to the operator in the log.
+        outdated = f"cd '{self.keys}'; openssl ca -gencrl -config ca.cnf -keyfile ca.key -cert ca.crt -crl_lastupdate 20200101000000Z -crl_nextupdate 20260801000000Z -out ca.crl"
+        subprocess.run(["bash", "-ec", outdated], check=True, capture_output=True)
+        self.addCleanup(lambda: (self.keys / "ca.crl.old").exists() and os.replace(self.keys / "ca.crl.old", self.keys / "ca.crl"))
+        status, text = self.desk("/", self.certificate("staff/dispatcher"))
+        self.assertEqual((status, "证书无效" in text), (503, False))
+        self.assertIn("ALARM no officer can sign in", (self.folder / "log/coredesk.log").read_text())
         os.replace(self.keys / "ca.crl.old", self.keys / "ca.crl")
+        self.assertEqual(self.desk("/", self.certificate("staff/dispatcher"))[0], 200)
 
     def state(self, case):
         with sqlite3.connect(self.folder / "core/desk.sqlite") as db:

@@ -24,6 +24,7 @@ class TokenTests(unittest.TestCase):
         (cls.token / "softhsm2.conf").write_text(f"directories.tokendir = {cls.token}/tokens\nobjectstore.backend = file\nlog.level = ERROR\n")
         # A line's end behind the PIN, as editors leave it.
         (cls.token / "pin").write_text("1234\n")
+        (cls.token / "pin").chmod(0o600)
         cls.env = dict(cls.system.env, SOFTHSM2_CONF=str(cls.token / "softhsm2.conf"))
         cls.run_tool("softhsm2-util", "--init-token", "--free", "--label", "city", "--so-pin", "5678", "--pin", "1234")
         for number, (side, name, usage) in enumerate((("edge", "edge-sign", "--usage-sign"), ("core", "core-open", "--usage-derive"))):
@@ -66,7 +67,7 @@ class TokenTests(unittest.TestCase):
         sent = self.program("formsapi", "ferry-out", "edge/formsapi.yaml")
         self.assertIn("offered e2c-0000000001", sent.stdout, sent.stderr)
         batch = self.system.folder / "edge/spool/outbox/e2c-0000000001.mf"
-        trust = ["--authority", self.keys / "ca.crt", "--signer", self.keys / "edge/edge-sign.crt"]
+        trust = ["--authority", self.keys / "ca.crt", "--crl", self.keys / "ca.crl", "--signer", self.keys / "edge/edge-sign.crt"]
         verified = subprocess.run([BIN / "ferry", "verify", *trust, "--", batch], capture_output=True, text=True)
         self.assertEqual(verified.returncode, 0, verified.stdout)
         out = self.system.folder / "opened"
@@ -78,7 +79,10 @@ class TokenTests(unittest.TestCase):
         self.assertIn("committed e2c-0000000001", arrived.stdout, arrived.stderr)
         # A wrong PIN and a key that is not there are said, and nothing is sealed by half.
         (self.token / "wrong").write_text("9999")
-        for uri in (self.uri("edge", "edge-sign", pin="wrong"), self.uri("edge", "edge-sign").replace("object=edge-sign", "object=nobody")):
+        (self.token / "wrong").chmod(0o600)
+        (self.token / "open").write_text("1234")
+        (self.token / "open").chmod(0o644)
+        for uri in (self.uri("edge", "edge-sign", pin="wrong"), self.uri("edge", "edge-sign", pin="open"), self.uri("edge", "edge-sign").replace("object=edge-sign", "object=nobody")):
             self.configure("edge/formsapi.yaml", "sign", f'"{uri}"')
             failed = self.program("formsapi", "ferry-out", "edge/formsapi.yaml")
             self.assertNotEqual(failed.returncode, 0)

@@ -177,6 +177,21 @@ static bool may_fold(const uint8_t *b, size_t left) {
     }
 }
 
+// A scalar of three bytes.
+static uint32_t scalar3(const uint8_t *b) { return (uint32_t)(b[0] & 0x0F) << 12 | (uint32_t)(b[1] & 0x3F) << 6 | (b[2] & 0x3F); }
+
+// 内网 with a character that looks or sounds like one of the two; both lists stand in `VisibilityMarks` too.
+static bool is_like_network(const uint8_t *b) {
+    switch (scalar3(b)) {
+    case 0x5185: case 0x5167: case 0x8089: case 0x7EB3: case 0x5450: case 0x8BB7: break;
+    default: return false;
+    }
+    switch (scalar3(b + 3)) {
+    case 0x7F51: case 0x7DB2: case 0x7EB2: case 0x5C97: case 0x7F54: case 0x5188: case 0x521A: case 0x540C: case 0x5F80: case 0x671B: case 0x5FD8: case 0x738B: case 0x65FA: case 0x95F7: return true;
+    default: return false;
+    }
+}
+
 bool xm_may_hold_mark(const uint8_t *bytes, size_t count) {
     for (size_t i = 0; i < count; i++) {
         uint8_t byte = bytes[i];
@@ -197,6 +212,7 @@ bool xm_may_hold_mark(const uint8_t *bytes, size_t count) {
                 // 隐藏, 不公开, 非公开, 保密
                 if (left >= 6) {
                     const uint8_t *b = bytes + i;
+                    if (b[3] >= 0xE4 && b[3] <= 0xE9 && is_like_network(b)) return true;
                     if (byte == 0xE9 && b[1] == 0x9A && b[2] == 0x90 && b[3] == 0xE8 && b[4] == 0x97 && b[5] == 0x8F) return true;
                     if (((byte == 0xE4 && b[1] == 0xB8 && b[2] == 0x8D) || (byte == 0xE9 && b[1] == 0x9D && b[2] == 0x9E)) &&
                         b[3] == 0xE5 && b[4] == 0x85 && b[5] == 0xAC) return true;

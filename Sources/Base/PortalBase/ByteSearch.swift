@@ -69,8 +69,8 @@ extension UnsafeBufferPointer where Element == UInt8 {
     }
 
     /// The scalar of valid UTF-8 that begins at `i`, and its length in bytes; nil where the text is cut off.
-    @inline(__always)
-    func scalarValue(at i: Int) -> (value: UInt32, length: Int)? {
+    @inlinable
+    package func scalarValue(at i: Int) -> (value: UInt32, length: Int)? {
         let lead = self[i]
         if lead < 0x80 { return (UInt32(lead), 1) }
         let length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4

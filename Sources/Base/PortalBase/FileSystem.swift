@@ -14,7 +14,7 @@ package struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
         self.code = code
     }
 
-    package var description: String { "\(operation) \(path): \(withoutPath)" }
+    package var description: String { "\(operation) \(PublishableText.printable(path)): \(withoutPath)" }
 
     /// The reason alone, for paths whose last name comes from outside.
     package var withoutPath: String { String(cString: strerror(code)) }
@@ -37,15 +37,17 @@ package enum FileSystem {
         return kind(mode: info.st_mode)
     }
 
-    /// The first bytes of a file, at most `count`.
-    package static func head(_ path: String, count: Int) throws(FileError) -> [UInt8] {
+    /// Bytes of a file from `start` on, at most `count`.
+    package static func head(_ path: String, count: Int, from start: Int = 0) throws(FileError) -> [UInt8] {
         let fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard fd >= 0 else { throw FileError("open", path) }
         defer { close(fd) }
         var bytes = [UInt8](repeating: 0, count: count)
         var filled = 0
         while filled < count {
-            let n = bytes.withUnsafeMutableBytes { pread(fd, $0.baseAddress! + filled, count - filled, off_t(filled)) }
+            let n = bytes.withUnsafeMutableBytes {
+                pread(fd, $0.baseAddress! + filled, count - filled, off_t(start + filled))
+            }
             if n < 0, errno == EINTR { continue }
             guard n >= 0 else { throw FileError("read", path) }
             if n == 0 { break }

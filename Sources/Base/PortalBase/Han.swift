@@ -1,3 +1,8 @@
+/// Whether a first byte of UTF-8 begins a character that stands beside others without a blank: an ideograph, kana,
+/// Hangul, full-width punctuation, and what lies beyond the BMP.
+@inlinable
+package func beginsWideCharacter(_ byte: UInt8) -> Bool { (0xE3...0xE9).contains(byte) || byte >= 0xEF }
+
 /// Whether a Unicode scalar is a Chinese character as people count and search them: the ideographs of every block, 々 and 〇.
 @inlinable
 package func isHan(_ scalar: UInt32) -> Bool {

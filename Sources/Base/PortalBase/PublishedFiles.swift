@@ -14,6 +14,9 @@ package enum PublishedFiles {
         "html", "xml", "js", "css", "webmanifest", "avif", "ico", "woff2", "gz", "br",
     ]
 
+    /// Of these, what themes alone bring.
+    private static let themes: Set<String> = ["css", "webmanifest", "avif", "ico", "woff2"]
+
     /// Why a path below a docroot may not be published; nil for one that may.
     package static func problem(_ path: String) -> Bilingual? {
         let ending = FileSystem.suffix(path)
@@ -27,7 +30,8 @@ package enum PublishedFiles {
             if name.isEmpty || name.hasPrefix(".") {
                 return Bilingual(zh: "路径里有空的或以点开头的一段", en: "a part of its path is empty or begins with a dot")
             }
-            if name.utf8.count > 255 { return Bilingual(zh: "文件名超过 255 字节", en: "a name is longer than 255 bytes") }
+            // A file system takes 255, and compressed copies add an ending.
+            if name.utf8.count > 250 { return Bilingual(zh: "文件名超过 250 字节", en: "a name is longer than 250 bytes") }
             if let found = PublishableText.forbidden(in: String(name), allowsBreaks: false) {
                 return Bilingual(zh: "文件名里有不能使用的字符 \(found.name)", en: "a name holds the character \(found.name)")
             }
@@ -36,6 +40,13 @@ package enum PublishedFiles {
             }
         }
         return nil
+    }
+
+    /// Why a file that an editor put beside a page may not be published: what belongs to a theme alone.
+    package static func problem(attachment name: String) -> Bilingual? {
+        let ending = FileSystem.suffix(name)
+        guard themes.contains(ending) else { return nil }
+        return Bilingual(zh: "附件不能是 .\(ending) 文件", en: "attachments may not end in .\(ending)")
     }
 
     /// What office programs and systems leave beside files, and nobody means to publish.

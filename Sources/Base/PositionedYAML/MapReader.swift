@@ -162,7 +162,8 @@ package struct MapReader {
             if severity != .error, !critical.isEmpty {
                 let written = VisibilityNames.folded(pair.key)
                 if critical.contains(where: { editDistance(Array(written.utf8), Array($0.utf8)) <= 2 })
-                    || VisibilityNames.isMeant(by: pair.key) || VisibilityNames.hidingWords.contains(written)
+                    || VisibilityNames.isMeant(by: pair.key) || VisibilityNames.mayHide(written)
+                    || pair.value.scalar.map(VisibilityNames.isHidingValue) ?? false
                 {
                     severity = .error
                 }

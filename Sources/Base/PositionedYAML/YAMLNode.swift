@@ -139,9 +139,15 @@ extension YAMLNode {
     package static func parse(
         head bytes: ArraySlice<UInt8>, path: String, firstLine: Int, diagnostics: inout [Diagnostic]
     ) -> YAMLNode? {
-        FlatYAML.parse(bytes, path: path, firstLine: firstLine)
-            ?? parse(
-                String(decoding: bytes, as: UTF8.self), path: path, firstLine: firstLine, diagnostics: &diagnostics)
+        if let flat = FlatYAML.parse(bytes, path: path, firstLine: firstLine) { return flat }
+        let text = String(decoding: bytes, as: UTF8.self)
+        let node = parse(text, path: path, firstLine: firstLine, diagnostics: &diagnostics)
+        // A single line without a colon that YAML knows is one text.
+        if case .scalar? = node?.value, let slip = slip(in: text, path: path, firstLine: firstLine) {
+            diagnostics.append(slip)
+            return nil
+        }
+        return node
     }
 
     /// What Yams calls a key that is a list or a map.
@@ -175,6 +181,10 @@ extension YAMLNode {
             diagnostics += reader.diagnostics
             return result
         } catch {
+            if let slip = slip(in: text, path: path, firstLine: firstLine) {
+                diagnostics.append(slip)
+                return nil
+            }
             let (place, detail): (SourcePosition, String) =
                 switch error as? YamlError {
                 case .scanner(_, let problem, let mark, _)?, .parser(_, let problem, let mark, _)?,
@@ -199,6 +209,37 @@ extension YAMLNode {
             return nil
         }
     }
+}
+
+/// What a person typed who does not know YAML, where the parser gave up: told by its own line instead of the parser's.
+private func slip(in text: String, path: String, firstLine: Int) -> Diagnostic? {
+    for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        let blanks = line.prefix { $0 == " " || $0 == "\t" }
+        let rest = line[blanks.endIndex...]
+        let key = rest.prefix { $0.isLetter || $0.isNumber || $0 == "_" || $0 == "-" }
+        let problem: Bilingual
+        let remedy: Bilingual
+        if blanks.contains("\t") {
+            problem = Bilingual(zh: "行首用了制表符（Tab）", en: "a tab stands before the text")
+            remedy = Bilingual(zh: "请改用空格", en: "use blanks")
+        } else if !key.isEmpty, rest[key.endIndex...].hasPrefix("：") {
+            problem = Bilingual(zh: "“\(key)”后面是中文冒号", en: "a full-width colon stands behind `\(key)`")
+            remedy = Bilingual(zh: "请改成英文冒号加一个空格：\(key): …", en: "write an ASCII colon and a blank: `\(key): …`")
+        } else if !key.isEmpty, rest[key.endIndex...].hasPrefix(":"),
+            let next = rest[key.endIndex...].dropFirst().first,
+            next != " ", next != "/"
+        {
+            problem = Bilingual(zh: "“\(key):”后面少了一个空格", en: "a blank is missing behind `\(key):`")
+            remedy = Bilingual(zh: "请写成 \(key): …", en: "write `\(key): …`")
+        } else {
+            continue
+        }
+        return Diagnostic(
+            "yaml", SourcePosition(path: path, line: number + firstLine, column: blanks.utf8.count + 1),
+            problem: problem,
+            remedy: remedy)
+    }
+    return nil
 }
 
 /// Line of the first `*name` for which an `&name` stands before it; nil for texts without aliases.
@@ -227,6 +268,18 @@ private struct NodeReader {
         self.firstLine = firstLine
     }
 
+    /// An escape may spell what the file's own bytes may not hold.
+    private mutating func checkCharacters(_ text: String, _ position: SourcePosition) {
+        guard let found = PublishableText.forbidden(in: text) else { return }
+        diagnostics.append(
+            Diagnostic(
+                "control-character", position,
+                problem: Bilingual(
+                    zh: "这里写出了不能使用的字符 \(found.name)",
+                    en: "this spells the character \(found.name), which no text may hold"),
+                remedy: Bilingual(zh: "请删去这个字符", en: "take it out")))
+    }
+
     mutating func read(_ node: Node, depth: Int) -> YAMLNode {
         let position = SourcePosition(
             path: path, line: (node.mark?.line ?? 1) + firstLine - 1, column: node.mark?.column ?? 1)
@@ -242,16 +295,7 @@ private struct NodeReader {
         }
         switch node {
         case .scalar(let scalar):
-            // An escape may spell what the file's own bytes may not hold.
-            if let found = PublishableText.forbidden(in: scalar.string) {
-                diagnostics.append(
-                    Diagnostic(
-                        "control-character", position,
-                        problem: Bilingual(
-                            zh: "这里写出了不能使用的字符 \(found.name)",
-                            en: "this spells the character \(found.name), which no text may hold"),
-                        remedy: Bilingual(zh: "请删去这个字符", en: "take it out")))
-            }
+            checkCharacters(scalar.string, position)
             return YAMLNode(
                 value: .scalar(scalar.string, quoted: scalar.style != .plain && scalar.style != .any),
                 position: position)
@@ -268,6 +312,7 @@ private struct NodeReader {
                     refuse("yaml-key", keyPosition, zh: "键必须是文字", en: "a key must be a plain text")
                     continue
                 }
+                checkCharacters(scalar.string, keyPosition)
                 pairs.append(.init(key: scalar.string, keyPosition: keyPosition, value: read(value, depth: depth + 1)))
             }
             return YAMLNode(value: .map(pairs), position: position)

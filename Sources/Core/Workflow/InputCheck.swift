@@ -46,7 +46,10 @@ struct InputCheck {
                 guard case .text(let text) = inputs[id] else { throw .input(id, .missing) }
                 let isLine = action.ask.contains { $0.id == id && $0.kind == .text }
                 if PublishableText.forbidden(in: text, allowsBreaks: !isLine) != nil { throw .input(id, .character) }
-                if VisibilityMarks.count(in: text.utf8) > 0 { throw .input(id, .mark) }
+                // As it was typed, and as the page will hold it.
+                if VisibilityMarks.count(in: text.utf8) > 0 || VisibilityMarks.count(in: markdownWords(text).utf8) > 0 {
+                    throw .input(id, .mark)
+                }
                 if let finding = Masking.finding(in: text, secrets: secrets) {
                     throw .masking(input: id, finding)
                 }

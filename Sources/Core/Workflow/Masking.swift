@@ -1,8 +1,10 @@
+import Foundation
 import PortalBase
 
 /// What may not stand in a text that everybody will read: names, numbers, addresses that lead to one person.
 ///
-/// Texts are compared as their readers see them: width, spaces, dots and characters without width do not matter.
+/// Texts are compared as their readers see them: width, spaces, dots, script and characters without width do not matter.
+/// A house in a street is no finding: it is where the lamp is broken; the citizen's own address is a secret.
 package enum Masking {
     /// Something that must be masked, for the officer who is told.
     package struct Finding: Error, Sendable, Equatable {
@@ -34,9 +36,12 @@ package enum Masking {
     /// The first thing in a text that leads to one person; nil for a text that is masked.
     package static func finding(in text: String, secrets: [Secret]) -> Finding? {
         let plain = letters(text)
+        let latin = letters(toneless(text))
         for secret in secrets {
             let wanted = letters(secret.text)
-            if wanted.unicodeScalars.count > 1, plain.contains(wanted) {
+            if wanted.unicodeScalars.count > 1,
+                plain.contains(wanted) || romanized(wanted).contains(where: latin.contains)
+            {
                 return Finding(kind: .secret, label: secret.label, text: secret.text)
             }
             // Their own number, whatever stands between its digits.
@@ -53,10 +58,36 @@ package enum Masking {
         return nil
     }
 
-    /// Letters and digits alone, in lower case.
+    /// A name of two to four Han characters in pinyin, the family name first or last.
+    private static func romanized(_ name: String) -> [String] {
+        let scalars = Array(name.unicodeScalars)
+        guard (2...4).contains(scalars.count), scalars.allSatisfy({ isHan($0.value) }) else { return [] }
+        let syllables = scalars.map { scalar in
+            letters(toneless(String(scalar).applyingTransform(.mandarinToLatin, reverse: false) ?? ""))
+        }
+        let ways = (0..<syllables.count).map { (syllables[$0...] + syllables[..<$0]).joined() }
+        // Four letters may be part of any word.
+        return ways.filter { $0.utf8.count > 4 && $0.utf8.allSatisfy { $0 < 0x80 } }
+    }
+
+    /// Letters without the marks of tones; lü is written lv as well.
+    private static func toneless(_ text: String) -> String {
+        let parts = text.precomposedStringWithCompatibilityMapping.replacing("ü", with: "v").replacing("Ü", with: "V")
+            .decomposedStringWithCompatibilityMapping
+        var out = String.UnicodeScalarView()
+        for scalar in parts.unicodeScalars where scalar.properties.canonicalCombiningClass == .notReordered {
+            out.append(scalar)
+        }
+        return String(out)
+    }
+
+    private static let simplified = StringTransform("Traditional-Simplified")
+
+    /// Letters and digits alone, in lower case and simplified characters.
     private static func letters(_ text: String) -> String {
         var out = String.UnicodeScalarView()
-        for scalar in TextFolding.folded(text).lowercased().unicodeScalars
+        let folded = TextFolding.folded(text).lowercased()
+        for scalar in (folded.applyingTransform(simplified, reverse: false) ?? folded).unicodeScalars
         where scalar.properties.isAlphabetic || scalar.properties.numericType != nil {
             out.append(scalar)
         }
@@ -89,6 +120,41 @@ package enum Masking {
     /// Letters that people set between digits as if they were dashes.
     private static let dashes = Set("ーｰ".unicodeScalars)
 
+    /// Words that people say between the parts of a number.
+    private static let fillers = [
+        "然后", "后面", "中间", "接着", "再加", "开头", "尾号", "再", "是", "后", "转", "接", "加", "跟", "和", "横", "杠",
+    ]
+
+    /// A mobile number in its three parts, 138 0000 0000, with such words or letters between them.
+    private static func partedNumber(in text: String) -> String? {
+        var groups: [(digits: [Int], gap: String)] = []
+        var gap = String.UnicodeScalarView()
+        var isInside = false
+        for scalar in text.unicodeScalars {
+            if let value = digit(scalar, inRun: isInside) {
+                if !isInside { groups.append(([], String(gap))) }
+                groups[groups.count - 1].digits.append(value)
+                gap = .init()
+                isInside = true
+            } else {
+                if scalar.properties.isAlphabetic { gap.append(scalar) }
+                isInside = false
+            }
+        }
+        func isFilled(_ gap: String) -> Bool {
+            let rest = fillers.reduce(gap) { $0.replacing($1, with: "") }
+            return rest.utf8.count <= 2 && rest.utf8.allSatisfy { $0 < 0x80 }
+        }
+        for i in groups.indices.dropLast(2) {
+            let parts = groups[i...].prefix(3)
+            guard parts.map(\.digits.count) == [3, 4, 4], groups[i].digits[0] == 1, groups[i].digits[1] >= 3,
+                parts.dropFirst().allSatisfy({ isFilled($0.gap) })
+            else { continue }
+            return groups[i].digits.map { String($0) }.joined() + "…"
+        }
+        return nil
+    }
+
     /// Seven digits with nothing but separators between them, over line ends too. A letter of any script ends the run.
     private static func number(in text: String) -> String? {
         var run = 0
@@ -105,7 +171,7 @@ package enum Masking {
                 shown.append(scalar == "\n" ? " " : scalar)
             }
         }
-        return nil
+        return partedNumber(in: text)
     }
 
     // MARK: Addresses
@@ -138,7 +204,7 @@ package enum Masking {
     private static func plate(in text: String) -> String? {
         let scalars = Array(text.uppercased().unicodeScalars).filter {
             $0 != " " && $0 != "·" && $0 != "-" && $0 != "."
-        }
+        }.map { scalar in chineseDigits[scalar].flatMap { Unicode.Scalar(UInt32(0x30 + $0)) } ?? scalar }
         func isSign(_ scalar: Unicode.Scalar) -> Bool {
             (0x30...0x39).contains(scalar.value) || (0x41...0x5A).contains(scalar.value)
         }

@@ -29,7 +29,7 @@ struct AssessmentFiles {
         }
         let apart = report.rows.filter { $0.total == nil }.map(\.name)
         func line(_ cells: [String]) -> String {
-            "| " + cells.map { AnswerPage.escaped($0).replacing("\n", with: " ") }.joined(separator: " | ") + " |"
+            "| " + cells.map { markdownWords($0).replacing("\n", with: " ") }.joined(separator: " | ") + " |"
         }
         return """
             ---
@@ -37,13 +37,13 @@ struct AssessmentFiles {
             date: \(published.text)
             visibility: intranet
             ---
-            ![\(AnswerPage.escaped(title + "：总分"))](chart.svg)
+            ![\(markdownWords(title + "：总分"))](chart.svg)
 
             \(line(heads))
             |\(heads.map { _ in "---|" }.joined())
             \(rows.map(line).joined(separator: "\n"))
 
-            同一等级按单位排列，不分名次。指标没有到期事项的不计分，权重按其余指标折算。\(apart.isEmpty ? "" : "没有到期事项、不计分的单位：" + AnswerPage.escaped(apart.joined(separator: "、")) + "。")
+            同一等级按单位排列，不分名次。指标没有到期事项的不计分，权重按其余指标折算。\(apart.isEmpty ? "" : "没有到期事项、不计分的单位：" + markdownWords(apart.joined(separator: "、")) + "。")
 
             [各项得分的表格](points.csv)
 

@@ -140,17 +140,20 @@ struct Export: ParsableCommand {
     @Flag(help: "With --site: sends every file, whatever the edge has.") var full = false
     @Flag(help: "With --site: this city has no intranet variant that the public tree could be compared with.")
     var withoutIntranet = false
+    @Flag(help: "With --site: leaves the sending to the service, which alone must read the keys of cases.")
+    var withoutSending = false
 
     func run() throws {
-        let runner = LaneRunner(try CoreDesk.openLanes(configurationOption.path))
         if let site { try publish(site) }
+        if site != nil, withoutSending { return }
+        let runner = LaneRunner(try CoreDesk.openLanes(configurationOption.path))
         if watch { try runner.sendForEver() }
         try runner.sendOnce(again: again)
     }
 
     private func publish(_ site: String) throws {
         let configuration = try configurationOption.load()
-        let releases = try Desk(configuration, random: systemRandomBytes).releases
+        let releases = try Desk.releases(configuration, random: systemRandomBytes)
         let builder = try BundleBuilder(docroot: site, hasIntranet: !withoutIntranet)
         guard let next = try releases.next(builder.tree, full: full, at: configuration.now()) else {
             print("the edge was sent this very site already")
@@ -167,7 +170,9 @@ struct Export: ParsableCommand {
             signatures = try signature.map { try FileSystem.read($0, limit: 1 << 20) }
         }
         signatures += try release.map { try DetachedSignature.sign(chosen.bytes, by: Identity(path: $0)) }
-        guard signatures.count >= BundleRecord.signatures else {
+        let signers = Set(
+            try signatures.map { try DetachedSignature.signer(of: $0, over: chosen.bytes).publicKeyDigest })
+        guard signers.count >= BundleRecord.signatures else {
             throw ValidationError("a release needs the signatures of \(BundleRecord.signatures) officers")
         }
         let made = try releases.release(chosen, builder, signatures: signatures, at: configuration.now())
@@ -192,7 +197,7 @@ struct Release: ParsableCommand {
 
     func run() throws {
         let configuration = try configurationOption.load()
-        let releases = try Desk(configuration, random: systemRandomBytes).releases
+        let releases = try Desk.releases(configuration, random: systemRandomBytes)
         guard
             let record = try releases.next(
                 BundleBuilder(docroot: site, hasIntranet: !withoutIntranet).tree, full: full, at: configuration.now())

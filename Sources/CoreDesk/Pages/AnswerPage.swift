@@ -31,11 +31,11 @@ struct AnswerPage {
         ---
         ## 诉求
 
-        \(Self.escaped(question))
+        \(markdownWords(question))
 
         ## 答复
 
-        \(Self.escaped(answer))
+        \(markdownWords(answer))
 
         """
     }
@@ -54,26 +54,5 @@ struct AnswerPage {
             }
         }
         return out + "\""
-    }
-
-    /// Every ASCII punctuation character behind a backslash, the full-width colon and the at sign as references;
-    /// each line a paragraph.
-    static func escaped(_ text: String) -> String {
-        text.split(whereSeparator: \.isNewline).map { line -> String in
-            var out = ""
-            for scalar in line.unicodeScalars {
-                switch scalar {
-                case "：": out += "&#65306;"
-                case "@": out += "&#65312;"
-                case "!"..."/", ":"..."@", "["..."`", "{"..."~": out += "\\" + String(scalar)
-                case "\t": out += " "
-                default:
-                    if scalar.properties.generalCategory == .control { continue }
-                    out.unicodeScalars.append(scalar)
-                }
-            }
-            while out.hasPrefix(" ") { out.removeFirst() }
-            return out
-        }.filter { !$0.isEmpty }.joined(separator: "\n\n")
     }
 }

@@ -74,13 +74,14 @@ extension DeskController {
     ) throws -> [CaseStore.Line] {
         var queries = form.fields.filter { $0.type == .phone }.compactMap { typed[$0.id]?.first }
         if let title = form.fields.first(where: \.isTitle).flatMap({ typed[$0.id]?.first }) {
-            let characters = Array(title.filter { $0.isLetter || $0.isNumber })
-            queries += stride(from: 0, to: characters.count, by: Self.piece).prefix(Self.mostPieces).map {
-                String(characters[$0..<min($0 + Self.piece, characters.count)])
+            let letters = title.unicodeScalars.filter { $0.properties.isAlphabetic || $0.properties.numericType != nil }
+                .prefix(Self.piece * Self.mostPieces)
+            queries += stride(from: 0, to: letters.count, by: Self.piece).map {
+                String(String.UnicodeScalarView(letters.dropFirst($0).prefix(Self.piece)))
             }
         }
         var found: [Int: CaseStore.Line] = [:]
-        for query in queries where (2...60).contains(query.count) {
+        for query in queries where (2...60).contains(query.unicodeScalars.count) {
             let hits = try cases.search(query, before: nil, limit: Self.mostKnown, as: member.posts, at: now)
             for line in hits?.lines ?? [] { found[line.subject.number] = line }
         }

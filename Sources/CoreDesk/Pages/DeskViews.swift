@@ -127,7 +127,7 @@ struct DeskViews: Sendable {
         <section><h2>收不下的</h2>
         {{^hasHeld}}<p>没有。</p>{{/hasHeld}}
         {{#hasHeld}}<p>每一件都原样保存，按原来的收件时间办理。补上缺的密钥或表单后会自动重试。</p>
-        {{#held}}<div class="held"><p><strong>{{kind}}</strong> {{item}}，{{since}} 起：{{reason}}</p>{{#mayWork}}<form method="post" action="/lanes/drop"><input type="hidden" name="token" value="{{dropToken}}"><input type="hidden" name="nonce" value="{{nonce}}"><input type="hidden" name="item" value="{{item}}"><p><label for="because-{{item}}">放弃的理由</label><input id="because-{{item}}" name="because" required maxlength="400"></p><p><button type="submit">放弃这一件</button></p></form>{{/mayWork}}</div>{{/held}}
+        {{#held}}<div class="held"><p><strong>{{kind}}</strong> {{item}}，{{since}} 起：{{reason}}</p>{{#mayWork}}<form method="post" action="/lanes/drop"><input type="hidden" name="token" value="{{dropToken}}"><input type="hidden" name="nonce" value="{{nonce}}"><input type="hidden" name="item" value="{{item}}"><p><label for="because-{{item}}">放弃的理由</label><input id="because-{{item}}" name="because" required></p><p><button type="submit">放弃这一件</button></p></form>{{/mayWork}}</div>{{/held}}
         {{#mayWork}}<form method="post" action="/lanes/retry"><input type="hidden" name="token" value="{{retryToken}}"><input type="hidden" name="nonce" value="{{nonce}}"><p><button type="submit">现在重试</button></p></form>{{/mayWork}}{{/hasHeld}}
         {{#early}}<p>比办件先到的撤回：{{early}} 件，办件一到就办。</p>{{/early}}
         </section>

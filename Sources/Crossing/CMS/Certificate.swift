@@ -101,14 +101,18 @@ package struct Identity: Sendable {
             return
         }
         let file = path + ".key"
-        if let mode = FileSystem.permissions(file), mode & 0o027 != 0 {
-            throw CryptoError(
-                code: .badKey,
-                detail: "\(file) has mode \(String(mode, radix: 8)): others could read or replace it; chmod 640 or 600")
-        }
+        try checkSecret(file)
         try self.init(
             certificate: Certificate(pem: FileSystem.read(path + ".crt")), key: PrivateKey(pem: FileSystem.read(file)))
     }
+}
+
+/// A file that others could read or replace is no secret any more.
+func checkSecret(_ file: String) throws(CryptoError) {
+    guard let mode = FileSystem.permissions(file), mode & 0o027 != 0 else { return }
+    throw CryptoError(
+        code: .badKey,
+        detail: "\(file) has mode \(String(mode, radix: 8)): others could read or replace it; chmod 640 or 600")
 }
 
 /// The authority that certificates must lead to, with its revocation lists.

@@ -49,8 +49,8 @@ package enum DetachedSignature {
     /// Digests that a signature may be over. SHA-1 and MD5 are none.
     private static let digests = [NID_sha256, NID_sha384, NID_sha512, NID_sm3]
 
-    /// Whose signature it is, by its bytes alone.
-    private static func signer(of signature: [UInt8], over content: [UInt8]) throws(CryptoError) -> Certificate {
+    /// Whose signature it is, by its bytes alone: neither the chain nor the key has been judged.
+    package static func signer(of signature: [UInt8], over content: [UInt8]) throws(CryptoError) -> Certificate {
         let cms = try cmsRead(signature, .badSignature)
         defer { CMS_ContentInfo_free(cms) }
         guard OBJ_obj2nid(CMS_get0_type(cms)) == NID_pkcs7_signed else {

@@ -78,7 +78,9 @@ extension PrivateKey {
     convenience init(token uri: TokenURI) throws {
         // A line's end behind the PIN is none of it.
         let pin = try uri.pinFile.map { file in
-            String(decoding: try FileSystem.read(file, limit: 256).prefix { $0 != 0x0A && $0 != 0x0D }, as: UTF8.self)
+            try checkSecret(file)
+            return String(
+                decoding: try FileSystem.read(file, limit: 256).prefix { $0 != 0x0A && $0 != 0x0D }, as: UTF8.self)
         }
         self.init(owning: try TokenEngine.shared.key(uri, pin: pin))
     }

@@ -47,7 +47,7 @@ package struct LaneReceiver: Sendable {
         var report = LaneReport()
         guard let (id, since) = try store.epoch(of: lane) else { throw LaneError.noEpoch(lane) }
         let staging = try spool.staging(lane)
-        try spool.sweepTemporaries(of: lane + "-ack")
+        report.alarms += try spool.sweepTemporaries(of: lane + "-ack")
         report.alarms += spool.sweepQuarantine(olderThan: policy.quarantineFor, at: now)
         report.alarms += try store.retryHeld(lane: lane, at: now)
         for name in try spool.inbox.names() where name.hasSuffix(".mf") {
@@ -70,7 +70,7 @@ package struct LaneReceiver: Sendable {
         }
         try sweepOrphans(id, &report, now)
         try watch(id, since, &report, now)
-        try acknowledge(id, now)
+        try acknowledge(id, &report, now)
         return report
     }
 
@@ -151,15 +151,19 @@ package struct LaneReceiver: Sendable {
             report.alarms.append("chain \(stem)")
             return try putAside(stem, reason: "chain", files: heads(stem), &report, now)
         }
-        if manifest.created.seconds <= now.seconds + policy.clockTolerance {
-            try store.end(.clock, lane: lane, at: now)
-        } else {
+        if manifest.created.seconds > now.seconds + policy.clockTolerance {
             // One of the two clocks is wrong; which one, a person must find out. Nothing is lost by waiting.
             try store.raise(.clock, lane: lane, detail: stem, at: now)
             report.alarms.append("clock \(stem)")
             return
         }
-        if manifest.expires < now { return try reject(.init(code: .expired)) }
+        if manifest.expires < now {
+            // The batch took weeks, or the sender's clock is behind: its items come again, and again too old.
+            try store.raise(.clock, lane: lane, detail: "\(stem) expired before it came", at: now)
+            report.alarms.append("clock \(stem) expired before it came")
+            return try reject(.init(code: .expired))
+        }
+        try store.end(.clock, lane: lane, at: now)
         let free = try spool.root.freeBytes()
         if free >= manifest.partsBytes + policy.reserve {
             try store.end(.space, lane: lane, at: now)
@@ -222,18 +226,25 @@ package struct LaneReceiver: Sendable {
     private func sweepOrphans(_ id: LaneID, _ report: inout LaneReport, _ now: Instant) throws {
         let length = BatchManifest.stem(lane: lane, sequence: 1).utf8.count
         var answered: [String: Bool] = [:]
-        for name in try spool.inbox.names()
-        where name.hasPrefix(lane + "-") && name.utf8.count == length + 10
-            && (name.hasSuffix(".p7m") || name.hasSuffix(".bin"))
-        {
+        func isPart(_ name: String) -> Bool {
+            name.hasPrefix(lane + "-") && name.utf8.count == length + 10
+                && (name.hasSuffix(".p7m") || name.hasSuffix(".bin"))
+        }
+        for name in try spool.inbox.names() where isPart(name) {
+            // What is no file, or has a name that no side gives, is no part.
+            guard Spool.isName(name), spool.inbox.kind(name) == .file else {
+                report.alarms += try spool.putAside([name], reason: "name", at: now)
+                report.quarantined[Spool.printable(name)] = "name"
+                continue
+            }
             let stem = String(name.prefix(length))
             if answered[stem] == nil {
                 let sequence = Int(stem.dropFirst(lane.count + 1)) ?? 0
                 let known = try store.received(id, sequence: sequence)
                 answered[stem] = known.map { $0.result != .needParts } ?? false
             }
-            if answered[stem] == true { try spool.inbox.remove(name) }
         }
+        report.alarms += try spool.sweep([spool.inbox]) { answered[String($0.prefix(length))] == true && isPart($0) }
     }
 
     /// Alarms for what does not come.
@@ -259,13 +270,12 @@ package struct LaneReceiver: Sendable {
     }
 
     /// Puts the lane's acknowledgement into the outbox, again with every crossing.
-    private func acknowledge(_ id: LaneID, _ now: Instant) throws {
+    private func acknowledge(_ id: LaneID, _ report: inout LaneReport, _ now: Instant) throws {
         guard let acknowledger else { return }
         let ack = try store.acknowledgement(id, partsGrace: policy.partsGrace, at: now)
         // Older ones say less, and those of an older epoch nothing; one pair of files at a time is enough.
-        for name in try spool.outbox.names()
-        where name.hasPrefix(lane + "-ack-") && ack.map({ !name.hasPrefix($0.stem + ".") }) ?? true {
-            try spool.outbox.remove(name)
+        report.alarms += try spool.sweep([spool.outbox]) { name in
+            name.hasPrefix(lane + "-ack-") && ack.map { !name.hasPrefix($0.stem + ".") } ?? true
         }
         guard let ack else { return }
         let bytes = ack.bytes

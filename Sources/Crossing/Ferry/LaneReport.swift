@@ -30,14 +30,7 @@ package struct LaneReport: Sendable, Equatable {
         }
         if !settled.isEmpty { lines.append("settled \(settled.map(String.init).joined(separator: " "))") }
         for alarm in alarms { lines.append("ALARM \(alarm)") }
-        // Nothing from outside may begin a line or move a terminal.
-        return lines.isEmpty ? "nothing to do" : lines.map(Self.printable).joined(separator: "\n")
-    }
-
-    private static func printable(_ line: String) -> String {
-        String(
-            String.UnicodeScalarView(
-                line.unicodeScalars.map { PublishableText.isForbidden($0, allowsBreaks: false) ? "?" : $0 }))
+        return lines.isEmpty ? "nothing to do" : lines.map(PublishableText.printable).joined(separator: "\n")
     }
 
     package var isQuiet: Bool { self == LaneReport() }

@@ -54,9 +54,9 @@ package struct LaneSender: Sendable {
         var report = LaneReport()
         guard let (id, _) = try store.epoch(of: lane) else { throw LaneError.noEpoch(lane) }
         let staging = try spool.staging(lane)
-        try spool.sweepTemporaries(of: lane)
+        report.alarms += try spool.sweepTemporaries(of: lane)
         try readAcknowledgements(id, &report, now)
-        try sweepSettled(id)
+        report.alarms += try sweepSettled(id)
         try expire(id, now)
         while try !store.isStopped(lane: lane),
             let batch = try store.nextBatch(id, maxItems: policy.maxItems, heartbeat: policy.heartbeat, at: now)
@@ -116,14 +116,12 @@ package struct LaneSender: Sendable {
 
     /// Files of numbers that are settled, or not signed yet, have no business here: a process died between the database
     /// and the files, or another epoch began.
-    private func sweepSettled(_ id: LaneID) throws {
+    private func sweepSettled(_ id: LaneID) throws -> [String] {
         let open = try store.outgoing(id)
         let stems = Set(open.map { BatchManifest.stem(lane: lane, sequence: $0.sequence) })
         let length = BatchManifest.stem(lane: lane, sequence: 1).utf8.count
-        for folder in [spool.outbox, spool.sealed] {
-            for name in try folder.names() where isBatchFile(name) && !stems.contains(String(name.prefix(length))) {
-                try folder.remove(name)
-            }
+        return try spool.sweep([spool.outbox, spool.sealed]) {
+            isBatchFile($0) && !stems.contains(String($0.prefix(length)))
         }
     }
 

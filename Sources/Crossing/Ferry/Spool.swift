@@ -38,12 +38,27 @@ package struct Spool: Sendable {
     }
 
     /// Temporary names that a dead process left in folders that others read too.
-    func sweepTemporaries(of lane: String) throws {
-        for folder in [outbox, sealed] {
-            for name in try folder.names() where name.hasPrefix(lane + "-") && name.hasSuffix(".tmp") {
-                try folder.remove(name)
+    ///
+    /// - Returns: what could not be removed, and why: it holds nothing else up.
+    func sweepTemporaries(of lane: String) throws -> [String] {
+        try sweep([outbox, sealed]) { $0.hasPrefix(lane + "-") && $0.hasSuffix(".tmp") }
+    }
+
+    /// Removes files by their names.
+    ///
+    /// - Returns: what could not be removed, and why.
+    func sweep(_ folders: [Directory], where isNeedless: (String) throws -> Bool) throws -> [String] {
+        var failures: [String] = []
+        for folder in folders {
+            for name in try folder.names() where try isNeedless(name) {
+                do throws(FileError) {
+                    try folder.remove(name)
+                } catch {
+                    failures.append("cannot remove \(Self.printable(name)) from \(folder.path): \(error.withoutPath)")
+                }
             }
         }
+        return failures
     }
 
     /// Moves files out of the inbox under names made from their own hash, with the reason beside them.

@@ -87,7 +87,7 @@ extension LaneDatabase {
             ).map { FerryItem.Part(name: try $0["name"], bytes: try $0["content"]) }
             var reason: String = try row["reason"]
             do {
-                try db.savepoint { try apply(db, FerryItem(kind: kind, id: id, parts: parts), now) }
+                try db.savepoint { try apply(db, stage(FerryItem(kind: kind, id: id, parts: parts)), now) }
                 try remove(id, lane: lane, db)
                 try Self.audit(db, LaneID(name: lane, epoch: ""), "heldTaken", nil, ["item": .string(id)], now)
                 try countHeld(db, lane, now)

@@ -8,11 +8,11 @@ package struct LaneDatabase: LaneStore {
     /// Makes the item that crosses out of the owner's row.
     private let load: @Sendable (any SQLConnection, _ lane: String, _ id: String) throws -> FerryItem
     /// What can be done with an arrived item before the transaction, and may be done twice: so that long work holds up nobody.
-    private let stage: @Sendable (FerryItem) throws -> FerryItem
+    let stage: @Sendable (FerryItem) throws -> FerryItem
     /// Puts an arrived item into the owner's tables, inside the transaction that records its batch. An item that is
     /// there already is left alone; one that breaks the owner's rules throws `RejectedItem`.
     let apply: @Sendable (any SQLConnection, FerryItem, Instant) throws -> Void
-    /// Why an item that `apply` could not take is held by itself; nil for a failure of the whole batch, such as a full disk.
+    /// Why an item that could not be staged or applied is held by itself; nil for a failure of the whole batch, such as a full disk.
     let reasonToHold: @Sendable (any Error) -> String?
     /// Items of one transaction; nil for all of a batch.
     private let portion: Int?
@@ -496,7 +496,8 @@ package struct LaneDatabase: LaneStore {
         }
     }
 
-    private typealias Staged = [(id: String, item: FerryItem?)]
+    /// `reason`: why an item could not be staged and is held as it came.
+    private typealias Staged = [(id: String, item: FerryItem?, reason: String?)]
 
     /// Items with what can be done to them beforehand, by as many threads as there are processors.
     private func staged(_ items: ArraySlice<BatchOpener.OpenedItem>) throws -> Staged {
@@ -505,16 +506,31 @@ package struct LaneDatabase: LaneStore {
         let made = parallelMap(loaded.count, jobs: processorCount) { place, _ in
             Result { try loaded[place].item.map(stage) }
         }
-        return try zip(loaded, made).map { (id: $0.id, item: try $1.get()) }
+        return try zip(loaded, made).map { loaded, made in
+            do {
+                return (loaded.id, try made.get(), nil)
+            } catch {
+                guard let reason = reasonToHold(error) else { throw error }
+                return (loaded.id, loaded.item, reason)
+            }
+        }
     }
 
     private func file(
         _ items: Staged, of batch: BatchOpener.Verified, _ arrival: inout Arrival, _ db: any SQLConnection,
         _ now: Instant
     ) throws {
-        for (id, item) in items {
+        func hold(_ item: FerryItem, _ reason: String) throws {
+            try self.hold(db, item, lane: batch.manifest.lane, reason, now)
+            arrival.held.append(Self.heldLine(item.id, item.kind, reason))
+        }
+        for (id, item, reason) in items {
             guard let item else {
                 arrival.rejected[id] = .schema
+                continue
+            }
+            if let reason {
+                try hold(item, reason)
                 continue
             }
             do {
@@ -523,8 +539,7 @@ package struct LaneDatabase: LaneStore {
                 arrival.rejected[id] = refusal.code
             } catch {
                 guard let reason = reasonToHold(error) else { throw error }
-                try hold(db, item, lane: batch.manifest.lane, reason, now)
-                arrival.held.append(Self.heldLine(item.id, item.kind, reason))
+                try hold(item, reason)
             }
         }
         if !arrival.held.isEmpty { try countHeld(db, batch.manifest.lane, now) }

@@ -72,7 +72,7 @@ package struct LaneRunner {
         } catch LaneError.busy {
             // Somebody runs the lane by hand; the next look comes soon.
         } catch {
-            say("ALARM failed: \(error)")
+            say("ALARM failed: \(PublishableText.printable("\(error)"))")
         }
     }
 

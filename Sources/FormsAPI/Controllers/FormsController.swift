@@ -45,11 +45,11 @@ struct FormsController: Sendable {
             // A person does not see this field.
             if read.fields["_hp"]?.contains(where: { !$0.isEmpty }) == true { throw Refusal.malformed }
             let body = try await services.gather(read, form)
-            if form.steps, let answer = try await step(form, body) { return answer }
+            if form.steps, let answer = try await step(form, body, client) { return answer }
             switch form.validate(body.input, files: body.files.map(\.description)) {
-            case .failure(let failure): return try await again(form, body, body.fileErrors + failure.errors)
+            case .failure(let failure): return try await again(form, body, body.fileErrors + failure.errors, client)
             case .success(let answers):
-                if !body.fileErrors.isEmpty { return try await again(form, body, body.fileErrors) }
+                if !body.fileErrors.isEmpty { return try await again(form, body, body.fileErrors, client) }
                 let key = try request.headers.checkedIdempotencyKey()
                 return try await accept(answers, form, body, key, client, payment)
             }
@@ -83,7 +83,7 @@ struct FormsController: Sendable {
                 .map(\.fileGoneError)
             var emptied = body
             emptied.files = []
-            return try await again(form, emptied, errors)
+            return try await again(form, emptied, errors, client)
         case .accepted(_, let isNew):
             services.metrics.submitted(KnownForm(form), isNew ? "stored" : "repeated")
             return Response(
@@ -108,14 +108,15 @@ struct FormsController: Sendable {
     }
 
     private func again(
-        _ form: FormDefinition, _ body: FormBody, _ errors: [FieldError], page wanted: String? = nil
+        _ form: FormDefinition, _ body: FormBody, _ errors: [FieldError], _ client: [UInt8]?,
+        page wanted: String? = nil
     ) async throws -> Response {
         services.metrics.submitted(KnownForm(form), "invalid")
         let wrong = form.pages.first { page in
             errors.contains { error in page.fields.contains { $0.id == error.field } }
         }
         let page = wanted ?? wrong?.id
-        if form.steps, let kept = try await keep(form, body, errors, page: page) { return kept }
+        if form.steps, let kept = try await keep(form, body, errors, client, page: page) { return kept }
         return corrected(form, body, errors, page: page)
     }
 
@@ -138,11 +139,11 @@ struct FormsController: Sendable {
     }
 
     /// The next page of a form in steps; nil when it is to be sent.
-    private func step(_ form: FormDefinition, _ body: FormBody) async throws -> Response? {
+    private func step(_ form: FormDefinition, _ body: FormBody, _ client: [UInt8]?) async throws -> Response? {
         let page = body.fields["_page"]?.first ?? form.pages[0].id
         let files = body.files.map(\.description)
         func show(_ page: String) async throws -> Response {
-            if let kept = try await keep(form, body, [], page: page) { return kept }
+            if let kept = try await keep(form, body, [], client, page: page) { return kept }
             return answer(.ok, form, body, draw(form, body, page: page))
         }
         switch body.fields["_step"]?.first {
@@ -153,8 +154,9 @@ struct FormsController: Sendable {
             let own = form.pages.first { $0.id == page }?.fields.map(\.id) ?? []
             let fileErrors = body.fileErrors.filter { own.contains($0.field) }
             switch form.step(after: page, body.input, files: files) {
-            case .mistakes(let wrong, let errors): return try await again(form, body, fileErrors + errors, page: wrong)
-            case _ where !fileErrors.isEmpty: return try await again(form, body, fileErrors, page: page)
+            case .mistakes(let wrong, let errors):
+                return try await again(form, body, fileErrors + errors, client, page: wrong)
+            case _ where !fileErrors.isEmpty: return try await again(form, body, fileErrors, client, page: page)
             case .page(let next): return try await show(next)
             case .review: return try await show(FormHTML.reviewStep)
             }
@@ -166,9 +168,10 @@ struct FormsController: Sendable {
     /// Keeps the page and leads to it: Back and Reload then fetch it and send nothing. Nil where it cannot be kept: the page is then the
     /// answer, and what was typed is not lost.
     private func keep(
-        _ form: FormDefinition, _ body: FormBody, _ errors: [FieldError], page: String?
+        _ form: FormDefinition, _ body: FormBody, _ errors: [FieldError], _ client: [UInt8]?, page: String?
     ) async throws -> Response? {
         let content = StepPage(digest: form.digest, page: page, body: body, errors: errors).bytes
+        guard services.gate.mayKeep(stepBytes: content.count, client: client) else { return nil }
         let kept: String?
         do {
             kept = try await services.store.keep(stepPage: content, at: services.configuration.now())

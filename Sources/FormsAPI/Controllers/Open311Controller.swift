@@ -153,7 +153,8 @@ struct Open311Controller: Sendable {
 
     private func offer(_ code: String) throws -> Offer {
         guard let offer = offers().first(where: { $0.option.value == code }) else {
-            throw Failure(.notFound, "service_code \(code.count <= 40 ? code : "") was not found")
+            let shown = code.utf8.count <= 120 && StreamSafe.holds(code) ? code : ""
+            throw Failure(.notFound, "service_code \(shown) was not found")
         }
         return offer
     }
@@ -265,6 +266,12 @@ struct Open311Controller: Sendable {
         }
     }
 
+    /// Arguments of a request that have one value (GeoReport v2, POST Service Request); `_proof` is this service's own.
+    private static let known: Set<String> = [
+        "api_key", "jurisdiction_id", "service_code", "description", "lat", "long", "address_string", "address_id",
+        "email", "device_id", "account_id", "first_name", "last_name", "phone", "_proof", "_lang",
+    ]
+
     /// What GeoReport calls by its names, as this form's answers.
     ///
     /// - Parameter notices: what was not used, for the caller to know.
@@ -273,7 +280,15 @@ struct Open311Controller: Sendable {
     ) throws -> [String: [String]] {
         let mapping = offer.mapping
         var input = [mapping.service: [offer.option.value]]
-        if var text = first("description") {
+        if let twice = fields.first(where: { known.contains($0.key) && $0.value.count > 1 }) {
+            throw Failure(.badRequest, "\(twice.key) was given \(twice.value.count) times")
+        }
+        let other = fields.keys.filter { !known.contains($0) && $0 != "media_url" && !$0.hasPrefix("attribute[") }
+        if !other.isEmpty {
+            notices.append("\(other.count) arguments are unknown to this service and were left out.")
+        }
+        if first("description") != nil || fields["media_url"]?.contains(where: { !$0.isEmpty }) == true {
+            var text = first("description") ?? ""
             let most =
                 offer.form.fields.first { $0.id == mapping.description }?.max ?? FormDefinition.defaultMax(.longtext)
             // An address is told to the officers and never called: a server that fetches what strangers name is a weapon.
@@ -302,17 +317,23 @@ struct Open311Controller: Sendable {
         if let field = mapping.email, let text = first("email") { input[field] = [text] }
         let name = [first("last_name"), first("first_name")].compactMap { $0 }.filter { !$0.isEmpty }
         if let field = mapping.name, !name.isEmpty { input[field] = [name.joined(separator: " ")] }
+        let (lat, long) = (first("lat") ?? "", first("long") ?? "")
+        guard lat.isEmpty == long.isEmpty else { throw Failure(.badRequest, "lat and long: both or neither") }
         if let id = mapping.address, let field = offer.form.fields.first(where: { $0.id == id }) {
-            let place = field.type == .address ? "\(id).rest" : id
-            if let text = first("address_string") { input[place] = [text] }
-            let (lat, long) = (first("lat") ?? "", first("long") ?? "")
-            if field.type == .address, !lat.isEmpty || !long.isEmpty {
-                guard !lat.isEmpty, !long.isEmpty else {
-                    throw Failure(.badRequest, "lat and long: both or neither")
-                }
+            let isAddress = field.type == .address
+            var place = [first("address_string") ?? ""]
+            if !lat.isEmpty {
                 // How accurate it is, GeoReport does not say.
-                input["\(id).position"] = ["\(long),\(lat),0"]
+                if isAddress {
+                    input["\(id).position"] = ["\(long),\(lat),0"]
+                } else {
+                    place.append("(\(lat), \(long))")
+                }
             }
+            let text = place.filter { !$0.isEmpty }.joined(separator: " ")
+            if !text.isEmpty { input[isAddress ? "\(id).rest" : id] = [text] }
+        } else if !lat.isEmpty {
+            notices.append("This service takes no position: lat and long were left out.")
         }
         for (key, values) in fields where key.hasPrefix("attribute[") {
             let code = key.dropFirst("attribute[".count).prefix { $0 != "]" }

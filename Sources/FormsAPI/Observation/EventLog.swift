@@ -1,6 +1,7 @@
 import Forms
 import Glibc
 import PortalBase
+import SQL
 import Synchronization
 
 /// What may be logged: words of this program, numbers, and names of the operator's own configuration. Nothing that came
@@ -16,8 +17,14 @@ struct Event: Sendable {
     func with(_ key: StaticString, _ value: StaticString) -> Event { adding(key, .string("\(value)")) }
     func with(_ key: StaticString, _ refusal: Refusal) -> Event { adding(key, .string(refusal.rawValue)) }
     func with(_ key: StaticString, _ route: Route) -> Event { adding(key, .string(route.rawValue)) }
-    /// The kind of an error, never its words.
-    func with(_ key: StaticString, _ error: any Error) -> Event { adding(key, .string("\(type(of: error))")) }
+    /// An error of the database or the disk in its words, which hold none from outside; of another its kind alone.
+    func with(_ key: StaticString, _ error: any Error) -> Event {
+        switch error {
+        case let error as SQLError: adding(key, .string(error.description))
+        case let error as FileError: adding(key, .string(error.description))
+        default: adding(key, .string("\(type(of: error))"))
+        }
+    }
     /// A form's id, as the operator's definitions name it.
     func with(_ key: StaticString, form: KnownForm) -> Event { adding(key, .string(form.id)) }
 
@@ -27,7 +34,7 @@ struct Event: Sendable {
         return event
     }
 
-    fileprivate func line(at now: Instant) -> String {
+    func line(at now: Instant) -> String {
         var fields = fields
         fields["at"] = .string(now.rfc3339(in: .shanghai))
         return JSON.object(fields).canonicalText

@@ -30,6 +30,11 @@ struct Gate: Sendable {
         return Double(passed.seconds) + Double(passed.attoseconds) / 1e18
     }
 
+    /// Whether a page of a form in steps may be kept for its client.
+    func mayKeep(stepBytes bytes: Int, client: [UInt8]?) -> Bool {
+        limiter.admit(stepBytes: bytes, client: client, now: Self.seconds)
+    }
+
     /// Counts bytes of a file against its client's share.
     func count(bytes: Int, client: [UInt8]?) { limiter.count(bytes: bytes, client: client, now: Self.seconds) }
 

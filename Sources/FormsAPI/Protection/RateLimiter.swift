@@ -17,6 +17,8 @@ final class RateLimiter: Sendable {
         var uploadsPerSecond = 50
         /// Megabytes of files that one client may send at once, and how many more each hour.
         var clientMegabytes = 1_024
+        /// Megabytes of half-filled forms in steps that are kept for one client, which two hours free again: a sixteenth of all.
+        var clientStepMegabytes = 16
         /// Look-ups of one client each minute: receipts cannot be guessed, and nobody should try.
         var lookupsPerMinute = 30
     }
@@ -54,6 +56,8 @@ final class RateLimiter: Sendable {
         var uploads: [[UInt8]: Bucket] = [:]
         /// Megabytes.
         var volumes: [[UInt8]: Bucket] = [:]
+        /// Megabytes of pages of forms in steps.
+        var steps: [[UInt8]: Bucket] = [:]
         var all = Bucket(spent: 0, at: 0)
         var allUploads = Bucket(spent: 0, at: 0)
     }
@@ -118,6 +122,15 @@ final class RateLimiter: Sendable {
         return .pass
     }
 
+    /// Whether a client has room for another page of a form in steps; counts it where it has.
+    func admit(stepBytes bytes: Int, client: [UInt8]?, now: Double) -> Bool {
+        let most = Double(settings.clientStepMegabytes)
+        return state.withLock { state in
+            Self.take(
+                &state.steps, client ?? [], Double(bytes) / Double(1 << 20), most: most, perSecond: most / 7_200, now)
+        }
+    }
+
     /// Counts bytes of a file against its client's share.
     func count(bytes: Int, client: [UInt8]?, now: Double) {
         state.withLock { state in
@@ -154,18 +167,19 @@ final class RateLimiter: Sendable {
 
     /// Whether there was room; what is refused costs nothing more, so that waiting helps.
     private static func take(
-        _ buckets: inout [[UInt8]: Bucket], _ client: [UInt8], most: Double, perSecond: Double, _ now: Double
+        _ buckets: inout [[UInt8]: Bucket], _ client: [UInt8], _ amount: Double = 1, most: Double, perSecond: Double,
+        _ now: Double
     ) -> Bool {
         var taken: [(name: [UInt8], bucket: Bucket)] = []
         var hasRoom = true
         for name in names(client) {
             var bucket = buckets[name] ?? Bucket(spent: 0, at: now)
             leak(&bucket, perSecond * factor(name), now)
-            hasRoom = hasRoom && bucket.spent + 1 <= most * factor(name)
+            hasRoom = hasRoom && bucket.spent + amount <= most * factor(name)
             taken.append((name, bucket))
         }
         for (name, bucket) in taken {
-            buckets[name] = Bucket(spent: bucket.spent + (hasRoom ? 1 : 0), at: bucket.at)
+            buckets[name] = Bucket(spent: bucket.spent + (hasRoom ? amount : 0), at: bucket.at)
         }
         forget(&buckets)
         return hasRoom

@@ -240,7 +240,7 @@ struct FormReader: Sendable {
         switch current {
         case .field(let name):
             guard let text = String(validating: value, as: UTF8.self) else { throw Refusal.malformed }
-            body.fields[name, default: []].append(text)
+            body.fields[name, default: []].append(StreamSafe.cut(text))
         case .announced(let field, let name):
             if !name.isEmpty { body.fileErrors.append(field.fileEmptyError) }
         case .file:

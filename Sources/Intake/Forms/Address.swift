@@ -34,7 +34,7 @@ struct Address: Sendable, Equatable {
         }
         func value(_ part: String) -> String { values[part] ?? "" }
         let (unit, position) = (value("unit"), value("position"))
-        if parts.dropLast().allSatisfy({ value($0).isEmpty }) { return .success(nil) }
+        if parts.allSatisfy({ value($0).isEmpty }) { return .success(nil) }
         guard !unit.isEmpty else {
             return .failure(field.error(.required, "需要选择乡镇（街道）", "needs a town or subdistrict"))
         }

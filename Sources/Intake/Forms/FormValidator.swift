@@ -70,7 +70,13 @@ extension FormDefinition {
                 switch field.type {
                 case .attachment:
                     let own = files.filter { $0.field == field.id }
-                    if own.isEmpty {
+                    if input[field.id, default: []].contains(where: { !$0.isEmpty }) {
+                        errors.append(
+                            field.error(
+                                .wrongType, "的文件没有传来，只来了文字；请重新选择文件",
+                                "has a text where a file belongs; choose the file again (programs: send it to `attachments`)"
+                            ))
+                    } else if own.isEmpty {
                         if field.required { errors.append(Self.missing(field)) }
                     } else if let error = Self.check(field, files: own) {
                         errors.append(error)

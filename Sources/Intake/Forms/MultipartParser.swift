@@ -1,4 +1,5 @@
 import Glibc
+import PortalBase
 
 /// `multipart/form-data` (RFC 7578) as it arrives, in pieces of any size, with bounds: memory holds one piece and at most
 /// one part's headers.
@@ -142,6 +143,7 @@ package struct MultipartParser {
         var disposition: String?
         for line in text.split(separator: "\r\n", omittingEmptySubsequences: true) {
             guard let colon = line.firstIndex(of: ":") else { throw .malformed }
+            guard Self.isToken(line[..<colon].utf8) else { throw .malformed }
             let name = line[..<colon].lowercased()
             let value = line[line.index(after: colon)...].trimmingSpaces()
             switch name {
@@ -149,13 +151,15 @@ package struct MultipartParser {
                 guard disposition == nil else { throw .malformed }
                 disposition = value
             case "content-transfer-encoding":
-                guard ["binary", "8bit", "7bit"].contains(value.lowercased()) else { throw .malformed }
+                guard Self.isToken(value.utf8), ["binary", "8bit", "7bit"].contains(value.lowercased()) else {
+                    throw .malformed
+                }
             default: continue
             }
         }
         guard let disposition, disposition.lowercased().hasPrefix("form-data"),
             let parameters = Self.parameters(disposition.dropFirst("form-data".count)),
-            let name = parameters["name"], !name.isEmpty, name.utf8.count <= 128
+            let name = parameters["name"], !name.isEmpty, name.utf8.count <= 128, StreamSafe.holds(name)
         else { throw .malformed }
         return Part(name: name, fileName: parameters["filename"].map(Self.withoutPath))
     }
@@ -170,6 +174,7 @@ package struct MultipartParser {
             rest = rest.dropFirst()
             skipSpaces()
             guard let equals = rest.firstIndex(of: UInt8(ascii: "=")) else { return nil }
+            guard isToken(rest[..<equals]) else { return nil }
             let name = String(decoding: rest[..<equals], as: UTF8.self).lowercased()
             rest = rest[rest.index(after: equals)...]
             var value: [UInt8] = []
@@ -194,6 +199,11 @@ package struct MultipartParser {
             skipSpaces()
         }
         return rest.isEmpty ? found : nil
+    }
+
+    /// A token of RFC 9110: names are compared and looked up, so that they are held to ASCII first.
+    private static func isToken(_ name: some Collection<UInt8>) -> Bool {
+        !name.isEmpty && name.allSatisfy { $0.isASCIIAlphanumeric || "!#$%&'*+-.^_`|~".utf8.contains($0) }
     }
 
     private static func withoutPath(_ name: String) -> String {

@@ -2,7 +2,7 @@ import PortalBase
 
 /// `application/x-www-form-urlencoded` with bounds; nil for what no browser sends.
 package struct URLEncodedBody: Sendable {
-    /// Values by name, in order of appearance.
+    /// Values by name, in order of appearance; runs of marks are cut (`StreamSafe.cut`).
     package let fields: [String: [String]]
 
     private static let maxFields = 500
@@ -16,9 +16,10 @@ package struct URLEncodedBody: Sendable {
             let equals = pair.firstIndex(of: UInt8(ascii: "=")) ?? pair.endIndex
             let value = equals == pair.endIndex ? [] : pair[(equals + 1)...]
             guard let name = percentDecoded(pair[..<equals], plusIsSpace: true),
-                let text = percentDecoded(value, plusIsSpace: true), name.utf8.count <= 128
+                let text = percentDecoded(value, plusIsSpace: true), name.utf8.count <= 128,
+                StreamSafe.holds(name)
             else { return nil }
-            fields[name, default: []].append(text)
+            fields[name, default: []].append(StreamSafe.cut(text))
         }
         self.fields = fields
     }

@@ -440,7 +440,13 @@ package struct SubmissionDatabase: Sendable {
                 case Voucher.kind: try Self.takeVoucher(db, clear, at: now)
                 default: try Self.apply(db, item)
                 }
-            })
+            },
+            hold: { error in (error as? DropFailure).map(\.description) })
+    }
+
+    /// What came for the site's user cannot be left for it: statuses that came in the same batch are told all the same.
+    private struct DropFailure: Error, CustomStringConvertible {
+        let description: String
     }
 
     /// Tells the core what the site's user has applied, once for each state, and removes from the drop what that makes
@@ -495,9 +501,12 @@ package struct SubmissionDatabase: Sendable {
     /// Leaves what is for the site's own user in its drop.
     private func leave(_ item: FerryItem) throws {
         guard item.kind == "siteBundle" else { return }
-        // A folder that is lacking is this side's mistake: the batch waits.
-        guard let siteDrop else { throw SQLError(.fault, "site bundles come, and the configuration has no site_drop") }
-        try siteDrop.deposit(item)
+        guard let siteDrop else { throw DropFailure(description: "the configuration has no site_drop") }
+        do {
+            try siteDrop.deposit(item)
+        } catch let error as FileError {
+            throw DropFailure(description: "site_drop: \(error)")
+        }
     }
 
     static func apply(_ db: any SQLConnection, _ item: FerryItem) throws {

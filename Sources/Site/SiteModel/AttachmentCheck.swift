@@ -1,3 +1,4 @@
+import Glibc
 package import PortalBase
 
 /// Looks into files beside pages: a copy of a page or of a table under another name would be published as it is, hidden
@@ -13,13 +14,66 @@ enum AttachmentCheck {
 
     private static func finding(_ file: LoadedFile, _ configuration: SiteConfiguration) -> [Diagnostic] {
         let place = SourcePosition(path: file.path)
-        let head: [UInt8]
         do {
-            head = try FileSystem.head(file.location, count: headBytes)
+            if let problem = PublishedFiles.problem(attachment: file.name) {
+                return [
+                    Diagnostic(
+                        "file-kind", place, problem: problem,
+                        remedy: Bilingual(zh: "请换一种格式，或移出内容目录", en: "use another format, or move it out of the content")
+                    )
+                ]
+            }
+            let head = try FileSystem.head(file.location, count: headBytes)
+            let isOpen = configuration.isOpen(file.visibility.tag)
+            let named = findings(ofName: file.name, head, isOpen: isOpen, place, configuration)
+            guard named.isEmpty else { return named }
+            let ending = FileSystem.suffix(file.name)
+            if isOpen, films.contains(ending) { return try findings(inFilm: file, place) }
+            if texts.contains(ending), !isText(head) {
+                return [
+                    Diagnostic(
+                        "file-kind", place,
+                        problem: Bilingual(zh: ".\(ending) 文件里不是文字", en: "what ends in .\(ending) is no text"),
+                        remedy: Bilingual(zh: "请另存为正确的格式", en: "save it in the right format"))
+                ]
+            }
+            let isPacked = documents.contains(ending) || ending == "zip"
+            guard isPacked ? isOpen : isText(head) else { return [] }
+            guard file.size <= maxBytes, !DocumentTraces.closedEndings.contains(ending) else {
+                return isPacked ? [unread(place)] : []
+            }
+            let bytes = try FileSystem.read(file.location, limit: maxBytes)
+            return findings(in: bytes, ending, isOpen: isOpen, place, configuration, depth: 0)
         } catch {
             return [unreadable(file.path, error)]
         }
-        if PublishedFiles.isMislabelled(file.name, head: head) {
+    }
+
+    private static let texts: Set<String> = ["txt", "csv", "json", "geojson", "vtt", "svg", "m3u8"]
+    private static let films: Set<String> = ["mp4", "m4a", "m4s"]
+
+    private static func findings(inFilm file: LoadedFile, _ place: SourcePosition) throws(FileError) -> [Diagnostic] {
+        let isFound = try CameraData.isIn(film: file.size) { offset, count throws(FileError) in
+            try FileSystem.head(file.location, count: count, from: offset)
+        }
+        guard isFound else { return [] }
+        return [
+            Diagnostic(
+                "film-place", place,
+                problem: Bilingual(zh: "视频或录音里写着拍摄地点", en: "the film says where it was made"),
+                remedy: Bilingual(
+                    zh: "请用剪辑软件另存，去掉位置信息（如 ffmpeg -map_metadata -1 -c copy）",
+                    en: "save it without its metadata (ffmpeg -map_metadata -1 -c copy)"))
+        ]
+    }
+
+    private static let documents = DocumentTraces.endings.union(DocumentTraces.closedEndings)
+
+    /// What a name and the first bytes under it say.
+    private static func findings(
+        ofName name: String, _ head: [UInt8], isOpen: Bool, _ place: SourcePosition, _ configuration: SiteConfiguration
+    ) -> [Diagnostic] {
+        if PublishedFiles.isMislabelled(name, head: head) {
             let kind = PublishedFiles.pictureKind(head)
             return [
                 Diagnostic(
@@ -33,33 +87,85 @@ enum AttachmentCheck {
                         en: "save it in the right format; photos as JPEG, PNG or WebP"))
             ]
         }
-        let isOpen = configuration.isOpen(file.visibility.tag)
         var numbers: [Diagnostic] = []
-        if isOpen { configuration.checkNumbers(in: file.name, place, &numbers) }
-        guard numbers.isEmpty else { return numbers }
-        let ending = FileSystem.suffix(file.name)
-        let isDocument = DocumentTraces.endings.contains(ending) || DocumentTraces.closedEndings.contains(ending)
-        guard isDocument ? isOpen : isText(head) else { return [] }
-        guard file.size <= maxBytes, !DocumentTraces.closedEndings.contains(ending) else {
-            return isDocument ? [unread(place)] : []
+        if isOpen { configuration.checkNumbers(in: name, place, &numbers) }
+        return numbers
+    }
+
+    private static func findings(
+        in bytes: [UInt8], _ ending: String, isOpen: Bool, _ place: SourcePosition, _ configuration: SiteConfiguration,
+        depth: Int
+    ) -> [Diagnostic] {
+        if isOpen, documents.contains(ending) { return findings(inDocument: bytes, ending, place, configuration) }
+        if isOpen, ending == "zip" { return findings(inArchive: bytes, place, configuration, depth: depth) }
+        guard isText(Array(bytes.prefix(headBytes))) else { return [] }
+        // “Unicode text” of a spreadsheet is UTF-16; tables are saved in GB 18030 too.
+        let isUTF8 = String(validating: bytes, as: UTF8.self) != nil
+        let other = utf8(ofUTF16: bytes) ?? (isUTF8 ? nil : utf8(ofGB18030: bytes))
+        let text = other ?? (isUTF8 ? bytes : Array(String(decoding: bytes, as: UTF8.self).utf8))
+        var found: [Diagnostic] = []
+        if isUTF8 || other != nil || ["csv", "txt", "tsv"].contains(ending) {
+            found = findings(inText: text, ending, place)
         }
-        do {
-            let bytes = try FileSystem.read(file.location, limit: maxBytes)
-            if isDocument { return findings(inDocument: bytes, ending, place, configuration) }
-            // “Unicode text” of a spreadsheet is UTF-16. Tables are saved in GB 18030 too: what is ASCII in them is looked at
-            // all the same.
-            let isUTF8 = String(validating: bytes, as: UTF8.self) != nil
-            let wide = utf8(ofUTF16: bytes)
-            let text = wide ?? (isUTF8 ? bytes : Array(String(decoding: bytes, as: UTF8.self).utf8))
-            var found: [Diagnostic] = []
-            if isUTF8 || wide != nil || ["csv", "txt", "tsv"].contains(ending) {
-                found = findings(inText: text, of: file)
+        if isOpen, found.isEmpty { found = personalNumbers(in: text, configuration) { lined($0, text, place) } }
+        return found
+    }
+
+    /// Archives in archives are looked into so deep.
+    private static let mostDepth = 2
+
+    /// What the files in a ZIP archive would say if they lay beside the page; the name of each stands in the problem.
+    private static func findings(
+        inArchive bytes: [UInt8], _ place: SourcePosition, _ configuration: SiteConfiguration, depth: Int
+    ) -> [Diagnostic] {
+        guard let archive = ZipArchive(bytes) else {
+            return [
+                Diagnostic(
+                    "file-kind", place,
+                    problem: Bilingual(zh: "压缩包已损坏，打不开", en: "the archive is damaged and cannot be read"),
+                    remedy: Bilingual(zh: "请重新压缩", en: "pack it again"))
+            ]
+        }
+        var found: [Diagnostic] = []
+        var left = maxBytes
+        var hasPictures = false
+        for entry in archive.entries where !entry.name.hasSuffix("/") {
+            let parts = entry.name.split(separator: "/")
+            guard let last = parts.last else { continue }
+            let name = String(last)
+            let ending = FileSystem.suffix(name)
+            func tell(_ inside: [Diagnostic]) { found += inside.map { $0.inside(entry.name) } }
+            if parts.contains(where: { PublishedFiles.isLeftover(String($0)) }) {
+                tell([
+                    Diagnostic(
+                        "archive-leftover", place,
+                        problem: Bilingual(zh: "系统或办公软件留下的文件", en: "a leftover of the system or an office program"),
+                        remedy: Bilingual(zh: "请删去后重新压缩", en: "delete it and pack again"))
+                ])
+                continue
             }
-            if isOpen, found.isEmpty { found = personalNumbers(in: text, configuration) { lined($0, text, place) } }
-            return found
-        } catch {
-            return [unreadable(file.path, error)]
+            guard depth < mostDepth, !DocumentTraces.closedEndings.contains(ending),
+                let content = archive.content(entry, limit: left)
+            else {
+                tell([unread(place)])
+                continue
+            }
+            left -= content.count
+            let head = Array(content.prefix(headBytes))
+            hasPictures = hasPictures || PublishedFiles.pictureKind(head) != nil
+            tell(findings(ofName: name, head, isOpen: true, place, configuration))
+            tell(findings(in: content, ending, isOpen: true, place, configuration, depth: depth + 1))
         }
+        if hasPictures {
+            found.append(
+                Diagnostic(
+                    "archive-pictures", place, severity: .warning,
+                    problem: Bilingual(
+                        zh: "压缩包里的图片原样公开，拍摄地点、时间和设备都在",
+                        en: "pictures in an archive are published as they are, with place, time and camera"),
+                    remedy: Bilingual(zh: "请把图片放在页面旁边", en: "put pictures beside the page instead")))
+        }
+        return found
     }
 
     /// Findings of a file that are told one by one; a list of numbers needs no more to be recognised.
@@ -110,10 +216,22 @@ enum AttachmentCheck {
         }
         if traces.hasRemarks { add("document-remarks", zh: "文档里有批注", en: "the document holds comments") }
         if traces.hidesParts {
-            add("document-hidden", zh: "文档里有隐藏的工作表、幻灯片或文字", en: "the document holds hidden sheets, slides or words")
+            add(
+                "document-hidden", zh: "文档里有隐藏的工作表、行列、幻灯片、文字，或别的表格的数据",
+                en: "the document holds hidden sheets, rows, columns, slides or words, or records of another table")
+        }
+        if traces.holdsFiles {
+            add(
+                "document-files", zh: "文档里嵌有别的文件，没有检查其中的内容",
+                en: "the document holds other files, and nobody looked into them")
         }
         if traces.hasNotes {
             add("document-notes", .warning, zh: "演示文稿里有备注", en: "the presentation holds speaker notes")
+        }
+        if traces.hasCameraData {
+            add(
+                "document-camera", .warning, zh: "文档里的照片带有拍摄地点、时间或设备信息",
+                en: "photos in the document say where, when and with what they were taken")
         }
         if traces.isLocked { found.append(unread(place)) }
         if !traces.authors.isEmpty {
@@ -125,24 +243,64 @@ enum AttachmentCheck {
         return found + personalNumbers(in: traces.text, configuration) { _ in place }
     }
 
-    /// Nil without the mark of UTF-16.
+    /// Nil for bytes that are no GB 18030, or where the C library has no table for it.
+    private static func utf8(ofGB18030 bytes: [UInt8]) -> [UInt8]? {
+        guard let converter = iconv_open("UTF-8", "GB18030"), converter != iconv_t(bitPattern: -1) else { return nil }
+        defer { iconv_close(converter) }
+        var input = bytes.map { CChar(bitPattern: $0) }
+        // Two bytes become three at most, one becomes one.
+        var output = [CChar](repeating: 0, count: bytes.count * 2 + 16)
+        let count = input.withUnsafeMutableBufferPointer { input in
+            output.withUnsafeMutableBufferPointer { output -> Int? in
+                var (from, to) = (input.baseAddress, output.baseAddress)
+                var (left, room) = (input.count, output.count)
+                guard iconv(converter, &from, &left, &to, &room) != Int(bitPattern: UInt.max), left == 0 else {
+                    return nil
+                }
+                return output.count - room
+            }
+        }
+        return count.map { output[..<$0].map { UInt8(bitPattern: $0) } }
+    }
+
+    /// Which byte of each pair is the higher: told by the mark, or by the zeros of ASCII in the other places.
+    private static func order(ofUTF16 bytes: [UInt8]) -> (start: Int, isBigEndian: Bool)? {
+        if bytes.starts(with: [0xFF, 0xFE]) { return (2, false) }
+        if bytes.starts(with: [0xFE, 0xFF]) { return (2, true) }
+        let head = bytes.prefix(64)
+        guard head.contains(0), head.count >= 4, head.count.isMultiple(of: 2) else { return nil }
+        for isBigEndian in [false, true] {
+            let (high, low) = isBigEndian ? (0, 1) : (1, 0)
+            let units = stride(from: 0, to: head.count, by: 2).map { (i: Int) -> UInt16 in
+                UInt16(head[i + high]) << 8 | UInt16(head[i + low])
+            }
+            // Text holds ASCII here and there, and neither controls nor halves of pairs.
+            let isText = units.allSatisfy { (unit: UInt16) -> Bool in
+                if unit < 0x20 { return unit == 0x09 || unit == 0x0A || unit == 0x0D }
+                return !(0xD800...0xDFFF).contains(unit)
+            }
+            if isText, units.contains(where: { $0 < 0x80 }) { return (0, isBigEndian) }
+        }
+        return nil
+    }
+
+    /// Nil for other encodings.
     private static func utf8(ofUTF16 bytes: [UInt8]) -> [UInt8]? {
-        guard bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF]) else { return nil }
-        let (high, low) = bytes[0] == 0xFE ? (0, 1) : (1, 0)
-        let units = stride(from: 2, to: bytes.count - 1, by: 2).map { (i: Int) -> UInt16 in
+        guard let order = order(ofUTF16: bytes) else { return nil }
+        let (high, low) = order.isBigEndian ? (0, 1) : (1, 0)
+        let units = stride(from: order.start, to: bytes.count - 1, by: 2).map { (i: Int) -> UInt16 in
             UInt16(bytes[i + high]) << 8 | UInt16(bytes[i + low])
         }
         return Array(String(decoding: units, as: UTF16.self).utf8)
     }
 
     private static func isText(_ head: [UInt8]) -> Bool {
-        head.starts(with: [0xFF, 0xFE]) || head.starts(with: [0xFE, 0xFF])
-            || !head.contains { $0 < 0x09 || ($0 > 0x0D && $0 < 0x20) }
+        order(ofUTF16: head) != nil || !head.contains { $0 < 0x09 || ($0 > 0x0D && $0 < 0x20) }
     }
 
-    private static func findings(inText bytes: [UInt8], of file: LoadedFile) -> [Diagnostic] {
-        let place = SourcePosition(path: file.path)
-        let ending = FileSystem.suffix(file.name)
+    private static func findings(
+        inText bytes: [UInt8], _ ending: String, _ place: SourcePosition
+    ) -> [Diagnostic] {
         // Cells and values are no lines of running text.
         let isData = ["csv", "tsv", "json", "geojson"].contains(ending)
         if let offset = VisibilityMarks.find(in: bytes, linesAreText: !isData).first {
@@ -157,30 +315,75 @@ enum AttachmentCheck {
                         en: "take out what is hidden; move copies of pages out of the content"))
             ]
         }
+        if ending == "json" || ending == "geojson", let offset = visibilityKey(inJSON: bytes) {
+            return [tagsInFile(lined(offset, bytes, place))]
+        }
         var text = bytes[...]
         if text.starts(with: [0xEF, 0xBB, 0xBF]) { text = text.dropFirst(3) }
         let lines = text.prefix(4_096).split(separator: 0x0A, maxSplits: 2, omittingEmptySubsequences: false)
         let isPage =
             lines.count > 2 && ["---", "---\r"].contains { lines[0].elementsEqual($0.utf8) } && lines[1].contains(0x3A)
-        let firstLine = String(decoding: text.prefix { $0 != 0x0A && $0 != 0x0D }.prefix(4_096), as: UTF8.self)
-        let columns = firstLine.split { ",;\t\"，；|".contains($0) }.map(String.init)
+        // Titles may stand above the heads.
+        let head = text.prefix(16_384).split(separator: 0x0A, maxSplits: 12, omittingEmptySubsequences: false).prefix(
+            12)
         let hasTags =
-            ending != "json" && ending != "geojson" && columns.count > 1
-            && columns.contains(where: VisibilityNames.isMeant)
-        guard isPage || hasTags else { return [] }
+            ending != "json" && ending != "geojson"
+            && head.contains { line in
+                let columns = String(decoding: line, as: UTF8.self).split { ",;\t\"，；|\r".contains($0) }.map(
+                    String.init)
+                return columns.count > 1 && columns.contains(where: VisibilityNames.isMeant)
+            }
+        if hasTags { return [tagsInFile(place)] }
+        guard isPage else { return [] }
         return [
             Diagnostic(
                 "attachment-copy", place,
-                problem: isPage
-                    ? Bilingual(
-                        zh: "这像是一个页面的副本，会原样公开", en: "this looks like a copy of a page and would be published as it is")
-                    : Bilingual(
-                        zh: "表里有 visibility 列，但附件的行不会被隐藏",
-                        en: "the table has a `visibility` column, which hides no row of an attachment"),
-                remedy: Bilingual(
-                    zh: "页面请以 .md 结尾；分行可见的表请放进 Content/data",
-                    en: "name pages .md; put tables with hidden rows into Content/data"))
+                problem: Bilingual(
+                    zh: "这像是一个页面的副本，会原样公开", en: "this looks like a copy of a page and would be published as it is"),
+                remedy: copies)
         ]
+    }
+
+    private static let copies = Bilingual(
+        zh: "页面请以 .md 结尾；分行可见的表请放进 Content/data", en: "name pages .md; put tables with hidden rows into Content/data")
+
+    private static func tagsInFile(_ place: SourcePosition) -> Diagnostic {
+        Diagnostic(
+            "attachment-copy", place,
+            problem: Bilingual(
+                zh: "表里有 visibility 列，但附件的行不会被隐藏",
+                en: "the table has a `visibility` column, which hides no row of an attachment"), remedy: copies)
+    }
+
+    /// Where a key of JSON means for whom something is.
+    private static func visibilityKey(inJSON bytes: [UInt8]) -> Int? {
+        var i = 0
+        while i < bytes.count, let open = bytes[i...].firstIndex(of: UInt8(ascii: "\"")) {
+            var close = open + 1
+            while close < bytes.count, bytes[close] != UInt8(ascii: "\"") {
+                close += bytes[close] == UInt8(ascii: "\\") ? 2 : 1
+            }
+            guard close < bytes.count else { return nil }
+            let next = bytes[(close + 1)...].first { $0 > 0x20 }
+            if next == UInt8(ascii: ":"), close - open <= 65,
+                VisibilityNames.isMeant(by: String(decoding: bytes[(open + 1)..<close], as: UTF8.self))
+            {
+                return open
+            }
+            i = close + 1
+        }
+        return nil
+    }
+}
+
+extension Diagnostic {
+    /// The same of a file inside an archive.
+    fileprivate func inside(_ name: String) -> Diagnostic {
+        Diagnostic(
+            rule, position, severity: severity,
+            problem: Bilingual(
+                zh: "压缩包里的“\(name)”：\(problem.zh)", en: "`\(name)` in the archive: \(problem.en)"),
+            remedy: remedy, related: related)
     }
 }
 

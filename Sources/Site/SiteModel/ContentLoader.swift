@@ -132,8 +132,11 @@ package struct ContentLoader: Sendable {
         if isDue(front) { checkDisclosure(page, &diagnostics) }
         let isOpen = configuration.isOpen(page.visibility.tag)
         checkHead(source.head, isOpen: isOpen, &diagnostics)
-        if isOpen, let found = PersonalNumbers.find(in: Array(page.stem.utf8)).first {
-            diagnostics.append(PersonalNumberFinding.make(found, SourcePosition(path: page.path)))
+        if isOpen {
+            let folder = FileSystem.name(FileSystem.parent(page.path))
+            let isOwnFolder = ["index", "_index"].contains(page.stem.split(separator: ".").first.map(String.init) ?? "")
+            configuration.checkNumbers(
+                in: isOwnFolder ? folder : String(page.stem), SourcePosition(path: page.path), &diagnostics)
         }
         return (page, diagnostics)
     }

@@ -37,6 +37,9 @@ struct DataLoader {
             checkTagColumn(header.cells, file.path)
             var rows: [[String]] = []
             var tags: [VisibilityTag] = []
+            for name in header.cells where name.utf8.count > 10 {
+                configuration.checkNumbers(in: name, SourcePosition(path: file.path, line: header.line), &diagnostics)
+            }
             for record in records.dropFirst() {
                 let position = SourcePosition(path: file.path, line: record.line)
                 if record.cells.contains(where: VisibilityNames.isKey) {
@@ -52,6 +55,18 @@ struct DataLoader {
                                 en: "this row has \(record.cells.count) cells, the header has \(header.cells.count)"),
                             remedy: Bilingual(zh: "请补齐或去掉多余的逗号", en: "add or remove commas; quote texts that hold one"))
                     )
+                    continue
+                }
+                if let place = header.cells.indices.first(where: {
+                    header.cells[$0].isEmpty && !record.cells[$0].isEmpty
+                }) {
+                    diagnostics.append(
+                        Diagnostic(
+                            "csv-header", position,
+                            problem: Bilingual(
+                                zh: "第 \(place + 1) 列没有表头，这一格不会显示",
+                                en: "column \(place + 1) has no name, and this cell would not be shown"),
+                            remedy: Bilingual(zh: "请给这一列加上表头", en: "name the column")))
                     continue
                 }
                 let written = VisibilityNames.tag(tagColumn.map { record.cells[$0] } ?? "")

@@ -10,8 +10,12 @@ package struct DocumentTraces {
     private(set) var hasRemarks = false
     private(set) var hasChanges = false
     private(set) var hasNotes = false
-    /// Sheets, slides or words that are there and not shown.
+    /// Sheets, rows, slides or words that are there and not shown; records of a table that is not.
     private(set) var hidesParts = false
+    /// Photos with place, time and device.
+    private(set) var hasCameraData = false
+    /// Files inside the file, in formats that nothing here reads.
+    private(set) var holdsFiles = false
     /// A PDF that only a password opens.
     private(set) var isLocked = false
     /// Paragraphs and cells, a semicolon behind each: no number goes on from one to the next.
@@ -25,19 +29,61 @@ package struct DocumentTraces {
 
     /// Nil where the file is no such archive, or too large to be read.
     package init?(archive bytes: [UInt8]) {
-        guard let archive = ZipArchive(bytes), !archive.entries.isEmpty else { return nil }
         var left = Self.mostBytes
-        for entry in archive.entries where Self.isRead(entry.name) {
-            guard let content = archive.content(entry, limit: left) else { return nil }
-            left -= content.count
-            content.withUnsafeBufferPointer { read($0, of: entry.name) }
+        guard let archive = ZipArchive(bytes), !archive.entries.isEmpty, read(archive, &left, depth: 0) else {
+            return nil
         }
     }
 
+    /// Documents inside documents are read so deep, as the workbook behind a chart of a report.
+    private static let mostDepth = 3
+
+    /// False where a part is damaged or too large.
+    private mutating func read(_ archive: ZipArchive, _ left: inout Int, depth: Int) -> Bool {
+        var caches = PivotCaches()
+        for entry in archive.entries {
+            let isFile = Self.isEmbedded(entry.name)
+            let isPhoto = !hasCameraData && Self.isPhoto(entry.name)
+            guard isFile || isPhoto || Self.isRead(entry.name) else { continue }
+            guard let content = archive.content(entry, limit: left) else { return false }
+            left -= content.count
+            if isPhoto {
+                hasCameraData = content.withUnsafeBufferPointer { CameraData.isIn(picture: $0) }
+            } else if isFile {
+                let inner = depth < Self.mostDepth ? ZipArchive(content) : nil
+                if let inner, !inner.entries.isEmpty {
+                    guard read(inner, &left, depth: depth + 1) else { return false }
+                } else {
+                    holdsFiles = true
+                }
+            } else {
+                content.withUnsafeBufferPointer {
+                    caches.read($0, of: entry.name)
+                    read($0, of: entry.name)
+                }
+            }
+        }
+        hidesParts = hidesParts || caches.outliveTheirTables
+        return true
+    }
+
+    /// `ppt/embeddings/Workbook1.xlsx`, `Doc_0/Attachs/a.pdf`
+    private static func isEmbedded(_ name: String) -> Bool {
+        !name.hasSuffix("/")
+            && (name.contains("/embeddings/") || name.contains("/Attachs/") && !name.hasSuffix("/Attachments.xml"))
+    }
+
+    private static func isPhoto(_ name: String) -> Bool {
+        ["jpg", "jpeg", "png", "webp"].contains(FileSystem.suffix(name))
+    }
+
     private static func isRead(_ name: String) -> Bool {
-        name.hasSuffix(".xml")
+        if name.hasSuffix("/document.xml.rels") || name.hasSuffix(".xml.rels") && name.contains("/_rels/slide") {
+            return true
+        }
+        return name.hasSuffix(".xml")
             && (!name.contains("/") || name.hasPrefix("docProps/") || name.hasPrefix("word/") || name.hasPrefix("xl/")
-                || name.hasPrefix("ppt/") || name.hasSuffix("/Content.xml")
+                || name.hasPrefix("ppt/") || name.hasSuffix("/Content.xml") || name.hasSuffix("/content.xml")
                 || name.hasSuffix("/Annotation.xml") || name.contains("/Annots/"))
             && !["/theme/", "/media/", "/charts/", "/diagrams/"].contains(where: name.contains)
     }
@@ -48,6 +94,16 @@ package struct DocumentTraces {
             for element in ["dc:creator", "cp:lastModifiedBy", "meta:initial-creator", "meta:printed-by"] {
                 addAuthors(xml, element)
             }
+            for element in ["dc:title", "dc:subject", "dc:description", "cp:keywords", "cp:category"] {
+                for value in Self.values(of: element, in: String(decoding: xml, as: UTF8.self)) {
+                    text += Array(value.utf8) + [UInt8(ascii: ";")]
+                }
+            }
+        case _ where name.hasSuffix(".rels"):
+            // Where links lead, such as tel:13800000000.
+            for part in String(decoding: xml, as: UTF8.self).split(separator: "Target=\"tel:").dropFirst() {
+                text += Array(part.prefix { $0 != "\"" }.utf8) + [UInt8(ascii: ";")]
+            }
         case "docProps/app.xml": addAuthors(xml, "Manager")
         case "OFD.xml": addAuthors(xml, "ofd:Author")
         case "xl/workbook.xml":
@@ -57,22 +113,30 @@ package struct DocumentTraces {
                     xml.find("state=" + $0) != nil
                 }
         default:
+            // Headers and footers stand in the styles.
+            let isOpenDocument = name == "content.xml" || name == "styles.xml" || name.hasSuffix("/content.xml")
             let remarks = [
                 "w:comment", "comment", "threadedComment", "p:cm", "p188:cm", "office:annotation", "ofd:Annot",
             ]
             let mayRemark =
-                name.contains("comment") || name.contains("Comment") || name == "content.xml" || name.contains("Annot")
+                name.contains("comment") || name.contains("Comment") || isOpenDocument || name.contains("Annot")
             if mayRemark { hasRemarks = hasRemarks || remarks.contains { Self.holdsElement(xml, $0) } }
             hasChanges =
-                hasChanges
+                hasChanges || name.hasPrefix("xl/revisions/")
                 || (name.hasPrefix("word/") ? Self.wordChanges : ["text:changed-region", "table:tracked-changes"])
                     .contains { Self.holdsElement(xml, $0) }
             hidesParts =
                 hidesParts || name.hasPrefix("word/") && Self.holdsElement(xml, "w:vanish")
                 || name.hasPrefix("ppt/slides/") && xml.find(" show=\"0\"") != nil
-                || name == "content.xml" && xml.find("table:display=\"false\"") != nil
+                || isOpenDocument
+                    && ["display=\"false\"", "visibility=\"collapse\"", "visibility=\"filter\""].contains {
+                        xml.find("table:" + $0) != nil
+                    }
+                // Values of other workbooks, kept for when these are away.
+                || name.hasPrefix("xl/externalLinks/") && Self.holdsElement(xml, "v")
+                || name.hasPrefix("xl/worksheets/") && SheetCells.hidesAny(xml)
             let before = text.count
-            addText(xml, all: name == "content.xml")
+            addText(xml, all: isOpenDocument)
             if name.hasPrefix("ppt/notesSlides/") {
                 hasNotes = hasNotes || text[before...].contains { $0 > 0x39 && $0 != UInt8(ascii: ";") }
             }
@@ -207,6 +271,8 @@ package struct DocumentTraces {
             names += 1
             if let name = Self.string(bytes, i) ?? Self.referred(bytes, i) { add(author: name) }
         }
+        hasCameraData = hasCameraData || bytes.holds("Exif")
+        holdsFiles = holdsFiles || bytes.holds("/EmbeddedFile") || bytes.holds("/FileAttachment")
         let kinds = ["Text", "Highlight", "StrikeOut", "Popup"]
         let spellings = ["/Subtype/%/", "/Subtype/% ", "/Subtype/%\n", "/Subtype/%>", "/Subtype /% ", "/Subtype /%\n"]
         hasRemarks =

@@ -224,8 +224,17 @@ package enum DrawingCheck {
             if local == "href" || local == "src" {
                 let isEmbedded = DrawingCheck.embedded.contains(where: value.hasPrefix)
                 if !value.hasPrefix("#"), !isEmbedded { return named("\(attribute)=\"\(value.prefix(40))\"") }
+                if isEmbedded, let comma = value.utf8.firstIndex(of: UInt8(ascii: ",")),
+                    let picture = bytesFromBase64(
+                        String(value[value.index(after: comma)...].filter { !$0.isWhitespace })),
+                    picture.withUnsafeBufferPointer({ CameraData.isIn(picture: $0) })
+                {
+                    return Bilingual(zh: "嵌着的照片带有拍摄信息", en: "the photo in it says where and with what it was taken")
+                }
             }
-            if local == "style", value.contains("\\") || value.contains("/*") { return named("\\") }
+            // Presentation attributes are read as style is: an escape may spell `url`.
+            if value.contains("\\"), local == "style" || value.utf8.contains(UInt8(ascii: "(")) { return named("\\") }
+            if local == "style", value.contains("/*") { return named("/*") }
             return value.utf8.contains(UInt8(ascii: "(")) || local == "style" ? fetching(value.lowercased()) : nil
         }
 

@@ -139,7 +139,7 @@ package final class FrontMatter: Sendable {
         summary = reader.string("summary")
         date = Self.instant("date", zone, &reader)
         updated = Self.instant("updated", zone, &reader)
-        expires = Self.end("expires", zone, &reader) ?? Self.instant("expiryDate", zone, &reader)
+        expires = Self.end("expires", zone, &reader) ?? Self.end("expiryDate", zone, &reader)
         notBefore = Self.instant("publishDate", zone, &reader)
         draft = reader.bool("draft") ?? false
         weight = reader.integer("weight") ?? 0
@@ -231,7 +231,8 @@ extension FrontMatter {
         let node = reader.node[key]
         for item in node?.items ?? [node].compactMap(\.self) {
             guard case .scalar(let text, quoted: false) = item.value,
-                text.contains(where: { "，、；;［］【】".contains($0) })
+                text.contains(where: { "，、；;［］【】﹐､|｜".contains($0) })
+                    || node?.items == nil && text.contains(",")
             else { continue }
             reader.wrongType(
                 item, zh: "用半角逗号分开的列表，如 [政务, 公开]；确实是一个词请加引号",
@@ -279,7 +280,11 @@ extension FrontMatter {
 
     private static func slug(_ reader: inout MapReader) -> String? {
         guard let slug = reader.string("slug") else { return nil }
-        if slug.isEmpty || slug.hasPrefix(".") || !slug.utf8.allSatisfy({ isSlugByte($0) || $0 >= 0x80 }) {
+        if slug.isEmpty || slug.hasPrefix(".") || !slug.utf8.allSatisfy({ isSlugByte($0) || $0 >= 0x80 })
+            || slug.unicodeScalars.contains(where: {
+                $0.properties.isWhitespace || $0.properties.isDefaultIgnorableCodePoint
+            })
+        {
             reader.wrongType(
                 "slug", zh: "不含斜杠和空格的网址片段", en: "one URL segment of lower-case letters, digits, hyphens")
             return nil

@@ -10,6 +10,13 @@ package enum LanguageCode {
         return simplifiedChinese.contains(lowered) ? "zh" : lowered
     }
 
+    /// Whether a canonical code has the form of BCP 47: subtags of letters and digits.
+    package static func isCode(_ code: String) -> Bool {
+        let parts = code.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
+        return (2...8).contains(parts[0].count) && parts[0].allSatisfy { (0x61...0x7A).contains($0) }
+            && parts.dropFirst().allSatisfy { (1...8).contains($0.count) && $0.allSatisfy(\.isASCIIAlphanumeric) }
+    }
+
     /// The HTML `lang` and `hreflang` value (BCP 47).
     package static func tag(_ language: String) -> String {
         guard language != "zh" else { return "zh-CN" }

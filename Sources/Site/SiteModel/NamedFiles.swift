@@ -8,6 +8,8 @@ struct NamedFiles {
     private var grounds: [String: [[String]]] = [:]
     /// Files that any page names, shown or not.
     private var named: Set<String> = []
+    /// Tags that a page's `files:` gives to a file: they count wherever else it is named.
+    private var decided: [String: [String]] = [:]
 
     /// - Parameters:
     ///   - pages: all pages, drafts and pages whose time has not come or is over among them.
@@ -17,7 +19,6 @@ struct NamedFiles {
         configuration: SiteConfiguration, diagnostics: inout [Diagnostic]
     ) {
         self.configuration = configuration
-        guard !files.isEmpty else { return }
         let paths = Set(files.map(\.file.path))
         let addresses = Addresses(files, configuration)
         let shown = Set(kept.map(ObjectIdentifier.init))
@@ -48,7 +49,10 @@ struct NamedFiles {
                                 zh: "files 里写本目录中的文件名", en: "`files` names files of this folder")))
                     continue
                 }
-                if let tag = entry.visibility { checkTag(tag, entry.position, configuration, &diagnostics) }
+                if let tag = entry.visibility {
+                    checkTag(tag, entry.position, configuration, &diagnostics)
+                    decided[path, default: []].append(tag)
+                }
                 named.insert(path)
                 if isShown {
                     grounds[path, default: []].append([page.visibility.tag] + [entry.visibility].compactMap(\.self))
@@ -85,7 +89,7 @@ struct NamedFiles {
         of file: ContentLayout.FilePlace, _ folder: VisibilityTag, _ diagnostics: inout [Diagnostic]
     ) -> [[String]] {
         let path = file.file.path
-        if named.contains(path) { return grounds[path] ?? [] }
+        if named.contains(path) { return (grounds[path] ?? []).map { $0 + (decided[path] ?? []) } }
         guard configuration.isOpen(folder.tag) else { return [[folder.tag]] }
         diagnostics.append(
             Diagnostic(

@@ -111,6 +111,11 @@ extension SiteConfiguration {
         let zoneName = reader.string("timezone") ?? "Asia/Shanghai"
         let zone = ZoneOffset(name: zoneName)
         if name == nil { reader.missing("name") }
+        if let written = reader.node["languages"], let wrong = languages.first(where: { !LanguageCode.isCode($0) }) {
+            reader.wrongType(
+                written, zh: "语言代码，如 zh、en、pt-BR（“\(wrong)”不是）",
+                en: "language codes such as zh, en, pt-BR; `\(wrong)` is none")
+        }
         if languages.isEmpty, let written = reader.node["languages"] {
             reader.wrongType(written, zh: "至少一种语言，如 [zh, en]", en: "one language at least, such as [zh, en]")
         }
@@ -133,6 +138,9 @@ extension SiteConfiguration {
             let base = reader.requiredString("base")
             let forms = reader.string("forms")
             if admits == nil { reader.missing("admits") }
+            if let admits, admits.isEmpty, let written = reader.node["admits"] {
+                reader.wrongType(written, zh: "至少一个标签，如 [public]", en: "one tag at least, such as [public]")
+            }
             if !pair.key.utf8.allSatisfy({ isSlugByte($0) }) {
                 reader.wrongType(
                     pair.value, zh: "小写字母、数字和连字符组成的名称", en: "named by lower-case letters, digits and hyphens")

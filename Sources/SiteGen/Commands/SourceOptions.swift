@@ -25,6 +25,9 @@ struct SourceOptions: ParsableArguments {
     @Option(help: "Form of the findings: text, json or sarif.")
     var format: String = "text"
 
+    /// More threads than any machine makes use of.
+    private static let mostJobs = 1_024
+
     func request(output: String?) throws -> BuildRequest {
         var instant = Instant.systemNow()
         if let now {
@@ -40,7 +43,7 @@ struct SourceOptions: ParsableArguments {
         }
         return BuildRequest(
             source: source, output: output, variants: variant, overlays: overlay, now: instant,
-            jobs: jobs ?? processorCount)
+            jobs: min(jobs ?? processorCount, Self.mostJobs))
     }
 
     /// Writes the findings: text to standard error, machine forms to standard output.

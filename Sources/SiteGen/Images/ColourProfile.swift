@@ -24,10 +24,35 @@ enum ColourProfile {
         return profile
     }
 
-    /// By its description, in ASCII or UTF-16.
+    /// X, Y and Z of red, green and blue in sRGB, adapted to D50.
+    private static let primaries: [(tag: String, xyz: [Double])] = [
+        ("rXYZ", [0.4361, 0.2225, 0.0139]), ("gXYZ", [0.3851, 0.7169, 0.0971]), ("bXYZ", [0.1431, 0.0606, 0.7139]),
+    ]
+
+    /// By its primaries; where it has none, by its description, in ASCII or UTF-16: programs give any profile that name.
     private static func isSRGB(_ profile: [UInt8]) -> Bool {
+        let found = primaries.compactMap { tag, wanted in
+            primary(tag, of: profile).map { zip($0, wanted).allSatisfy { abs($0 - $1) < 0.01 } }
+        }
+        if !found.isEmpty { return found.allSatisfy { $0 } }
         let text = String(decoding: profile.filter { $0 >= 0x20 && $0 < 0x7F }, as: UTF8.self)
         return text.contains("sRGB IEC61966") || text.contains("sRGB built-in")
+    }
+
+    /// Three numbers of 16.16 bits; nil where the profile has no such tag.
+    private static func primary(_ tag: String, of profile: [UInt8]) -> [Double]? {
+        guard profile.count >= 132 else { return nil }
+        for entry in 0..<min(ImageHeader.big(profile, 128, 4), 100) {
+            let place = 132 + 12 * entry
+            guard place + 12 <= profile.count else { return nil }
+            guard profile[place..<(place + 4)].elementsEqual(tag.utf8) else { continue }
+            let start = ImageHeader.big(profile, place + 4, 4)
+            guard start <= profile.count - 20 else { return nil }
+            return (0..<3).map {
+                Double(Int32(truncatingIfNeeded: ImageHeader.big(profile, start + 8 + 4 * $0, 4))) / 65_536
+            }
+        }
+        return nil
     }
 
     /// Segments APP2 `ICC_PROFILE`, each with its number.

@@ -24,13 +24,22 @@ struct ImageHeader: Sendable, Equatable {
 
     /// A file that was cut off while it was copied lacks its end.
     private static func isWhole(_ bytes: [UInt8], _ format: Format) -> Bool {
-        let end = bytes.suffix(4096)
-        return switch format {
+        switch format {
         // Telephones append a short film to a photo (Motion Photo): the end may stand anywhere behind the first scan.
         case .jpeg: holdsEnd(bytes)
-        case .png: String(decoding: end, as: UTF8.self).contains("IEND")
+        case .png: hasLastChunk(bytes)
         case .webp: little(bytes, 4, 4) + 8 <= bytes.count
         }
+    }
+
+    /// Whether the chunks of a PNG lead to its end, whatever stands behind it.
+    private static func hasLastChunk(_ bytes: [UInt8]) -> Bool {
+        var i = 8
+        while i + 12 <= bytes.count {
+            if bytes[(i + 4)..<(i + 8)].elementsEqual("IEND".utf8) { return true }
+            i += 12 + big(bytes, i, 4)
+        }
+        return false
     }
 
     /// Whether an end-of-image marker follows the first start of scan. In entropy-coded data FF is followed by 00.

@@ -158,6 +158,11 @@ final class OutputTransaction: Sendable {
             guard let parts = operation.array, parts.count == 2, let verb = parts[0].string, let path = parts[1].string
             else { continue }
             let target = root + "/" + path
+            // Below a link lies another's folder, whoever put it there: nothing is taken from it, and nothing put into it.
+            if passesLink(path) {
+                if verb == "delete" { continue }
+                throw FileError("open", target, code: ELOOP)
+            }
             if verb == "delete" {
                 // Done already where the path has become a folder, or lies below what has become a file.
                 if [.file, .symlink].contains(FileSystem.kind(target)) { try FileSystem.remove(target) }
@@ -178,6 +183,16 @@ final class OutputTransaction: Sendable {
         try syncFileSystem()
         try FileSystem.remove(journal)
         try FileSystem.removeTree(stage)
+    }
+
+    private func passesLink(_ path: String) -> Bool {
+        var prefix = root
+        // The tree itself may be one: that is the operator's own choice.
+        for (depth, part) in path.split(separator: "/").dropLast().enumerated() {
+            prefix += "/" + part
+            if depth > 0, FileSystem.kind(prefix) == .symlink { return true }
+        }
+        return false
     }
 
     /// A file may stand where a folder is wanted, or an emptied folder where a file is.

@@ -132,6 +132,7 @@ final class PageBodies: Sendable {
     func cut(_ body: AudienceFilter.UncutBody, of page: VisiblePage, _ diagnostics: inout [Diagnostic]) -> CutBody {
         let cut = AudienceFilter.cut(body, for: variant, diagnostics: &diagnostics)
         checkNumbers(cut, page.path, &diagnostics)
+        checkReferences(cut, page.path, &diagnostics)
         return cut
     }
 
@@ -141,6 +142,18 @@ final class PageBodies: Sendable {
         for found in PersonalNumbers.find(in: body.bytes) where !publishedNumbers.contains(found.digits) {
             diagnostics.append(PersonalNumberFinding.make(found, body.position(ofByte: found.offset, path: path)))
         }
+    }
+
+    /// References such as `&#x202E;` to what no file may hold as it is.
+    private func checkReferences(_ body: CutBody, _ path: String, _ diagnostics: inout [Diagnostic]) {
+        guard let found = CharacterReferences.forbidden(in: body.bytes) else { return }
+        diagnostics.append(
+            Diagnostic(
+                "control-character", body.position(ofByte: found.offset, path: path),
+                problem: Bilingual(
+                    zh: "这里写出了不能使用的字符 \(found.name)",
+                    en: "this spells the character \(found.name), which no text may hold"),
+                remedy: Bilingual(zh: "请删去这个字符", en: "take it out")))
     }
 
     func parse(_ body: CutBody, of page: VisiblePage, _ diagnostics: inout [Diagnostic]) -> MarkdownDocument {

@@ -1,3 +1,5 @@
+import PortalBase
+
 /// The text of a body's HTML, for the search index. The HTML is our own: well formed, and without raw pieces of a page.
 enum PlainText {
     private static let references: [(name: [UInt8], byte: UInt8)] = [
@@ -44,8 +46,15 @@ enum PlainText {
                     i += 1
                 }
             case 0x0A, 0x09, 0x20:
-                space()
+                let isBreak = html[i] == 0x0A
                 i += 1
+                // A line of the source that ends between two characters of Chinese parts no words.
+                if isBreak, i < html.count, beginsWideCharacter(html[i]),
+                    beginsWideCharacter(out.last { $0 & 0xC0 != 0x80 } ?? 0)
+                {
+                    continue
+                }
+                space()
             default:
                 out.append(html[i])
                 i += 1

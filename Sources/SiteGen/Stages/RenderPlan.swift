@@ -269,7 +269,7 @@ struct RenderPlan: Sendable {
     private let reserved: [String]
 
     private static func reserved(_ forms: String?) -> [String] {
-        forms.map { ["\($0.dropFirst())/", "api/", "open311/"] } ?? []
+        forms.map { ["\($0.dropFirst())/", "api/", "open311/", "seals.txt"] } ?? []
     }
 
     private func problem(_ path: String, _ job: Job) -> (rule: String, text: Bilingual)? {
@@ -340,6 +340,14 @@ struct RenderPlan: Sendable {
         }
         if let found = PublishableText.forbidden(in: alias, allowsBreaks: false) {
             return Bilingual(zh: "含有不能使用的字符 \(found.name)", en: "holds the character \(found.name)")
+        }
+        if alias.unicodeScalars.contains(where: {
+            $0.properties.isWhitespace || $0.properties.isDefaultIgnorableCodePoint
+        }) {
+            return Bilingual(zh: "含有空格或看不见的字符", en: "holds a blank or a character that nobody sees")
+        }
+        if alias.contains(where: { "，、；".contains($0) }) {
+            return Bilingual(zh: "含有中文逗号或顿号；几个别名用英文逗号分开", en: "holds a full-width comma; part aliases by ASCII ones")
         }
         if alias.split(separator: "/").contains(where: { $0.hasPrefix(".") }) {
             return Bilingual(zh: "有一段以点开头", en: "has a part that begins with a dot")

@@ -101,6 +101,14 @@ struct ThemeLoader {
         for layer in layers.reversed() {
             files.merge(layer.files) { $1 }
             shapes.merge(layer.directives) { $1 }
+            for file in layer.files.keys.sorted() where file.hasPrefix("i18n/") && !file.hasSuffix(".yaml") {
+                diagnostics.append(
+                    Diagnostic(
+                        "theme-strings", SourcePosition(path: layer.files[file]?.source ?? file),
+                        problem: Bilingual(
+                            zh: "界面文字要以 .yaml 结尾，这个文件没有被读取", en: "strings end in .yaml; this file is not read"),
+                        remedy: Bilingual(zh: "请改名为 .yaml，或移走", en: "rename it to .yaml, or move it away")))
+            }
             // Strings merge key by key: a theme that says one thing otherwise need not repeat the rest.
             for (file, content) in layer.files where file.hasPrefix("i18n/") && file.hasSuffix(".yaml") {
                 let language = LanguageCode.canonical(String(file.dropFirst("i18n/".count).dropLast(".yaml".count)))

@@ -56,17 +56,19 @@ package struct TaggedBody: Sendable {
     /// False where there is nothing that could be a directive.
     package let mayHoldDirectives: Bool
 
-    /// Attributes of directives, each with its place.
+    /// Attributes of directives that name files, each with its place.
     private let attributes: [(offset: Int, text: String)]
 
     /// Files that the body names, each with the tags of the parts in which its name stands.
     package func references() -> [FileReference] {
         let places =
-            FileReferenceScanner(source: source.bytes).destinations()
-            + attributes.filter { FileReferenceScanner.mayBeFile($0.text) }
-        return places.map { offset, text in
-            let tags = parts.filter { $0.whole.contains(offset) }.map(\.tag)
-            return FileReference(destination: text.prefix { $0 != "#" }.description, tags: tags)
+            FileReferenceScanner.references(in: source.bytes)
+            + attributes.filter { FileReferenceScanner.mayBeFile($0.text) }.map {
+                .init(places: [$0.offset], text: $0.text)
+            }
+        return places.map { found in
+            let tags = parts.filter { part in found.places.contains { part.whole.contains($0) } }.map(\.tag)
+            return FileReference(destination: found.text.prefix { $0 != "#" }.description, tags: tags)
         }
     }
 
@@ -93,7 +95,8 @@ package struct TaggedBody: Sendable {
         source = CutBody(bytes: body, lines: [], firstLine: firstLine, isWellFormed: scanner.diagnostics.isEmpty)
         parts = Self.parts(scanner.spans, diagnostics: &diagnostics)
         attributes = scanner.spans.flatMap { span in
-            span.directive.attributes.sorted { $0.key < $1.key }.map { (span.whole.lowerBound, $0.value) }
+            span.directive.attributes.filter { FileReferenceScanner.attributes.contains($0.key) }
+                .sorted { $0.key < $1.key }.map { (span.whole.lowerBound, $0.value) }
         }
     }
 

@@ -471,26 +471,32 @@ struct DocumentRenderer: ~Copyable {
         else { return }
         let text = string(functions.pointee.node_get_literal(child))
         let prefix = destination.hasSuffix(text) ? String(destination.dropLast(text.count)) : nil
-        guard let prefix, ["", "http://"].contains(prefix), text.hasPrefix("http") || text.hasPrefix("www."),
-            let end = text.unicodeScalars.firstIndex(where: FullWidthEmphasis.isFullWidthPunctuation),
-            let rest = cmark.newNode(CMARK_NODE_TEXT)
-        else { return }
-        let others = text[end...]
-        // Another address in the same run begins a link of its own, which ends itself when it is drawn.
-        let next = ["http://", "https://"].compactMap { others.firstRange(of: $0)?.lowerBound }.min()
-        _ = functions.pointee.node_set_literal(rest, String(others[..<(next ?? others.endIndex)]))
-        guard functions.pointee.node_insert_after(node, rest) == 1 else { return }
-        _ = functions.pointee.node_set_literal(child, String(text[..<end]))
-        destination = prefix + text[..<end]
-        if let next { addAutolink(String(others[next...]), after: rest) }
+        guard let prefix, ["", "http://"].contains(prefix) else { return }
+        let pieces = AddressRun.pieces(of: text)
+        guard pieces.count > 1, pieces[0].isAddress else { return }
+        // All addresses of the run at once: each was read up to its end, and is not looked at again.
+        var last = node
+        for piece in pieces.dropFirst() {
+            guard let added = piece.isAddress ? autolink(piece.text) : textNode(piece.text),
+                functions.pointee.node_insert_after(last, added) == 1
+            else { break }
+            last = added
+        }
+        _ = functions.pointee.node_set_literal(child, pieces[0].text)
+        destination = prefix + pieces[0].text
     }
 
-    private func addAutolink(_ address: String, after sibling: OpaquePointer) {
-        guard let link = cmark.newNode(CMARK_NODE_LINK), let text = cmark.newNode(CMARK_NODE_TEXT) else { return }
-        _ = functions.pointee.node_set_url(link, address)
-        _ = functions.pointee.node_set_literal(text, address)
-        guard functions.pointee.node_append_child(link, text) == 1 else { return }
-        _ = functions.pointee.node_insert_after(sibling, link)
+    private func textNode(_ text: String) -> OpaquePointer? {
+        let node = cmark.newNode(CMARK_NODE_TEXT)
+        if let node { _ = functions.pointee.node_set_literal(node, text) }
+        return node
+    }
+
+    private func autolink(_ address: String) -> OpaquePointer? {
+        guard let link = cmark.newNode(CMARK_NODE_LINK), let text = textNode(address) else { return nil }
+        let isNamed = address.utf8.prefix(8).contains(UInt8(ascii: ":"))
+        _ = functions.pointee.node_set_url(link, isNamed ? address : "http://" + address)
+        return functions.pointee.node_append_child(link, text) == 1 ? link : nil
     }
 
     // MARK: Footnotes

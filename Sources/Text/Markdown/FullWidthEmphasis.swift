@@ -124,14 +124,7 @@ enum FullWidthEmphasis {
     }
 
     private static func scalarAfter(_ source: UnsafeBufferPointer<UInt8>, _ i: Int) -> UInt32 {
-        guard i < source.count else { return 0x20 }
-        let lead = source[i]
-        let length = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4
-        guard length > 1 else { return UInt32(lead) }
-        guard i + length <= source.count else { return 0x20 }
-        var value = UInt32(lead) & (0x7F >> UInt32(length))
-        for k in 1..<length { value = value << 6 | UInt32(source[i + k] & 0x3F) }
-        return value
+        i < source.count ? source.scalarValue(at: i)?.value ?? 0x20 : 0x20
     }
 
     private static func scalarBefore(_ source: UnsafeBufferPointer<UInt8>, _ i: Int) -> UInt32 {

@@ -38,15 +38,13 @@ struct RunningText {
 
     private var isBroken = false
 
-    private static func isWide(_ byte: UInt8) -> Bool { (0xE3...0xE9).contains(byte) || byte >= 0xEF }
-
     mutating func add(_ bytes: UnsafeBufferPointer<UInt8>) {
         guard let start = bytes.baseAddress else { return }
         if isBroken {
             isBroken = false
             // The first byte of the character that stands last.
             let last = excerpt.last { $0 & 0xC0 != 0x80 } ?? 0
-            if !(Self.isWide(last) && bytes.first.map(Self.isWide) ?? false) { noteSpace() }
+            if !(beginsWideCharacter(last) && bytes.first.map(beginsWideCharacter) ?? false) { noteSpace() }
         }
         if isRunning { addToExcerpt(bytes) }
         guard counts else { return }
@@ -62,11 +60,7 @@ struct RunningText {
     ///
     /// - Returns: where the next one begins.
     private mutating func countScalar(_ bytes: UnsafeBufferPointer<UInt8>, at i: Int) -> Int {
-        let lead = bytes[i]
-        let length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4
-        guard i + length <= bytes.count else { return bytes.count }
-        var value = UInt32(lead) & (0x7F >> UInt32(length))
-        for k in 1..<length { value = value << 6 | UInt32(bytes[i + k] & 0x3F) }
+        guard let (value, length) = bytes.scalarValue(at: i) else { return bytes.count }
         if isHan(value) {
             counted += 1
             inWord = false

@@ -131,12 +131,13 @@ package enum PersonalNumbers {
             return isBankCard(digits) ? .bankCard : nil
         }
 
-        /// Eleven digits from 13 to 19 on, also behind the country code.
+        /// Eleven digits from 13 to 19 on, also behind the country code or the zero of a long-distance call.
         private static func isMobile(_ digits: [UInt8]) -> Bool {
             var rest = digits[...]
             for code in ["0086", "86"] where rest.count == 11 + code.utf8.count && rest.starts(with: code.utf8) {
                 rest = rest.dropFirst(code.utf8.count)
             }
+            if rest.count == 12, rest.first == UInt8(ascii: "0") { rest = rest.dropFirst() }
             return rest.count == 11 && rest.first == UInt8(ascii: "1")
                 && (UInt8(ascii: "3")...UInt8(ascii: "9")).contains(rest[rest.startIndex + 1])
         }
@@ -173,10 +174,17 @@ package enum PersonalNumbers {
     fileprivate static func separator(_ bytes: UnsafeBufferPointer<UInt8>, _ i: Int) -> Int? {
         guard i < bytes.count else { return nil }
         if " -.\n".utf8.contains(bytes[i]) {
-            // A line may begin with blanks.
+            // A line may begin with blanks; two blanks are a slip.
             var next = i + 1
-            while next < bytes.count, bytes[next] == 0x20, bytes[i] == 0x0A { next += 1 }
+            while next < bytes.count, bytes[next] == 0x20, bytes[i] == 0x0A || next == i + 1 { next += 1 }
             return next
+        }
+        // Emphasis in a number, an escaped hyphen, the parenthesis of 138（0013）8000; four stars are a mask.
+        if i + 2 < bytes.count {
+            let pair = (bytes[i], bytes[i + 1])
+            if pair == (0x2A, 0x2A) || pair == (0x5F, 0x5F), bytes[i + 2] != bytes[i] { return i + 2 }
+            if pair.0 == UInt8(ascii: "\\"), "-.".utf8.contains(pair.1) { return i + 2 }
+            if pair.0 == UInt8(ascii: ")") { return " -".utf8.contains(pair.1) ? i + 2 : i + 1 }
         }
         if i + 1 < bytes.count, bytes[i] == 0xC2, [0xA0, 0xAD, 0xB7].contains(bytes[i + 1]) { return i + 2 }
         guard i + 2 < bytes.count else { return nil }
@@ -195,6 +203,13 @@ package enum PersonalNumbers {
         if i < bytes.count, bytes[i] == 0x20 || bytes[i] == UInt8(ascii: "-") { i += 1 }
         guard i < bytes.count else { return nil }
         if bytes[i] | 0x20 == UInt8(ascii: "x") { return i + 1 }
+        // × and the Cyrillic letter.
+        if i + 1 < bytes.count,
+            (bytes[i], bytes[i + 1]) == (0xC3, 0x97) || (bytes[i], bytes[i + 1]) == (0xD0, 0xA5)
+                || (bytes[i], bytes[i + 1]) == (0xD1, 0x85)
+        {
+            return i + 2
+        }
         // Ｘ and ｘ
         guard i + 2 < bytes.count, bytes[i] == 0xEF else { return nil }
         let isWide = (bytes[i + 1] == 0xBC && bytes[i + 2] == 0xB8) || (bytes[i + 1] == 0xBD && bytes[i + 2] == 0x98)

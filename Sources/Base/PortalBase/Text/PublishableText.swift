@@ -8,6 +8,11 @@ package enum PublishableText {
         /// In bytes, from the start of the text.
         package let offset: Int
 
+        package init(scalar: Unicode.Scalar, offset: Int) {
+            self.scalar = scalar
+            self.offset = offset
+        }
+
         /// `U+202E`
         package var name: String { "U+" + hexadecimal(scalar.value) }
 
@@ -15,6 +20,12 @@ package enum PublishableText {
             let text = String(value, radix: 16, uppercase: true)
             return String(repeating: "0", count: max(0, 4 - text.count)) + text
         }
+    }
+
+    /// A line for a terminal or a log: what may not stand in a text is shown as `?`, so that nothing from outside begins
+    /// a line or moves a terminal.
+    package static func printable(_ line: String) -> String {
+        String(String.UnicodeScalarView(line.unicodeScalars.map { isForbidden($0, allowsBreaks: false) ? "?" : $0 }))
     }
 
     /// The first character that may not stand in a text, or the first combining mark of a run that is too long.

@@ -26,8 +26,8 @@ package enum VisibilityMarks {
     /// - three colons or more that begin a line or follow a space, a bracket or punctuation;
     /// - a colon that begins a line, then 内网;
     /// - a colon, then `intranet`, whatever follows; with spaces between where the line begins so or a bracket follows;
-    /// - a colon, then `only`, 内网, 内部 or 隐藏, then an opening bracket; the word may have spaces in it;
-    /// - a plain colon and one of these words between square brackets;
+    /// - a colon, then `only`, `internal`, 内网, 内部 or 隐藏, then an opening bracket; the word may have spaces in it;
+    /// - a colon and one of these words between square brackets;
     /// - 内网 or 仅限内网, then a square or curly bracket that is no link and no reference;
     /// - one of these words and a colon between square or curly brackets, or a tag as the next but one has it;
     /// - two marks of punctuation or more at the start of a line, then one of these words;
@@ -250,6 +250,7 @@ package enum VisibilityMarks {
 
         private static let intranet = Array("intranet".utf8)
         private static let only = Array("only".utf8)
+        private static let internalWord = Array("internal".utf8)
         private static let visibility = Array("visibility".utf8)
         private static let tags: [[UInt8]] = ["intranet", "internal", "public"].map { Array($0.utf8) }
 
@@ -316,7 +317,9 @@ package enum VisibilityMarks {
         /// The end of a word that makes a mark with the colons before it.
         private func markEnd(_ i: Int, _ end: Int, _ start: Int) -> Int? {
             let at = skipMarkup(end)
-            guard let (word, wordEnd) = word(at) else { return spacedWord(at) ?? bracketedWord(i, at) }
+            guard let (word, wordEnd) = word(at) else {
+                return spacedWord(at) ?? bracketedWord(i, at) ?? misspeltNetwork(at)
+            }
             let after = skipMarkup(wordEnd)
             let opens = after < characters.count && isOpen(after)
             // An explanation in English, as in `types: intranet (LAN)`, and the proper noun, as in 类型：Intranet（内网）.
@@ -332,7 +335,11 @@ package enum VisibilityMarks {
                     opens && (at == end || after == wordEnd) && !(after > wordEnd && characters[after].isByte("("))
                         || (i == start && end - i >= 2)
                 case .limited: opens || (i == start && end - i >= 2)
-                case .network: opens && isMarkBracket(after) || i == start
+                // 网络:内网（办公） is an ordinary entry; behind a space the colon belongs to the word.
+                case .network:
+                    opens && isMarkBracket(after) || i == start
+                        || opens && after == wordEnd && characters[after].character == .open(.round)
+                            && characters[i].isPlain && at == end && characters[i - 1].character == .space
                 case .inner: opens && isMarkBracket(after) || (i == start && end - i >= 2)
                 // 公开方式：不公开【依据条例】 is an ordinary line.
                 case .hidden:
@@ -370,10 +377,24 @@ package enum VisibilityMarks {
                 $0.map { .han($0) }
             }
 
-        /// The end of a word in square brackets behind a plain colon, which is no link.
+        /// The end of 内网 with a character that looks or sounds like one of the two, before a square bracket: `:内纲[`.
+        private func misspeltNetwork(_ at: Int) -> Int? {
+            guard at + 2 < characters.count, case .han(let first) = characters[at].character,
+                case .han(let second) = characters[at + 1].character,
+                Self.likeInner.contains(first), Self.likeNet.contains(second)
+            else { return nil }
+            let after = skipMarkup(at + 2)
+            return after < characters.count && isMarkBracket(after) && !isFootnote(after) ? at + 2 : nil
+        }
+
+        private static let likeInner = Set("内內肉纳呐讷".unicodeScalars.map(\.value))
+        private static let likeNet = Set("网網纲岗罔冈刚同往望忘王旺闷".unicodeScalars.map(\.value))
+
+        /// The end of a word in square brackets behind a colon, which is no link; the proper noun too is written without them.
         private func bracketedWord(_ i: Int, _ at: Int) -> Int? {
-            guard characters[i].isPlain, at < characters.count, characters[at].isByte("["), !isLink(at),
-                let (word, end) = word(skip(at + 1)), word != .only
+            guard at < characters.count, characters[at].character == .open(.square), !isLink(at),
+                let (word, end) = word(skip(at + 1)), word != .only, word != .inner || characters[i].isPlain,
+                word != .hidden || characters[i].isPlain
             else { return nil }
             let close = skip(end)
             return close < characters.count && characters[close].character == .close ? end : nil
@@ -425,10 +446,12 @@ package enum VisibilityMarks {
         private func isLabel(_ i: Int) -> Bool {
             let at = skip(i + 1)
             if isTagLine(at) { return !isLink(i) }
-            guard let (word, end) = word(at), word != .only, end < characters.count,
-                characters[end].character == .colon
-            else { return false }
-            return !isLink(i)
+            guard let (word, end) = word(at), word != .only, end < characters.count else { return false }
+            // 甲【仅内网】
+            if word == .limited, characters[i].character == .open(.title), characters[end].character == .close {
+                return true
+            }
+            return characters[end].character == .colon && !isLink(i)
         }
 
         /// `intranet[…]` without a colon before it: square and curly brackets only, since words in round ones explain, and
@@ -542,11 +565,12 @@ package enum VisibilityMarks {
             return (cells.firstIndex { isWhole($0, keyEnd(skip($0.startIndex))) } ?? column, nil)
         }
 
-        /// The end of `visibility`, 可见, 可见性 or 可见范围.
+        /// The end of `visibility`, 可见, 可见性, 可见范围 or 可见对象.
         private func keyEnd(_ i: Int) -> Int? {
             if let end = matches(i, Self.visibility) { return end }
             guard han(i, 0x53EF), han(i + 1, 0x89C1) || han(i + 1, 0x898B) else { return nil }
             if han(i + 2, 0x6027) { return i + 3 }
+            if han(i + 2, 0x5BF9) || han(i + 2, 0x5C0D), han(i + 3, 0x8C61) { return i + 4 }
             return han(i + 2, 0x8303) && (han(i + 3, 0x56F4) || han(i + 3, 0x570D)) ? i + 4 : i + 2
         }
 
@@ -580,7 +604,7 @@ package enum VisibilityMarks {
             switch characters[i].character {
             case .letter:
                 if let end = matches(i, Self.intranet) ?? nearly(i) { return (.intranet, end) }
-                return matches(i, Self.only).map { (.only, $0) }
+                return (matches(i, Self.only) ?? matches(i, Self.internalWord)).map { (.only, $0) }
             // 隐藏, 不公开, 非公开, 保密
             case .han(0x9690): return han(i + 1, 0x85CF) ? (.hidden, i + 2) : nil
             case .han(0x4E0D), .han(0x975E):
