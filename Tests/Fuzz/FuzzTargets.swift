@@ -143,6 +143,8 @@ private func head(_ bytes: [UInt8]) {
     var (quick, whole): ([Diagnostic], [Diagnostic]) = ([], [])
     let first = YAMLNode.parse(head: bytes[...], path: "a.md", firstLine: 2, diagnostics: &quick)
     let second = YAMLNode.parse(text, path: "a.md", firstLine: 2, diagnostics: &whole)
+    // A head that is one text is told as a slip.
+    if case .scalar? = second?.value { return }
     precondition(first == second && quick == whole)
 }
 

@@ -47,6 +47,13 @@ struct DocumentTests {
             ),
             ("document-changes", ("word/document.xml", "<w:p><w:pPr><w:rPrChange\tw:id=\"1\"/></w:pPr></w:p>")),
             ("document-hidden", ("word/document.xml", "<w:r><w:rPr><w:vanish/></w:rPr><w:t>密</w:t></w:r>")),
+            ("document-hidden", ("ppt/slides/slide3.xml", "<p:cNvPr id=\"2\" hidden=\"1\"/>")),
+            (
+                "document-hidden",
+                ("xl/worksheets/sheet3.xml", "<row r=\"1\" ht=\"0\" customHeight=\"1\"><c r=\"A1\"><v>7</v></c></row>")
+            ),
+            ("document-remarks", ("xl/comments1.xml", "<x:comments><x:comment ref=\"A1\"/></x:comments>")),
+            ("personal-number", ("xl/sharedStrings.xml", "<x:si><x:t>13800138000</x:t></x:si>")),
             ("document-hidden", ("ppt/slides/slide2.xml", "<p:sld show=\"0\"/>")),
             ("document-hidden", ("content.xml", "<style table:display=\"false\"/>")),
             ("document-hidden", ("Object 1/content.xml", "<table:table-row table:visibility=\"collapse\"/>")),
@@ -61,6 +68,11 @@ struct DocumentTests {
                     "<cols><col hidden='true' min='2' max='3'/></cols><row><c r=\"C1\" t=\"s\"><v>0</v></c></row>"
                 )
             ),
+            (
+                "document-hidden",
+                ("xl/worksheets/sheet2.xml", "<x:row hidden=\"1\"><x:c r=\"A1\"><x:v>7</x:v></x:c></x:row>")
+            ),
+            ("personal-number", ("xl/worksheets/_rels/sheet1.xml.rels", "<Relationship Target=\"tel:13800138000\"/>")),
             ("document-hidden", ("xl/externalLinks/externalLink1.xml", "<cell r=\"A1\"><v>3</v></cell>")),
             ("document-changes", ("xl/revisions/revisionLog1.xml", "<revisions/>")),
             ("document-files", ("word/embeddings/oleObject1.bin", "OLE")),
@@ -76,6 +88,13 @@ struct DocumentTests {
             #expect(try rules("a.xlsx", archive([part])) == [rule], "\(part.0)")
             // Inside, officers share what they please.
             #expect(try rules("a.xlsx", archive([part]), "visibility: intranet") == [], "\(part.0)")
+        }
+        // A style that nothing uses, and words that are shown.
+        for part in [
+            ("word/styles.xml", "<w:style><w:rPr><w:vanish/></w:rPr></w:style>"),
+            ("word/document.xml", "<w:r><w:rPr><w:vanish w:val=\"0\"/></w:rPr><w:t>文</w:t></w:r>"),
+        ] {
+            #expect(try rules("a.docx", archive([part])) == [], "\(part.0)")
         }
         // Columns that hide nothing, and rows that are shown.
         for cells in [
@@ -133,7 +152,9 @@ struct DocumentTests {
             ("personal-number", "张三13800138000.txt", "x"), ("attachment-mark", "a.txt", "电话 :intranet[8021]"),
             ("attachment-copy", "a.txt", "---\ntitle: x\n---\n"), ("archive-leftover", "__MACOSX/._a.txt", "x"),
             ("archive-leftover", "~$a.docx", "x"), ("file-kind", "a.pdf", "x"), ("document-unread", "a.doc", "x"),
-            ("archive-pictures", "a.gif", "GIF89a"),
+            ("archive-pictures", "a.gif", "GIF89a"), ("file-kind", "a.html", "<p>x"),
+            ("document-unread", "a.rar", "Rar!\u{0}"),
+            ("film-place", "a.mp4", "location.ISO6709"), ("file-kind", "b.txt", "a\u{1}\u{2}b\u{0}"),
             ("personal-number", "b.zip", text(archive([("a.txt", "13800138000")]))),
         ] {
             let found = try told("a.zip", archive([("说明.txt", "说明"), (name, content)]))

@@ -118,20 +118,6 @@ import Testing
         try check(site)
     }
 
-    @Test func aCompressedCopyMakesWayForAnAttachment() throws {
-        let text = String(repeating: "甲,1\n", count: 200)
-        let site = try Self.site(
-            ["portal/b/index.md": page("乙", "", "[表](data.csv)"), "portal/b/data.csv": text],
-            sites: SmallSite.sites.replacing("variants:", with: "output: {precompress: [gz]}\nvariants:"))
-        #expect(FileSystem.kind(site.folder.path + "/out/public/b/data.csv.gz") == .file)
-        try write(site, "Content/portal/b/index.md", page("乙", "", "[表](data.csv) [压](data.csv.gz)"))
-        try write(site, "Content/portal/b/data.csv.gz", "not made here")
-        try check(site)
-        try FileSystem.remove(site.folder.path + "/Content/portal/b/data.csv.gz")
-        try write(site, "Content/portal/b/index.md", page("乙", "", "[表](data.csv)"))
-        try check(site)
-    }
-
     /// What the journal names is still to be done, by whoever comes next.
     @Test func aFailureWhileApplyingIsFinishedByTheNextBuild() throws {
         let site = try Self.site(["portal/news/a.md": page("甲"), "portal/z.md": page("末")])

@@ -226,17 +226,6 @@ import Testing
         #expect(files == ["gong-gao/index.html", "gong-gao/很长的办事指南附件名称.txt", "gong-gao/附件一.pdf"])
     }
 
-    @Test func aCompressedAttachmentIsNotWrittenOver() throws {
-        let sites = SmallSite.sites.replacing("variants:", with: "output: {precompress: [gz]}\nvariants:")
-        let site = try site(
-            [
-                "portal/t.csv": String(repeating: "a,", count: 400), "portal/t.csv.gz": "\u{1F}own",
-                "portal/_index.md": page("首页", "cascade: {visibility: public}\nfiles: [t.csv, t.csv.gz]"),
-            ], sites: sites)
-        #expect(try site.build().diagnostics == [])
-        #expect(try site.folder.text("out/public/t.csv.gz") == "\u{1F}own")
-    }
-
     @Test func mountsNameAFile() throws {
         let sites = SmallSite.sites.replacing("variants:", with: "mounts: [{from: H.md, to: portal/}]\nvariants:")
         #expect(try site([:], sites: sites).findings().contains("wrong-type sites.yaml:2"))

@@ -107,7 +107,7 @@ import Testing
         "内网[8123]", ":[内网]密",
         "[密]{.intranet}",
         "[密]{内网}", "【仅限内网可见】密", ": : : intranet", "！！！内网", "!!! intranet", "[visibility: intranet] 密", "{% intranet %}",
-        "<仅内网>密", ":内纲[密]", "电话：内岗【密】", ":肉网[密]", "电话：[内网]转8021", "电话：［内网］转8021", "电话 :内网（8021）",
+        "<仅内网>密", ":内纲[密]", "电话：内纲［密］", ":肉网[密]", "电话：[内网]转8021", "电话：［内网］转8021", "电话 :内网（8021）",
         "：internal［密］", "电话：internal（密）", "甲【仅内网】密", "|姓名|可见对象|\n|-|-|\n|密|内网|",
         "內部【密】", "内网【密】", "可見：內網", "| 姓名 | visibility |\n|---|---|\n| 密 | intranet |", "|可见|\n|-|\n|仅限内网|",
     ]
@@ -131,6 +131,8 @@ import Testing
         "Note: only [registered] users",
         "请登录内网【办公系统】", "《内网》", "| 网络 | 内网 |\n|---|---|\n| 甲 | 乙 |", "| Visibility | 3 km |", "&copy; 2026 & more;",
         "文明！内网已通", "网络:内网（办公）", "说明:内容[1]", "统计：内刚[1]", "范围：[内部]流转", "Type: internal use", "Notes: internal [1]",
+        "Audit:internal(annual)", "接入网络：内网[^1]", "审核：内部[^1]", "乡镇：内岗【行政村】",
+        "分类：纳王[村]",
         "公开方式：不公开【理由：涉及个人隐私】", "密级：保密【三年】", "【保密】要求如下", "【隐藏】按钮", "「内部」与「外部」", "内部「挖潜」、外部「引智」", "「内网」用户", "内网「一张网」建设",
         "该系统仅限内网「政务云」访问。", "系统部署在内网[核心区]。", "准印号：内部[豫]2026-12号", "单位内网[1]开通。", "英文名称：Intranet", "又称：Intranet。",
         "例如：Intranet 与 Extranet",
@@ -190,13 +192,25 @@ import Testing
         #expect(found > 10_000 && folding > 2_000)
     }
 
+    /// The quick look knows the characters that look or sound like 内网.
+    @Test func theQuickLookKnowsMisspeltWords() {
+        for first in "内內肉纳呐讷" {
+            for second in "网網纲罔刚" {
+                guard "内內".contains(first) || "网網".contains(second) else { continue }
+                let text = ":\(first)\(second)[密]"
+                #expect(VisibilityMarks.mayStand(in: text) && VisibilityMarks.count(in: text.utf8) == 1, "\(text)")
+            }
+        }
+    }
+
     /// The quick look never says no where a mark stands.
     @Test func theQuickLookMissesNothing() {
         var random = SeededGenerator(seed: 7)
         let pieces = [
             ":", "：", "∶", "﹕", "::", ":::", " ", "\u{A0}", "　", "\u{200B}", "\u{AD}", "intranet", "Intranet",
             "ｉｎｔｒａｎｅｔ", "intr\u{430}net",
-            "ıntranet", "only", "ｏnly", "οnly", "内网", "可见", "visibility", "[", "【", "(", "（", "「", "]", "】", "\n", "> ",
+            "ıntranet", "only", "ｏnly", "οnly", "内网", "可见", "visibility", "internal", "内纲", "仅内网", "[", "【", "(", "（",
+            "「", "]", "】", "\n", "> ",
             "- ", "#",
             "public", "甲", "a", "\u{301}", "𝐢ntranet", "＼", "\\", "ⓘntranet", "0", ";", "；",
         ]
@@ -219,8 +233,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "13800138000", "138 0013 8000", "138**0013**8000", "138\\-0013\\-8000", "(138)0013-8000", "138  0013  8000",
-        "013800138000", "+86 138-0013-8000", "１３８００１３８０００", "电话:13800138000。",
+        "13800138000", "138 0013 8000", "138**0013**8000", "138\\-0013\\-8000", "(138)0013-8000", "138（0013）8000",
+        "138(0013)8000", "013800138000", "+86 138-0013-8000", "１３８００１３８０００", "电话:13800138000。",
     ])
     func aMobileIsFoundHoweverItIsWritten(_ text: String) { #expect(kinds(text) == [.mobile]) }
 
@@ -228,7 +242,8 @@ import Testing
     func anIdentityNumberIsFound(_ text: String) { #expect(kinds(text) == [.identity]) }
 
     @Test(arguments: [
-        "138****8000", "0371-69812345", "2026/09/01", "投资13800138000元", "113.13800138000", "共138户0013人", "010-12345678",
+        "138****8000", "0371-69812345", "2026/09/01", "投资13800138000元", "113.13800138000", "共138户0013人",
+        "档案号 0158-2026-0033", "产量  150  2000  3000", "010-12345678",
         "[x](138) 0013",
     ])
     func otherNumbersPass(_ text: String) { #expect(kinds(text) == []) }

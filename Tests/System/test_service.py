@@ -303,7 +303,7 @@ class ServiceTests(unittest.TestCase):
         for change in ({"lat": ""}, {"lat": "91"}, {"lat": "north"}, {"description": ["一", "二"]}):
             self.assertEqual(post(base + "/requests.json", {**fields, **change})[0], 400, change)
         status, _, body = post(base + "/requests.json", {**fields, "attribute[subject]": "第三件事", "zipcode": "452370"}, key)
-        self.assertIn("1 arguments are unknown", json.loads(body)[0]["service_notice"])
+        self.assertIn("does not know were left out: 1", json.loads(body)[0]["service_notice"])
         self.assertEqual(post(base + "/requests.json", {"service_code": "nothing"})[0], 404)
         self.assertEqual(call("GET", f"{base}/tokens/{'0' * 32}.json")[0], 404)
         self.system.ferry()

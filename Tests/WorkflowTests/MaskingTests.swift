@@ -5,7 +5,9 @@ import Workflow
 @Suite struct MaskingTests {
     private let secrets = [
         Masking.Secret(label: "姓名", text: "王小明"), .init(label: "姓名", text: "阿卜杜·热合曼"),
-        .init(label: "姓名", text: "李一"), .init(label: "姓名", text: "王晓明"), .init(label: "邮箱", text: "wang@b.example"),
+        .init(label: "姓名", text: "吕小兰"), .init(label: "姓名", text: "曾丽丽"), .init(label: "姓名", text: "李一"),
+        .init(label: "姓名", text: "王晓明"),
+        .init(label: "邮箱", text: "wang@b.example"),
         .init(label: "电话", text: "137 1234 5678"),
     ]
 
@@ -18,6 +20,8 @@ import Workflow
         ("1ー3ー8ー0ー0ー0ー0", .number), ("幺三八洞洞洞洞洞洞洞洞", .number), ("写信到 a＠b。com。", .email),
         ("住在501房", .dwelling), ("三号院3-2-501", .dwelling), ("请拨137年1234转5678", .secret),
         ("王曉明", .secret), ("Wang Xiaoming", .secret), ("XIAO MING WANG", .secret), ("Wáng Xiǎomíng 说", .secret),
+        ("Lü Xiaolan", .secret), ("Lv Xiaolan", .secret), ("LYU XIAOLAN", .secret), ("Lǚ Xiǎolán", .secret),
+        ("Xiaolan Lu", .secret), ("Zeng Lili", .secret),
         ("138a0000b0000", .number), ("一三八，后面零零零零，再零零零零", .number), ("138然后0000然后0000", .number),
         ("豫A一二三四五", .plate), ("豫Ａ１贰3肆5", .plate),
     ])
@@ -28,7 +32,7 @@ import Workflow
     @Test(arguments: [
         "2026年9月1日，文化广场西侧路灯不亮", "王女士反映", "罚款500元，一二三组", "第十五条第（三）项", "热线69812", "京广路与航海路口", "@所有人",
         "两房一厅", "涵洞口积水。", "请@管理员。谢谢", "2026-9-1 已修复", "投入1-2年", "分12-15批",
-        "补贴150元，2025年、2026年各发一次", "137路公交改道，1200米后1500人受益", "The li yi of it", "wangxiao",
+        "补贴150元，2025年、2026年各发一次", "137路公交改道，1200米后1500人受益", "The li yi of it", "wangxiao", "三段管网分别长180m、1200m、1350m",
     ])
     func plainAnswersPass(_ text: String) { #expect(Masking.finding(in: text, secrets: secrets) == nil) }
 }

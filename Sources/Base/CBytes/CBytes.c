@@ -187,7 +187,7 @@ static bool is_like_network(const uint8_t *b) {
     default: return false;
     }
     switch (scalar3(b + 3)) {
-    case 0x7F51: case 0x7DB2: case 0x7EB2: case 0x5C97: case 0x7F54: case 0x5188: case 0x521A: case 0x540C: case 0x5F80: case 0x671B: case 0x5FD8: case 0x738B: case 0x65FA: case 0x95F7: return true;
+    case 0x7F51: case 0x7DB2: case 0x7EB2: case 0x7F54: case 0x521A: return true;
     default: return false;
     }
 }

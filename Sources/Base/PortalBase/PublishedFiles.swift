@@ -14,9 +14,6 @@ package enum PublishedFiles {
         "html", "xml", "js", "css", "webmanifest", "avif", "ico", "woff2", "gz", "br",
     ]
 
-    /// Of these, what themes alone bring.
-    private static let themes: Set<String> = ["css", "webmanifest", "avif", "ico", "woff2"]
-
     /// Why a path below a docroot may not be published; nil for one that may.
     package static func problem(_ path: String) -> Bilingual? {
         let ending = FileSystem.suffix(path)
@@ -42,10 +39,10 @@ package enum PublishedFiles {
         return nil
     }
 
-    /// Why a file that an editor put beside a page may not be published: what belongs to a theme alone.
+    /// Why a file that an editor put beside a page may not be published: what only generator and themes make is nobody's to bring.
     package static func problem(attachment name: String) -> Bilingual? {
         let ending = FileSystem.suffix(name)
-        guard themes.contains(ending) else { return nil }
+        guard generated.contains(ending) else { return nil }
         return Bilingual(zh: "附件不能是 .\(ending) 文件", en: "attachments may not end in .\(ending)")
     }
 

@@ -143,7 +143,7 @@ extension YAMLNode {
         let text = String(decoding: bytes, as: UTF8.self)
         let node = parse(text, path: path, firstLine: firstLine, diagnostics: &diagnostics)
         // A single line without a colon that YAML knows is one text.
-        if case .scalar? = node?.value, let slip = slip(in: text, path: path, firstLine: firstLine) {
+        if case .scalar? = node?.value, let slip = slip(in: text, upTo: .max, path: path, firstLine: firstLine) {
             diagnostics.append(slip)
             return nil
         }
@@ -181,10 +181,6 @@ extension YAMLNode {
             diagnostics += reader.diagnostics
             return result
         } catch {
-            if let slip = slip(in: text, path: path, firstLine: firstLine) {
-                diagnostics.append(slip)
-                return nil
-            }
             let (place, detail): (SourcePosition, String) =
                 switch error as? YamlError {
                 case .scanner(_, let problem, let mark, _)?, .parser(_, let problem, let mark, _)?,
@@ -199,6 +195,10 @@ extension YAMLNode {
                     )
                 default: (position(nil), "\(error)")
                 }
+            if let slip = slip(in: text, upTo: place.line - firstLine + 1, path: path, firstLine: firstLine) {
+                diagnostics.append(slip)
+                return nil
+            }
             diagnostics.append(
                 Diagnostic(
                     "yaml", place, problem: Bilingual(zh: "YAML 写法有误：\(detail)", en: "broken YAML: \(detail)"),
@@ -211,9 +211,10 @@ extension YAMLNode {
     }
 }
 
-/// What a person typed who does not know YAML, where the parser gave up: told by its own line instead of the parser's.
-private func slip(in text: String, path: String, firstLine: Int) -> Diagnostic? {
-    for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+/// What a person typed who does not know YAML, at the line where the parser gave up or the three before it.
+private func slip(in text: String, upTo last: Int, path: String, firstLine: Int) -> Diagnostic? {
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    for (number, line) in lines.enumerated().prefix(max(0, last)).suffix(4).reversed() {
         let blanks = line.prefix { $0 == " " || $0 == "\t" }
         let rest = line[blanks.endIndex...]
         let key = rest.prefix { $0.isLetter || $0.isNumber || $0 == "_" || $0 == "-" }

@@ -4,7 +4,7 @@ import PortalBase
 /// What may not stand in a text that everybody will read: names, numbers, addresses that lead to one person.
 ///
 /// Texts are compared as their readers see them: width, spaces, dots, script and characters without width do not matter.
-/// A house in a street is no finding: it is where the lamp is broken; the citizen's own address is a secret.
+/// A house number is no finding, since requests name places; the citizen's own address is a secret.
 package enum Masking {
     /// Something that must be masked, for the officer who is told.
     package struct Finding: Error, Sendable, Equatable {
@@ -65,18 +65,36 @@ package enum Masking {
         let syllables = scalars.map { scalar in
             letters(toneless(String(scalar).applyingTransform(.mandarinToLatin, reverse: false) ?? ""))
         }
-        let ways = (0..<syllables.count).map { (syllables[$0...] + syllables[..<$0]).joined() }
+        let family = familyNames[scalars[0]].map { [$0] + syllables.dropFirst() }
+        // ü is written v, u and yu, in a passport too.
+        let spellings = ([syllables] + [family].compactMap(\.self)).flatMap { syllables in
+            ["v", "u", "yu"].map { letter in syllables.map { $0.replacing("v", with: letter) } }
+        }
+        let ways = spellings.flatMap { syllables in
+            (0..<syllables.count).map { (syllables[$0...] + syllables[..<$0]).joined() }
+        }
         // Four letters may be part of any word.
         return ways.filter { $0.utf8.count > 4 && $0.utf8.allSatisfy { $0 < 0x80 } }
     }
 
-    /// Letters without the marks of tones; lü is written lv as well.
+    /// Characters that are read otherwise as a family name.
+    private static let familyNames: [Unicode.Scalar: String] = [
+        "曾": "zeng", "单": "shan", "解": "xie", "仇": "qiu", "查": "zha", "覃": "qin", "朴": "piao", "区": "ou", "盖": "ge",
+        "任": "ren",
+        "翟": "zhai", "乐": "yue", "员": "yun", "缪": "miao", "种": "chong", "折": "she", "洗": "xian", "秘": "bi", "召": "shao",
+        "都": "du",
+    ]
+
+    /// Letters without the marks of tones; ü is v.
     private static func toneless(_ text: String) -> String {
-        let parts = text.precomposedStringWithCompatibilityMapping.replacing("ü", with: "v").replacing("Ü", with: "V")
-            .decomposedStringWithCompatibilityMapping
         var out = String.UnicodeScalarView()
-        for scalar in parts.unicodeScalars where scalar.properties.canonicalCombiningClass == .notReordered {
-            out.append(scalar)
+        for scalar in text.decomposedStringWithCompatibilityMapping.unicodeScalars {
+            if scalar == "\u{308}", let last = out.last, last == "u" || last == "U" {
+                out.removeLast()
+                out.append("v")
+            } else if scalar.properties.canonicalCombiningClass == .notReordered {
+                out.append(scalar)
+            }
         }
         return String(out)
     }
@@ -143,7 +161,9 @@ package enum Masking {
         }
         func isFilled(_ gap: String) -> Bool {
             let rest = fillers.reduce(gap) { $0.replacing($1, with: "") }
-            return rest.utf8.count <= 2 && rest.utf8.allSatisfy { $0 < 0x80 }
+            // One letter, but the sign of a unit as in 180m、1200m.
+            return rest.isEmpty
+                || rest.utf8.count == 1 && rest.utf8.allSatisfy { $0 < 0x80 && !"mtghskwvl".utf8.contains($0 | 0x20) }
         }
         for i in groups.indices.dropLast(2) {
             let parts = groups[i...].prefix(3)

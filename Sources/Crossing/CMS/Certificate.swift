@@ -109,7 +109,7 @@ package struct Identity: Sendable {
 
 /// A file that others could read or replace is no secret any more.
 func checkSecret(_ file: String) throws(CryptoError) {
-    guard let mode = FileSystem.permissions(file), mode & 0o027 != 0 else { return }
+    guard let mode = FileSystem.permissions(file), !FileSystem.isPrivate(file) else { return }
     throw CryptoError(
         code: .badKey,
         detail: "\(file) has mode \(String(mode, radix: 8)): others could read or replace it; chmod 640 or 600")

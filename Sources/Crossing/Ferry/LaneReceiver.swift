@@ -55,11 +55,7 @@ package struct LaneReceiver: Sendable {
             do {
                 guard Spool.isName(name) else {
                     let stem = String(name.dropLast(3))
-                    report.alarms += try spool.putAside(heads(stem), reason: "name", at: now)
-                    report.quarantined[Spool.printable(name)] = "name"
-                    try store.log(
-                        lane: lane, event: "quarantined",
-                        ["file": .string(Spool.printable(name)), "reason": .string("name")], at: now)
+                    try refuse(name, files: heads(stem), &report, now)
                     continue
                 }
                 try receive(String(name.dropLast(3)), id, staging, &report, now)
@@ -220,6 +216,15 @@ package struct LaneReceiver: Sendable {
         try store.log(lane: lane, event: "quarantined", ["file": .string(stem), "reason": .string(reason)], at: now)
     }
 
+    /// A name that no side gives.
+    private func refuse(_ name: String, files: [String], _ report: inout LaneReport, _ now: Instant) throws {
+        report.alarms += try spool.putAside(files, reason: "name", at: now)
+        let shown = Spool.printable(name)
+        report.quarantined[shown] = "name"
+        try store.log(
+            lane: lane, event: "quarantined", ["file": .string(shown), "reason": .string("name")], at: now)
+    }
+
     // MARK: The lane as a whole
 
     /// Parts of numbers that are answered already: copies that came after their batch.
@@ -233,8 +238,7 @@ package struct LaneReceiver: Sendable {
         for name in try spool.inbox.names() where isPart(name) {
             // What is no file, or has a name that no side gives, is no part.
             guard Spool.isName(name), spool.inbox.kind(name) == .file else {
-                report.alarms += try spool.putAside([name], reason: "name", at: now)
-                report.quarantined[Spool.printable(name)] = "name"
+                try refuse(name, files: [name], &report, now)
                 continue
             }
             let stem = String(name.prefix(length))

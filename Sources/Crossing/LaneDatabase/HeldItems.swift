@@ -76,18 +76,23 @@ extension LaneDatabase {
 
     /// - Returns: a line where the item is held still.
     private func retry(_ id: String, lane: String, at now: Instant) throws -> String? {
-        try database.write { db in
-            guard let row = try db.row("SELECT kind, reason FROM lane_held WHERE lane = ? AND item = ?", lane, id)
+        let held: FerryItem? = try database.read { db in
+            guard let kind: String = try db.value("SELECT kind FROM lane_held WHERE lane = ? AND item = ?", lane, id)
             else {
                 return nil
             }
-            let kind: String = try row["kind"]
             let parts = try db.rows(
                 "SELECT name, content FROM lane_held_part WHERE lane = ? AND item = ? ORDER BY name", lane, id
             ).map { FerryItem.Part(name: try $0["name"], bytes: try $0["content"]) }
-            var reason: String = try row["reason"]
+            return FerryItem(kind: kind, id: id, parts: parts)
+        }
+        guard let held else { return nil }
+        let staged = Result { try stage(held) }
+        return try database.write { db in
+            let reason: String
             do {
-                try db.savepoint { try apply(db, stage(FerryItem(kind: kind, id: id, parts: parts)), now) }
+                let item = try staged.get()
+                try db.savepoint { try apply(db, item, now) }
                 try remove(id, lane: lane, db)
                 try Self.audit(db, LaneID(name: lane, epoch: ""), "heldTaken", nil, ["item": .string(id)], now)
                 try countHeld(db, lane, now)
@@ -103,7 +108,7 @@ extension LaneDatabase {
             }
             try db.execute(
                 "UPDATE lane_held SET reason = ?, tried = ? WHERE lane = ? AND item = ?", reason, now.seconds, lane, id)
-            return Self.heldLine(id, kind, reason)
+            return Self.heldLine(id, held.kind, reason)
         }
     }
 

@@ -496,50 +496,60 @@ package struct LaneDatabase: LaneStore {
         }
     }
 
-    /// `reason`: why an item could not be staged and is held as it came.
-    private typealias Staged = [(id: String, item: FerryItem?, reason: String?)]
+    private enum Staged {
+        case ready(FerryItem)
+        /// As it came, since it could not be staged.
+        case held(FerryItem, reason: String)
+        /// What its parts hold is no item.
+        case refused(id: String)
+
+        var item: FerryItem? {
+            switch self {
+            case .ready(let item), .held(let item, _): item
+            case .refused: nil
+            }
+        }
+    }
 
     /// Items with what can be done to them beforehand, by as many threads as there are processors.
-    private func staged(_ items: ArraySlice<BatchOpener.OpenedItem>) throws -> Staged {
+    private func staged(_ items: ArraySlice<BatchOpener.OpenedItem>) throws -> [Staged] {
         let loaded = try items.map { try (id: $0.id, item: $0.load()) }
         let stage = stage
         let made = parallelMap(loaded.count, jobs: processorCount) { place, _ in
             Result { try loaded[place].item.map(stage) }
         }
         return try zip(loaded, made).map { loaded, made in
+            guard let item = loaded.item else { return .refused(id: loaded.id) }
             do {
-                return (loaded.id, try made.get(), nil)
+                return .ready(try made.get() ?? item)
             } catch {
                 guard let reason = reasonToHold(error) else { throw error }
-                return (loaded.id, loaded.item, reason)
+                return .held(item, reason: reason)
             }
         }
     }
 
     private func file(
-        _ items: Staged, of batch: BatchOpener.Verified, _ arrival: inout Arrival, _ db: any SQLConnection,
+        _ items: [Staged], of batch: BatchOpener.Verified, _ arrival: inout Arrival, _ db: any SQLConnection,
         _ now: Instant
     ) throws {
         func hold(_ item: FerryItem, _ reason: String) throws {
             try self.hold(db, item, lane: batch.manifest.lane, reason, now)
             arrival.held.append(Self.heldLine(item.id, item.kind, reason))
         }
-        for (id, item, reason) in items {
-            guard let item else {
-                arrival.rejected[id] = .schema
-                continue
-            }
-            if let reason {
-                try hold(item, reason)
-                continue
-            }
-            do {
-                try db.savepoint { try apply(db, item, now) }
-            } catch let refusal as RejectedItem {
-                arrival.rejected[id] = refusal.code
-            } catch {
-                guard let reason = reasonToHold(error) else { throw error }
-                try hold(item, reason)
+        for staged in items {
+            switch staged {
+            case .refused(let id): arrival.rejected[id] = .schema
+            case .held(let item, let reason): try hold(item, reason)
+            case .ready(let item):
+                do {
+                    try db.savepoint { try apply(db, item, now) }
+                } catch let refusal as RejectedItem {
+                    arrival.rejected[item.id] = refusal.code
+                } catch {
+                    guard let reason = reasonToHold(error) else { throw error }
+                    try hold(item, reason)
+                }
             }
         }
         if !arrival.held.isEmpty { try countHeld(db, batch.manifest.lane, now) }

@@ -280,12 +280,14 @@ struct Open311Controller: Sendable {
     ) throws -> [String: [String]] {
         let mapping = offer.mapping
         var input = [mapping.service: [offer.option.value]]
-        if let twice = fields.first(where: { known.contains($0.key) && $0.value.count > 1 }) {
+        if let twice = fields.sorted(by: { $0.key < $1.key }).first(where: {
+            known.contains($0.key) && $0.value.count > 1
+        }) {
             throw Failure(.badRequest, "\(twice.key) was given \(twice.value.count) times")
         }
         let other = fields.keys.filter { !known.contains($0) && $0 != "media_url" && !$0.hasPrefix("attribute[") }
         if !other.isEmpty {
-            notices.append("\(other.count) arguments are unknown to this service and were left out.")
+            notices.append("Arguments that this service does not know were left out: \(other.count).")
         }
         if first("description") != nil || fields["media_url"]?.contains(where: { !$0.isEmpty }) == true {
             var text = first("description") ?? ""

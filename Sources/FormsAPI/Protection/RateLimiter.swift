@@ -137,7 +137,7 @@ final class RateLimiter: Sendable {
             let client = client ?? []
             for name in Self.names(client) {
                 var bucket = state.volumes[name] ?? Bucket(spent: 0, at: now)
-                Self.leak(&bucket, Double(settings.clientMegabytes) / 3_600, now)
+                Self.leak(&bucket, Double(settings.clientMegabytes) * Self.factor(name) / 3_600, now)
                 bucket.spent += Double(bytes) / Double(1 << 20)
                 state.volumes[name] = bucket
             }
@@ -148,7 +148,7 @@ final class RateLimiter: Sendable {
     private func hasVolume(_ state: inout State, _ client: [UInt8], _ now: Double) -> Bool {
         Self.names(client).allSatisfy { name in
             guard var bucket = state.volumes[name] else { return true }
-            Self.leak(&bucket, Double(settings.clientMegabytes) / 3_600, now)
+            Self.leak(&bucket, Double(settings.clientMegabytes) * Self.factor(name) / 3_600, now)
             return bucket.spent < Double(settings.clientMegabytes) * Self.factor(name)
         }
     }

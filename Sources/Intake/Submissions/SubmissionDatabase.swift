@@ -1,5 +1,6 @@
 import CMS
 import Ferry
+import Glibc
 package import LaneDatabase
 package import PortalBase
 import SQL
@@ -444,6 +445,9 @@ package struct SubmissionDatabase: Sendable {
             hold: { error in (error as? DropFailure).map(\.description) })
     }
 
+    /// A folder that is not there or may not be written; a full disk is everybody's matter, and the batch waits.
+    private static let dropIsWrong: Set<Int32> = [ENOENT, ENOTDIR, EACCES, EPERM, EROFS, ELOOP]
+
     /// What came for the site's user cannot be left for it: statuses that came in the same batch are told all the same.
     private struct DropFailure: Error, CustomStringConvertible {
         let description: String
@@ -504,7 +508,7 @@ package struct SubmissionDatabase: Sendable {
         guard let siteDrop else { throw DropFailure(description: "the configuration has no site_drop") }
         do {
             try siteDrop.deposit(item)
-        } catch let error as FileError {
+        } catch let error as FileError where Self.dropIsWrong.contains(error.code) {
             throw DropFailure(description: "site_drop: \(error)")
         }
     }

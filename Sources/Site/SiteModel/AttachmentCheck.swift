@@ -1,4 +1,3 @@
-import Glibc
 package import PortalBase
 
 /// Looks into files beside pages: a copy of a page or of a table under another name would be published as it is, hidden
@@ -12,51 +11,72 @@ enum AttachmentCheck {
         return found.flatMap { $0 }
     }
 
+    /// A file beside a page, or one in an archive.
+    private struct Subject {
+        let name: String
+        let head: [UInt8]
+        let size: Int
+        /// Bytes from an offset on, as many as there are up to a count.
+        let read: (_ offset: Int, _ count: Int) throws(FileError) -> [UInt8]
+        /// Archives round it.
+        let depth: Int
+
+        var ending: String { FileSystem.suffix(name) }
+    }
+
     private static func finding(_ file: LoadedFile, _ configuration: SiteConfiguration) -> [Diagnostic] {
         let place = SourcePosition(path: file.path)
         do {
-            if let problem = PublishedFiles.problem(attachment: file.name) {
-                return [
-                    Diagnostic(
-                        "file-kind", place, problem: problem,
-                        remedy: Bilingual(zh: "请换一种格式，或移出内容目录", en: "use another format, or move it out of the content")
-                    )
-                ]
+            let read = { (offset: Int, count: Int) throws(FileError) -> [UInt8] in
+                try FileSystem.head(file.location, count: count, from: offset)
             }
-            let head = try FileSystem.head(file.location, count: headBytes)
-            let isOpen = configuration.isOpen(file.visibility.tag)
-            let named = findings(ofName: file.name, head, isOpen: isOpen, place, configuration)
-            guard named.isEmpty else { return named }
-            let ending = FileSystem.suffix(file.name)
-            if isOpen, films.contains(ending) { return try findings(inFilm: file, place) }
-            if texts.contains(ending), !isText(head) {
-                return [
-                    Diagnostic(
-                        "file-kind", place,
-                        problem: Bilingual(zh: ".\(ending) 文件里不是文字", en: "what ends in .\(ending) is no text"),
-                        remedy: Bilingual(zh: "请另存为正确的格式", en: "save it in the right format"))
-                ]
-            }
-            let isPacked = documents.contains(ending) || ending == "zip"
-            guard isPacked ? isOpen : isText(head) else { return [] }
-            guard file.size <= maxBytes, !DocumentTraces.closedEndings.contains(ending) else {
-                return isPacked ? [unread(place)] : []
-            }
-            let bytes = try FileSystem.read(file.location, limit: maxBytes)
-            return findings(in: bytes, ending, isOpen: isOpen, place, configuration, depth: 0)
+            let subject = Subject(
+                name: file.name, head: try read(0, headBytes), size: file.size, read: read, depth: 0)
+            return try findings(of: subject, isOpen: configuration.isOpen(file.visibility.tag), place, configuration)
         } catch {
             return [unreadable(file.path, error)]
         }
     }
 
+    private static func findings(
+        of file: Subject, isOpen: Bool, _ place: SourcePosition, _ configuration: SiteConfiguration
+    ) throws(FileError) -> [Diagnostic] {
+        func wrong(_ problem: Bilingual) -> [Diagnostic] {
+            [
+                Diagnostic(
+                    "file-kind", place, problem: problem,
+                    remedy: Bilingual(
+                        zh: "请另存为正确的格式，或移出内容目录", en: "save it in the right format, or move it out of the content"))
+            ]
+        }
+        let ending = file.ending
+        if let problem = PublishedFiles.problem(attachment: file.name) { return wrong(problem) }
+        let named = findings(ofName: file.name, file.head, isOpen: isOpen, place, configuration)
+        guard named.isEmpty else { return named }
+        if isOpen, films.contains(ending) { return try findings(inFilm: file, place) }
+        if texts.contains(ending), !isText(file.head) {
+            return wrong(Bilingual(zh: ".\(ending) 文件里不是文字", en: "what ends in .\(ending) is no text"))
+        }
+        let isPacked = documents.contains(ending) || ending == "zip"
+        guard isPacked ? isOpen : isText(file.head) else {
+            // Other archives and programs, which only an archive hides.
+            let isKnown = PublishedFiles.attachments.contains(ending) || PublishedFiles.pictureKind(file.head) != nil
+            return file.depth == 0 || isKnown ? [] : [unread(place)]
+        }
+        guard file.size <= maxBytes, !DocumentTraces.closedEndings.contains(ending) else {
+            return isPacked ? [unread(place)] : []
+        }
+        let bytes = try file.read(0, maxBytes)
+        if isOpen, documents.contains(ending) { return findings(inDocument: bytes, ending, place, configuration) }
+        if isOpen, ending == "zip" { return try findings(inArchive: bytes, place, configuration, depth: file.depth) }
+        return findings(inTextOf: bytes, ending, isOpen: isOpen, place, configuration)
+    }
+
     private static let texts: Set<String> = ["txt", "csv", "json", "geojson", "vtt", "svg", "m3u8"]
     private static let films: Set<String> = ["mp4", "m4a", "m4s"]
 
-    private static func findings(inFilm file: LoadedFile, _ place: SourcePosition) throws(FileError) -> [Diagnostic] {
-        let isFound = try CameraData.isIn(film: file.size) { offset, count throws(FileError) in
-            try FileSystem.head(file.location, count: count, from: offset)
-        }
-        guard isFound else { return [] }
+    private static func findings(inFilm file: Subject, _ place: SourcePosition) throws(FileError) -> [Diagnostic] {
+        guard try CameraData.isIn(film: file.size, read: file.read) else { return [] }
         return [
             Diagnostic(
                 "film-place", place,
@@ -93,31 +113,30 @@ enum AttachmentCheck {
     }
 
     private static func findings(
-        in bytes: [UInt8], _ ending: String, isOpen: Bool, _ place: SourcePosition, _ configuration: SiteConfiguration,
-        depth: Int
+        inTextOf bytes: [UInt8], _ ending: String, isOpen: Bool, _ place: SourcePosition,
+        _ configuration: SiteConfiguration
     ) -> [Diagnostic] {
-        if isOpen, documents.contains(ending) { return findings(inDocument: bytes, ending, place, configuration) }
-        if isOpen, ending == "zip" { return findings(inArchive: bytes, place, configuration, depth: depth) }
-        guard isText(Array(bytes.prefix(headBytes))) else { return [] }
         // “Unicode text” of a spreadsheet is UTF-16; tables are saved in GB 18030 too.
         let isUTF8 = String(validating: bytes, as: UTF8.self) != nil
-        let other = utf8(ofUTF16: bytes) ?? (isUTF8 ? nil : utf8(ofGB18030: bytes))
+        let other = SourceEncoding.utf8(ofUTF16: bytes) ?? (isUTF8 ? nil : SourceEncoding.utf8(ofGB18030: bytes))
         let text = other ?? (isUTF8 ? bytes : Array(String(decoding: bytes, as: UTF8.self).utf8))
         var found: [Diagnostic] = []
         if isUTF8 || other != nil || ["csv", "txt", "tsv"].contains(ending) {
             found = findings(inText: text, ending, place)
         }
+        // Another encoding, or no table of the C library for it: what is ASCII in it was looked at.
+        if isOpen, !isUTF8, other == nil, texts.contains(ending) { found.append(unread(place)) }
         if isOpen, found.isEmpty { found = personalNumbers(in: text, configuration) { lined($0, text, place) } }
         return found
     }
 
-    /// Archives in archives are looked into so deep.
+    /// Archives in archives that are looked into.
     private static let mostDepth = 2
 
     /// What the files in a ZIP archive would say if they lay beside the page; the name of each stands in the problem.
     private static func findings(
         inArchive bytes: [UInt8], _ place: SourcePosition, _ configuration: SiteConfiguration, depth: Int
-    ) -> [Diagnostic] {
+    ) throws(FileError) -> [Diagnostic] {
         guard let archive = ZipArchive(bytes) else {
             return [
                 Diagnostic(
@@ -133,7 +152,6 @@ enum AttachmentCheck {
             let parts = entry.name.split(separator: "/")
             guard let last = parts.last else { continue }
             let name = String(last)
-            let ending = FileSystem.suffix(name)
             func tell(_ inside: [Diagnostic]) { found += inside.map { $0.inside(entry.name) } }
             if parts.contains(where: { PublishedFiles.isLeftover(String($0)) }) {
                 tell([
@@ -144,17 +162,17 @@ enum AttachmentCheck {
                 ])
                 continue
             }
-            guard depth < mostDepth, !DocumentTraces.closedEndings.contains(ending),
-                let content = archive.content(entry, limit: left)
-            else {
+            guard depth < mostDepth, let content = archive.content(entry, limit: left) else {
                 tell([unread(place)])
                 continue
             }
             left -= content.count
             let head = Array(content.prefix(headBytes))
             hasPictures = hasPictures || PublishedFiles.pictureKind(head) != nil
-            tell(findings(ofName: name, head, isOpen: true, place, configuration))
-            tell(findings(in: content, ending, isOpen: true, place, configuration, depth: depth + 1))
+            let subject = Subject(
+                name: name, head: head, size: content.count,
+                read: { offset, count in Array(content.dropFirst(offset).prefix(count)) }, depth: depth + 1)
+            tell(try findings(of: subject, isOpen: true, place, configuration))
         }
         if hasPictures {
             found.append(
@@ -243,59 +261,8 @@ enum AttachmentCheck {
         return found + personalNumbers(in: traces.text, configuration) { _ in place }
     }
 
-    /// Nil for bytes that are no GB 18030, or where the C library has no table for it.
-    private static func utf8(ofGB18030 bytes: [UInt8]) -> [UInt8]? {
-        guard let converter = iconv_open("UTF-8", "GB18030"), converter != iconv_t(bitPattern: -1) else { return nil }
-        defer { iconv_close(converter) }
-        var input = bytes.map { CChar(bitPattern: $0) }
-        // Two bytes become three at most, one becomes one.
-        var output = [CChar](repeating: 0, count: bytes.count * 2 + 16)
-        let count = input.withUnsafeMutableBufferPointer { input in
-            output.withUnsafeMutableBufferPointer { output -> Int? in
-                var (from, to) = (input.baseAddress, output.baseAddress)
-                var (left, room) = (input.count, output.count)
-                guard iconv(converter, &from, &left, &to, &room) != Int(bitPattern: UInt.max), left == 0 else {
-                    return nil
-                }
-                return output.count - room
-            }
-        }
-        return count.map { output[..<$0].map { UInt8(bitPattern: $0) } }
-    }
-
-    /// Which byte of each pair is the higher: told by the mark, or by the zeros of ASCII in the other places.
-    private static func order(ofUTF16 bytes: [UInt8]) -> (start: Int, isBigEndian: Bool)? {
-        if bytes.starts(with: [0xFF, 0xFE]) { return (2, false) }
-        if bytes.starts(with: [0xFE, 0xFF]) { return (2, true) }
-        let head = bytes.prefix(64)
-        guard head.contains(0), head.count >= 4, head.count.isMultiple(of: 2) else { return nil }
-        for isBigEndian in [false, true] {
-            let (high, low) = isBigEndian ? (0, 1) : (1, 0)
-            let units = stride(from: 0, to: head.count, by: 2).map { (i: Int) -> UInt16 in
-                UInt16(head[i + high]) << 8 | UInt16(head[i + low])
-            }
-            // Text holds ASCII here and there, and neither controls nor halves of pairs.
-            let isText = units.allSatisfy { (unit: UInt16) -> Bool in
-                if unit < 0x20 { return unit == 0x09 || unit == 0x0A || unit == 0x0D }
-                return !(0xD800...0xDFFF).contains(unit)
-            }
-            if isText, units.contains(where: { $0 < 0x80 }) { return (0, isBigEndian) }
-        }
-        return nil
-    }
-
-    /// Nil for other encodings.
-    private static func utf8(ofUTF16 bytes: [UInt8]) -> [UInt8]? {
-        guard let order = order(ofUTF16: bytes) else { return nil }
-        let (high, low) = order.isBigEndian ? (0, 1) : (1, 0)
-        let units = stride(from: order.start, to: bytes.count - 1, by: 2).map { (i: Int) -> UInt16 in
-            UInt16(bytes[i + high]) << 8 | UInt16(bytes[i + low])
-        }
-        return Array(String(decoding: units, as: UTF16.self).utf8)
-    }
-
     private static func isText(_ head: [UInt8]) -> Bool {
-        order(ofUTF16: head) != nil || !head.contains { $0 < 0x09 || ($0 > 0x0D && $0 < 0x20) }
+        SourceEncoding.order(ofUTF16: head) != nil || !head.contains { $0 < 0x09 || ($0 > 0x0D && $0 < 0x20) }
     }
 
     private static func findings(
@@ -323,16 +290,14 @@ enum AttachmentCheck {
         let lines = text.prefix(4_096).split(separator: 0x0A, maxSplits: 2, omittingEmptySubsequences: false)
         let isPage =
             lines.count > 2 && ["---", "---\r"].contains { lines[0].elementsEqual($0.utf8) } && lines[1].contains(0x3A)
-        // Titles may stand above the heads.
-        let head = text.prefix(16_384).split(separator: 0x0A, maxSplits: 12, omittingEmptySubsequences: false).prefix(
-            12)
-        let hasTags =
-            ending != "json" && ending != "geojson"
-            && head.contains { line in
-                let columns = String(decoding: line, as: UTF8.self).split { ",;\t\"，；|\r".contains($0) }.map(
-                    String.init)
-                return columns.count > 1 && columns.contains(where: VisibilityNames.isMeant)
-            }
+        let (columns, rows) =
+            ["csv", "tsv", "txt"].contains(ending) ? table(text, isRunningText: ending == "txt") : ([], [])
+        // A catalogue has a column 公开属性; one that says 否 or 不公开 of a row tells more.
+        let isHidden = columns.indices.contains { column in
+            ["公开", "是否公开", "公开属性", "公开范围"].contains(VisibilityNames.folded(columns[column]))
+                && rows.contains { ["否", "不公开", "不予公开", "内网", "内部"].contains(VisibilityNames.folded($0[column])) }
+        }
+        let hasTags = isHidden || columns.contains(where: VisibilityNames.isMeant)
         if hasTags { return [tagsInFile(place)] }
         guard isPage else { return [] }
         return [
@@ -344,6 +309,31 @@ enum AttachmentCheck {
         ]
     }
 
+    /// Heads of a table's columns and the rows below them. Of the first lines the first that is as wide as the widest is the head,
+    /// since titles may stand above; empty where the lines are no table.
+    ///
+    /// - Parameter isRunningText: whether full-width commas are those of sentences.
+    private static func table(
+        _ text: ArraySlice<UInt8>, isRunningText: Bool
+    ) -> (head: [String], rows: [[String]]) {
+        var words = String(decoding: text.prefix(65_536), as: UTF8.self)
+        if !isRunningText { words = words.replacing("，", with: ",").replacing("；", with: ";") }
+        let lines = Array(words.utf8).split(whereSeparator: { $0 == 0x0A || $0 == 0x0D })
+        for separator in [UInt8(ascii: ","), 0x09, UInt8(ascii: ";"), UInt8(ascii: "|")] {
+            let rows = lines.map { $0.split(separator: separator, omittingEmptySubsequences: false) }
+            let width = rows.prefix(12).map(\.count).max() ?? 0
+            let isWide = { (row: [ArraySlice<UInt8>]) in
+                row.count == width && row.count { $0.contains { $0 > 0x20 } } > 1
+            }
+            guard width > 1, let head = rows.prefix(12).firstIndex(where: isWide) else { continue }
+            let below = rows[(head + 1)...].filter { $0.count == width }
+            guard !below.isEmpty else { continue }
+            let words = { (row: [ArraySlice<UInt8>]) in row.map { String(decoding: $0, as: UTF8.self) } }
+            return (words(rows[head]), below.map(words))
+        }
+        return ([], [])
+    }
+
     private static let copies = Bilingual(
         zh: "页面请以 .md 结尾；分行可见的表请放进 Content/data", en: "name pages .md; put tables with hidden rows into Content/data")
 
@@ -351,8 +341,13 @@ enum AttachmentCheck {
         Diagnostic(
             "attachment-copy", place,
             problem: Bilingual(
-                zh: "表里有 visibility 列，但附件的行不会被隐藏",
-                en: "the table has a `visibility` column, which hides no row of an attachment"), remedy: copies)
+                zh: "表里有说明给谁看的列（如 visibility），但附件里什么也不会被隐藏",
+                en: "a column or key such as `visibility` hides nothing of an attachment"), remedy: copies)
+    }
+
+    /// What a string of JSON says; nil for a damaged one, which is no key.
+    private static func unescaped(_ string: ArraySlice<UInt8>) -> String? {
+        do { return try JSON(parsing: Array(string)).string } catch { return nil }
     }
 
     /// Where a key of JSON means for whom something is.
@@ -365,8 +360,10 @@ enum AttachmentCheck {
             }
             guard close < bytes.count else { return nil }
             let next = bytes[(close + 1)...].first { $0 > 0x20 }
-            if next == UInt8(ascii: ":"), close - open <= 65,
-                VisibilityNames.isMeant(by: String(decoding: bytes[(open + 1)..<close], as: UTF8.self))
+            // A key may be spelt by escapes.
+            if next == UInt8(ascii: ":"), close - open <= 130,
+                let key = unescaped(bytes[open...close]),
+                VisibilityNames.isMeant(by: key)
             {
                 return open
             }

@@ -14,7 +14,7 @@ enum CameraData {
     }
 
     /// Whether a film or sound of ISO/IEC 14496-12 says where it was made: Apple's `©xyz`, 3GPP's `loci`, or the key
-    /// `location.ISO6709` in its `moov` or `meta` box.
+    /// `location.ISO6709`, or XMP with a latitude, in a `moov`, `meta`, `udta` or `uuid` box.
     ///
     /// - Parameter read: bytes of the file from an offset on, as many as there are up to a count.
     static func isIn(
@@ -22,7 +22,7 @@ enum CameraData {
     ) throws(FileError) -> Bool {
         func hasPlace(_ offset: Int, _ count: Int) throws(FileError) -> Bool {
             try read(offset, min(count, mostBytes)).withUnsafeBufferPointer { box in
-                box.holds("location.ISO6709") || box.holds("loci") || box.holds("GPSLatitude") || hasApplePlace(box)
+                box.holds("location.ISO6709") || hasBox("loci", box) || box.holds("GPSLatitude") || hasApplePlace(box)
             }
         }
         var offset = 0
@@ -47,6 +47,16 @@ enum CameraData {
     }
 
     private static let mostBytes = 64 << 20
+
+    /// Whether a box of such a name begins somewhere: four bytes of its size stand before it.
+    private static func hasBox(_ name: String, _ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        var start = 4
+        while let found = bytes.find(name, from: start) {
+            if bytes[found - 4] == 0, bytes[found - 3] == 0 { return true }
+            start = found + 1
+        }
+        return false
+    }
 
     private static func hasApplePlace(_ box: UnsafeBufferPointer<UInt8>) -> Bool {
         var start = 0

@@ -133,10 +133,9 @@ package struct ContentLoader: Sendable {
         let isOpen = configuration.isOpen(page.visibility.tag)
         checkHead(source.head, isOpen: isOpen, &diagnostics)
         if isOpen {
-            let folder = FileSystem.name(FileSystem.parent(page.path))
-            let isOwnFolder = ["index", "_index"].contains(page.stem.split(separator: ".").first.map(String.init) ?? "")
-            configuration.checkNumbers(
-                in: isOwnFolder ? folder : String(page.stem), SourcePosition(path: page.path), &diagnostics)
+            for name in page.path.split(separator: "/") where name.utf8.count > 10 {
+                configuration.checkNumbers(in: String(name), SourcePosition(path: page.path), &diagnostics)
+            }
         }
         return (page, diagnostics)
     }

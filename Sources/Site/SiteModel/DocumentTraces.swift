@@ -35,7 +35,7 @@ package struct DocumentTraces {
         }
     }
 
-    /// Documents inside documents are read so deep, as the workbook behind a chart of a report.
+    /// Levels of documents in documents that are read, as the workbook behind a chart of a report.
     private static let mostDepth = 3
 
     /// False where a part is damaged or too large.
@@ -57,7 +57,8 @@ package struct DocumentTraces {
                     holdsFiles = true
                 }
             } else {
-                content.withUnsafeBufferPointer {
+                // A part may be written in UTF-16.
+                (SourceEncoding.utf8(ofUTF16: content) ?? content).withUnsafeBufferPointer {
                     caches.read($0, of: entry.name)
                     read($0, of: entry.name)
                 }
@@ -78,9 +79,7 @@ package struct DocumentTraces {
     }
 
     private static func isRead(_ name: String) -> Bool {
-        if name.hasSuffix("/document.xml.rels") || name.hasSuffix(".xml.rels") && name.contains("/_rels/slide") {
-            return true
-        }
+        if name.hasSuffix(".xml.rels") { return true }
         return name.hasSuffix(".xml")
             && (!name.contains("/") || name.hasPrefix("docProps/") || name.hasPrefix("word/") || name.hasPrefix("xl/")
                 || name.hasPrefix("ppt/") || name.hasSuffix("/Content.xml") || name.hasSuffix("/content.xml")
@@ -116,7 +115,8 @@ package struct DocumentTraces {
             // Headers and footers stand in the styles.
             let isOpenDocument = name == "content.xml" || name == "styles.xml" || name.hasSuffix("/content.xml")
             let remarks = [
-                "w:comment", "comment", "threadedComment", "p:cm", "p188:cm", "office:annotation", "ofd:Annot",
+                "w:comment", "comment", "x:comment", "threadedComment", "p:cm", "p188:cm", "office:annotation",
+                "ofd:Annot",
             ]
             let mayRemark =
                 name.contains("comment") || name.contains("Comment") || isOpenDocument || name.contains("Annot")
@@ -126,8 +126,8 @@ package struct DocumentTraces {
                 || (name.hasPrefix("word/") ? Self.wordChanges : ["text:changed-region", "table:tracked-changes"])
                     .contains { Self.holdsElement(xml, $0) }
             hidesParts =
-                hidesParts || name.hasPrefix("word/") && Self.holdsElement(xml, "w:vanish")
-                || name.hasPrefix("ppt/slides/") && xml.find(" show=\"0\"") != nil
+                hidesParts || name.hasPrefix("word/") && !name.hasSuffix("/styles.xml") && Self.hidesWords(xml)
+                || name.hasPrefix("ppt/slides/") && [" show=\"0\"", " hidden=\"1\""].contains { xml.find($0) != nil }
                 || isOpenDocument
                     && ["display=\"false\"", "visibility=\"collapse\"", "visibility=\"filter\""].contains {
                         xml.find("table:" + $0) != nil
@@ -147,6 +147,19 @@ package struct DocumentTraces {
         "w:ins", "w:del", "w:moveFrom", "w:moveTo", "w:rPrChange", "w:pPrChange", "w:tblPrChange", "w:sectPrChange",
         "w:cellIns", "w:cellDel", "w:numberingChange",
     ]
+
+    /// Whether words are set to vanish: `<w:vanish w:val="0"/>` shows them.
+    private static func hidesWords(_ xml: UnsafeBufferPointer<UInt8>) -> Bool {
+        ["<w:vanish", "<w:specVanish"].contains { tag in
+            var start = 0
+            while let found = xml.find(tag, from: start), let end = xml.find(UInt8(ascii: ">"), from: found) {
+                start = end
+                let rest = String(decoding: xml[(found + tag.utf8.count)..<end], as: UTF8.self)
+                if !["\"0\"", "\"false\"", "\"off\""].contains(where: rest.contains) { return true }
+            }
+            return false
+        }
+    }
 
     /// Whether such an element begins somewhere.
     private static func holdsElement(_ xml: UnsafeBufferPointer<UInt8>, _ name: String) -> Bool {
@@ -210,9 +223,10 @@ package struct DocumentTraces {
         text.append(UInt8(ascii: ";"))
     }
 
-    private static let words = ["w:t", "w:delText", "a:t", "t", "v", "ofd:TextCode"]
+    private static let words = ["w:t", "w:delText", "a:t", "t", "v", "x:t", "x:v", "ofd:TextCode"]
     private static let ends = [
-        "/w:p", "/a:p", "/si", "/c", "/is", "/comment", "/text:p", "/text:h", "/table:table-cell", "/ofd:TextObject",
+        "/w:p", "/a:p", "/si", "/c", "/x:si", "/x:c", "/is", "/comment", "/text:p", "/text:h", "/table:table-cell",
+        "/ofd:TextObject",
         "w:br", "w:tab",
     ]
 

@@ -281,9 +281,7 @@ extension FrontMatter {
     private static func slug(_ reader: inout MapReader) -> String? {
         guard let slug = reader.string("slug") else { return nil }
         if slug.isEmpty || slug.hasPrefix(".") || !slug.utf8.allSatisfy({ isSlugByte($0) || $0 >= 0x80 })
-            || slug.unicodeScalars.contains(where: {
-                $0.properties.isWhitespace || $0.properties.isDefaultIgnorableCodePoint
-            })
+            || slug.unicodeScalars.contains(where: PublishableText.isInvisible)
         {
             reader.wrongType(
                 "slug", zh: "不含斜杠和空格的网址片段", en: "one URL segment of lower-case letters, digits, hyphens")

@@ -1,7 +1,8 @@
 import Markdown
 import PortalBase
 
-/// Which pages name which files, and for whom: a file is as public as the most public place that names it.
+/// Which pages name which files, and for whom: a file is as public as the most public place that names it, unless a
+/// `files:` says for whom it is.
 struct NamedFiles {
     private let configuration: SiteConfiguration
     /// By source path: tags of each place that is shown to somebody.
@@ -55,7 +56,7 @@ struct NamedFiles {
                 }
                 named.insert(path)
                 if isShown {
-                    grounds[path, default: []].append([page.visibility.tag] + [entry.visibility].compactMap(\.self))
+                    grounds[path, default: []].append([page.visibility.tag])
                 }
             }
         }

@@ -24,8 +24,9 @@ private func forEachTag(
     while let open = xml.find(UInt8(ascii: "<"), from: i), let close = xml.find(UInt8(ascii: ">"), from: open) {
         let tag = xml[(open + 1)..<close]
         let name = tag.prefix { $0 > 0x20 && ($0 != UInt8(ascii: "/") || tag.first == $0) }
-        // The longest name that is asked for has 16 bytes.
-        if name.count <= 32, !body(String(decoding: name, as: UTF8.self), tag[name.endIndex...]) { return }
+        // Any prefix may stand for the one vocabulary of a sheet; the longest name that is asked for has 15 bytes.
+        let local = name.lastIndex(of: UInt8(ascii: ":")).map { name[($0 + 1)...] } ?? name
+        if local.count <= 15, !body(String(decoding: local, as: UTF8.self), tag[name.endIndex...]) { return }
         i = close + 1
     }
 }
@@ -34,7 +35,7 @@ private func forEachTag(
 enum SheetCells {
     /// Whether a cell with a value stands in a hidden row or a hidden column.
     static func hidesAny(_ xml: UnsafeBufferPointer<UInt8>) -> Bool {
-        guard xml.holds("hidden=") else { return false }
+        guard ["hidden=", "ht=\"0\"", "width=\"0\""].contains(where: { xml.find($0) != nil }) else { return false }
         var columns: [ClosedRange<Int>] = []
         var isHiddenRow = false
         var column = 0
@@ -43,13 +44,14 @@ enum SheetCells {
             switch name {
             case "col":
                 let values = attributes(rest)
-                if isTrue(values["hidden"]), let first = values["min"].flatMap({ Int($0) }),
+                if isTrue(values["hidden"]) || values["width"] == "0", let first = values["min"].flatMap({ Int($0) }),
                     let last = values["max"].flatMap({ Int($0) }), first <= last
                 {
                     columns.append(first...last)
                 }
             case "row":
-                isHiddenRow = isTrue(attributes(rest)["hidden"])
+                let values = attributes(rest)
+                isHiddenRow = isTrue(values["hidden"]) || values["ht"] == "0"
                 column = 0
             case "c": column = attributes(rest)["r"].flatMap(Self.column) ?? column + 1
             case "v", "is":
@@ -73,7 +75,9 @@ enum SheetCells {
 
 /// What pivot tables keep of the tables that they were made of (ISO/IEC 29500-1, 18.10).
 struct PivotCaches {
-    private var sources: Set<String?> = []
+    private var sources: Set<String> = []
+    /// Whether a source is another workbook or no sheet at all.
+    private var isFromElsewhere = false
     private var hasRecords = false
     private var sheets: Set<String> = []
 
@@ -92,12 +96,12 @@ struct PivotCaches {
                 if tag == "worksheetSource" {
                     // Another workbook has an id; a named range has no sheet and lies in this one.
                     if values["r:id"] != nil {
-                        sources.insert(nil)
+                        isFromElsewhere = true
                     } else if let sheet = values["sheet"] {
                         sources.insert(sheet)
                     }
                 } else if values["type"] != "worksheet" {
-                    sources.insert(nil)
+                    isFromElsewhere = true
                 }
                 return true
             }
@@ -106,6 +110,6 @@ struct PivotCaches {
 
     /// Whether records are kept of a sheet that is no longer in the workbook, or never was.
     var outliveTheirTables: Bool {
-        hasRecords && sources.contains { $0.map { !sheets.contains($0) } ?? true }
+        hasRecords && (isFromElsewhere || !sources.isSubset(of: sheets))
     }
 }

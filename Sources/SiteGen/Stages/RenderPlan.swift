@@ -341,9 +341,7 @@ struct RenderPlan: Sendable {
         if let found = PublishableText.forbidden(in: alias, allowsBreaks: false) {
             return Bilingual(zh: "含有不能使用的字符 \(found.name)", en: "holds the character \(found.name)")
         }
-        if alias.unicodeScalars.contains(where: {
-            $0.properties.isWhitespace || $0.properties.isDefaultIgnorableCodePoint
-        }) {
+        if alias.unicodeScalars.contains(where: PublishableText.isInvisible) {
             return Bilingual(zh: "含有空格或看不见的字符", en: "holds a blank or a character that nobody sees")
         }
         if alias.contains(where: { "，、；".contains($0) }) {

@@ -68,7 +68,8 @@ package struct TaggedBody: Sendable {
             }
         return places.map { found in
             let tags = parts.filter { part in found.places.contains { part.whole.contains($0) } }.map(\.tag)
-            return FileReference(destination: found.text.prefix { $0 != "#" }.description, tags: tags)
+            let text = found.text.prefix { $0 != "#" }.replacing("&amp;", with: "&")
+            return FileReference(destination: String(text), tags: tags)
         }
     }
 
@@ -94,7 +95,7 @@ package struct TaggedBody: Sendable {
         diagnostics += scanner.diagnostics
         source = CutBody(bytes: body, lines: [], firstLine: firstLine, isWellFormed: scanner.diagnostics.isEmpty)
         parts = Self.parts(scanner.spans, diagnostics: &diagnostics)
-        attributes = scanner.spans.flatMap { span in
+        attributes = scanner.spans.filter { !["only", "intranet"].contains($0.directive.name) }.flatMap { span in
             span.directive.attributes.filter { FileReferenceScanner.attributes.contains($0.key) }
                 .sorted { $0.key < $1.key }.map { (span.whole.lowerBound, $0.value) }
         }

@@ -474,7 +474,7 @@ struct DocumentRenderer: ~Copyable {
         guard let prefix, ["", "http://"].contains(prefix) else { return }
         let pieces = AddressRun.pieces(of: text)
         guard pieces.count > 1, pieces[0].isAddress else { return }
-        // All addresses of the run at once: each was read up to its end, and is not looked at again.
+        // Splits the run once, so that time stays linear.
         var last = node
         for piece in pieces.dropFirst() {
             guard let added = piece.isAddress ? autolink(piece.text) : textNode(piece.text),

@@ -1,6 +1,6 @@
 /// Words from outside in a Markdown body: the page shows them and does nothing else.
 ///
-/// Desk and Core both know it, since what is published is checked as it will be written.
+/// Both the check before publication and the page use it: what is checked is what will be written.
 package func markdownWords(_ text: String) -> String {
     text.split(whereSeparator: \.isNewline).map { line -> String in
         var out = ""
@@ -17,7 +17,6 @@ package func markdownWords(_ text: String) -> String {
                 out.unicodeScalars.append(scalar)
             }
         }
-        while out.hasPrefix(" ") { out.removeFirst() }
-        return out
+        return String(out.drop { $0 == " " })
     }.filter { !$0.isEmpty }.joined(separator: "\n\n")
 }

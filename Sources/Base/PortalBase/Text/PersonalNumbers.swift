@@ -106,7 +106,11 @@ package enum PersonalNumbers {
                     digits += groups[next].digits
                     next += 1
                     let isWhole = groups[start..<next].allSatisfy { $0.digits.count >= 3 }
-                    if let kind = Self.kind(digits, isWhole: isWhole) { match = (kind, next, digits) }
+                    // The zero of a long-distance call stands before a number without gaps.
+                    let isLong = digits.count == 12 && digits[0] == UInt8(ascii: "0") && next == start + 1
+                    if let kind = Self.kind(isLong ? Array(digits.dropFirst()) : digits, isWhole: isWhole) {
+                        match = (kind, next, digits)
+                    }
                 }
                 if let match {
                     found.append(
@@ -131,13 +135,12 @@ package enum PersonalNumbers {
             return isBankCard(digits) ? .bankCard : nil
         }
 
-        /// Eleven digits from 13 to 19 on, also behind the country code or the zero of a long-distance call.
+        /// Eleven digits from 13 to 19 on, also behind the country code.
         private static func isMobile(_ digits: [UInt8]) -> Bool {
             var rest = digits[...]
             for code in ["0086", "86"] where rest.count == 11 + code.utf8.count && rest.starts(with: code.utf8) {
                 rest = rest.dropFirst(code.utf8.count)
             }
-            if rest.count == 12, rest.first == UInt8(ascii: "0") { rest = rest.dropFirst() }
             return rest.count == 11 && rest.first == UInt8(ascii: "1")
                 && (UInt8(ascii: "3")...UInt8(ascii: "9")).contains(rest[rest.startIndex + 1])
         }
@@ -174,9 +177,9 @@ package enum PersonalNumbers {
     fileprivate static func separator(_ bytes: UnsafeBufferPointer<UInt8>, _ i: Int) -> Int? {
         guard i < bytes.count else { return nil }
         if " -.\n".utf8.contains(bytes[i]) {
-            // A line may begin with blanks; two blanks are a slip.
+            // A line may begin with blanks.
             var next = i + 1
-            while next < bytes.count, bytes[next] == 0x20, bytes[i] == 0x0A || next == i + 1 { next += 1 }
+            while next < bytes.count, bytes[next] == 0x20, bytes[i] == 0x0A { next += 1 }
             return next
         }
         // Emphasis in a number, an escaped hyphen, the parenthesis of 138（0013）8000; four stars are a mask.
@@ -184,7 +187,10 @@ package enum PersonalNumbers {
             let pair = (bytes[i], bytes[i + 1])
             if pair == (0x2A, 0x2A) || pair == (0x5F, 0x5F), bytes[i + 2] != bytes[i] { return i + 2 }
             if pair.0 == UInt8(ascii: "\\"), "-.".utf8.contains(pair.1) { return i + 2 }
+            if pair.0 == UInt8(ascii: "(") { return i + 1 }
             if pair.0 == UInt8(ascii: ")") { return " -".utf8.contains(pair.1) ? i + 2 : i + 1 }
+            // （ and ）
+            if pair == (0xEF, 0xBC), bytes[i + 2] == 0x88 || bytes[i + 2] == 0x89 { return i + 3 }
         }
         if i + 1 < bytes.count, bytes[i] == 0xC2, [0xA0, 0xAD, 0xB7].contains(bytes[i + 1]) { return i + 2 }
         guard i + 2 < bytes.count else { return nil }

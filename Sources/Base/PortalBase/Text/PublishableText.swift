@@ -98,9 +98,11 @@ package enum PublishableText {
 
     /// Whether a reader sees nothing at all: white space, default-ignorable characters, the Braille blank.
     package static func isInvisible(_ text: String) -> Bool {
-        text.unicodeScalars.allSatisfy { scalar in
-            scalar.properties.isWhitespace || scalar.properties.isDefaultIgnorableCodePoint || scalar.value == 0x2800
-                || scalar.properties.generalCategory == .control
-        }
+        text.unicodeScalars.allSatisfy(isInvisible)
+    }
+
+    package static func isInvisible(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.properties.isWhitespace || scalar.properties.isDefaultIgnorableCodePoint || scalar.value == 0x2800
+            || scalar.properties.generalCategory == .control
     }
 }

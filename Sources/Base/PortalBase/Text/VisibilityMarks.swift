@@ -28,6 +28,8 @@ package enum VisibilityMarks {
     /// - a colon, then `intranet`, whatever follows; with spaces between where the line begins so or a bracket follows;
     /// - a colon, then `only`, `internal`, 内网, 内部 or 隐藏, then an opening bracket; the word may have spaces in it;
     /// - a colon and one of these words between square brackets;
+    /// - a colon, then 内网 with a character that looks or sounds like one of the two, and a bracket;
+    /// - 仅内网 or 仅限内网 alone between 【 and 】;
     /// - 内网 or 仅限内网, then a square or curly bracket that is no link and no reference;
     /// - one of these words and a colon between square or curly brackets, or a tag as the next but one has it;
     /// - two marks of punctuation or more at the start of a line, then one of these words;
@@ -317,11 +319,18 @@ package enum VisibilityMarks {
         /// The end of a word that makes a mark with the colons before it.
         private func markEnd(_ i: Int, _ end: Int, _ start: Int) -> Int? {
             let at = skipMarkup(end)
+            // `：internal［`; behind a colon of ASCII it is read as an unknown directive, or is English.
+            if !characters[i].isPlain, let end = matches(at, Self.internalWord), end < characters.count, isOpen(end) {
+                return end
+            }
             guard let (word, wordEnd) = word(at) else {
                 return spacedWord(at) ?? bracketedWord(i, at) ?? misspeltNetwork(at)
             }
             let after = skipMarkup(wordEnd)
-            let opens = after < characters.count && isOpen(after)
+            // 接入网络：内网[^1]
+            let isNote =
+                after + 1 < characters.count && characters[after].isByte("[") && characters[after + 1].isByte("^")
+            let opens = after < characters.count && isOpen(after) && !isNote
             // An explanation in English, as in `types: intranet (LAN)`, and the proper noun, as in 类型：Intranet（内网）.
             let explains = at > end && opens && (characters[after].isByte("(") || isFootnote(after))
             let isNoun = characters[at].isByte("I") && characters.dropFirst(at + 1).first?.isByte("N") != true
@@ -381,16 +390,18 @@ package enum VisibilityMarks {
         private func misspeltNetwork(_ at: Int) -> Int? {
             guard at + 2 < characters.count, case .han(let first) = characters[at].character,
                 case .han(let second) = characters[at + 1].character,
-                Self.likeInner.contains(first), Self.likeNet.contains(second)
+                Self.likeInner.contains(first), Self.likeNet.contains(second),
+                first == 0x5185 || first == 0x5167 || second == 0x7F51 || second == 0x7DB2
             else { return nil }
             let after = skipMarkup(at + 2)
-            return after < characters.count && isMarkBracket(after) && !isFootnote(after) ? at + 2 : nil
+            let isSquare = after < characters.count && characters[after].character == .open(.square)
+            return isSquare && !isFootnote(after) ? at + 2 : nil
         }
 
         private static let likeInner = Set("内內肉纳呐讷".unicodeScalars.map(\.value))
-        private static let likeNet = Set("网網纲岗罔冈刚同往望忘王旺闷".unicodeScalars.map(\.value))
+        private static let likeNet = Set("网網纲罔刚".unicodeScalars.map(\.value))
 
-        /// The end of a word in square brackets behind a colon, which is no link; the proper noun too is written without them.
+        /// The end of a word in square brackets behind a colon, which is no link.
         private func bracketedWord(_ i: Int, _ at: Int) -> Int? {
             guard at < characters.count, characters[at].character == .open(.square), !isLink(at),
                 let (word, end) = word(skip(at + 1)), word != .only, word != .inner || characters[i].isPlain,
@@ -604,7 +615,7 @@ package enum VisibilityMarks {
             switch characters[i].character {
             case .letter:
                 if let end = matches(i, Self.intranet) ?? nearly(i) { return (.intranet, end) }
-                return (matches(i, Self.only) ?? matches(i, Self.internalWord)).map { (.only, $0) }
+                return matches(i, Self.only).map { (.only, $0) }
             // 隐藏, 不公开, 非公开, 保密
             case .han(0x9690): return han(i + 1, 0x85CF) ? (.hidden, i + 2) : nil
             case .han(0x4E0D), .han(0x975E):

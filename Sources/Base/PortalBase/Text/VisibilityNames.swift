@@ -13,37 +13,35 @@ package enum VisibilityNames {
 
     /// Keys by which other programs hide pages, and their Chinese names.
     private static let hidingWords: Set<String> = [
-        "draft", "drafts", "published", "publish", "unpublished", "private", "hidden", "secret", "internal", "intranet",
-        "unlisted", "unpublishdate", "expire", "expirydate", "expiration", "草稿", "公开", "发布", "隐藏", "内部", "过期", "失效",
-        "有效期", "到期", "下线", "is_draft", "isdraft", "hide", "public", "是否公开", "publishdate", "audience", "params",
-        "公开范围", "公开属性", "访问级别", "variant", "level", "access", "expires_at", "expired", "expiry", "expiration_date",
-        "expire_at",
-        "end_date", "headless", "build", "_build", "render",
+        "draft", "drafts", "is_draft", "isdraft", "private", "hidden", "hide", "secret", "internal", "unlisted",
+        "audience",
+        "params", "variant", "level", "access", "end_date", "headless", "build", "_build", "render", "草稿", "发布", "隐藏",
+        "内部", "过期",
+        "失效", "到期", "下线", "访问级别", "公开", "是否公开", "不公开", "公开范围", "公开属性", "public", "not_public", "权限", "截止",
     ]
 
     /// Parts of such keys, whatever stands round them.
     private static let hidingParts = [
-        "publi", "pubdate", "expir", "visib", "intranet", "下架", "撤下", "截止", "有效期", "权限", "公开", "内网",
+        "publish", "pubdate", "expir", "visib", "intranet", "下架", "撤下", "有效期", "内网",
     ]
 
     /// Whether a folded key is, in some other program or in plain Chinese, one that hides or ends a page.
     package static func mayHide(_ folded: String) -> Bool {
-        hidingWords.contains(folded) || hidingParts.contains(where: folded.contains)
+        hidingWords.contains(folded) || folded != "publisher" && hidingParts.contains(where: folded.contains)
     }
 
     /// Whether a value says by itself that something is not for everybody.
     package static func isHidingValue(_ text: String) -> Bool {
         guard text.utf8.count <= 32 else { return false }
-        return [
-            "intranet", "internal", "private", "draft", "hidden", "secret", "内网", "仅内网", "仅限内网", "内部", "草稿", "保密",
-            "不公开",
-        ].contains(folded(text))
+        let word = folded(text)
+        return tag(word) == "intranet"
+            || ["internal", "private", "draft", "hidden", "secret", "草稿", "保密", "不公开"].contains(word)
     }
 
     /// Heads of columns and keys of `extra` by which editors mean that a row or a page is not for everybody.
     private static let tellingNames: Set<String> = [
         "内网", "仅内网", "是否内网", "仅限内网", "仅限内部", "是否内部", "hidden", "draft", "草稿", "密级", "是否公开", "不公开",
-        "private", "secret", "公开", "公开属性", "公开范围",
+        "private", "secret",
     ]
 
     /// The beginning of a key, of one width and case.
