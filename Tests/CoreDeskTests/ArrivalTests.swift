@@ -99,11 +99,12 @@ import Workflow
     }
 
     private func submission(
-        _ form: FormDefinition, _ answers: [String: JSON], number: Int = 1, for recipient: String = "desk/desk-open"
+        _ form: FormDefinition, _ answers: [String: JSON], number: Int = 1, for recipient: String = "desk/desk-open",
+        received: Instant = Self.now
     ) throws -> FerryItem {
         let keys = CitizenKeys(Self.receipt, Self.code)
         let payload = SubmissionPayload(
-            id: Self.id(number), kind: form.kind == .hotline ? "hotline" : "application", received: Self.now,
+            id: Self.id(number), kind: form.kind == .hotline ? "hotline" : "application", received: received,
             form: form.digest, receipt: Self.receipt.text, lookup: hexText(keys.lookup),
             statusKey: hexText(keys.statusKey), authKey: hexText(keys.authKey), language: "zh", channel: "web",
             answers: answers)
@@ -133,6 +134,18 @@ import Workflow
                 .init(name: attachmentPartName(number, 0), bytes: try Envelope.seal(file, for: recipients)))
         }
         return FerryItem(kind: kind.rawValue, id: message.id, parts: parts)
+    }
+
+    /// The edge's clock decides no deadline: an instant that cannot be is the core's own, and the case says so.
+    @Test(arguments: [-30 * 365, 4 * 365])
+    func aReceiptAtAnImpossibleInstantIsTheCoresOwn(_ days: Int) throws {
+        let item = try submission(
+            hotline, ["details": .string("路灯不亮"), "nature": .string("help")],
+            received: Self.now.adding(seconds: days * 86_400))
+        try take(item)
+        let known = try view()
+        #expect(known.subject.received == Self.now)
+        #expect(known.file.flags.contains("untrusted-clock"))
     }
 
     private func refusal(_ item: FerryItem) -> RejectCode? {

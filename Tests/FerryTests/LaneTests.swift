@@ -154,6 +154,16 @@ import Testing
         #expect(try core.items().count == 2 && core.alarms("e2c") == [])
     }
 
+    /// A batch that was taken in while this side's clock ran ahead does not keep the alarm of silence away afterwards.
+    @Test func aClockThatRanAheadSilencesNoAlarm() throws {
+        let listening = try core.with { $0.receiving.silenceAfter = 7_200 }
+        try edge.queue(1)
+        _ = try edge.send()
+        try edge.carry(to: listening)
+        #expect(try listening.receive(at: Side.now.adding(seconds: 20 * 86_400)).committed == ["e2c-0000000001"])
+        #expect(try listening.receive(at: Side.now.adding(seconds: 7_200)).alarms.first?.hasPrefix("silence") == true)
+    }
+
     @Test func aHeldItemIsGivenUpByItsNameWithAReason() throws {
         try edge.queue(1, sealed: "later")
         _ = try crossOut()

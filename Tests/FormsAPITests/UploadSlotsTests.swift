@@ -49,6 +49,28 @@ import Testing
         #expect(lost >= 1)
     }
 
+    /// However many half-sent files of the same clients wait, a newcomer has the next slot that one of them loses.
+    @Test func whoLostASlotStandsBehind() async throws {
+        let slots = UploadSlots(4, patience: .seconds(60), stall: .milliseconds(20))
+        for client in 1...4 { _ = try await slots.take([UInt8(client)]) }
+        try await withThrowingTaskGroup(of: UInt8.self) { group in
+            for client in UInt8(1)...4 {
+                group.addTask {
+                    _ = try await slots.take([client])
+                    return client
+                }
+            }
+            while await slots.queued < 4 { await Task.yield() }
+            group.addTask {
+                _ = try await slots.take([9])
+                return 9
+            }
+            var order: [UInt8] = []
+            for try await client in group { order.append(client) }
+            #expect(order.count == 5 && order.last != 9)
+        }
+    }
+
     @Test func oneClientHasFewPlacesInTheQueue() async throws {
         let slots = UploadSlots(4, patience: .milliseconds(300), stall: .seconds(600))
         for client in 1...4 { _ = try await slots.take([UInt8(client)]) }

@@ -194,7 +194,7 @@ import Testing
         #expect(try site.build(output: nil).diagnostics.map(\.rule) == ["attachment-mark"])
     }
 
-    @Test(arguments: ["x.css", "x.gz", "x.avif", "x.woff2", "x.ico", "x.webmanifest", "副本"])
+    @Test(arguments: ["x.css", "x.gz", "x.avif", "x.woff2", "x.ico", "x.webmanifest", "副本", "x.html.", "x.txt."])
     func whatOnlyTheGeneratorMakesIsNoAttachment(_ name: String) throws {
         #expect(
             try rules(["portal/a/index.md": page("a", "files: [\(name)]"), "portal/a/\(name)": "x"]) == ["file-kind"])
@@ -303,6 +303,15 @@ import Testing
         let search = files.filter { $0.key.contains("/t0.") }.values.map { String(decoding: $0, as: UTF8.self) }
             .joined()
         #expect(search.contains("便民热线服务") && !search.contains("便民热 线服务"))
+    }
+
+    @Test func aFootnoteLeadsBackInItsOwnLanguage() throws {
+        let site = try site([
+            "portal/a.md": page("a", "", "文[^1]\n\n[^1]: 注"), "portal/a.en.md": page("a", "", "text[^1]\n\n[^1]: note"),
+        ])
+        try site.build()
+        #expect(try site.folder.text("out/public/a/index.html").contains("aria-label=\"返回正文\""))
+        #expect(try site.folder.text("out/public/en/a/index.html").contains("aria-label=\"Back to content\""))
     }
 
     @Test func anAddressIsAskedForAsABrowserDoes() {

@@ -183,6 +183,37 @@ import Testing
         #expect(try database.attachment(claim: stored.claim, at: Self.now.adding(seconds: 1_801)) == nil)
     }
 
+    /// However much waits, the next file is taken in: the oldest gives way, what still comes in does not.
+    @Test(arguments: DatabaseEngine.available)
+    func theOldestFileGivesWay(_ engine: DatabaseEngine) async throws {
+        let database = try database(engine)
+        var coming = database.newAttachment()
+        try await database.add([1], to: &coming, at: Self.now.adding(seconds: -60))
+        var files: [StoredAttachment] = []
+        for second in 0..<12 {
+            var file = database.newAttachment()
+            try await database.add([1, 2, 3], to: &file, at: Self.now.adding(seconds: second))
+            files.append(
+                try await database.finish(
+                    file, last: [4],
+                    .init(field: "photos", name: "a", type: "image/png", bytes: 4, digest: SHA256Digest(of: [9])),
+                    at: Self.now.adding(seconds: second)))
+        }
+        let all = try database.unclaimedBytes(at: Self.now)
+        #expect(try await database.makeRoom(below: all + 1, at: Self.now))
+        #expect(try database.unclaimedBytes(at: Self.now) == all)
+        #expect(try await database.makeRoom(below: all, at: Self.now))
+        #expect(try database.attachment(claim: files[0].claim, at: Self.now) == nil)
+        #expect(try database.attachment(claim: files[11].claim, at: Self.now) != nil)
+        #expect(try await !database.makeRoom(below: 1, at: Self.now))
+        // What was coming in all the while ends well.
+        let last = try await database.finish(
+            coming, last: [2],
+            .init(field: "photos", name: "a", type: "image/png", bytes: 2, digest: SHA256Digest(of: [9])),
+            at: Self.now)
+        #expect(try database.attachment(claim: last.claim, at: Self.now) != nil)
+    }
+
     @Test(arguments: DatabaseEngine.available)
     func aTokenIsGoodForOneUse(_ engine: DatabaseEngine) throws {
         let database = try database(engine)

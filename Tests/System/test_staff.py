@@ -87,14 +87,21 @@ class StaffTests(unittest.TestCase):
         self.issue("staff/early", client, "-startdate 20260902000000Z -enddate 20491231235959Z")
         self.issue("staff/server", "keyUsage=critical,digitalSignature\\nextendedKeyUsage=serverAuth", "-startdate 20200101000000Z -enddate 20491231235959Z")
         self.issue("staff/new", client, "-startdate 20200101000000Z -enddate 20491231235959Z")
-        self.hire("late", "early", "server", "new")
-        for name, expected in (("late", 403), ("early", 403), ("server", 403), ("new", 200)):
+        self.issue("staff/any", "keyUsage=critical,digitalSignature", "-startdate 20200101000000Z -enddate 20491231235959Z")
+        self.hire("late", "early", "server", "any", "new")
+        for name, expected in (("late", 403), ("early", 403), ("server", 403), ("any", 403), ("new", 200)):
             self.assertEqual(self.desk("/", self.certificate(f"staff/{name}"))[0], expected, name)
         # Revoked: from the moment the list is there.
         script = f"cd '{self.keys}'; cp ca.crl ca.crl.old; openssl ca -config ca.cnf -keyfile ca.key -cert ca.crt -revoke staff/new.crt; openssl ca -gencrl -config ca.cnf -keyfile ca.key -cert ca.crt -crl_lastupdate 20200101000000Z -crl_nextupdate 20491231235959Z -out ca.crl"
         subprocess.run(["bash", "-ec", script], check=True, capture_output=True)
         self.assertEqual(self.desk("/", self.certificate("staff/new"))[0], 403)
         self.assertEqual(self.desk("/", self.certificate("staff/dispatcher"))[0], 200)
+        # Without a word about lists the desk does not start.
+        config = self.folder / "core/unlisted.yaml"
+        config.write_text("".join(line for line in (self.folder / "core/coredesk.yaml").read_text().splitlines(True) if not line.startswith("revocation_lists:")))
+        unlisted = subprocess.run([BIN / "coredesk", "clock", "--config", config], capture_output=True, text=True)
+        self.assertIn("revocation_lists", unlisted.stderr)
+        self.assertNotEqual(unlisted.returncode, 0)
         # A list past its date lets nobody in, says so to the officer, and to the operator in the log.
         outdated = f"cd '{self.keys}'; openssl ca -gencrl -config ca.cnf -keyfile ca.key -cert ca.crt -crl_lastupdate 20200101000000Z -crl_nextupdate 20260801000000Z -out ca.crl"
         subprocess.run(["bash", "-ec", outdated], check=True, capture_output=True)

@@ -286,9 +286,10 @@ package enum FileSystem {
         joined(folder, "/", name)
     }
 
-    /// What follows a path's last dot, in lower case; the whole path where there is none.
+    /// What follows a path's last dot, in lower case; empty where its name has none.
     package static func suffix(_ path: String) -> String {
-        path.split(separator: ".").last.map { $0.lowercased() } ?? ""
+        let name = name(path)
+        return name.lastIndex(of: ".").map { name[name.index(after: $0)...].lowercased() } ?? ""
     }
 
     /// The folder part of a path; `.` for a bare name.

@@ -50,7 +50,7 @@ struct FileUpload {
     ) async throws {
         let (store, now, most) = (services.store, services.now(), services.maxUnclaimed)
         guard store.hasRoom(for: services.reserve),
-            try await onBlockingThread({ try store.unclaimedBytes(at: now) }) < most
+            try await store.makeRoom(below: most, at: now)
         else { throw Refusal.unavailable }
         self.services = services
         self.client = client

@@ -2,7 +2,7 @@
 /// and no client has more than a quarter of the slots, nor of the places in the queue.
 ///
 /// A slot is kept by bytes that come. While others wait, a file from which nothing came for some seconds loses its slot,
-/// so that half-sent files hold nothing.
+/// so that half-sent files hold nothing, and its client stands behind those that lost none.
 actor UploadSlots {
     typealias Ticket = Int
 
@@ -30,6 +30,8 @@ actor UploadSlots {
     private let stall: Duration
     private var holders: [Ticket: Holder] = [:]
     private var waiting: [Waiting] = []
+    /// Slots that clients lost since the queue was empty.
+    private var lost: [[UInt8]: Int] = [:]
     private var last = 0
 
     init(_ count: Int, patience: Duration = UploadSlots.patience, stall: Duration = UploadSlots.stall) {
@@ -38,6 +40,9 @@ actor UploadSlots {
         self.patience = patience
         self.stall = stall
     }
+
+    /// Files that wait for a slot.
+    var queued: Int { waiting.count }
 
     private func held(_ client: [UInt8]) -> Int { holders.values.count { $0.client == client } }
 
@@ -91,7 +96,14 @@ actor UploadSlots {
     }
 
     private func next() {
-        while free > 0, let place = waiting.firstIndex(where: { mayHold($0.client) }) {
+        while free > 0 {
+            let ready = waiting.indices.filter { mayHold(waiting[$0].client) }
+            // The first of those that lost the fewest.
+            guard
+                let place = ready.min(by: {
+                    lost[waiting[$0].client, default: 0] < lost[waiting[$1].client, default: 0]
+                })
+            else { break }
             let turn = waiting.remove(at: place)
             hold(turn.ticket, turn.client)
             turn.turn.resume(returning: true)
@@ -105,9 +117,11 @@ actor UploadSlots {
         for (ticket, holder) in holders {
             guard let idle = holder.idle, idle + stall < now else { continue }
             holders[ticket] = nil
+            lost[holder.client, default: 0] += 1
             free += 1
         }
         next()
+        if waiting.isEmpty { lost = [:] }
     }
 
     private func hold(_ ticket: Ticket, _ client: [UInt8]) {

@@ -50,14 +50,37 @@ extension SubmissionDatabase {
 
     /// Bytes of files whose form has not come, with what each file costs besides.
     package func unclaimedBytes(at now: Instant) throws -> Int {
-        let row = try database.read { db in
-            try db.row(
-                """
-                SELECT CAST(coalesce(sum(bytes), 0) AS BIGINT) AS bytes, count(*) AS files
-                FROM attachment WHERE submission IS NULL AND expires > ?
-                """, now.seconds)
+        try database.read { try Self.unclaimedBytes($0, at: now) }
+    }
+
+    private static func unclaimedBytes(_ db: any SQLConnection, at now: Instant) throws -> Int {
+        let row = try db.row(
+            """
+            SELECT CAST(coalesce(sum(bytes), 0) AS BIGINT) AS bytes, count(*) AS files
+            FROM attachment WHERE submission IS NULL AND expires > ?
+            """, now.seconds)
+        return try row.map { try $0["bytes"] as Int + fileOverhead * ($0["files"] as Int) } ?? 0
+    }
+
+    /// Makes room for one more file: where so many bytes wait for their forms, the oldest that came whole give way, whose forms
+    /// ask for them again. No crowd of clients then closes the door to files.
+    ///
+    /// - Returns: false where what still comes in takes all of it.
+    package func makeRoom(below most: Int, at now: Instant) async throws -> Bool {
+        if try unclaimedBytes(at: now) < most { return true }
+        return try await database.commit { db in
+            while try Self.unclaimedBytes(db, at: now) >= most {
+                let oldest: [String] = try db.column(
+                    "SELECT id FROM attachment WHERE submission IS NULL AND claim IS NOT NULL ORDER BY created, id LIMIT 8"
+                )
+                if oldest.isEmpty { return false }
+                for id in oldest {
+                    try db.execute("DELETE FROM attachment_part WHERE attachment = ?", id)
+                    try db.execute("DELETE FROM attachment WHERE id = ?", id)
+                }
+            }
+            return true
         }
-        return try row.map { try $0["bytes"] as Int + Self.fileOverhead * ($0["files"] as Int) } ?? 0
     }
 
     /// Bytes of a file's rows and their places in indexes.

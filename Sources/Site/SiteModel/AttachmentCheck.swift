@@ -66,7 +66,7 @@ enum AttachmentCheck {
         guard file.size <= maxBytes, !DocumentTraces.closedEndings.contains(ending) else {
             return isPacked ? [unread(place)] : []
         }
-        let bytes = try file.read(0, maxBytes)
+        let bytes = try file.read(0, file.size)
         if isOpen, documents.contains(ending) { return findings(inDocument: bytes, ending, place, configuration) }
         if isOpen, ending == "zip" { return try findings(inArchive: bytes, place, configuration, depth: file.depth) }
         return findings(inTextOf: bytes, ending, isOpen: isOpen, place, configuration)

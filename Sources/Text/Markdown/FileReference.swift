@@ -20,7 +20,7 @@ package struct FileReference: Sendable, Equatable {
 struct FileReferenceScanner {
     /// One that names a file, seen by whoever sees all of the places.
     struct Found: Equatable {
-        /// Byte offsets: of the link, or of a use and of its definition.
+        /// Byte offsets: where the link begins and ends; of a reference also its definition, of one in a footnote also a mark.
         let places: [Int]
         let text: String
     }
@@ -83,7 +83,7 @@ struct FileReferenceScanner {
                 i += 1
             case 0x0A:
                 i += 1
-                if isBlank(i) || beginsBlock(i) || isHeading(lineBefore: i) { open = [] }
+                if !open.isEmpty, isBlank(i) || beginsBlock(i) || isHeading(lineBefore: i) { open = [] }
             default: i += 1
             }
         }
@@ -94,18 +94,30 @@ struct FileReferenceScanner {
                 found.append(Found(places: [use.place, use.label.upperBound, definition.place], text: definition.text))
             }
         }
-        if !footnotes.isEmpty { found = found.flatMap(throughFootnotes) }
+        if !footnotes.isEmpty { leadThroughFootnotes() }
     }
 
     /// A link in a footnote is seen by whoever sees a mark that leads to the footnote from the text.
-    private func throughFootnotes(_ link: Found) -> [Found] {
-        let inside = footnotes.filter { note in link.places.contains { note.block.contains($0) } }
-        guard !inside.isEmpty else { return [link] }
-        let own = Set(inside.map(\.label))
-        let texts = marks.filter { mark in
-            own.contains(mark.label) && !footnotes.contains { $0.block.contains(mark.place) }
+    private mutating func leadThroughFootnotes() {
+        let texts = Dictionary(grouping: marks.filter { note(at: $0.place) == nil }, by: \.label)
+        found = found.flatMap { link -> [Found] in
+            let notes = Set(link.places.compactMap(note))
+            guard let own = notes.first else { return [link] }
+            // One that begins in a footnote and is defined in another leads nowhere for sure.
+            return (notes.count == 1 ? texts[own] ?? [] : []).prefix(Self.mostOfOneLabel).map {
+                Found(places: link.places + [$0.place], text: link.text)
+            }
         }
-        return texts.prefix(Self.mostOfOneLabel).map { Found(places: link.places + [$0.place], text: link.text) }
+    }
+
+    /// The label of the footnote that a place lies in; nil for the text.
+    private func note(at place: Int) -> String? {
+        var (low, high) = (0, footnotes.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if footnotes[middle].block.upperBound <= place { low = middle + 1 } else { high = middle }
+        }
+        return low < footnotes.count && footnotes[low].block.contains(place) ? footnotes[low].label : nil
     }
 
     private static let mostOfOneLabel = 8
@@ -188,11 +200,12 @@ struct FileReferenceScanner {
         return close + 1
     }
 
-    /// Where a footnote's definition ends: before a line that is not indented behind a blank one.
+    /// Where a footnote's definition ends: before the next, or a line that is not indented behind a blank one.
     private func footnoteEnd(_ start: Int) -> Int {
         var i = start
         while let lineFeed = source[i...].firstIndex(of: 0x0A) {
             i = lineFeed + 1
+            if source[i...].starts(with: "[^".utf8) { return i }
             guard i < source.count, isBlank(i) else { continue }
             var next = i
             while next < source.count, isBlank(next), let end = source[next...].firstIndex(of: 0x0A) { next = end + 1 }
@@ -320,6 +333,11 @@ struct FileReferenceScanner {
     /// Blocks of code: fenced ones, from a line of three backticks or tildes, behind marks of quotes and lists too, to the
     /// line that closes it or to the end; and lines that stand four columns behind their list item after a blank line.
     private static func codeBlocks(of source: [UInt8]) -> [Range<Int>] {
+        // Most bodies hold neither fences nor lines that stand so far in.
+        let mayHold = source.withUnsafeBufferPointer { bytes in
+            bytes.starts(with: "    ".utf8) || ["```", "~~~", "\n    ", "\t"].contains { bytes.find($0) != nil }
+        }
+        guard mayHold else { return [] }
         var blocks: [Range<Int>] = []
         var fence: (start: Int, byte: UInt8, count: Int)?
         // Column at which the text of the innermost list item begins.
