@@ -1,5 +1,5 @@
 /// Whether a first byte of UTF-8 begins a character that stands beside others without a blank: an ideograph, kana,
-/// full-width punctuation, and what lies beyond the BMP.
+/// full-width punctuation, or a character beyond the BMP.
 @inlinable
 package func beginsWideCharacter(_ byte: UInt8) -> Bool { (0xE3...0xE9).contains(byte) || byte >= 0xEF }
 

@@ -49,9 +49,10 @@ struct FileUpload {
         lifetime: Int = StoredAttachment.claimLifetime
     ) async throws {
         let (store, now, most) = (services.store, services.now(), services.maxUnclaimed)
-        guard store.hasRoom(for: services.reserve),
-            try await store.makeRoom(below: most, at: now)
-        else { throw Refusal.unavailable }
+        guard store.hasRoom(for: services.reserve) else { throw Refusal.unavailable }
+        // A look at the database waits on a thread of its own; a full pool alone needs a write.
+        let isFull = try await onBlockingThread { try store.unclaimedBytes(at: now) >= most }
+        if isFull, try await !store.makeRoom(below: most, at: now) { throw Refusal.unavailable }
         self.services = services
         self.client = client
         file = services.store.newAttachment(lifetime: lifetime)

@@ -67,8 +67,7 @@ extension SubmissionDatabase {
     ///
     /// - Returns: false where what still comes in takes all of it.
     package func makeRoom(below most: Int, at now: Instant) async throws -> Bool {
-        if try unclaimedBytes(at: now) < most { return true }
-        return try await database.commit { db in
+        try await database.commit { db in
             while try Self.unclaimedBytes(db, at: now) >= most {
                 let oldest: [String] = try db.column(
                     "SELECT id FROM attachment WHERE submission IS NULL AND claim IS NOT NULL ORDER BY created, id LIMIT 8"

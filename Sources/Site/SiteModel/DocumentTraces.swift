@@ -93,8 +93,9 @@ package struct DocumentTraces {
             for element in ["dc:creator", "cp:lastModifiedBy", "meta:initial-creator", "meta:printed-by"] {
                 addAuthors(xml, element)
             }
+            let properties = String(decoding: xml, as: UTF8.self)
             for element in ["dc:title", "dc:subject", "dc:description", "cp:keywords", "cp:category"] {
-                for value in Self.values(of: element, in: String(decoding: xml, as: UTF8.self)) {
+                for value in Self.values(of: element, in: properties) {
                     text += Array(value.utf8) + [UInt8(ascii: ";")]
                 }
             }

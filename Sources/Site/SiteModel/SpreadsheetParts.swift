@@ -94,7 +94,7 @@ struct PivotCaches {
                 guard tag == "worksheetSource" || tag == "cacheSource" else { return true }
                 let values = attributes(rest)
                 if tag == "worksheetSource" {
-                    // Another workbook has an id; a named range has no sheet and lies in this one.
+                    // A source in another workbook has a relationship id; a named range names no sheet of its own workbook.
                     if values["r:id"] != nil {
                         isFromElsewhere = true
                     } else if let sheet = values["sheet"] {

@@ -158,7 +158,7 @@ final class OutputTransaction: Sendable {
             guard let parts = operation.array, parts.count == 2, let verb = parts[0].string, let path = parts[1].string
             else { continue }
             let target = root + "/" + path
-            // Below a link lies another's folder, whoever put it there: nothing is taken from it, and nothing put into it.
+            // A path below a symbolic link leads out of the tree: nothing is deleted or written there.
             if passesLink(path) {
                 if verb == "delete" { continue }
                 throw FileError("open", target, code: ELOOP)

@@ -29,7 +29,8 @@ package enum CharacterReferences {
         }
     }
 
-    /// Marks that stand before a reference: those of the run before it where nothing but marks lies between.
+    /// Length of the run of marks that a reference continues, literal marks between two references counted; 0 where another
+    /// character parts them.
     private static func marks(
         _ bytes: UnsafeBufferPointer<UInt8>, from start: Int, to end: Int, after run: Int
     ) -> Int {

@@ -18,7 +18,7 @@ package struct FileReference: Sendable, Equatable {
 /// Only what is surely a link counts, since each makes the file that it names public: not code, not an example behind a
 /// backslash, not a definition that nothing uses. A link that is missed here leaves its file unnamed, which is told.
 struct FileReferenceScanner {
-    /// One that names a file, seen by whoever sees all of the places.
+    /// A link to a file; an audience sees it when it sees all of its places.
     struct Found: Equatable {
         /// Byte offsets: where the link begins and ends; of a reference also its definition, of one in a footnote also a mark.
         let places: [Int]
@@ -97,7 +97,7 @@ struct FileReferenceScanner {
         if !footnotes.isEmpty { leadThroughFootnotes() }
     }
 
-    /// A link in a footnote is seen by whoever sees a mark that leads to the footnote from the text.
+    /// Adds to each link in a footnote the place of a mark that refers to the footnote: one link for each mark in the text.
     private mutating func leadThroughFootnotes() {
         let texts = Dictionary(grouping: marks.filter { note(at: $0.place) == nil }, by: \.label)
         found = found.flatMap { link -> [Found] in
@@ -110,7 +110,7 @@ struct FileReferenceScanner {
         }
     }
 
-    /// The label of the footnote that a place lies in; nil for the text.
+    /// Label of the footnote that contains a byte offset; nil outside of footnotes.
     private func note(at place: Int) -> String? {
         var (low, high) = (0, footnotes.count)
         while low < high {
