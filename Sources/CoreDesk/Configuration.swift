@@ -52,6 +52,11 @@ struct Configuration: Sendable {
     /// The authority of officers' certificates and its revocation lists, as the files are now.
     let trust: TrustFiles
 
+    /// Throws for a certificate with which nobody can sign in at `now`, whoever's it is.
+    func verifySignIn(_ certificate: Certificate, at now: Instant) throws {
+        try trust.store().verify(certificate, for: .clientAuthentication, at: now, revokedBy: now)
+    }
+
     func calendar() throws -> WorkingCalendar {
         do throws(WorkingCalendar.Problem) {
             let bytes: [UInt8]

@@ -25,6 +25,9 @@ import Testing
         let keys = ["? [a]\n", "? {b: c}\n", "? d\n", "? [e, f]\n", "? \n"].joined()
         #expect(
             told(keys + keys) == ["2 broken YAML: duplicate key , <uncovertable>, <uncovertable>, <uncovertable>, d"])
+        for _ in 0..<20 {
+            #expect(told("z: 0\na: 1\n!t a: 2\na: 3\n!t a: 4\n") == ["2 broken YAML: duplicate key a, a"])
+        }
     }
 
     @Test func headsOfPagesAreReadTheQuickWay() {

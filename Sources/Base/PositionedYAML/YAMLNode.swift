@@ -187,10 +187,10 @@ extension YAMLNode {
                     .composer(_, let problem, let mark, _)?:
                     (position(mark), problem)
                 case .duplicatedKeysInMapping(let keys, let context)?:
-                    // Yams orders keys that are no texts by their hashes, which change with every run, and takes the place
-                    // of the first.
+                    // Yams takes the place of the first, and orders keys of one spelling (those that are no texts, and texts
+                    // with different tags) by their hashes, which change with every run.
                     (
-                        position(keys.contains(Self.keyWithoutText) ? nil : context.mark),
+                        position(Set(keys).count < keys.count || keys.contains(Self.keyWithoutText) ? nil : context.mark),
                         "duplicate key \(keys.sorted().joined(separator: ", "))"
                     )
                 default: (position(nil), "\(error)")

@@ -88,8 +88,15 @@ struct People: ParsableCommand {
 
         func run() throws {
             let acting = try administrator.acting()
-            let key = try Certificate(pem: FileSystem.read(certificate, limit: 1 << 20)).publicKeyDigest
-            try acting.begin(.credential, [.person: .text(person), .key: .text(key.hex), .number: .number(level)])
+            let offered = try Certificate(pem: FileSystem.read(certificate, limit: 1 << 20))
+            do {
+                try acting.desk.configuration.verifySignIn(offered, at: acting.now)
+            } catch {
+                throw CommandRefused(
+                    description: "\(certificate): nobody could sign in with it today (\(error)); nothing is proposed")
+            }
+            let key = offered.publicKeyDigest.hex
+            try acting.begin(.credential, [.person: .text(person), .key: .text(key), .number: .number(level)])
         }
     }
 
@@ -142,8 +149,7 @@ struct Administrator: ParsableArguments {
         let challenge = systemRandomBytes(32)
         let signature = try DetachedSignature.sign(challenge, by: identity)
         _ = try DetachedSignature.pinnedSigner(of: signature, over: challenge, allowed: [key])
-        try desk.configuration.trust.store().verify(
-            identity.certificate, for: .clientAuthentication, at: now, revokedBy: now)
+        try desk.configuration.verifySignIn(identity.certificate, at: now)
         guard let member = try desk.cases.member(key: key, at: now) else {
             throw ValidationError("the certificate is nobody's who works here")
         }
@@ -263,10 +269,17 @@ enum FirstPeople {
             }
             return post
         }
-        let file = certificate.map { $0.hasPrefix("/") ? $0 : FileSystem.parent(path) + "/" + $0 }
-        let key = file.flatMap { try? Certificate(pem: FileSystem.read($0, limit: 1 << 20)).publicKeyDigest }
-        if certificate != nil, key == nil {
-            reader.wrongType("certificate", zh: "证书文件", en: "a certificate file")
+        var key: SHA256Digest?
+        if let certificate {
+            let file = certificate.hasPrefix("/") ? certificate : FileSystem.parent(path) + "/" + certificate
+            do {
+                let offered = try Certificate(pem: FileSystem.read(file, limit: 1 << 20))
+                try surroundings.configuration.verifySignIn(offered, at: surroundings.configuration.now())
+                key = offered.publicKeyDigest
+            } catch {
+                reader.wrongType(
+                    "certificate", zh: "能用来登录的证书文件（\(error)）", en: "the file of a certificate that can sign in (\(error))")
+            }
         }
         let stored = name.flatMap { try? ActionForm.stored($0, "name", isLine: true) }
         if name != nil, stored?.isEmpty != false { reader.wrongType("name", zh: "姓名", en: "a name") }

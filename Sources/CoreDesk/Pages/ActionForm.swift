@@ -73,7 +73,7 @@ struct ActionForm {
                         input: input.id)
                 }
                 inputs[input.id] = .text(id)
-            case .key: if let text = values.first { inputs[input.id] = .text(try Self.key(text, label, input.id)) }
+            case .key: if let text = values.first { inputs[input.id] = .text(try key(text, label, input.id)) }
             default: if let text = values.first { inputs[input.id] = .text(text) }
             }
         }
@@ -101,13 +101,21 @@ struct ActionForm {
     }
 
     /// A public key's SHA-256 out of a certificate (PEM), or as tools print it: in capitals, with colons.
-    private static func key(_ text: String, _ label: String, _ id: String) throws(Problem) -> String {
+    private func key(_ text: String, _ label: String, _ id: String) throws(Problem) -> String {
         guard text.contains("-----BEGIN") else { return text.lowercased().filter { $0 != ":" && !$0.isWhitespace } }
+        let certificate: Certificate
         do {
-            return try Certificate(pem: Array(text.utf8)).publicKeyDigest.hex
+            certificate = try Certificate(pem: Array(text.utf8))
         } catch {
             throw Problem(code: "wrongType", text: "“\(label)”里的证书读不出来。请粘贴整个 .crt 文件的内容。", input: id)
         }
+        do {
+            try surroundings.configuration.verifySignIn(certificate, at: surroundings.configuration.now())
+        } catch {
+            throw Problem(
+                code: "badCertificate", text: "“\(label)”里的证书现在不能用来登录（\(error)），没有登记。请让发证机构换发。", input: id)
+        }
+        return certificate.publicKeyDigest.hex
     }
 
     /// Materials of the form: each with how it is, and a note.

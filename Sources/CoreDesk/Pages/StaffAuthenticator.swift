@@ -34,7 +34,7 @@ struct StaffAuthenticator: Sendable {
         }
         do {
             // A list of revoked certificates may have come since the last request.
-            try configuration.trust.store().verify(certificate, for: .clientAuthentication, at: now, revokedBy: now)
+            try configuration.verifySignIn(certificate, at: now)
         } catch let error as CryptoError where error.code != .revocationListOutdated && error.code != .badRevocationList
         {
             throw Refusal.badCertificate
