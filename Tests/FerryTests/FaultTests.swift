@@ -838,6 +838,13 @@ import Testing
         #expect(try FileSystem.list(core.folder.path + "/spool/staging-e2c").isEmpty)
     }
 
+    /// More entries than items may cross end the reading, whoever signed.
+    @Test func anArchiveOfTooManyEntriesIsNotReadOn() throws {
+        var reader = Bag.Reader(maxEntries: 3, unpackingInto: nil)
+        let archive = try tar("for n in 1 2 3 4; do echo x > f$n; done; tar -H ustar -cf a.tar f1 f2 f3 f4")
+        #expect(throws: TarError.tooLarge) { try reader.feed(archive) }
+    }
+
     @Test func aBagWhoseListsDoNotFitIsRejected() throws {
         func bag(_ change: (inout [(String, [UInt8])]) -> Void) throws {
             let id = "00000000-0000-4000-8000-000000000001"

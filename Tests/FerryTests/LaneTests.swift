@@ -4,6 +4,7 @@ import Foundation
 import LaneDatabase
 import PortalBase
 import SQL
+import Synchronization
 import TestSupport
 import Testing
 
@@ -533,5 +534,68 @@ import Testing
         try edge.carry(to: core)
         #expect(try core.receive(at: Side.afterGrace).committed == ["e2c-0000000003"])
         #expect(try core.items().count == 8)
+    }
+
+    /// Rows that commit while a batch is made, with places before its own, are counted in it or in the next.
+    @Test(.enabled(if: DatabaseEngine.available.contains(.postgresql)))
+    func whatCommitsMeanwhileIsCounted() throws {
+        let edge = try Side(edge: true) { $0.sending.maxItems = 5 }
+        let writers = (0..<4).map { writer in
+            Thread {
+                for number in 0..<40 { try? edge.queue(writer * 100 + number) }
+            }
+        }
+        for writer in writers { writer.start() }
+        repeat { _ = try edge.send() } while writers.contains { !$0.isFinished }
+        while try edge.send().sealed != [] {}
+        let wrong = try edge.database.read { db in
+            try db.rows(
+                """
+                SELECT seq, items, (SELECT count(*) FROM lane_queue q WHERE q.seq = o.seq) AS held FROM lane_outgoing o
+                WHERE items > 5 OR items <> (SELECT count(*) FROM lane_queue q WHERE q.seq = o.seq)
+                """
+            ).count
+        }
+        #expect(wrong == 0)
+        #expect(try edge.database.read { try $0.value("SELECT CAST(sum(items) AS BIGINT) FROM lane_outgoing") } == 160)
+    }
+
+    /// A revocation list of megabytes is parsed when it changes, not at each look.
+    @Test func trustIsReadAgainWhenItsFilesChange() throws {
+        let folder = TemporaryFolder()
+        let (authority, list) = (folder.path + "/ca.crt", folder.path + "/ca.crl")
+        for file in [authority, list] {
+            try FileSystem.write(FileSystem.read(Keys.folder.path + "/" + FileSystem.name(file)), to: file)
+        }
+        let files = TrustFiles(authority: authority, revocationLists: [list])
+        let store = try files.store()
+        #expect(try files.store() === store)
+        try FileSystem.write(FileSystem.read(list), to: list + ".new")
+        try FileSystem.rename(list + ".new", list)
+        #expect(try files.store() !== store)
+        try FileSystem.remove(list)
+        #expect(throws: (any Error).self) { try files.store() }
+    }
+
+    /// Between two portions of a batch the database is free: officers write, and read what is filed already.
+    @Test func othersWriteWhileABatchIsFiled() throws {
+        let edge = try Side(edge: true)
+        let seen = Mutex<[Int]>([])
+        let core = try Side(edge: false) { options in
+            options.portion = 2
+            options.meanwhile = { database in
+                let filed = try database.write { db in
+                    try db.execute(
+                        "INSERT INTO item (id, kind) VALUES (?, 'officer')", "o\(UInt64.random(in: 0 ... .max))")
+                    return try db.value("SELECT count(*) FROM item WHERE kind = 'hotline'") ?? 0
+                }
+                seen.withLock { $0.append(filed) }
+            }
+        }
+        for number in 1...5 { try edge.queue(number) }
+        _ = try edge.send()
+        try edge.carry(to: core)
+        #expect(try core.receive().committed == ["e2c-0000000001"])
+        #expect(seen.withLock { $0.sorted() } == [0, 0, 2, 2, 4])
     }
 }

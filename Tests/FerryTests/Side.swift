@@ -28,6 +28,8 @@ struct Side {
         var portion: Int?
         /// Whether items that say `unready` can be staged.
         var isReady = true
+        /// What somebody else does on the database while an item is staged.
+        var meanwhile: @Sendable (any SQLDatabase) throws -> Void = { _ in }
         /// A disk that fails once so many items are there.
         var failsAfter: Int?
     }
@@ -84,6 +86,7 @@ struct Side {
                 return FerryItem(kind: try row["kind"], id: id, parts: parts)
             },
             stage: { item in
+                try options.meanwhile(database)
                 if try item.part("item.p7m") == Self.envelope("unready"), !options.isReady { throw KeyMissing() }
                 return item
             },

@@ -153,6 +153,15 @@ import Testing
         #expect(SHA256Digest(of: node.json.canonicalBytes).hex == fromYAML.digest)
     }
 
+    /// Browsers cut what is pasted at `maxlength` without a word, and count otherwise than the server.
+    @Test func nothingThatIsPastedIsCut() throws {
+        let more = ["longtext", "email", "date"].map { "\n      - {id: x\($0), type: \($0), label: 文}" }
+        let form = try #require(definition(Self.shop + more.joined()).0)
+        let html = FormHTML(definition: form, language: "zh", prefix: "/forms", gazetteer: .empty).form()
+        #expect(html.contains("name=\"idno\"") && html.contains("name=\"xlongtext\""))
+        #expect(!html.lowercased().contains("maxlength"))
+    }
+
     @Test func whatWasTypedComesBackEscapedBesideTheErrorSummary() throws {
         let form = try #require(definition(Self.shop).0)
         var filled = FormHTML.Filled()

@@ -13,6 +13,15 @@ import Testing
         return try SmallSite(all, sites: sites)
     }
 
+    /// sitemaps.org: 50,000 addresses a file.
+    @Test func aLargeSitemapIsSeveralFiles() {
+        #expect(SitemapWriter.ranges(of: 0) == [0..<0])
+        #expect(SitemapWriter.ranges(of: 50_000) == [0..<50_000])
+        #expect(SitemapWriter.ranges(of: 100_063) == [0..<50_000, 50_000..<100_000, 100_000..<100_063])
+        #expect(SitemapWriter.path("portal", 0) == "/sitemap-portal.xml")
+        #expect(SitemapWriter.path("portal", 2) == "/sitemap-portal.3.xml")
+    }
+
     private func built(_ files: [String: String], sites: String = SmallSite.sites) throws -> SmallSite {
         let site = try site(files, sites: sites)
         #expect(try site.build().diagnostics == [])

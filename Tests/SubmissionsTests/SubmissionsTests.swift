@@ -151,6 +151,23 @@ import Testing
         #expect(try database.redeem(ticket: again, at: Self.now) == mine)
     }
 
+    /// A notice is answered a few times, whatever is sent; another notice has a count of its own.
+    @Test(arguments: DatabaseEngine.available)
+    func oneNoticeTakesThreeAnswers(_ engine: DatabaseEngine) async throws {
+        let (database, mine) = (try database(engine), credentials())
+        func answer(_ number: Int, _ notice: String) async throws -> SubmissionDatabase.Outcome {
+            var given = handles(UInt8(number), UInt8(number))
+            given.answers = (Array(notice.utf8), 3)
+            return try await database.store(sealed(number), credentials: mine, handles: given)
+        }
+        for number in 1...3 { #expect(try await answer(number, "a") == .stored) }
+        #expect(try await answer(4, "a") == .tooMany)
+        #expect(try await answer(5, "b") == .stored)
+        // The same words again are no further answer.
+        #expect(try await answer(3, "a") == .repeated(mine))
+        #expect(try database.database.read { try $0.value("SELECT count(*) FROM submission") } == 4)
+    }
+
     /// On a machine that others use too: a stranger's address opens a ticket once, and nobody after it was closed.
     @Test(arguments: DatabaseEngine.available)
     func aTicketOpensForAnotherClientOnce(_ engine: DatabaseEngine) async throws {

@@ -66,6 +66,21 @@ class RegistrationTests(unittest.TestCase):
         self.assertIn("已撤回", self.status(receipt, query))
         self.assertIn(number, self.staff.page("operator", "/?closed=1")[1])
 
+    def test_an_answer_keeps_its_paragraphs(self):
+        """Browsers send CR LF; what nobody sees does not pass."""
+        page = self.send(self.hidden(self.staff.page("operator", "/new/hotline")[1]), subject="井盖松动有响声")[1]
+        receipt, query = inner(page, "receipt"), inner(page, "code")
+        case = self.staff.cases("operator")["井盖松动有响声"]
+        def answer(reply):
+            return self.staff.act("urban", case, "answer", {"done": "已处理", "reply": reply})
+        self.assertEqual(self.staff.act("dispatcher", case, "dispatch", {"lead": "urban-management", "budget": "5", "budget-unit": "wd"})[0], 303)
+        code, refused = answer("已修好。\x07")
+        self.assertEqual((code, "已修好" in refused, re.findall("不能使用的字符（(.*?)）", refused)), (422, True, ["U+0007"]))
+        self.assertEqual(answer("第一\u202e\u200b段。\r\n\r\n第二段。\r\n第三行。")[0], 303)
+        self.assertEqual(self.staff.act("reviewer", case, "approve")[0], 303)
+        self.system.ferry()
+        self.assertRegex(self.status(receipt, query), r"第一段。<br>\s*<br>\s*第二段。<br>\s*第三行。")
+
     def test_what_is_not_the_officers_own_fresh_form_is_refused(self):
         hidden = self.hidden(self.staff.page("operator", "/new/hotline")[1])
         self.assertEqual(self.send({**hidden, "token": "0" * 64})[0], 403)

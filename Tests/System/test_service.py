@@ -16,6 +16,7 @@ import threading
 import time
 import unittest
 import urllib.parse
+import urllib.request
 
 from support import Desk, BIN, NOW, ROOT, WIDE, Service, System, call, get, inner, look_at, multipart, post, request_fields, wait_until
 
@@ -119,6 +120,18 @@ class ServiceTests(unittest.TestCase):
                 self.assertLess(body.count("\u0301"), 200, name)
         status, _, body = post(self.system.forms + "/open311/v2/requests.json", {"service_code": "x" + marks})
         self.assertEqual((status, "\u0301" in body), (404, False))
+
+    def test_a_receipt_opens_once_from_elsewhere_and_not_after_it_was_closed(self):
+        def client(number):
+            return {"X-Forwarded-For": f"198.51.100.{number}"}
+        status, head, _ = post(self.system.forms + "/forms/hotline", request_fields(self.system, 81), client(1))
+        self.assertEqual(status, 303)
+        address = self.system.forms + head["Location"]
+        def receipts(number):
+            return "id=\"receipt\"" in look_at(urllib.request.Request(address, headers=client(number)))[2]
+        self.assertEqual([receipts(number) for number in (1, 1, 2, 2, 3, 1)], [True, True, True, False, False, True])
+        self.assertIn(post(address.partition("?")[0], {"_lang": "zh"}, client(1))[0], (200, 303))
+        self.assertEqual([receipts(number) for number in (1, 2)], [False, False])
 
     def test_broken_multipart_bodies_are_refused(self):
         url = self.system.forms + "/forms/hotline"

@@ -190,7 +190,8 @@ extension YAMLNode {
                     // Yams takes the place of the first, and orders keys of one spelling (those that are no texts, and texts
                     // with different tags) by their hashes, which change with every run.
                     (
-                        position(Set(keys).count < keys.count || keys.contains(Self.keyWithoutText) ? nil : context.mark),
+                        position(
+                            Set(keys).count < keys.count || keys.contains(Self.keyWithoutText) ? nil : context.mark),
                         "duplicate key \(keys.sorted().joined(separator: ", "))"
                     )
                 default: (position(nil), "\(error)")

@@ -278,7 +278,8 @@ enum FirstPeople {
                 key = offered.publicKeyDigest
             } catch {
                 reader.wrongType(
-                    "certificate", zh: "能用来登录的证书文件（\(error)）", en: "the file of a certificate that can sign in (\(error))")
+                    "certificate", zh: "能用来登录的证书文件（\(error)）",
+                    en: "the file of a certificate that can sign in (\(error))")
             }
         }
         let stored = name.flatMap { try? ActionForm.stored($0, "name", isLine: true) }

@@ -9,8 +9,12 @@ struct SitemapWriter {
     private static let most = 50_000
 
     static func parts(of site: Int, _ graph: SiteGraph) -> Int {
-        let count = graph.nodes.count { graph.editions[$0.edition].site == site }
-        return max(1, (count + most - 1) / most)
+        ranges(of: graph.nodes.count { graph.editions[$0.edition].site == site }).count
+    }
+
+    /// What each file holds of so many addresses; one file where there are none.
+    static func ranges(of count: Int) -> [Range<Int>] {
+        stride(from: 0, to: max(1, count), by: most).map { $0..<min(count, $0 + most) }
     }
 
     /// `/sitemap-portal.xml`, `/sitemap-portal.2.xml`: no slug holds a dot.
@@ -26,7 +30,8 @@ struct SitemapWriter {
         )
         let isOwn = graph.editions.map { $0.site == site }
         let own = graph.nodes.indices.filter { isOwn[graph.nodes[$0].edition] }
-        for index in own.dropFirst(part * Self.most).prefix(Self.most) {
+        for place in Self.ranges(of: own.count)[part] {
+            let index = own[place]
             let node = graph.nodes[index]
             out.markup("<url>")
             out.element("<loc>", plain: graph.canonical(index), "</loc>")
