@@ -23,7 +23,7 @@ func buildApplication(_ configuration: Configuration) throws -> some Application
     }
     if try desk.isProjectedOtherwise() {
         Logger(label: "coredesk").warning(
-            "ALARM units, office hours or working days are others than lists and clocks were made with: run `coredesk audit`"
+            "ALARM lists and clocks were made with other units, office hours or working days than today's, or by an earlier version: run `coredesk audit`"
         )
     }
     for missing in desk.surroundings.vacant(try desk.cases.posts(at: configuration.now())) {

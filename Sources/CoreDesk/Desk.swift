@@ -90,7 +90,7 @@ struct Desk: Sendable {
     private static func migrations(_ database: some SQLDatabase) -> Migrations {
         let cases = CaseStore.schema(database)
         // What each version adds besides.
-        let beside: [[String]] = [[], Departures.paperTables]
+        let beside: [[String]] = [[], Departures.paperTables, []]
         return Migrations(
             [
                 .init(
@@ -228,17 +228,19 @@ struct Desk: Sendable {
 
     private static let projected = "projected-with"
 
-    /// Whether lists were made with other units, office hours or working days than those of now. A new database's are those of
-    /// its first start.
+    /// What lists follow from besides the log.
+    private var projectedWith: [UInt8] { surroundings.digest.bytes + [CaseStore.projectionVersion] }
+
+    /// Whether lists were made by an earlier version, or with other units, office hours or working days than those of now. A new
+    /// database's are those of its first start.
     func isProjectedOtherwise() throws -> Bool {
-        let now = surroundings.digest.bytes
-        return try Self.setting(Self.projected, atFirst: now, database) != now
+        try Self.setting(Self.projected, atFirst: projectedWith, database) != projectedWith
     }
 
     /// Makes lists, rights and clocks anew out of the log, with the units, hours and working days of now.
     func rebuild() throws -> (changed: Int, damaged: [String]) {
         let made = try cases.rebuild()
-        try database.write { try Self.set(Self.projected, surroundings.digest.bytes, $0) }
+        try database.write { try Self.set(Self.projected, projectedWith, $0) }
         return made
     }
 

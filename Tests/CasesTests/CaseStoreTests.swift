@@ -214,6 +214,80 @@ extension DatabaseEngine {
         #expect(try desk.store.tick(at: late).fired.isEmpty)
     }
 
+    /// A case's events are found by an index and come in their order: pages of a case do not grow with the log of all.
+    @Test func oneCaseIsReadWithoutTheOthers() throws {
+        let desk = try Desk(.sqlite)
+        let plan = try desk.database.read { db in
+            try db.rows("EXPLAIN QUERY PLAN SELECT body FROM event WHERE subject = 'a' ORDER BY version").map {
+                try $0["detail"] as String
+            }
+        }
+        #expect(plan.count == 1 && plan.allSatisfy { $0.hasPrefix("SEARCH event USING INDEX") })
+    }
+
+    /// A reminded unit finds the case on its list until the work is done; others and strangers to the case do not.
+    @Test(arguments: DatabaseEngine.available)
+    func remindersReachTheirUnits(_ engine: DatabaseEngine) throws {
+        let desk = try Desk(engine)
+        for id in ["a", "b", "c"] {
+            _ = try desk.begin(id, "hotline")
+            try desk.dispatch(id)
+        }
+        func reminded(
+            _ role: String, _ unit: String, after: CaseStore.ReminderPlace? = nil, limit: Int = 10
+        ) throws -> CaseStore.Reminded {
+            let post = Post(person: unit, role: role, unit: unit, from: Instant(seconds: 0))
+            let found = try desk.store.reminded([post], after: after, limit: limit, at: Self.start)
+            if after == nil, limit == 10 {
+                #expect(try desk.store.countReminded([post], most: 9, at: Self.start) == found.lines.count)
+            }
+            return found
+        }
+        #expect(try reminded("handler", "market").lines.isEmpty)
+        // A day later nobody has signed for any of them; one is supervised besides.
+        let late = Self.start.adding(seconds: 86_400)
+        #expect(try desk.store.tick(at: late).fired.map(\.subject).sorted() == ["a", "b", "c"])
+        try desk.act("supervise", on: "b", "leader", "city", ["words": .text("请抓紧")])
+        let found = try reminded("handler", "market")
+        #expect(Set(found.lines.map(\.subject.id)) == ["a", "b", "c"] && found.next == nil)
+        #expect(found.reminders.mapValues(\.times) == ["a": 1, "b": 2, "c": 1])
+        #expect(found.reminders["a"]?.last == late)
+        // In pages, each once.
+        var (seen, place): ([String], CaseStore.ReminderPlace?) = ([], nil)
+        repeat {
+            let page = try reminded("handler", "market", after: place, limit: 2)
+            seen += page.lines.map(\.subject.id)
+            place = page.next
+        } while place != nil
+        #expect(seen.sorted() == ["a", "b", "c"])
+        #expect(try reminded("handler", "fire").lines.isEmpty)
+        let post = Post(person: "甲", role: "handler", unit: "market", from: Instant(seconds: 0))
+        let task = try #require(try desk.store.view("a").file.tasks.first { $0.isOpen }).id
+        _ = try desk.store.perform(
+            Command(action: "answer", task: task, inputs: ["done": .text("已修"), "reply": .text("已修好")]), on: "a",
+            as: .officer(Officer(post: post, level: 4)), key: "answer", at: late, now: late)
+        // The clock runs until the answer is approved.
+        #expect(try reminded("handler", "market").lines.count == 3)
+        let reviewer = Post(person: "乙", role: "reviewer", unit: "hotline-centre", from: Instant(seconds: 0))
+        _ = try desk.store.perform(
+            Command(action: "approve"), on: "a", as: .officer(Officer(post: reviewer, level: 4)), key: "approve",
+            at: late, now: late)
+        #expect(try Set(reminded("handler", "market").lines.map(\.subject.id)) == ["b", "c"])
+        #expect(try desk.store.verify() == [] && desk.store.rebuild() == (0, []))
+        try desk.database.write { try $0.execute("DELETE FROM reminder") }
+        #expect(try desk.store.rebuild() == (2, []))
+        #expect(try reminded("handler", "market").lines.count == 2)
+        // Of a report (举报) its unit is reminded, and those hear nothing of it who may not see it.
+        let process = try #require(Self.processes.first { $0.id == "hotline" })
+        _ = try desk.store.begin("d", process, ["details": .string("甲"), "nature": .string("report")])
+        try desk.act(
+            "dispatch", on: "d", "discipline", "city",
+            ["lead": .text("market"), "budget": .limit(Procedures.Process.Limit("5wd")!)])
+        _ = try desk.store.tick(at: Self.start.adding(seconds: 20 * 86_400))
+        #expect(try Set(reminded("handler", "market").lines.map(\.subject.id)) == ["b", "c", "d"])
+        #expect(try Set(reminded("dispatcher", "hotline-centre").lines.map(\.subject.id)) == ["a", "b", "c"])
+    }
+
     /// The result does not depend on when the timer ran.
     @Test func rungsThatFellDuePassBeforeTheNextAction() throws {
         let desk = try Desk(.sqlite)

@@ -212,4 +212,32 @@ import Workflow
         #expect(throws: CaseStore.Failure.running) { try office.store.recordFirstPeople([], at: Self.start) }
         #expect(try office.store.verify() == [] && office.store.rebuild() == (0, []))
     }
+
+    /// Where nobody can sign in any more: somebody who is here gets a key and keeps their post, another begins; whole or not at all.
+    @Test(arguments: DatabaseEngine.available)
+    func peopleAreLetInAgain(_ engine: DatabaseEngine) throws {
+        let office = try Office(engine)
+        let fresh = SHA256Digest(of: Array("a new key of zhao".utf8))
+        func person(_ id: String, _ key: SHA256Digest) -> CaseStore.Founder {
+            .init(person: id, name: "姓名 \(id)", key: key, level: 3, posts: [("people-admin", "city")])
+        }
+        let other = SHA256Digest(of: Array("a key of sun".utf8))
+        let known = try #require(
+            try office.store.roster(at: Self.start).compactMap(\.file.credential).first { $0.person == "qian" })
+        // A key that is somebody's already lets nobody else in, and leaves nothing.
+        #expect(throws: CaseStore.Failure.refused(.taken)) {
+            try office.store.recoverPeople(
+                [person("zhao", fresh), person("sun", SHA256Digest(hex: known.key)!)], at: Self.start)
+        }
+        #expect(try office.store.member(key: fresh, at: Self.start) == nil)
+        try office.store.recoverPeople([person("zhao", fresh), person("sun", other)], at: Self.start)
+        // Once more, a day later, with further keys.
+        try office.store.recoverPeople(
+            [person("zhao", SHA256Digest(of: [1])), person("li", SHA256Digest(of: [2]))],
+            at: Self.start.adding(seconds: 86_400))
+        let zhao = try #require(try office.store.member(key: fresh, at: Self.start))
+        #expect(zhao.person == "zhao" && zhao.level == 3 && zhao.posts.filter { $0.role == "people-admin" }.count == 1)
+        #expect(try office.store.member(key: other, at: Self.start)?.name == "姓名 sun")
+        #expect(try office.store.verify() == [] && office.store.rebuild() == (0, []))
+    }
 }

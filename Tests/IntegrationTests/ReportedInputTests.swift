@@ -135,6 +135,8 @@ import Testing
         "> ```\n> 例\n> ```\n\n[甲](s.txt)", "`` ` `` [x](s.txt)",
         "a ` b [x](s.txt)",
         "[x](./s.txt#p=2)",
+        // A backslash that escapes nothing.
+        "C:\\temp [x](s.txt) C:\\temp", "[x](s.txt)\\\n下一行", "\\文 [x](s.txt) \\",
     ])
     func everyFormOfLinkNamesItsFile(_ text: String) throws {
         let site = try site([

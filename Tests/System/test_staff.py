@@ -186,6 +186,24 @@ class StaffTests(unittest.TestCase):
         self.assertEqual(self.staff.act("dispatcher", case, "note", {"words": "诉求人来电催办"})[0], 303)
         self.assertEqual(self.desk(sign, self.certificate("staff/fire"), f"Origin: {self.staff.origin}", body=hidden)[0], 303)
 
+    def test_reminders_reach_the_unit_that_was_reminded(self):
+        self.assertEqual(post(self.system.forms + "/forms/hotline", request_fields(self.system, 55))[0], 303)
+        self.system.ferry()
+        case = self.staff.cases("dispatcher")["测试诉求第 55 号"]
+        self.assertEqual(self.staff.act("dispatcher", case, "dispatch", {"lead": "ecology", "budget": "5", "budget-unit": "wd"})[0], 303)
+        empty = self.staff.page("ecology", "/reminders")
+        self.assertEqual((empty[0], case in empty[1], 'class="count"' in empty[1]), (200, False, False))
+        self.assertEqual(self.staff.act("leader", case, "supervise", {"words": "请两天内解决"})[0], 303)
+        status, text = self.staff.page("ecology", "/reminders")
+        self.assertEqual((status, case in text, "提醒 1 次，最近 2026-09-01" in text), (200, True, True), text)
+        # Every page says that there is one; one's own tasks say which.
+        self.assertRegex(self.staff.page("ecology", "/")[1], r'<a href="/reminders">催办 <span class="count">1</span></a>')
+        self.assertIn("提醒 1 次", self.staff.page("ecology", "/tasks")[1])
+        self.assertNotIn(case, self.staff.page("fire", "/reminders")[1])
+        self.assertEqual(self.desk("/reminders?last=x&after=")[0], 403)
+        self.assertEqual(self.staff.page("ecology", "/reminders?last=x&after=")[0], 200)
+        self.assertNotIn(case, self.staff.page("ecology", "/reminders?last=0&after=0")[1])
+
     def posted(self, officer, page, action, **typed):
         """Sends one of a page's forms, as the browser would."""
         status, text = self.desk(page, self.certificate(f"staff/{officer}"))
@@ -223,6 +241,32 @@ class StaffTests(unittest.TestCase):
         post = next(subject for subject in waiting if subject.startswith("post-"))
         self.assertEqual(self.staff.act("admin-a", post, "end", {"why": "调离"})[0], 303)
         self.assertEqual(self.desk("/", self.certificate("staff/wang"))[0], 403)
+
+    def test_administrators_are_let_in_again_by_two_keys(self):
+        client = "keyUsage=critical,digitalSignature\\nextendedKeyUsage=clientAuth"
+        long = "-startdate 20200101000000Z -enddate 20491231235959Z"
+        for name in ("again", "another", "third"):
+            self.issue(f"staff/{name}", client, long)
+        people = self.folder / "core/recover.yaml"
+        people.write_text("""people:
+  - { id: admin-b, name: 人员管理员乙, certificate: ../keys/staff/again.crt, level: 3, posts: [people-admin@city] }
+  - { id: admin-new, name: 人员管理员丙, certificate: ../keys/staff/another.crt, level: 3, posts: [people-admin@city] }
+""")
+        def init(*words):
+            done = subprocess.run([BIN / "coredesk", "init", "--config", self.folder / "core/coredesk.yaml", "--people", people, *words], capture_output=True, text=True)
+            return done.returncode, done.stdout + done.stderr
+        keys = self.keys / "staff"
+        self.assertIn("people are on record already", init()[1])
+        for words in ([], ["--identity", keys / "again"], ["--identity", keys / "again", "--identity", keys / "again"],
+                      ["--identity", keys / "again", "--identity", keys / "third"], ["--identity", keys / "again", "--identity", keys / "admin-a"]):
+            status, said = init("--recover", *words)
+            self.assertEqual((status, "must be there with their keys" in said), (1, True), said)
+        self.assertEqual(self.desk("/", self.certificate("staff/again"))[0], 403)
+        status, said = init("--recover", "--identity", keys / "again", "--identity", keys / "another")
+        self.assertEqual((status, "recorded 2 people" in said), (0, True), said)
+        for name in ("again", "another"):
+            self.assertEqual(self.desk("/people", self.certificate(f"staff/{name}"))[0], 200)
+        self.assertRegex(self.people_list(), r"post-[0-9a-f]{24}  admin-new  people-admin  city  Held")
 
     def test_other_units_than_lists_were_made_with_are_told(self):
         content = self.folder / "content"

@@ -180,14 +180,47 @@ static bool may_fold(const uint8_t *b, size_t left) {
 // A scalar of three bytes.
 static uint32_t scalar3(const uint8_t *b) { return (uint32_t)(b[0] & 0x0F) << 12 | (uint32_t)(b[1] & 0x3F) << 6 | (b[2] & 0x3F); }
 
-// 内网 with a character that looks or sounds like one of the two; both lists stand in `VisibilityMarks` too.
-static bool is_like_network(const uint8_t *b) {
+// Whether a character like 网 stands at `b`; both lists of look-alikes stand in `VisibilityMarks` too.
+static bool is_like_net(const uint8_t *b) {
+    if (b[0] < 0xE4 || b[0] > 0xE9) return false;
     switch (scalar3(b)) {
-    case 0x5185: case 0x5167: case 0x8089: case 0x7EB3: case 0x5450: case 0x8BB7: break;
+    case 0x7F51: case 0x7DB2: case 0x7EB2: case 0x7F54: case 0x521A: return true;
     default: return false;
     }
-    switch (scalar3(b + 3)) {
-    case 0x7F51: case 0x7DB2: case 0x7EB2: case 0x7F54: case 0x521A: return true;
+}
+
+// Which first two bytes, from E4 on and of 64 second ones, a character has that begins a word of marks.
+static const bool begins_word[6][64] = {
+    [0] = {[0x38] = true /* 不 */, [0x3F] = true /* 保 */},
+    [1] = {[0x05] = true /* 內 */, [0x06] = true /* 内 */, [0x0F] = true /* 可 */, [0x11] = true /* 呐 */},
+    [3] = {[0x3A] = true /* 纳 */},
+    [4] = {[0x02] = true /* 肉 */, [0x2E] = true /* 讷 */},
+    [5] = {[0x1A] = true /* 隐 */, [0x1D] = true /* 非 */},
+};
+
+// Bytes at which a mark may begin, or a character that folds into a part of one.
+static const bool begins_any[256] = {
+    [':'] = true, ['n'] = true, ['N'] = true, ['o'] = true, ['O'] = true, ['i'] = true, ['I'] = true, ['&'] = true, ['v'] = true, ['V'] = true,
+    [0xC0 ... 0xFF] = true,
+};
+
+// Whether a word of marks begins with the Chinese character at `b`, behind which another one may follow.
+static bool begins_chinese_mark(const uint8_t *b) {
+    switch (scalar3(b)) {
+    // 内网 and 内部 in either script, 内 and a space or ASCII.
+    case 0x5185: case 0x5167:
+        return is_like_net(b + 3) || (b[3] == 0xE9 && b[4] == 0x83 && b[5] == 0xA8) ||
+               (b[3] < 0x80 && b[3] != '\n') || b[3] == 0xC2 || b[3] == 0xE2 || b[3] == 0xE3 || b[3] == 0xEF;
+    // Characters that look or sound like 内.
+    case 0x8089: case 0x7EB3: case 0x5450: case 0x8BB7: return is_like_net(b + 3);
+    // 可见 in either script.
+    case 0x53EF: return b[3] == 0xE8 && ((b[4] == 0xA7 && b[5] == 0x81) || (b[4] == 0xA6 && b[5] == 0x8B));
+    // 隐藏
+    case 0x9690: return b[3] == 0xE8 && b[4] == 0x97 && b[5] == 0x8F;
+    // 不公开, 非公开
+    case 0x4E0D: case 0x975E: return b[3] == 0xE5 && b[4] == 0x85 && b[5] == 0xAC;
+    // 保密
+    case 0x4FDD: return b[3] == 0xE5 && b[4] == 0xAF && b[5] == 0x86;
     default: return false;
     }
 }
@@ -195,29 +228,11 @@ static bool is_like_network(const uint8_t *b) {
 bool xm_may_hold_mark(const uint8_t *bytes, size_t count) {
     for (size_t i = 0; i < count; i++) {
         uint8_t byte = bytes[i];
+        if (!begins_any[byte]) continue;
         size_t left = count - i;
         if (byte >= 0x80) {
-            if (byte < 0xC0) continue;
             if (byte >= 0xE4 && byte <= 0xE9) {
-                // 内网 and 内部 in either script, 内 and a space or ASCII, 可见 in either script
-                if (byte == 0xE5 && left >= 6) {
-                    const uint8_t *b = bytes + i;
-                    if ((b[1] == 0x86 && b[2] == 0x85) || (b[1] == 0x85 && b[2] == 0xA7)) {
-                        if (b[3] == 0xE7 && ((b[4] == 0xBD && b[5] == 0x91) || (b[4] == 0xB6 && b[5] == 0xB2))) return true;
-                        if (b[3] == 0xE9 && b[4] == 0x83 && b[5] == 0xA8) return true;
-                        if ((b[3] < 0x80 && b[3] != '\n') || b[3] == 0xC2 || b[3] == 0xE2 || b[3] == 0xE3 || b[3] == 0xEF) return true;
-                    }
-                    if (b[1] == 0x8F && b[2] == 0xAF && b[3] == 0xE8 && ((b[4] == 0xA7 && b[5] == 0x81) || (b[4] == 0xA6 && b[5] == 0x8B))) return true;
-                }
-                // 隐藏, 不公开, 非公开, 保密
-                if (left >= 6) {
-                    const uint8_t *b = bytes + i;
-                    if (b[3] >= 0xE4 && b[3] <= 0xE9 && is_like_network(b)) return true;
-                    if (byte == 0xE9 && b[1] == 0x9A && b[2] == 0x90 && b[3] == 0xE8 && b[4] == 0x97 && b[5] == 0x8F) return true;
-                    if (((byte == 0xE4 && b[1] == 0xB8 && b[2] == 0x8D) || (byte == 0xE9 && b[1] == 0x9D && b[2] == 0x9E)) &&
-                        b[3] == 0xE5 && b[4] == 0x85 && b[5] == 0xAC) return true;
-                    if (byte == 0xE4 && b[1] == 0xBF && b[2] == 0x9D && b[3] == 0xE5 && b[4] == 0xAF && b[5] == 0x86) return true;
-                }
+                if (left >= 6 && begins_word[byte - 0xE4][bytes[i + 1] & 0x3F] && begins_chinese_mark(bytes + i)) return true;
                 i += 2;
                 continue;
             }
@@ -275,4 +290,9 @@ bool xm_may_hold_mark(const uint8_t *bytes, size_t count) {
         }
     }
     return false;
+}
+
+size_t xm_find_any(const uint8_t *bytes, size_t start, size_t count, const bool *set) {
+    while (start < count && !set[bytes[start]]) start++;
+    return start;
 }

@@ -21,6 +21,18 @@ extension Collection where Element == UInt8 {
     package var lineFeeds: Int { reduce(0) { $0 + ($1 == 0x0A ? 1 : 0) } }
 }
 
+/// Bytes that a search stops at.
+package struct ByteSet: Sendable {
+    /// One for each byte.
+    fileprivate let flags: [Bool]
+
+    package init(_ bytes: some Sequence<UInt8>) {
+        var flags = [Bool](repeating: false, count: 256)
+        for byte in bytes { flags[Int(byte)] = true }
+        self.flags = flags
+    }
+}
+
 extension UnsafeBufferPointer where Element == UInt8 {
     /// Where `byte` stands next, from `start` on; the C library looks at many bytes at a time.
     package func find(_ byte: UInt8, from start: Int = 0) -> Int? {
@@ -54,6 +66,13 @@ extension UnsafeBufferPointer where Element == UInt8 {
             start = found + 1
         }
         return false
+    }
+
+    /// Where a byte of a set stands next, from `start` on.
+    package func find(_ set: ByteSet, from start: Int = 0) -> Int? {
+        guard start < count, let base = baseAddress else { return nil }
+        let found = set.flags.withUnsafeBufferPointer { xm_find_any(base, start, count, $0.baseAddress) }
+        return found < count ? found : nil
     }
 
     /// Whether `byte` stands in it more than `most` times.

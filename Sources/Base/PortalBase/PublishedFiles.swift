@@ -22,6 +22,7 @@ package enum PublishedFiles {
                 ? Bilingual(zh: "文件名没有扩展名", en: "its name has no ending")
                 : Bilingual(zh: "不能发布 .\(ending) 文件", en: "files ending in .\(ending) are not published")
         }
+        if isPlain(path) { return nil }
         if path.utf8.count > 1_000 { return Bilingual(zh: "路径超过 1000 字节", en: "its path is longer than 1,000 bytes") }
         for name in path.split(separator: "/", omittingEmptySubsequences: false) {
             if name.isEmpty || name.hasPrefix(".") {
@@ -37,6 +38,20 @@ package enum PublishedFiles {
             }
         }
         return nil
+    }
+
+    /// Whether a path is short and made of the bytes of which the generator makes addresses, as nearly every one is.
+    private static func isPlain(_ path: String) -> Bool {
+        var last = UInt8(ascii: "/")
+        for byte in path.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"): break
+            case UInt8(ascii: "."), UInt8(ascii: "/"): if last == UInt8(ascii: "/") { return false }
+            default: return false
+            }
+            last = byte
+        }
+        return last != UInt8(ascii: "/") && path.utf8.count <= 250
     }
 
     /// Why a file that an editor put beside a page may not be published: what only generator and themes make is nobody's to bring.

@@ -10,7 +10,7 @@ enum Projection: String, CaseIterable {
     case index = "case_index"
     case task, visible, turn, words, page, post, credential
     case paper = "paper_awaited"
-    case figure
+    case figure, reminder
 
     /// The first is the case's number.
     var columns: [String] {
@@ -29,6 +29,7 @@ enum Projection: String, CaseIterable {
         case .paper: ["number", "paper"]
         case .figure:
             ["number", "place", "process", "kind", "name", "unit", "due", "done", "outcome", "value", "excused"]
+        case .reminder: ["number", "unit", "last", "times"]
         }
     }
 
@@ -110,6 +111,10 @@ extension CaseStore {
                     .text(figure.outcome), .integer(figure.value), figure.isExcused.sqlValue,
                 ]
             }
+        case .reminder:
+            return file.pendingReminders.sorted { $0.key < $1.key }.map { unit, reminder in
+                [number, .text(unit), .integer(reminder.last.seconds), .integer(reminder.times)]
+            }
         case .paper:
             // Of one that was erased, nothing is drawn up any more.
             return writing.isErased
@@ -132,7 +137,9 @@ extension CaseStore {
             """, values: index)
         // A newer event was written meanwhile, with all that is made out of it.
         guard written == 1 else { return }
-        let others: [Projection] = [.task, .visible, .turn, .page, .post, .credential, .paper, .figure]
+        let others: [Projection] = [
+            .task, .visible, .turn, .page, .post, .credential, .paper, .figure, .reminder,
+        ]
         let (old, new) = (
             try before.map { try rows(of: $0, others, in: world) }, try rows(of: writing, others, in: world)
         )

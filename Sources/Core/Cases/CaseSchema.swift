@@ -1,7 +1,8 @@
 import SQL
 
 /// Tables of the core. `event`, `subject`, `definition`, `counter`, `correspondent`, `document` and `access` are the truth;
-/// `case_index`, `task`, `visible`, `turn`, `words`, `word`, `page`, `post`, `credential`, `paper_awaited` and `figure` are made out of it and can be made again.
+/// `case_index`, `task`, `visible`, `turn`, `words`, `word`, `page`, `post`, `credential`, `paper_awaited`, `figure` and `reminder` are made out of
+/// it and can be made again.
 enum CaseSchema {
     static func tables(_ database: some SQLDatabase) -> [String] {
         truth + projections + ["event", "definition", "access"].flatMap { database.appendOnly($0) }

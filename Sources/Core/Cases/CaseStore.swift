@@ -82,7 +82,10 @@ package struct CaseStore: Sendable {
 
     /// Statements that make the tables, for the database's owner: those of the first version, and those that each later one adds.
     package static func schema(_ database: some SQLDatabase) -> (first: [String], later: [[String]]) {
-        (CaseSchema.tables(database), [sealTables(database) + erasureTables, paperTables + figureTables])
+        (
+            CaseSchema.tables(database),
+            [sealTables(database) + erasureTables, paperTables + figureTables, reminderTables]
+        )
     }
 
     /// The same, for a database of cases alone.

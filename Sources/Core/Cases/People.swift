@@ -228,9 +228,15 @@ extension CaseStore {
     package struct Founder: Sendable {
         package let person: String
         let name: String
-        let key: SHA256Digest
+        package let key: SHA256Digest
         package let level: Int
         package let posts: [(role: String, unit: String)]
+
+        fileprivate func without(_ held: [Post]) -> Founder {
+            Founder(
+                person: person, name: name, key: key, level: level,
+                posts: posts.filter { post in !held.contains { $0.role == post.role && $0.unit == post.unit } })
+        }
 
         package func isAlike(_ other: Founder) -> Bool { person == other.person || key == other.key }
 
@@ -248,26 +254,46 @@ extension CaseStore {
     /// Records the first people with their posts and keys, whole or not at all. Throws `running` where somebody is there already.
     package func recordFirstPeople(_ people: [Founder], at now: Instant) throws {
         try database.write { db in
-            let isNew: Bool? = try db.value(
-                "SELECT NOT EXISTS (SELECT 1 FROM subject WHERE id LIKE ?)", Self.subject(ofPerson: "%"))
-            guard isNew == true else { throw Failure.running }
+            guard try !hasPeople(db) else { throw Failure.running }
+            for founder in people { try record(founder, now, db) }
+        }
+    }
+
+    /// Lets people in where nobody can any more who appoints others, as after their certificates expired: those who are here get their
+    /// keys, and the posts that they do not hold; others begin. Whole or not at all, and on record as the installation's own act.
+    package func recoverPeople(_ people: [Founder], at now: Instant) throws {
+        try database.write { db in
+            guard try hasPeople(db) else { throw Failure.unprepared("nobody is on record yet: leave out --recover") }
             for founder in people {
+                try lock(founder.person, db)
+                let held = try db.rows("SELECT * FROM post WHERE person = ?", founder.person).map(Self.post)
+                    .filter { $0.isHeld(at: now) }
                 try record(
-                    .person, [.id: .text(founder.person), .text: .text(founder.name)], founder.person, now, db)
-                for post in founder.posts {
-                    try record(
-                        .post,
-                        [.person: .text(founder.person), .role: .text(post.role), .unit: .text(post.unit)],
-                        "\(founder.person) \(post.role) \(post.unit)", now, db)
-                }
-                try record(
-                    .credential,
-                    [
-                        .person: .text(founder.person), .key: .text(founder.key.hex),
-                        .number: .number(founder.level),
-                    ], "\(founder.person) \(founder.key.hex)", now, db)
+                    founder.without(held), isKnown: try isHere(founder.person, db), round: "\(now.seconds) ", now, db)
             }
         }
+    }
+
+    private func hasPeople(_ db: any SQLConnection) throws -> Bool {
+        try db.value("SELECT EXISTS (SELECT 1 FROM subject WHERE id LIKE ?)", Self.subject(ofPerson: "%")) == true
+    }
+
+    /// - Parameter round: tells the subjects of one recovery from those of another.
+    private func record(
+        _ founder: Founder, isKnown: Bool = false, round: String = "", _ now: Instant, _ db: any SQLConnection
+    ) throws {
+        if !isKnown {
+            try record(.person, [.id: .text(founder.person), .text: .text(founder.name)], founder.person, now, db)
+        }
+        for post in founder.posts {
+            try record(
+                .post, [.person: .text(founder.person), .role: .text(post.role), .unit: .text(post.unit)],
+                "\(round)\(founder.person) \(post.role) \(post.unit)", now, db)
+        }
+        try record(
+            .credential,
+            [.person: .text(founder.person), .key: .text(founder.key.hex), .number: .number(founder.level)],
+            "\(round)\(founder.person) \(founder.key.hex)", now, db)
     }
 
     /// Who stands in the log for what the installation did.

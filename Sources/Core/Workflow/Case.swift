@@ -43,6 +43,17 @@ package struct Case: Sendable, Equatable {
         package internal(set) var answered: Instant?
     }
 
+    /// How a unit was reminded of the case (催办, 督办).
+    package struct Reminder: Sendable, Equatable {
+        package let last: Instant
+        package let times: Int
+
+        package init(last: Instant, times: Int) {
+            self.last = last
+            self.times = times
+        }
+    }
+
     /// A decision or notice of an organ (文书), as far as it has come.
     package struct Paper: Sendable, Equatable {
         package enum State: String, Sendable, CaseIterable {
@@ -79,6 +90,8 @@ package struct Case: Sendable, Equatable {
     /// Version of the event that entered the state.
     package private(set) var stateVersion = 0
     package private(set) var lead: String?
+    /// By unit.
+    package private(set) var reminders: [String: Reminder] = [:]
     package private(set) var tasks: [Task] = []
     package private(set) var clocks: [ClockRun] = []
     package private(set) var acts: [Act] = []
@@ -132,6 +145,13 @@ package struct Case: Sendable, Equatable {
         }
         (post, credential) = (nil, nil)
         published = []
+    }
+
+    /// Reminders that still ask for something: of units that work on the case, and of all while a clock runs.
+    package var pendingReminders: [String: Reminder] {
+        clocks.contains(where: \.isRunning)
+            ? reminders
+            : reminders.filter { unit, _ in tasks.contains { $0.isOpen && $0.unit == unit } }
     }
 
     package func task(_ id: Int) -> Task? { tasks.first { $0.id == id } }
@@ -259,7 +279,11 @@ package struct Case: Sendable, Equatable {
         case .excused(let unit): excused.insert(unit)
         case .legalHold: isOnLegalHold = true
         case .legalHoldEnded: isOnLegalHold = false
-        case .notified, .erased: break
+        case .notified(let units):
+            for unit in units {
+                reminders[unit] = Reminder(last: now, times: (reminders[unit]?.times ?? 0) + 1)
+            }
+        case .erased: break
         }
     }
 

@@ -5,6 +5,7 @@ import Ferry
 import Hummingbird
 import LaneService
 import PortalBase
+import Procedures
 import SQL
 import SiteBundle
 
@@ -45,11 +46,25 @@ struct Initialize: ParsableCommand {
     @Option(
         help: "The first people with posts and certificates (YAML): administrators at least, who appoint the others.")
     var people: String?
+    @Flag(
+        help:
+            "Lets the people of --people in although others are on record: for when nobody can sign in who appoints others. It stays on record."
+    )
+    var recover = false
+    @Option(
+        help: "With --recover: key and certificate of one of them, a path without extension; two people's are needed.")
+    var identity: [String] = []
+
+    func validate() throws {
+        if recover, people == nil { throw ValidationError("--recover needs --people") }
+        if !recover, !identity.isEmpty { throw ValidationError("--identity goes with --recover") }
+    }
 
     func run() throws {
         let configuration = try configurationOption.load()
         let path = configuration.masterKey
         if FileSystem.kind(path) == nil {
+            if recover { throw ValidationError("\(path) is not there: nothing is there to recover") }
             if !isPostgreSQL(configuration.database), FileSystem.kind(configuration.database) != nil {
                 throw ValidationError(
                     "\(configuration.database) is there without its master key \(path): bring that back from its backup"
@@ -63,9 +78,18 @@ struct Initialize: ParsableCommand {
         guard let people else { return }
         let founders = try FirstPeople.read(people, desk.surroundings)
         do {
-            try desk.cases.recordFirstPeople(founders, at: configuration.now())
+            if recover {
+                try showKeys(of: founders, desk)
+                try desk.cases.recoverPeople(founders, at: configuration.now())
+            } else {
+                try desk.cases.recordFirstPeople(founders, at: configuration.now())
+            }
         } catch CaseStore.Failure.running {
-            throw ValidationError("people are on record already: they appoint others with `coredesk people`")
+            throw ValidationError(
+                "people are on record already: they appoint others with `coredesk people`, or, where none of them can sign in, with --recover"
+            )
+        } catch CaseStore.Failure.unprepared(let text) {
+            throw ValidationError(text)
         } catch CaseStore.Failure.keyReused {
             throw ValidationError("\(people): a post stands there twice; nothing was recorded")
         } catch CaseStore.Failure.refused(let refusal) {
@@ -74,6 +98,22 @@ struct Initialize: ParsableCommand {
             )
         }
         print("recorded \(founders.count) people")
+    }
+
+    /// Two of those who appoint others are there in person, each with a key.
+    private func showKeys(of founders: [CaseStore.Founder], _ desk: Desk) throws {
+        let appointing = desk.surroundings.library.processes.appointingRoles
+        let shown = Set(try identity.map { try Administrator.shownKey($0, of: desk).publicKeyDigest })
+        let present = founders.filter { founder in
+            shown.contains(founder.key) && founder.level >= 3
+                && founder.posts.contains { appointing.contains($0.role) }
+        }
+        guard present.count >= 2 else {
+            throw CommandRefused(
+                description:
+                    "two people of level 3 in \(people ?? "") who are \(appointing.sorted().joined(separator: " or ")) must be there with their keys: give --identity twice; nothing was recorded"
+            )
+        }
     }
 }
 

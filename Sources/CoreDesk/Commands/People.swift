@@ -141,15 +141,21 @@ struct Administrator: ParsableArguments {
         return Acting(desk: desk, member: try Self.member(identity, of: desk, at: now), now: now)
     }
 
-    /// Whom a key shows.
-    static func member(_ path: String, of desk: Desk, at now: Instant) throws -> CaseStore.Member {
+    /// The certificate of a key that is at hand.
+    static func shownKey(_ path: String, of desk: Desk) throws -> Certificate {
         let identity = try Identity(path: path)
         let key = identity.certificate.publicKeyDigest
         // A certificate without its key shows nothing: what is signed here is verified with it.
         let challenge = systemRandomBytes(32)
         let signature = try DetachedSignature.sign(challenge, by: identity)
         _ = try DetachedSignature.pinnedSigner(of: signature, over: challenge, allowed: [key])
-        try desk.configuration.verifySignIn(identity.certificate, at: now)
+        try desk.configuration.verifySignIn(identity.certificate, at: desk.configuration.now())
+        return identity.certificate
+    }
+
+    /// Whom a key shows.
+    static func member(_ path: String, of desk: Desk, at now: Instant) throws -> CaseStore.Member {
+        let key = try shownKey(path, of: desk).publicKeyDigest
         guard let member = try desk.cases.member(key: key, at: now) else {
             throw ValidationError("the certificate is nobody's who works here")
         }

@@ -13,8 +13,15 @@ struct CaseLine {
     /// Names of persons, by their numbers.
     private let people: [String: String]
 
-    init(_ line: CaseStore.Line, _ surroundings: Surroundings, people: [String: String], at now: Instant) {
+    /// How the reader's unit was reminded of it; nil on lists that do not say it.
+    private let reminder: Case.Reminder?
+
+    init(
+        _ line: CaseStore.Line, _ surroundings: Surroundings, people: [String: String], at now: Instant,
+        reminder: Case.Reminder? = nil
+    ) {
         self.people = people
+        self.reminder = reminder
         self.line = line
         self.surroundings = surroundings
         self.now = now
@@ -30,6 +37,8 @@ struct CaseLine {
             "received": .text(line.subject.received.minuteText(in: .shanghai)), "due": .text(due),
             "overdue": .flag(isOverdue), "department": .text(line.lead.map(surroundings.unitName) ?? ""),
             "state": .text(line.process.state(line.state)?.label.text("zh") ?? line.state),
+            "reminder": .optional(
+                reminder.map { "提醒 \($0.times) 次，最近 \($0.last.minuteText(in: .shanghai))" }),
         ])
     }
 

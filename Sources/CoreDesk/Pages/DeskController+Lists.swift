@@ -1,3 +1,4 @@
+import Authority
 import Cases
 import Forms
 import Hummingbird
@@ -39,9 +40,13 @@ extension DeskController {
     }
 
     /// Lines of a table of cases.
-    func lines(_ lines: [CaseStore.Line]) throws -> [Value] {
+    ///
+    /// - Parameter reminders: by subject.
+    func lines(_ lines: [CaseStore.Line], reminders: [String: Case.Reminder] = [:]) throws -> [Value] {
         let people = try cases.names(of: CaseLine.persons(in: lines))
-        return lines.map { CaseLine($0, surroundings, people: people, at: now).value }
+        return lines.map { line in
+            CaseLine(line, surroundings, people: people, at: now, reminder: reminders[line.subject.id]).value
+        }
     }
 
     /// Fields of a page that lists cases.
@@ -53,13 +58,14 @@ extension DeskController {
 
     /// Those that cannot be read are named, and stop no other.
     private func listed(
-        _ lines: [CaseStore.Line], _ damaged: [String], _ member: CaseStore.Member, _ title: String, at now: Instant
+        _ lines: [CaseStore.Line], _ damaged: [String], _ member: CaseStore.Member, _ title: String, at now: Instant,
+        reminders: [String: Case.Reminder] = [:]
     ) throws -> [String: Value] {
         if !damaged.isEmpty {
             Logger(label: "coredesk").error("ALARM cases that cannot be read: \(damaged.joined(separator: " "))")
         }
-        var fields = frame(member, title)
-        fields["cases"] = .list(try self.lines(lines))
+        var fields = try frame(member, title)
+        fields["cases"] = .list(try self.lines(lines, reminders: reminders))
         fields["calendarWarning"] = .optional(calendarWarning(now))
         fields["damaged"] = .optional(
             damaged.isEmpty ? nil : "有 \(damaged.count) 件读不出来，没有列出。请联系系统管理员（coredesk audit）。")
@@ -73,7 +79,9 @@ extension DeskController {
     func tasks(_ member: CaseStore.Member, after: CaseStore.TurnPlace?) throws -> Response {
         let now = now
         try cases.record("tasks", as: member.posts, at: now)
+        let units = Set(member.posts.map(\.unit))
         var (next, lines, damaged, looked) = (after, [CaseStore.Line](), [String](), 0)
+        var reminders: [String: Case.Reminder] = [:]
         repeat {
             let found = try cases.waiting(for: member.posts, after: next, limit: Self.linesOnPage, at: now)
             damaged += found.damaged
@@ -82,6 +90,8 @@ extension DeskController {
             for (place, view) in found.views
             where view.process.isTurn(offers(view, member).map(\.offer), of: view.file) {
                 lines.append(view.line)
+                reminders[view.subject.id] = view.file.pendingReminders.filter { units.contains($0.key) }.values
+                    .max { $0.last < $1.last }
                 guard lines.count < Self.linesOnPage else {
                     // The next page begins behind it.
                     next = place == found.views.last?.place ? found.next : place
@@ -89,11 +99,31 @@ extension DeskController {
                 }
             }
         } while next != nil && lines.count < Self.linesOnPage && looked < Self.mostLookedAt
-        var fields = try listed(lines, damaged, member, "我的任务", at: now)
+        var fields = try worklist(lines, damaged, member, "我的任务", at: now, reminders: reminders)
+        fields["next"] = .optional(next.map { "/tasks?due=\($0.due)&after=\($0.number)" })
+        return page(.ok, try views.render("list", fields))
+    }
+
+    /// Fields of a list of work, in which nothing is begun and nothing is over.
+    private func worklist(
+        _ lines: [CaseStore.Line], _ damaged: [String], _ member: CaseStore.Member, _ title: String, at now: Instant,
+        reminders: [String: Case.Reminder]
+    ) throws -> [String: Value] {
+        var fields = try listed(lines, damaged, member, title, at: now, reminders: reminders)
         for name in ["includesClosed", "hasClosed", "hasBeginnings"] { fields[name] = .flag(false) }
         fields["toggle"] = .text("")
         fields["beginnings"] = .list([])
-        fields["next"] = .optional(next.map { "/tasks?due=\($0.due)&after=\($0.number)" })
+        return fields
+    }
+
+    /// Cases of which this officer's units were reminded, the newest reminder first.
+    func reminders(_ member: CaseStore.Member, after: CaseStore.ReminderPlace?) throws -> Response {
+        let now = now
+        try cases.record("reminders", as: member.posts, at: now)
+        let found = try cases.reminded(member.posts, after: after, limit: Self.linesOnPage, at: now)
+        var fields = try worklist(
+            found.lines, found.damaged, member, "催办和督办", at: now, reminders: found.reminders)
+        fields["next"] = .optional(found.next.map { "/reminders?last=\($0.last)&after=\($0.number)" })
         return page(.ok, try views.render("list", fields))
     }
 

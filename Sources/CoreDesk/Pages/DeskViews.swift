@@ -29,7 +29,7 @@ struct DeskViews: Sendable {
         <!doctype html>
         <html lang="zh-CN"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
         <title>{{title}} - 办理台</title><link rel="stylesheet" href="/desk.css"></head>
-        <body><header><div><a href="/">政务办理台</a>{{#officer}}<a href="/tasks">我的任务</a>{{#isAdministrator}}<a href="/people">人员</a>{{/isAdministrator}}{{#seesAssessments}}<a href="/assessments">考核</a>{{/seesAssessments}}{{#seesLanes}}<a href="/lanes">通道</a>{{/seesLanes}}<form class="find" role="search" action="/search"><label for="q" class="aside">查找</label><input id="q" name="q" value="{{query}}" placeholder="标题、姓名、电话、凭证号"><button type="submit">查找</button></form><span>{{officer}}（{{posts}}）</span>{{/officer}}</div></header>
+        <body><header><div><a href="/">政务办理台</a>{{#officer}}<a href="/tasks">我的任务</a><a href="/reminders">催办{{#reminders}} <span class="count">{{reminders}}</span>{{/reminders}}</a>{{#isAdministrator}}<a href="/people">人员</a>{{/isAdministrator}}{{#seesAssessments}}<a href="/assessments">考核</a>{{/seesAssessments}}{{#seesLanes}}<a href="/lanes">通道</a>{{/seesLanes}}<form class="find" role="search" action="/search"><label for="q" class="aside">查找</label><input id="q" name="q" value="{{query}}" placeholder="标题、姓名、电话、凭证号"><button type="submit">查找</button></form><span>{{officer}}（{{posts}}）</span>{{/officer}}</div></header>
         <main>{{$main}}{{/main}}</main></body></html>
         """
 
@@ -184,7 +184,7 @@ struct DeskViews: Sendable {
     private static let cases = """
         <table><thead><tr><th scope="col">编号</th><th scope="col">类别</th><th scope="col">标题</th><th scope="col">收到</th><th scope="col">期限</th><th scope="col">承办</th><th scope="col">状态</th></tr></thead><tbody>
         {{#cases}}
-        <tr><td><a href="/cases/{{id}}">{{number}}</a></td><td>{{kind}}</td><td><a href="/cases/{{id}}">{{subject}}</a></td><td class="when" data-label="收到">{{received}}</td><td data-label="期限"{{#overdue}} class="overdue"{{/overdue}}>{{due}}{{#overdue}}（超期）{{/overdue}}</td><td data-label="承办">{{department}}</td><td>{{state}}</td></tr>
+        <tr><td><a href="/cases/{{id}}">{{number}}</a></td><td>{{kind}}</td><td><a href="/cases/{{id}}">{{subject}}</a></td><td class="when" data-label="收到">{{received}}</td><td data-label="期限"{{#overdue}} class="overdue"{{/overdue}}>{{due}}{{#overdue}}（超期）{{/overdue}}</td><td data-label="承办">{{department}}</td><td>{{state}}{{#reminder}} <span class="mark">{{reminder}}</span>{{/reminder}}</td></tr>
         {{/cases}}
         </tbody></table>
         """
@@ -226,7 +226,7 @@ struct DeskViews: Sendable {
         label.check{display:inline-flex;align-items:center;gap:6px;font-weight:400;margin-right:18px;min-height:44px}label.check input{width:24px;min-height:24px}.limit{display:flex;gap:8px;max-width:24em}
         .hp,.visually-hidden{position:absolute;left:-999em}.hint,.help{color:#4a5460;margin:2px 0}.field{margin:12px 0}.field .error{color:#b3261e;font-weight:600;margin:2px 0}.error-summary{background:#fdecea;border-left:4px solid #b3261e;padding:8px 14px}
         .choice{display:inline-flex;align-items:center;gap:6px;margin-right:18px;min-height:44px}.choice input{width:24px;min-height:24px}.choice label{font-weight:400}.optional{font-weight:400;color:#4a5460}.privacy{font-size:.9rem;color:#4a5460}.privacy h2{font-size:1rem}legend{font-weight:600}
-        #receipt,#code{font-size:1.4rem;letter-spacing:.08em}.chart{overflow-x:auto}[aria-current]{outline:3px solid #c9a227}.when{white-space:nowrap}.held{border-top:1px solid #d8dee6}.done{background:#e6f4ea;border-left:4px solid #1e7d34;padding:8px 14px}
+        #receipt,#code{font-size:1.4rem;letter-spacing:.08em}.chart{overflow-x:auto}[aria-current]{outline:3px solid #c9a227}.when{white-space:nowrap}.count{background:#b3261e;border-radius:9px;padding:0 7px;font-weight:700}.held{border-top:1px solid #d8dee6}.done{background:#e6f4ea;border-left:4px solid #1e7d34;padding:8px 14px}
         @media(max-width:640px){table{background:none}thead{position:absolute;left:-999em}tr{display:block;background:#fff;border:1px solid #d8dee6;margin:8px 0;padding:6px 10px}td{display:inline;border:0;padding:0}td:not(:last-child):not(:empty)::after{content:" · ";color:#5b6673}td[data-label]:not(:empty)::before{content:attr(data-label) " ";color:#5b6673}dl div{grid-template-columns:1fr;gap:0}.scores td{display:block}.scores td:not(:last-child):not(:empty)::after{content:none}}
         """
 }

@@ -8,16 +8,19 @@ package struct CutBody: Sendable, Equatable {
     let firstLine: Int
     /// False when the directives of the body were reported as mistaken: what is left of them is no news then.
     let isWellFormed: Bool
+    /// Whether it was looked through and holds nothing that could be a visibility mark.
+    let isUnmarked: Bool
 
-    package init(uncut bytes: [UInt8], firstLine: Int) {
-        self.init(bytes: bytes, lines: [], firstLine: firstLine, isWellFormed: true)
+    package init(uncut bytes: [UInt8], firstLine: Int, isUnmarked: Bool = false) {
+        self.init(bytes: bytes, lines: [], firstLine: firstLine, isWellFormed: true, isUnmarked: isUnmarked)
     }
 
-    init(bytes: [UInt8], lines: [Int], firstLine: Int, isWellFormed: Bool) {
+    init(bytes: [UInt8], lines: [Int], firstLine: Int, isWellFormed: Bool, isUnmarked: Bool = false) {
         self.bytes = bytes
         self.lines = lines
         self.firstLine = firstLine
         self.isWellFormed = isWellFormed
+        self.isUnmarked = isUnmarked
     }
 
     /// Where a byte of it stands in its file.
@@ -68,8 +71,10 @@ package struct TaggedBody: Sendable {
             }
         return places.map { found in
             let tags = parts.filter { part in found.places.contains { part.whole.contains($0) } }.map(\.tag)
-            let text = found.text.prefix { $0 != "#" }.replacing("&amp;", with: "&")
-            return FileReference(destination: String(text), tags: tags)
+            let isPlain = !found.text.utf8.contains { $0 == UInt8(ascii: "#") || $0 == UInt8(ascii: "&") }
+            let text =
+                isPlain ? found.text : String(found.text.prefix { $0 != "#" }).replacing("&amp;", with: "&")
+            return FileReference(destination: text, tags: tags)
         }
     }
 
@@ -85,7 +90,7 @@ package struct TaggedBody: Sendable {
             && (DirectiveScanner.mayContainDirectives(body)
                 || body.withUnsafeBufferPointer { VisibilityMarks.mayStand(in: $0) })
         guard mayHoldDirectives else {
-            source = CutBody(uncut: body, firstLine: firstLine)
+            source = CutBody(uncut: body, firstLine: firstLine, isUnmarked: !isPlain)
             parts = []
             attributes = []
             return

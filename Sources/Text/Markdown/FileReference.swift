@@ -44,8 +44,9 @@ struct FileReferenceScanner {
         let mayLink = source.withUnsafeBufferPointer { bytes -> Bool in
             var start = 0
             while let bracket = bytes.find(UInt8(ascii: "]"), from: start), bracket + 1 < bytes.count {
-                if "(:".utf8.contains(bytes[bracket + 1]) { return true }
                 start = bracket + 1
+                if bytes[start] == UInt8(ascii: ":") { return true }
+                if bytes[start] == UInt8(ascii: "("), mayLeadToFile(bytes, from: start + 1) { return true }
             }
             return false
         }
@@ -54,6 +55,18 @@ struct FileReferenceScanner {
         scanner.scan()
         return scanner.found
     }
+
+    private static let destinationEnds = ByteSet(" \t\n()<>\\".utf8)
+
+    /// Whether what stands behind `](` may name a file, at a glance.
+    private static func mayLeadToFile(_ bytes: UnsafeBufferPointer<UInt8>, from start: Int) -> Bool {
+        guard let end = bytes.find(destinationEnds, from: start), end > start, bytes[end] == UInt8(ascii: ")") else {
+            return true
+        }
+        return mayBeFile(String(decoding: bytes[start..<end], as: UTF8.self))
+    }
+
+    private static let stops = ByteSet("\\`[]<|\n".utf8)
 
     private init(_ source: [UInt8]) {
         self.source = source
@@ -84,7 +97,7 @@ struct FileReferenceScanner {
             case 0x0A:
                 i += 1
                 if !open.isEmpty, isBlank(i) || beginsBlock(i) || isHeading(lineBefore: i) { open = [] }
-            default: i += 1
+            default: i = source.withUnsafeBufferPointer { $0.find(Self.stops, from: i + 1) } ?? source.count
             }
         }
         // The first of a label counts for one audience, another for the next.
@@ -426,8 +439,12 @@ struct FileReferenceScanner {
 
     /// Not a page, another server, or a place in the same page.
     static func mayBeFile(_ text: String) -> Bool {
-        guard !text.isEmpty, !text.hasPrefix("#"), !text.hasSuffix("/"), !text.hasPrefix("//") else { return false }
-        if text.hasSuffix(".md") || text.contains(".md#") { return false }
+        let bytes = text.utf8
+        guard let first = bytes.first, first != UInt8(ascii: "#"), bytes.last != UInt8(ascii: "/"),
+            !bytes.starts(with: "//".utf8), !bytes.suffix(3).elementsEqual(".md".utf8)
+        else { return false }
+        if bytes.contains(UInt8(ascii: "#")), text.contains(".md#") { return false }
+        guard bytes.contains(UInt8(ascii: ":")) else { return true }
         return !["http:", "https:", "mailto:", "tel:"].contains { text.lowercased().hasPrefix($0) }
     }
 }

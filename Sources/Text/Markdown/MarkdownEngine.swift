@@ -35,7 +35,7 @@ package struct MarkdownEngine: Sendable, Equatable {
     package func render(
         _ body: CutBody, path: String, backLabel: String = "Back to content", diagnostics: inout [Diagnostic]
     ) -> MarkdownDocument {
-        let scanned = MarkdownSource(body.bytes)
+        let scanned = MarkdownSource(body.bytes, isUnmarked: body.isUnmarked)
         if let refusal = refusal(scanned, body, path) {
             diagnostics.append(refusal)
             return .empty

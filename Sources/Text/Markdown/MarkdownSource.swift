@@ -50,12 +50,13 @@ struct MarkdownSource {
 
     func has(_ marks: Marks) -> Bool { !self.marks.isDisjoint(with: marks) }
 
-    init(_ source: [UInt8]) {
+    /// - Parameter isUnmarked: whether it is known to hold nothing that could be a visibility mark.
+    init(_ source: [UInt8], isUnmarked: Bool = false) {
         var marks: Marks = []
         var refusal: Refusal?
         var hasAddress = false
         source.withUnsafeBufferPointer { bytes in
-            Self.look(bytes, &marks, &hasAddress)
+            Self.look(bytes, &marks, &hasAddress, isUnmarked)
             // Few bodies come near a bound; only they are gone through line by line.
             let isSuspicious =
                 bytes.holdsControl || bytes.holds(UInt8(ascii: "|"), moreThan: Self.maxTableColumns)
@@ -94,7 +95,7 @@ struct MarkdownSource {
 
     /// Finds the bytes that matter, each for itself: most bodies hold few of them.
     private static func look(
-        _ bytes: UnsafeBufferPointer<UInt8>, _ marks: inout Marks, _ hasAddress: inout Bool
+        _ bytes: UnsafeBufferPointer<UInt8>, _ marks: inout Marks, _ hasAddress: inout Bool, _ isUnmarked: Bool
     ) {
         func has(_ byte: Unicode.Scalar) -> Bool { bytes.find(UInt8(ascii: byte)) != nil }
         if has("|") { marks.insert(.pipe) }
@@ -115,7 +116,7 @@ struct MarkdownSource {
             start = i + 1
         }
         // Marks may be written with colons of another width.
-        if VisibilityMarks.mayStand(in: bytes) { marks.formUnion([.visibilityMark, .directive]) }
+        if !isUnmarked, VisibilityMarks.mayStand(in: bytes) { marks.formUnion([.visibilityMark, .directive]) }
     }
 
     private static func openers(_ bytes: UnsafeBufferPointer<UInt8>) -> Refusal? {

@@ -33,4 +33,7 @@ size_t xm_count_text(const uint8_t *bytes, size_t start, size_t count, bool *in_
 // colons, or characters that may fold into either. Says yes too often, and never no where there is one.
 bool xm_may_hold_mark(const uint8_t *bytes, size_t count);
 
+// Where a byte whose flag is set among 256 stands next, from `start` on; `count` for nowhere.
+size_t xm_find_any(const uint8_t *bytes, size_t start, size_t count, const bool *set);
+
 #endif

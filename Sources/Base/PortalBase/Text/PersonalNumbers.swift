@@ -19,29 +19,45 @@ package enum PersonalNumbers {
 
     package static func find(in bytes: UnsafeBufferPointer<UInt8>) -> [Found] {
         var found: [Found] = []
-        var i = 0
-        while i < bytes.count {
-            let byte = bytes[i]
-            // What is neither a digit nor the first byte of one of another width.
-            if byte < 0x30 || (byte > 0x39 && byte != 0xEF && byte != 0xE2) {
-                i += 1
-                continue
-            }
-            guard digit(bytes, i) != nil else {
-                i += 1
+        var start = 0
+        while let i = bytes.find(digitStarts, from: start) {
+            let (end, digits) = extent(bytes, from: i)
+            guard digits >= fewestDigits else {
+                start = max(end, i + 1)
                 continue
             }
             let run = Run(bytes, from: i)
-            let isCode = isInsideCode(bytes, before: i)
-            let isAmount = isAmount(bytes, at: run.end)
-            found += run.numbers(from: isCode ? 1 : 0).filter {
-                $0.kind == .identity
-                    || !isAmount && !hasDecimals(bytes, after: $0.offset + $0.digits.utf8.count)
-                        && !isDecimals(bytes, at: $0.offset)
+            let numbers = run.numbers(from: isInsideCode(bytes, before: i) ? 1 : 0)
+            if !numbers.isEmpty {
+                let isAmount = isAmount(bytes, at: run.end)
+                found += numbers.filter {
+                    $0.kind == .identity
+                        || !isAmount && !hasDecimals(bytes, after: $0.offset + $0.digits.utf8.count)
+                            && !isDecimals(bytes, at: $0.offset)
+                }
             }
-            i = run.end
+            start = run.end
         }
         return found
+    }
+
+    /// Digits, and the first bytes of digits of another width.
+    private static let digitStarts = ByteSet(Array("0123456789".utf8) + [0xEF, 0xE2])
+
+    /// Those of a mobile telephone, the shortest of all.
+    private static let fewestDigits = 11
+
+    /// Where groups of digits end that begin at `start`, and how many digits they have, the check letter left out.
+    private static func extent(_ bytes: UnsafeBufferPointer<UInt8>, from start: Int) -> (end: Int, digits: Int) {
+        var (i, digits) = (start, 0)
+        while true {
+            while let (_, length) = digit(bytes, i) {
+                digits += 1
+                i += length
+            }
+            guard digits > 0, let next = separator(bytes, i), digit(bytes, next) != nil else { return (i, digits) }
+            i = next
+        }
     }
 
     /// Whether the digits at `i` stand behind a decimal point, as those of a coordinate do.
@@ -176,11 +192,17 @@ package enum PersonalNumbers {
     /// Where the digits go on behind one separator, or behind characters without width.
     fileprivate static func separator(_ bytes: UnsafeBufferPointer<UInt8>, _ i: Int) -> Int? {
         guard i < bytes.count else { return nil }
-        if " -.\n".utf8.contains(bytes[i]) {
+        switch bytes[i] {
+        case 0x20, UInt8(ascii: "-"), UInt8(ascii: "."): return i + 1
+        case 0x0A:
             // A line may begin with blanks.
             var next = i + 1
-            while next < bytes.count, bytes[next] == 0x20, bytes[i] == 0x0A { next += 1 }
+            while next < bytes.count, bytes[next] == 0x20 { next += 1 }
             return next
+        case UInt8(ascii: "*"), UInt8(ascii: "_"), UInt8(ascii: "\\"), UInt8(ascii: "("), UInt8(ascii: ")"), 0xC2, 0xE2,
+            0xE3, 0xEF:
+            break
+        default: return nil
         }
         // Emphasis in a number, an escaped hyphen, the parenthesis of 138（0013）8000; four stars are a mask.
         if i + 2 < bytes.count {
