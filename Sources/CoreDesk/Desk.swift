@@ -234,7 +234,8 @@ struct Desk: Sendable {
     /// Whether lists were made by an earlier version, or with other units, office hours or working days than those of now. A new
     /// database's are those of its first start.
     func isProjectedOtherwise() throws -> Bool {
-        try Self.setting(Self.projected, atFirst: projectedWith, database) != projectedWith
+        let now = projectedWith
+        return try Self.setting(Self.projected, atFirst: now, database) != now
     }
 
     /// Makes lists, rights and clocks anew out of the log, with the units, hours and working days of now.

@@ -219,7 +219,7 @@ import Workflow
         let office = try Office(engine)
         let fresh = SHA256Digest(of: Array("a new key of zhao".utf8))
         func person(_ id: String, _ key: SHA256Digest) -> CaseStore.Founder {
-            .init(person: id, name: "姓名 \(id)", key: key, level: 3, posts: [("people-admin", "city")])
+            .init(person: id, name: "甲\(id)", key: key, level: 3, posts: [("people-admin", "city")])
         }
         let other = SHA256Digest(of: Array("a key of sun".utf8))
         let known = try #require(
@@ -231,13 +231,27 @@ import Workflow
         }
         #expect(try office.store.member(key: fresh, at: Self.start) == nil)
         try office.store.recoverPeople([person("zhao", fresh), person("sun", other)], at: Self.start)
+        // One whose key is good stands beside one whose is new; another name or somebody who has left is told.
+        try office.store.recoverPeople(
+            [person("zhao", fresh), person("qian", SHA256Digest(of: [3]))], at: Self.start.adding(seconds: 60))
+        #expect(throws: CaseStore.Failure.unprepared("sun is on record under another name")) {
+            try office.store.recoverPeople(
+                [.init(person: "sun", name: "别人", key: SHA256Digest(of: [4]), level: 3, posts: [])], at: Self.start)
+        }
+        try office.take("leave", on: "person-sun", by: "zhao")
+        #expect(throws: CaseStore.Failure.unprepared("sun has left: somebody who comes back takes another id")) {
+            try office.store.recoverPeople([person("sun", SHA256Digest(of: [5]))], at: Self.start)
+        }
+        #expect(throws: CaseStore.Failure.refused(.taken)) {
+            _ = try office.begin(.person, ["number": .text("sun"), "name": .text("甲sun")])
+        }
         // Once more, a day later, with further keys.
         try office.store.recoverPeople(
             [person("zhao", SHA256Digest(of: [1])), person("li", SHA256Digest(of: [2]))],
             at: Self.start.adding(seconds: 86_400))
         let zhao = try #require(try office.store.member(key: fresh, at: Self.start))
         #expect(zhao.person == "zhao" && zhao.level == 3 && zhao.posts.filter { $0.role == "people-admin" }.count == 1)
-        #expect(try office.store.member(key: other, at: Self.start)?.name == "姓名 sun")
+        #expect(try office.store.member(key: other, at: Self.start) == nil, "she has left")
         #expect(try office.store.verify() == [] && office.store.rebuild() == (0, []))
     }
 }

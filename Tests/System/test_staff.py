@@ -200,9 +200,14 @@ class StaffTests(unittest.TestCase):
         self.assertRegex(self.staff.page("ecology", "/")[1], r'<a href="/reminders">催办 <span class="count">1</span></a>')
         self.assertIn("提醒 1 次", self.staff.page("ecology", "/tasks")[1])
         self.assertNotIn(case, self.staff.page("fire", "/reminders")[1])
+        self.assertIn(case, self.staff.page("dispatcher", "/reminders")[1])
+        # Once it has answered, a unit has nothing to do; the centre has.
+        self.assertEqual(self.staff.act("ecology", case, "answer", {"done": "已办", "reply": "已经修好。"})[0], 303)
+        self.assertNotIn(case, self.staff.page("ecology", "/reminders")[1])
+        self.assertIn(case, self.staff.page("dispatcher", "/reminders")[1])
         self.assertEqual(self.desk("/reminders?last=x&after=")[0], 403)
         self.assertEqual(self.staff.page("ecology", "/reminders?last=x&after=")[0], 200)
-        self.assertNotIn(case, self.staff.page("ecology", "/reminders?last=0&after=0")[1])
+        self.assertNotIn(case, self.staff.page("dispatcher", "/reminders?last=0&after=0")[1])
 
     def posted(self, officer, page, action, **typed):
         """Sends one of a page's forms, as the browser would."""
@@ -260,13 +265,27 @@ class StaffTests(unittest.TestCase):
         for words in ([], ["--identity", keys / "again"], ["--identity", keys / "again", "--identity", keys / "again"],
                       ["--identity", keys / "again", "--identity", keys / "third"], ["--identity", keys / "again", "--identity", keys / "admin-a"]):
             status, said = init("--recover", *words)
-            self.assertEqual((status, "must be there with their keys" in said), (1, True), said)
+            self.assertEqual((status, "must be there with the key" in said), (1, True), said)
+        # Nobody gets another post in passing, and nobody another's record.
+        whole = people.read_text()
+        both = ["--recover", "--identity", keys / "again", "--identity", keys / "another"]
+        people.write_text(whole.replace("posts: [people-admin@city] }", "posts: [people-admin@city, dispatcher@hotline-centre] }", 1))
+        self.assertIn("and nothing else", init(*both)[1])
+        people.write_text(whole.replace("人员管理员乙", "别人"))
+        self.assertIn("under another name", init(*both)[1])
+        people.write_text(whole)
         self.assertEqual(self.desk("/", self.certificate("staff/again"))[0], 403)
         status, said = init("--recover", "--identity", keys / "again", "--identity", keys / "another")
         self.assertEqual((status, "recorded 2 people" in said), (0, True), said)
         for name in ("again", "another"):
             self.assertEqual(self.desk("/people", self.certificate(f"staff/{name}"))[0], 200)
         self.assertRegex(self.people_list(), r"post-[0-9a-f]{24}  admin-new  people-admin  city  Held")
+        # Once more, they have it all; and the number of somebody who has left is nobody's again.
+        self.assertEqual(init(*both)[0], 0)
+        self.assertEqual(self.people_list().count("admin-new  people-admin"), 1)
+        self.people("admin-a", "add", "gone", "李某")
+        self.people("admin-a", "end", "person-gone", "--why", "离职")
+        self.assertIn("is somebody's already", self.people("admin-a", "add", "gone", "李某", expected=1))
 
     def test_other_units_than_lists_were_made_with_are_told(self):
         content = self.folder / "content"

@@ -180,7 +180,7 @@ static bool may_fold(const uint8_t *b, size_t left) {
 // A scalar of three bytes.
 static uint32_t scalar3(const uint8_t *b) { return (uint32_t)(b[0] & 0x0F) << 12 | (uint32_t)(b[1] & 0x3F) << 6 | (b[2] & 0x3F); }
 
-// Whether a character like 网 stands at `b`; both lists of look-alikes stand in `VisibilityMarks` too.
+// Whether a character like 网 stands at `b`; `VisibilityMarks` lists them too, and those like 内.
 static bool is_like_net(const uint8_t *b) {
     if (b[0] < 0xE4 || b[0] > 0xE9) return false;
     switch (scalar3(b)) {
@@ -189,7 +189,7 @@ static bool is_like_net(const uint8_t *b) {
     }
 }
 
-// Which first two bytes, from E4 on and of 64 second ones, a character has that begins a word of marks.
+// Set for the first two bytes of each character of `begins_chinese_mark`: the first one counts from E4, of the second its low six bits.
 static const bool begins_word[6][64] = {
     [0] = {[0x38] = true /* 不 */, [0x3F] = true /* 保 */},
     [1] = {[0x05] = true /* 內 */, [0x06] = true /* 内 */, [0x0F] = true /* 可 */, [0x11] = true /* 呐 */},

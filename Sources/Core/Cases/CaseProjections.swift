@@ -5,6 +5,11 @@ import SQL
 import Search
 import Workflow
 
+extension CaseStore {
+    /// Raised when a projection changes: `serve` then asks for `coredesk audit`, which makes the tables again.
+    package static let projectionVersion: UInt8 = 1
+}
+
 /// A table of what is made out of the log, by the case's number, for lists, clocks and search.
 enum Projection: String, CaseIterable {
     case index = "case_index"
@@ -29,7 +34,7 @@ enum Projection: String, CaseIterable {
         case .paper: ["number", "paper"]
         case .figure:
             ["number", "place", "process", "kind", "name", "unit", "due", "done", "outcome", "value", "excused"]
-        case .reminder: ["number", "unit", "last", "times"]
+        case .reminder: ["number", "unit", "viewer", "last", "times"]
         }
     }
 
@@ -112,8 +117,15 @@ extension CaseStore {
                 ]
             }
         case .reminder:
-            return file.pendingReminders.sorted { $0.key < $1.key }.map { unit, reminder in
-                [number, .text(unit), .integer(reminder.last.seconds), .integer(reminder.times)]
+            let viewers = process.viewers(of: file, in: world)
+            return file.reminders.sorted { $0.key < $1.key }.flatMap { unit, reminder in
+                // Where all of the unit see the case, one row is enough.
+                let names =
+                    viewers.contains(.unit(unit))
+                    ? [Viewer.unit(unit).name] : viewers.filter { $0.mayBe(in: unit) }.map(\.name).sorted()
+                return names.map { name in
+                    [number, .text(unit), .text(name), .integer(reminder.last.seconds), .integer(reminder.times)]
+                }
             }
         case .paper:
             // Of one that was erased, nothing is drawn up any more.

@@ -3,19 +3,17 @@ package import PortalBase
 import SQL
 package import Workflow
 
-/// Cases of which units were reminded (催办, 督办), until they are done.
+/// Cases of which somebody's units were reminded (催办, 督办).
 extension CaseStore {
-    /// Counts changes of what the tables are made from that are made out of the log: with another number they are made again.
-    package static let projectionVersion: UInt8 = 1
-
     /// Statements that make the table of reminders, for the database's owner.
     static let reminderTables = [
+        // `viewer` is who of the unit sees the case, as in `visible`.
         """
         CREATE TABLE reminder (
-            number INTEGER NOT NULL, unit TEXT NOT NULL, last INTEGER NOT NULL, times INTEGER NOT NULL,
-            PRIMARY KEY (number, unit))
+            number INTEGER NOT NULL, unit TEXT NOT NULL, viewer TEXT NOT NULL, last INTEGER NOT NULL, times INTEGER NOT NULL,
+            PRIMARY KEY (number, unit, viewer))
         """,
-        "CREATE INDEX reminder_last ON reminder (unit, last, number)",
+        "CREATE INDEX reminder_last ON reminder (unit, viewer, last, number)",
     ]
 
     /// A place among the reminders of somebody's units, the newest first.
@@ -27,75 +25,96 @@ extension CaseStore {
             self.last = last
             self.number = number
         }
+
+        fileprivate static func isNewer(_ one: Self, _ other: Self) -> Bool {
+            (one.last, one.number) > (other.last, other.number)
+        }
     }
 
     package struct Reminded: Sendable {
-        package fileprivate(set) var lines: [Line] = []
-        /// By subject.
-        package fileprivate(set) var reminders: [String: Case.Reminder] = [:]
+        package fileprivate(set) var lines: [(line: Line, reminder: Case.Reminder)] = []
         /// Cases that cannot be read.
         package fileprivate(set) var damaged: [String] = []
         /// The place of the last line; nil where none is behind it.
         package fileprivate(set) var next: ReminderPlace?
     }
 
-    /// Cases of which a unit of these posts was reminded and that somebody in them may see. On no record: `record` puts it there.
-    package func reminded(
-        _ posts: [Post], after: ReminderPlace?, limit: Int, at now: Instant
-    ) throws -> Reminded {
-        try database.read { db in
-            let found = try reminders(posts, after, limit + 1, now, db)
-            let shown = found.prefix(limit)
-            let listing = try lines(shown.map(\.place.number), db)
-            let reminders = Dictionary(shown.map { ($0.place.number, $0.reminder) }) { first, _ in first }
+    /// Cases of which a unit of these posts was reminded and that somebody in them may see, each with the newest reminder. On no
+    /// record: `record` puts it there.
+    package func reminded(_ posts: [Post], after: ReminderPlace?, limit: Int, at now: Instant) throws -> Reminded {
+        let readers = Self.readers(posts, at: now)
+        return try database.read { db in
+            var times: [ReminderPlace: Int] = [:]
+            let (last, number) = (after?.last ?? Int.max, after?.number ?? Int.max)
+            for reader in readers {
+                let rows = try db.rows(
+                    """
+                    SELECT last, number, times FROM reminder
+                    WHERE unit = ? AND viewer = ? AND (last < ? OR (last = ? AND number < ?))
+                    ORDER BY last DESC, number DESC LIMIT ?
+                    """, reader.unit, reader.viewer, last, last, number, limit + 1)
+                for row in rows {
+                    times[ReminderPlace(last: try row["last"], number: try row["number"])] = try row["times"]
+                }
+            }
+            let places = times.keys.sorted(by: ReminderPlace.isNewer).prefix(limit + 1)
+            // A case of which two of somebody's units were reminded stands at the newer place alone.
+            let newest = try Self.newest(of: Set(places.map(\.number)), readers, db)
+            let shown = places.prefix(limit)
+            let listing = try lines(shown.filter { newest[$0.number] == $0.last }.map(\.number), db)
             return Reminded(
-                lines: listing.lines,
-                reminders: Dictionary(
-                    listing.lines.compactMap { line in reminders[line.subject.number].map { (line.subject.id, $0) } }
-                ) { first, _ in first },
-                damaged: listing.damaged, next: found.count > limit ? shown.last?.place : nil)
+                lines: listing.lines.compactMap { line in
+                    let number = line.subject.number
+                    guard let last = newest[number],
+                        let times = times[ReminderPlace(last: last, number: number)]
+                    else { return nil }
+                    return (line, Case.Reminder(last: Instant(seconds: last), times: times))
+                }, damaged: listing.damaged, next: places.count > limit ? shown.last : nil)
         }
     }
 
     /// How many there are, counted up to `most`.
     package func countReminded(_ posts: [Post], most: Int, at now: Instant) throws -> Int {
-        guard let (rows, values) = Self.reminders(of: posts, at: now) else { return 0 }
+        let readers = Self.readers(posts, at: now)
         return try database.read { db in
-            try db.rows(
-                "SELECT count(*) AS n FROM (SELECT DISTINCT number \(rows) LIMIT ?) AS found",
-                values: values + [.integer(most)]
-            ).first.map { try $0["n"] } ?? 0
+            var numbers: Set<Int> = []
+            for reader in readers where numbers.count < most {
+                numbers.formUnion(
+                    try db.column(
+                        "SELECT number FROM reminder WHERE unit = ? AND viewer = ? LIMIT ?", reader.unit, reader.viewer,
+                        most) as [Int])
+            }
+            return min(most, numbers.count)
         }
     }
 
-    private func reminders(
-        _ posts: [Post], _ after: ReminderPlace?, _ limit: Int, _ now: Instant, _ db: any SQLConnection
-    ) throws -> [(place: ReminderPlace, reminder: Case.Reminder)] {
-        guard let (rows, values) = Self.reminders(of: posts, at: now) else { return [] }
-        let (last, number) = (after?.last ?? Int.max, after?.number ?? Int.max)
-        return try db.rows(
-            """
-            SELECT number, max(last) AS last, max(times) AS times \(rows)
-            GROUP BY number HAVING max(last) < ? OR (max(last) = ? AND number < ?)
-            ORDER BY max(last) DESC, number DESC LIMIT ?
-            """, values: values + [last, last, number, limit].map(SQLValue.integer)
-        ).map { row in
-            let place = ReminderPlace(last: try row["last"], number: try row["number"])
-            return (place, Case.Reminder(last: Instant(seconds: place.last), times: try row["times"]))
-        }
+    private struct Reader: Hashable {
+        let unit: String
+        let viewer: String
     }
 
-    /// The rows that concern somebody, as a piece of a statement with its values; nil for nobody's posts.
-    private static func reminders(of posts: [Post], at now: Instant) -> (rows: String, values: [SQLValue])? {
-        let held = posts.filter { $0.isHeld(at: now) }
-        let (units, viewers) = (Set(held.map(\.unit)).sorted(), viewers(held, at: now).sorted())
-        guard !units.isEmpty, !viewers.isEmpty else { return nil }
-        func marks(_ values: [String]) -> String { values.map { _ in "?" }.joined(separator: ", ") }
-        return (
+    /// As whom somebody in these posts finds reminders of their own units.
+    private static func readers(_ posts: [Post], at now: Instant) -> [Reader] {
+        let readers = posts.filter { $0.isHeld(at: now) }.flatMap { post in
+            post.viewers.map { Reader(unit: post.unit, viewer: $0.name) }
+        }
+        return Set(readers).sorted { ($0.unit, $0.viewer) < ($1.unit, $1.viewer) }
+    }
+
+    /// When each of some cases was reminded of last, by its number.
+    private static func newest(
+        of numbers: Set<Int>, _ readers: [Reader], _ db: any SQLConnection
+    ) throws -> [Int: Int] {
+        if numbers.isEmpty { return [:] }
+        var newest: [Int: Int] = [:]
+        let rows = try db.rows(
             """
-            FROM reminder r WHERE unit IN (\(marks(units)))
-            AND EXISTS (SELECT 1 FROM visible v WHERE v.number = r.number AND v.viewer IN (\(marks(viewers))))
-            """, (units + viewers).map(SQLValue.text)
-        )
+            SELECT number, unit, viewer, last FROM reminder WHERE number IN (\(numbers.map { _ in "?" }.joined(separator: ", ")))
+            """, values: numbers.sorted().map(SQLValue.integer))
+        for row in rows where try readers.contains(Reader(unit: row["unit"], viewer: row["viewer"])) {
+            let number: Int = try row["number"]
+            newest[number] = max(newest[number] ?? 0, try row["last"])
+        }
+        return newest
     }
 }

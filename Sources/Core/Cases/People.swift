@@ -127,6 +127,7 @@ extension CaseStore {
         _ = try retrying {
             try database.write { db in
                 try checkPerson(answers, of: process, db)
+                try checkNumber(id, of: process, db)
                 do {
                     return try begin(
                         Beginning(
@@ -159,6 +160,14 @@ extension CaseStore {
 
     func world(ofInternal process: Process, at now: Instant) throws -> World {
         try world("", [:], now, carried: nil).with(FormFacts(of: process))
+    }
+
+    /// The number of somebody who has left is nobody else's.
+    private func checkNumber(_ id: String, of process: Process, _ db: any SQLConnection) throws {
+        guard process.subject == .person else { return }
+        let isOver: Bool? = try db.value(
+            "SELECT EXISTS (SELECT 1 FROM case_index WHERE subject = ? AND final = 1)", id)
+        guard isOver != true else { throw Failure.refused(.taken) }
     }
 
     private func checkPerson(_ answers: [String: JSON], of process: Process, _ db: any SQLConnection) throws {
@@ -232,6 +241,11 @@ extension CaseStore {
         package let level: Int
         package let posts: [(role: String, unit: String)]
 
+        /// Whether they appoint others and do nothing else.
+        package func appointsOnly(by roles: Set<String>) -> Bool {
+            level >= 3 && !posts.isEmpty && posts.allSatisfy { roles.contains($0.role) }
+        }
+
         fileprivate func without(_ held: [Post]) -> Founder {
             Founder(
                 person: person, name: name, key: key, level: level,
@@ -259,19 +273,38 @@ extension CaseStore {
         }
     }
 
-    /// Lets people in where nobody can any more who appoints others, as after their certificates expired: those who are here get their
-    /// keys, and the posts that they do not hold; others begin. Whole or not at all, and on record as the installation's own act.
+    /// Lets people in beside those on record: those who are here get the key and the posts that they lack, others begin. Whole or not
+    /// at all, and on record as the installation's own act.
     package func recoverPeople(_ people: [Founder], at now: Instant) throws {
-        try database.write { db in
-            guard try hasPeople(db) else { throw Failure.unprepared("nobody is on record yet: leave out --recover") }
-            for founder in people {
-                try lock(founder.person, db)
-                let held = try db.rows("SELECT * FROM post WHERE person = ?", founder.person).map(Self.post)
-                    .filter { $0.isHeld(at: now) }
-                try record(
-                    founder.without(held), isKnown: try isHere(founder.person, db), round: "\(now.seconds) ", now, db)
+        try retrying {
+            try database.write { db in
+                guard try hasPeople(db) else {
+                    throw Failure.unprepared("nobody is on record yet: leave out --recover")
+                }
+                for founder in people { try recover(founder, now, db) }
             }
         }
+    }
+
+    private func recover(_ founder: Founder, _ now: Instant, _ db: any SQLConnection) throws {
+        let person = founder.person
+        try lock(person, db)
+        let known: Bool? = try db.value(
+            "SELECT EXISTS (SELECT 1 FROM subject WHERE id = ?)", Self.subject(ofPerson: person))
+        if known == true {
+            guard try isHere(person, db) else {
+                throw Failure.unprepared("\(person) has left: somebody who comes back takes another id")
+            }
+            guard try names(of: [person], db)[person] == founder.name else {
+                throw Failure.unprepared("\(person) is on record under another name")
+            }
+        }
+        let credential = try db.row("SELECT person, level FROM credential WHERE key = ?", founder.key.hex)
+        let hasKey = try credential.map { try $0["person"] == person && $0["level"] == founder.level } ?? false
+        let held = try db.rows("SELECT * FROM post WHERE person = ?", person).map(Self.post).filter {
+            $0.isHeld(at: now)
+        }
+        try record(founder.without(held), isKnown: known == true, hasKey: hasKey, round: "\(now.seconds) ", now, db)
     }
 
     private func hasPeople(_ db: any SQLConnection) throws -> Bool {
@@ -280,7 +313,8 @@ extension CaseStore {
 
     /// - Parameter round: tells the subjects of one recovery from those of another.
     private func record(
-        _ founder: Founder, isKnown: Bool = false, round: String = "", _ now: Instant, _ db: any SQLConnection
+        _ founder: Founder, isKnown: Bool = false, hasKey: Bool = false, round: String = "", _ now: Instant,
+        _ db: any SQLConnection
     ) throws {
         if !isKnown {
             try record(.person, [.id: .text(founder.person), .text: .text(founder.name)], founder.person, now, db)
@@ -290,6 +324,7 @@ extension CaseStore {
                 .post, [.person: .text(founder.person), .role: .text(post.role), .unit: .text(post.unit)],
                 "\(round)\(founder.person) \(post.role) \(post.unit)", now, db)
         }
+        guard !hasKey else { return }
         try record(
             .credential,
             [.person: .text(founder.person), .key: .text(founder.key.hex), .number: .number(founder.level)],

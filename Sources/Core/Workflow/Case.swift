@@ -47,10 +47,13 @@ package struct Case: Sendable, Equatable {
     package struct Reminder: Sendable, Equatable {
         package let last: Instant
         package let times: Int
+        /// The clock that reminded last, or a task's own limit; nil where somebody did.
+        package let clock: String?
 
-        package init(last: Instant, times: Int) {
+        package init(last: Instant, times: Int, clock: String? = nil) {
             self.last = last
             self.times = times
+            self.clock = clock
         }
     }
 
@@ -90,8 +93,10 @@ package struct Case: Sendable, Equatable {
     /// Version of the event that entered the state.
     package private(set) var stateVersion = 0
     package private(set) var lead: String?
-    /// By unit.
+    /// By unit, as long as what it was reminded of is to be done: until its tasks are closed, or the clock stops.
     package private(set) var reminders: [String: Reminder] = [:]
+    /// The clock of the rung that the event passed.
+    private var passing: String?
     package private(set) var tasks: [Task] = []
     package private(set) var clocks: [ClockRun] = []
     package private(set) var acts: [Act] = []
@@ -145,13 +150,7 @@ package struct Case: Sendable, Equatable {
         }
         (post, credential) = (nil, nil)
         published = []
-    }
-
-    /// Reminders that still ask for something: of units that work on the case, and of all while a clock runs.
-    package var pendingReminders: [String: Reminder] {
-        clocks.contains(where: \.isRunning)
-            ? reminders
-            : reminders.filter { unit, _ in tasks.contains { $0.isOpen && $0.unit == unit } }
+        reminders = [:]
     }
 
     package func task(_ id: Int) -> Task? { tasks.first { $0.id == id } }
@@ -175,6 +174,7 @@ package struct Case: Sendable, Equatable {
                 action: event.action, at: event.at, persons: event.actor.persons, task: event.task, inputs: event.inputs
             ))
         for fact in event.facts { apply(fact, at: event.at, event.inputs) }
+        passing = nil
     }
 
     /// - Parameter inputs: of the event that the fact belongs to.
@@ -198,11 +198,15 @@ package struct Case: Sendable, Equatable {
                 $0.outcome = outcome
                 $0.closed = now
             }
+            if let unit = task(id)?.unit, !tasks.contains(where: { $0.isOpen && $0.unit == unit }) {
+                reminders[unit] = nil
+            }
         case .assigned(let id, let person):
             change(task: id) {
                 $0.assignee = person
                 $0.signed = $0.signed ?? now
             }
+            if let unit = task(id)?.unit, reminders[unit]?.clock == Process.signing { reminders[unit] = nil }
         case .started(let clock, let since, let budget):
             let instance = (self.clock(clock)?.instance ?? 0) + 1
             change(clock: clock) { if $0.isRunning { $0.stopped = now } }
@@ -224,10 +228,15 @@ package struct Case: Sendable, Equatable {
                 }
             }
         case .extended(let clock, let limit): change(clock: clock) { $0.extensions.append(limit) }
-        case .stopped(let clock): change(clock: clock) { $0.stopped = now }
+        case .stopped(let clock):
+            change(clock: clock) { $0.stopped = now }
+            let isLast = !clocks.contains(where: \.isRunning)
+            reminders = reminders.filter { $0.value.clock.map { $0 != clock } ?? !isLast }
         case .fired(let clock, let task, _) where Process.ownClocks.contains(clock):
+            passing = clock
             change(task: task) { $0.passed.insert(clock) }
         case .fired(let clock, let instance, let rung):
+            passing = clock
             for index in clocks.indices where clocks[index].clock == clock && clocks[index].instance == instance {
                 clocks[index].fired.insert(.init(rung: rung, extensions: clocks[index].extensions.count))
             }
@@ -281,7 +290,7 @@ package struct Case: Sendable, Equatable {
         case .legalHoldEnded: isOnLegalHold = false
         case .notified(let units):
             for unit in units {
-                reminders[unit] = Reminder(last: now, times: (reminders[unit]?.times ?? 0) + 1)
+                reminders[unit] = Reminder(last: now, times: (reminders[unit]?.times ?? 0) + 1, clock: passing)
             }
         case .erased: break
         }

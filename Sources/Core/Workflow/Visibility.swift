@@ -8,6 +8,14 @@ package enum Viewer: Sendable, Hashable {
     case unit(String)
     case post(role: String, unit: String)
 
+    /// Whether somebody with a post in a unit can be one of them.
+    package func mayBe(in other: String) -> Bool {
+        switch self {
+        case .role: true
+        case .unit(let unit), .post(_, let unit): unit == other
+        }
+    }
+
     /// As it stands in an index.
     package var name: String {
         switch self {

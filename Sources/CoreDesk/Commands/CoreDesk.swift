@@ -48,11 +48,13 @@ struct Initialize: ParsableCommand {
     var people: String?
     @Flag(
         help:
-            "Lets the people of --people in although others are on record: for when nobody can sign in who appoints others. It stays on record."
+            "Lets the people of --people in beside those on record, who appoint others and hold no other post: for when too few of these can sign in. It stays on record."
     )
     var recover = false
     @Option(
-        help: "With --recover: key and certificate of one of them, a path without extension; two people's are needed.")
+        help:
+            "With --recover: key and certificate of one of them, a path without extension, or a key in a token. Each of them shows one, two at least."
+    )
     var identity: [String] = []
 
     func validate() throws {
@@ -63,8 +65,7 @@ struct Initialize: ParsableCommand {
     func run() throws {
         let configuration = try configurationOption.load()
         let path = configuration.masterKey
-        if FileSystem.kind(path) == nil {
-            if recover { throw ValidationError("\(path) is not there: nothing is there to recover") }
+        if !recover, FileSystem.kind(path) == nil {
             if !isPostgreSQL(configuration.database), FileSystem.kind(configuration.database) != nil {
                 throw ValidationError(
                     "\(configuration.database) is there without its master key \(path): bring that back from its backup"
@@ -74,7 +75,7 @@ struct Initialize: ParsableCommand {
             try ErasureRecord(path: configuration.erasureList).make()
             print("made the master key \(path): back it up apart from the database")
         }
-        let desk = try Desk(configuration, random: systemRandomBytes, .new)
+        let desk = try Desk(configuration, random: systemRandomBytes, recover ? .existing : .new)
         guard let people else { return }
         let founders = try FirstPeople.read(people, desk.surroundings)
         do {
@@ -98,22 +99,29 @@ struct Initialize: ParsableCommand {
             )
         }
         print("recorded \(founders.count) people")
+        if recover { print("certificates that were lost stay trusted: end them with `coredesk people end`") }
     }
 
-    /// Two of those who appoint others are there in person, each with a key.
+    /// All of them are there in person with their keys, two at least, and get no post but that of appointing others.
     private func showKeys(of founders: [CaseStore.Founder], _ desk: Desk) throws {
         let appointing = desk.surroundings.library.processes.appointingRoles
-        let shown = Set(try identity.map { try Administrator.shownKey($0, of: desk).publicKeyDigest })
-        let present = founders.filter { founder in
-            shown.contains(founder.key) && founder.level >= 3
-                && founder.posts.contains { appointing.contains($0.role) }
+        func refuse(_ reason: String) -> CommandRefused {
+            CommandRefused(description: "\(people ?? ""): \(reason); nothing was recorded")
         }
-        guard present.count >= 2 else {
-            throw CommandRefused(
-                description:
-                    "two people of level 3 in \(people ?? "") who are \(appointing.sorted().joined(separator: " or ")) must be there with their keys: give --identity twice; nothing was recorded"
-            )
+        let now = desk.configuration.now()
+        let shown = Set(try identity.map { try Administrator.shownKey($0, of: desk, at: now).publicKeyDigest })
+        for founder in founders {
+            guard founder.appointsOnly(by: appointing) else {
+                let roles = appointing.sorted().joined(separator: " or ")
+                throw refuse(
+                    "\(founder.person) must be of level 3 and \(roles), and nothing else: others are appointed afterwards"
+                )
+            }
+            guard shown.contains(founder.key) else {
+                throw refuse("\(founder.person) must be there with the key: give --identity for each of them")
+            }
         }
+        guard founders.count >= 2 else { throw refuse("two people must be there with their keys") }
     }
 }
 

@@ -142,20 +142,20 @@ struct Administrator: ParsableArguments {
     }
 
     /// The certificate of a key that is at hand.
-    static func shownKey(_ path: String, of desk: Desk) throws -> Certificate {
+    static func shownKey(_ path: String, of desk: Desk, at now: Instant) throws -> Certificate {
         let identity = try Identity(path: path)
         let key = identity.certificate.publicKeyDigest
         // A certificate without its key shows nothing: what is signed here is verified with it.
         let challenge = systemRandomBytes(32)
         let signature = try DetachedSignature.sign(challenge, by: identity)
         _ = try DetachedSignature.pinnedSigner(of: signature, over: challenge, allowed: [key])
-        try desk.configuration.verifySignIn(identity.certificate, at: desk.configuration.now())
+        try desk.configuration.verifySignIn(identity.certificate, at: now)
         return identity.certificate
     }
 
     /// Whom a key shows.
     static func member(_ path: String, of desk: Desk, at now: Instant) throws -> CaseStore.Member {
-        let key = try shownKey(path, of: desk).publicKeyDigest
+        let key = try shownKey(path, of: desk, at: now).publicKeyDigest
         guard let member = try desk.cases.member(key: key, at: now) else {
             throw ValidationError("the certificate is nobody's who works here")
         }
@@ -283,9 +283,13 @@ enum FirstPeople {
                 try surroundings.configuration.verifySignIn(offered, at: surroundings.configuration.now())
                 key = offered.publicKeyDigest
             } catch {
-                reader.wrongType(
-                    "certificate", zh: "能用来登录的证书文件（\(error)）",
-                    en: "the file of a certificate that can sign in (\(error))")
+                reader.add(
+                    Diagnostic(
+                        "certificate", reader.position(of: "certificate") ?? node.position,
+                        problem: Bilingual(
+                            zh: "“\(file)”不是现在能用来登录的证书（\(error)）",
+                            en: "\(file) is no certificate that can sign in today (\(error))"),
+                        remedy: Bilingual(zh: "请换一个证书", en: "give another certificate")))
             }
         }
         let stored = name.flatMap { try? ActionForm.stored($0, "name", isLine: true) }

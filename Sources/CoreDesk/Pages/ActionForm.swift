@@ -111,9 +111,13 @@ struct ActionForm {
         }
         do {
             try surroundings.configuration.verifySignIn(certificate, at: surroundings.configuration.now())
+        } catch let error as CryptoError where error.code == .untrusted {
+            throw Problem(
+                code: "badCertificate",
+                text: "“\(label)”里的证书现在不能用来登录，没有登记。请换一个本市签发的、在有效期内的个人登录证书。（\(error.detail)）", input: id)
         } catch {
             throw Problem(
-                code: "badCertificate", text: "“\(label)”里的证书现在不能用来登录（\(error)），没有登记。请让发证机构换发。", input: id)
+                code: "listOutdated", text: "证书吊销列表缺失、损坏或过期，现在判断不了任何证书，没有登记。请系统管理员更新以后再登记。", input: id)
         }
         return certificate.publicKeyDigest.hex
     }

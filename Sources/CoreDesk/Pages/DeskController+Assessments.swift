@@ -62,7 +62,7 @@ extension DeskController {
         guard seesAssessments(member) else { throw Missing() }
         let month = given.flatMap { Month($0) } ?? Month(of: now)
         let inForce = surroundings.ruleSets.filter { $0.covers(month) }
-        var fields = try frame(member, "月度考核")
+        var fields = frame(member, "月度考核")
         fields["month"] = .text(month.text)
         fields["record"] = .optional(recorded(by: member).map { "/new/\($0.id)" })
         fields["problem"] = .optional(
@@ -132,7 +132,7 @@ extension DeskController {
     private func recording(_ id: String, _ member: CaseStore.Member) throws -> Response {
         let view = try cases.view(id, as: member.posts, at: now)
         guard let report = view.file.answers[Assessing.figures].flatMap(AssessmentReport.init) else { throw Missing() }
-        var fields = try frame(member, "月度考核记录")
+        var fields = frame(member, "月度考核记录")
         fields["month"] = .text(report.month.text)
         fields["problem"] = .nothing
         fields["none"] = .text("\(view.subject.received.minuteText(in: .shanghai)) 记录的数字，以后不变。")
@@ -163,7 +163,7 @@ extension DeskController {
         let page = try assessing.figures(
             rules, indicator, month, unit: number.unit, for: .init(posts: member.posts, now: now), after: number.place,
             limit: Self.figuresOnPage, at: now)
-        var fields = try frame(
+        var fields = frame(
             member, "\(month.text) \(surroundings.unitName(number.unit)) \(indicator.label.text("zh"))")
         fields["back"] = .text("/assessments?month=\(month.text)&rules=\(rules.id)")
         fields["figures"] = .list(

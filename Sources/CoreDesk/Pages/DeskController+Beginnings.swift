@@ -36,7 +36,7 @@ extension DeskController {
         guard let process = beginnings(for: member).first(where: { $0.id == id }) else { throw Missing() }
         let form = ActionForm(process.opening, task: nil, of: nil, surroundings)
         let nonce = authenticator.nonce()
-        var fields = try frame(member, "新增：\(process.title.text("zh"))")
+        var fields = frame(member, "新增：\(process.title.text("zh"))")
         fields["name"] = .text(process.title.text("zh"))
         fields["address"] = .text("/new/\(process.id)")
         fields["token"] = .text(authenticator.token(member, Self.ticket(process, nonce)))

@@ -42,7 +42,7 @@ extension DeskController {
         guard may(member, .seeLanes) else { throw Missing() }
         let store = desk.laneStore()
         let held = try store.held(lane: Configuration.receiveLane)
-        var fields = try frame(member, "通道")
+        var fields = frame(member, "通道")
         fields["problem"] = .optional(draft?.text)
         fields["code"] = .text(draft?.code ?? "")
         fields["done"] = .optional(

@@ -64,7 +64,7 @@ extension DeskController {
         if !damaged.isEmpty {
             Logger(label: "coredesk").error("ALARM cases that cannot be read: \(damaged.joined(separator: " "))")
         }
-        var fields = try frame(member, title)
+        var fields = frame(member, title)
         fields["cases"] = .list(try self.lines(lines, reminders: reminders))
         fields["calendarWarning"] = .optional(calendarWarning(now))
         fields["damaged"] = .optional(
@@ -90,7 +90,7 @@ extension DeskController {
             for (place, view) in found.views
             where view.process.isTurn(offers(view, member).map(\.offer), of: view.file) {
                 lines.append(view.line)
-                reminders[view.subject.id] = view.file.pendingReminders.filter { units.contains($0.key) }.values
+                reminders[view.subject.id] = view.file.reminders.filter { units.contains($0.key) }.values
                     .max { $0.last < $1.last }
                 guard lines.count < Self.linesOnPage else {
                     // The next page begins behind it.
@@ -104,7 +104,7 @@ extension DeskController {
         return page(.ok, try views.render("list", fields))
     }
 
-    /// Fields of a list of work, in which nothing is begun and nothing is over.
+    /// Fields of a list without closed cases and without buttons to begin one.
     private func worklist(
         _ lines: [CaseStore.Line], _ damaged: [String], _ member: CaseStore.Member, _ title: String, at now: Instant,
         reminders: [String: Case.Reminder]
@@ -121,8 +121,9 @@ extension DeskController {
         let now = now
         try cases.record("reminders", as: member.posts, at: now)
         let found = try cases.reminded(member.posts, after: after, limit: Self.linesOnPage, at: now)
+        let reminders = Dictionary(found.lines.map { ($0.line.subject.id, $0.reminder) }) { first, _ in first }
         var fields = try worklist(
-            found.lines, found.damaged, member, "催办和督办", at: now, reminders: found.reminders)
+            found.lines.map(\.line), found.damaged, member, "催办和督办", at: now, reminders: reminders)
         fields["next"] = .optional(found.next.map { "/reminders?last=\($0.last)&after=\($0.number)" })
         return page(.ok, try views.render("list", fields))
     }

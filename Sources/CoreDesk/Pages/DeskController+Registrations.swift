@@ -53,7 +53,7 @@ extension DeskController {
                 ("token", authenticator.token(member, ticket)), ("grounds", ticket.grounds.hex), ("nonce", nonce),
             ])
         let known = try known(form, filled.values, member)
-        var fields = try frame(member, "登记：\(form.title.text("zh"))")
+        var fields = frame(member, "登记：\(form.title.text("zh"))")
         fields["problem"] = .optional(draft?.text)
         fields["code"] = .text(draft?.code ?? "")
         fields["form"] = .html(Array(html.utf8))
@@ -132,7 +132,7 @@ extension DeskController {
                 correspondent: Correspondent(
                     receipt: receipt.text, lookup: hexText(keys.lookup), statusKey: hexText(keys.statusKey),
                     authKey: hexText(keys.authKey), language: "zh", channel: "phone")), at: now)
-        var fields = try frame(member, "已登记")
+        var fields = frame(member, "已登记")
         fields["number"] = .number(number)
         fields["receipt"] = .text(receipt.text)
         fields["queryCode"] = .text(code.grouped)

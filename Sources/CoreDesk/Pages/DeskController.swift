@@ -189,7 +189,7 @@ struct DeskController: Sendable {
             names: Dictionary(related.map { ($0.id, "\($0.number) 号") }) { first, _ in first },
             people: try cases.names(of: CaseText.persons(in: view)))
         let title = text.title
-        return try frame(member, "\(view.subject.shownNumber) \(title)").merging([
+        return frame(member, "\(view.subject.shownNumber) \(title)").merging([
             "caseID": .text(view.subject.id), "number": .number(view.subject.shownNumber), "subject": .text(title),
             "state": .text(text.state), "received": .text(view.subject.received.minuteText(in: .shanghai)),
             "due": .optional(text.clock == nil ? nil : text.due), "overdue": .flag(text.isOverdue),
@@ -416,17 +416,22 @@ struct DeskController: Sendable {
 
     struct Missing: Error {}
 
-    /// Reminders are counted so far.
+    /// More reminders are shown as `99+`.
     private static let mostCounted = 99
 
-    /// Fields of every page that somebody sees who has signed in.
-    func frame(_ member: CaseStore.Member, _ title: String) throws -> [String: Value] {
-        let count = try cases.countReminded(member.posts, most: Self.mostCounted + 1, at: now)
-        let shown = count > Self.mostCounted ? "\(Self.mostCounted)+" : String(count)
-        return frame(of: member, title).merging(["reminders": .optional(count == 0 ? nil : shown)]) { $1 }
+    /// How many cases wait under 催办; nil for none. A count that fails fails no page.
+    private func reminderCount(_ member: CaseStore.Member) -> String? {
+        do {
+            let count = try cases.countReminded(member.posts, most: Self.mostCounted + 1, at: now)
+            return count == 0 ? nil : count > Self.mostCounted ? "\(Self.mostCounted)+" : String(count)
+        } catch {
+            Logger(label: "coredesk").error("reminders were not counted: \(error)")
+            return nil
+        }
     }
 
-    private func frame(of member: CaseStore.Member?, _ title: String) -> [String: Value] {
+    /// Fields that every page has.
+    func frame(_ member: CaseStore.Member?, _ title: String) -> [String: Value] {
         let posts = (member?.posts ?? []).map { post in
             surroundings.unitName(post.unit) + surroundings.roleName(post.role)
         }
@@ -434,7 +439,8 @@ struct DeskController: Sendable {
             "seesLanes": .flag(member.map { may($0, .seeLanes) } ?? false),
             "seesAssessments": .flag(member.map(seesAssessments) ?? false),
             "isAdministrator": .flag(member.map { !administered(by: $0).isEmpty } ?? false),
-            "reminders": .optional(nil), "title": .text(title), "officer": .optional(member?.name), "query": .text(""),
+            "reminders": .optional(member.flatMap(reminderCount)), "title": .text(title),
+            "officer": .optional(member?.name), "query": .text(""),
             "posts": .text(posts.joined(separator: "、")),
         ]
     }
@@ -442,7 +448,7 @@ struct DeskController: Sendable {
     func failure(_ error: any Error, typed: [String: [String]] = [:]) -> Response {
         let (status, code, text) = told(error)
         let lost = Self.words(typed)
-        let fields = frame(of: nil, "没有成功").merging([
+        let fields = frame(nil, "没有成功").merging([
             "code": .text(code), "text": .text(text), "hasTyped": .flag(!lost.isEmpty), "typed": .list(lost),
         ]) { $1 }
         return page(status, (try? views.render("message", fields)) ?? Array(text.utf8))
