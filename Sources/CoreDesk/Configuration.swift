@@ -52,7 +52,7 @@ struct Configuration: Sendable {
     /// The authority of officers' certificates and its revocation lists, as the files are now.
     let trust: TrustFiles
 
-    /// Throws for a certificate with which nobody can sign in at `now`, whoever's it is.
+    /// Throws where sign-in refuses a certificate at `now`, for its authority, dates, key, purpose or revocation.
     func verifySignIn(_ certificate: Certificate, at now: Instant) throws {
         try trust.store().verify(certificate, for: .clientAuthentication, at: now, revokedBy: now)
     }

@@ -89,8 +89,8 @@ struct Desk: Sendable {
 
     private static func migrations(_ database: some SQLDatabase) -> Migrations {
         let cases = CaseStore.schema(database)
-        // What each version adds besides.
-        let beside: [[String]] = [[], Departures.paperTables, []]
+        // What later versions add besides, by their place among them.
+        let beside = [1: Departures.paperTables]
         return Migrations(
             [
                 .init(
@@ -99,7 +99,7 @@ struct Desk: Sendable {
                         + Arrivals.tables + Departures.tables + Overlay.tables + [
                             "CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL)"
                         ])
-            ] + zip(cases.later, beside).map { .init($0 + $1) })
+            ] + cases.later.enumerated().map { place, statements in .init(statements + (beside[place] ?? [])) })
     }
 
     /// Another key than the cases were written with opens none of them: said at the start, not case by case.
@@ -228,7 +228,7 @@ struct Desk: Sendable {
 
     private static let projected = "projected-with"
 
-    /// What lists follow from besides the log.
+    /// What lists are made with besides the log: units, hours, working days, and the version of the projections.
     private var projectedWith: [UInt8] { surroundings.digest.bytes + [CaseStore.projectionVersion] }
 
     /// Whether lists were made by an earlier version, or with other units, office hours or working days than those of now. A new

@@ -838,7 +838,7 @@ import Testing
         #expect(try FileSystem.list(core.folder.path + "/spool/staging-e2c").isEmpty)
     }
 
-    /// More entries than items may cross end the reading, whoever signed.
+    /// The reader of bags refuses the first entry beyond its bound, before it knows a signature.
     @Test func anArchiveOfTooManyEntriesIsNotReadOn() throws {
         var reader = Bag.Reader(maxEntries: 3, unpackingInto: nil)
         let archive = try tar("for n in 1 2 3 4; do echo x > f$n; done; tar -H ustar -cf a.tar f1 f2 f3 f4")

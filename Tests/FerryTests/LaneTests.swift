@@ -551,7 +551,7 @@ import Testing
         let wrong = try edge.database.read { db in
             try db.rows(
                 """
-                SELECT seq, items, (SELECT count(*) FROM lane_queue q WHERE q.seq = o.seq) AS held FROM lane_outgoing o
+                SELECT seq FROM lane_outgoing o
                 WHERE items > 5 OR items <> (SELECT count(*) FROM lane_queue q WHERE q.seq = o.seq)
                 """
             ).count

@@ -14,6 +14,11 @@ import urllib.parse
 from support import BIN, ROOT, Desk, Service, System, post, request_fields, wait_until
 
 
+# What officers' certificates are for, and how long they last.
+CLIENT = "keyUsage=critical,digitalSignature\\nextendedKeyUsage=clientAuth"
+LONG = "-startdate 20200101000000Z -enddate 20491231235959Z"
+
+
 class StaffTests(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -100,16 +105,14 @@ class StaffTests(unittest.TestCase):
         self.assertEqual(self.nginx("/", "staff/dispatcher", "-H", self.certificate("staff/market")), "200")
 
     def test_a_listed_certificate_must_still_be_good(self):
-        client = "keyUsage=critical,digitalSignature\\nextendedKeyUsage=clientAuth"
-        self.issue("staff/late", client, "-startdate 20200101000000Z -enddate 20260831000000Z")
-        self.issue("staff/early", client, "-startdate 20260902000000Z -enddate 20491231235959Z")
-        self.issue("staff/server", "keyUsage=critical,digitalSignature\\nextendedKeyUsage=serverAuth", "-startdate 20200101000000Z -enddate 20491231235959Z")
-        self.issue("staff/new", client, "-startdate 20200101000000Z -enddate 20491231235959Z")
-        self.issue("staff/any", "keyUsage=critical,digitalSignature", "-startdate 20200101000000Z -enddate 20491231235959Z")
-        long = "-startdate 20200101000000Z -enddate 20491231235959Z"
-        self.issue("staff/sha1", client, long, "-md sha1")
-        self.issue("staff/short", client, long, key="rsa:1024")
-        self.issue("staff/authority", client.replace("digitalSignature", "digitalSignature,keyCertSign") + "\\nbasicConstraints=critical,CA:TRUE", long)
+        self.issue("staff/late", CLIENT, "-startdate 20200101000000Z -enddate 20260831000000Z")
+        self.issue("staff/early", CLIENT, "-startdate 20260902000000Z -enddate 20491231235959Z")
+        self.issue("staff/server", "keyUsage=critical,digitalSignature\\nextendedKeyUsage=serverAuth", LONG)
+        self.issue("staff/new", CLIENT, LONG)
+        self.issue("staff/any", "keyUsage=critical,digitalSignature", LONG)
+        self.issue("staff/sha1", CLIENT, LONG, "-md sha1")
+        self.issue("staff/short", CLIENT, LONG, key="rsa:1024")
+        self.issue("staff/authority", CLIENT.replace("digitalSignature", "digitalSignature,keyCertSign") + "\\nbasicConstraints=critical,CA:TRUE", LONG)
         people = {
             "late": "certificate has expired", "early": "certificate is not yet valid", "server": "unsuitable certificate purpose", "any": "not for client authentication",
             "sha1": "signature digest algorithm too weak", "short": "EE certificate key too weak", "authority": "the certificate is an authority's", "new": ""}
@@ -218,8 +221,7 @@ class StaffTests(unittest.TestCase):
         return self.desk(action, self.certificate(f"staff/{officer}"), f"Origin: {self.staff.origin}", body={**hidden, **typed})
 
     def test_people_are_appointed_on_pages_by_two(self):
-        client = "keyUsage=critical,digitalSignature\\nextendedKeyUsage=clientAuth"
-        self.issue("staff/wang", client, "-startdate 20200101000000Z -enddate 20491231235959Z")
+        self.issue("staff/wang", CLIENT, LONG)
         key = self.fingerprint("wang")
         self.assertEqual(self.posted("admin-a", "/new/people", "/new/people", **{"i-number": "wang", "i-name": "王某"})[0], 303)
         # Twice is told, and what was typed stays.
@@ -248,10 +250,8 @@ class StaffTests(unittest.TestCase):
         self.assertEqual(self.desk("/", self.certificate("staff/wang"))[0], 403)
 
     def test_administrators_are_let_in_again_by_two_keys(self):
-        client = "keyUsage=critical,digitalSignature\\nextendedKeyUsage=clientAuth"
-        long = "-startdate 20200101000000Z -enddate 20491231235959Z"
         for name in ("again", "another", "third"):
-            self.issue(f"staff/{name}", client, long)
+            self.issue(f"staff/{name}", CLIENT, LONG)
         people = self.folder / "core/recover.yaml"
         people.write_text("""people:
   - { id: admin-b, name: 人员管理员乙, certificate: ../keys/staff/again.crt, level: 3, posts: [people-admin@city] }

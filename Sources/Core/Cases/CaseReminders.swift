@@ -73,7 +73,7 @@ extension CaseStore {
         }
     }
 
-    /// How many there are, counted up to `most`.
+    /// The number of those cases, counted up to `most`.
     package func countReminded(_ posts: [Post], most: Int, at now: Instant) throws -> Int {
         let readers = Self.readers(posts, at: now)
         return try database.read { db in
@@ -93,7 +93,7 @@ extension CaseStore {
         let viewer: String
     }
 
-    /// As whom somebody in these posts finds reminders of their own units.
+    /// The pairs of unit and viewer under which holders of these posts find the reminders of their units.
     private static func readers(_ posts: [Post], at now: Instant) -> [Reader] {
         let readers = posts.filter { $0.isHeld(at: now) }.flatMap { post in
             post.viewers.map { Reader(unit: post.unit, viewer: $0.name) }

@@ -162,7 +162,7 @@ extension CaseStore {
         try world("", [:], now, carried: nil).with(FormFacts(of: process))
     }
 
-    /// The number of somebody who has left is nobody else's.
+    /// Throws `taken` for the number of a person who has left.
     private func checkNumber(_ id: String, of process: Process, _ db: any SQLConnection) throws {
         guard process.subject == .person else { return }
         let isOver: Bool? = try db.value(
@@ -241,9 +241,14 @@ extension CaseStore {
         package let level: Int
         package let posts: [(role: String, unit: String)]
 
-        /// Whether they appoint others and do nothing else.
+        /// Whether they may appoint others, with one of these roles.
+        package func appoints(by roles: Set<String>) -> Bool {
+            level >= 3 && posts.contains { roles.contains($0.role) }
+        }
+
+        /// The same, without another post.
         package func appointsOnly(by roles: Set<String>) -> Bool {
-            level >= 3 && !posts.isEmpty && posts.allSatisfy { roles.contains($0.role) }
+            appoints(by: roles) && posts.allSatisfy { roles.contains($0.role) }
         }
 
         fileprivate func without(_ held: [Post]) -> Founder {

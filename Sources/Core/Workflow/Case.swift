@@ -47,7 +47,7 @@ package struct Case: Sendable, Equatable {
     package struct Reminder: Sendable, Equatable {
         package let last: Instant
         package let times: Int
-        /// The clock that reminded last, or a task's own limit; nil where somebody did.
+        /// The clock that reminded last, or a task's own limit; nil where an officer did.
         package let clock: String?
 
         package init(last: Instant, times: Int, clock: String? = nil) {
@@ -95,7 +95,7 @@ package struct Case: Sendable, Equatable {
     package private(set) var lead: String?
     /// By unit, as long as what it was reminded of is to be done: until its tasks are closed, or the clock stops.
     package private(set) var reminders: [String: Reminder] = [:]
-    /// The clock of the rung that the event passed.
+    /// The clock whose rung the event passes; nil of other events.
     private var passing: String?
     package private(set) var tasks: [Task] = []
     package private(set) var clocks: [ClockRun] = []
@@ -231,7 +231,10 @@ package struct Case: Sendable, Equatable {
         case .stopped(let clock):
             change(clock: clock) { $0.stopped = now }
             let isLast = !clocks.contains(where: \.isRunning)
-            reminders = reminders.filter { $0.value.clock.map { $0 != clock } ?? !isLast }
+            // An officer's reminder ends with the last clock.
+            reminders = reminders.filter { _, reminder in
+                if let own = reminder.clock { own != clock } else { !isLast }
+            }
         case .fired(let clock, let task, _) where Process.ownClocks.contains(clock):
             passing = clock
             change(task: task) { $0.passed.insert(clock) }

@@ -87,7 +87,7 @@ struct Initialize: ParsableCommand {
             }
         } catch CaseStore.Failure.running {
             throw ValidationError(
-                "people are on record already: they appoint others with `coredesk people`, or, where none of them can sign in, with --recover"
+                "people are on record already: they appoint others with `coredesk people`, or, where too few of them can sign in, with --recover"
             )
         } catch CaseStore.Failure.unprepared(let text) {
             throw ValidationError(text)
@@ -102,7 +102,7 @@ struct Initialize: ParsableCommand {
         if recover { print("certificates that were lost stay trusted: end them with `coredesk people end`") }
     }
 
-    /// All of them are there in person with their keys, two at least, and get no post but that of appointing others.
+    /// Throws unless there are two founders at least, each shows a key, and none gets a post that does not appoint others.
     private func showKeys(of founders: [CaseStore.Founder], _ desk: Desk) throws {
         let appointing = desk.surroundings.library.processes.appointingRoles
         func refuse(_ reason: String) -> CommandRefused {

@@ -141,7 +141,7 @@ struct Administrator: ParsableArguments {
         return Acting(desk: desk, member: try Self.member(identity, of: desk, at: now), now: now)
     }
 
-    /// The certificate of a key that is at hand.
+    /// The certificate of an identity whose key signed a challenge, and with which somebody can sign in.
     static func shownKey(_ path: String, of desk: Desk, at now: Instant) throws -> Certificate {
         let identity = try Identity(path: path)
         let key = identity.certificate.publicKeyDigest
@@ -245,7 +245,7 @@ enum FirstPeople {
                     "people", zh: "每人一个 id、一个证书（\(founder.person) 重复）",
                     en: "an id and a certificate for each person (\(founder.person)'s is there twice)")
             }
-            if people.count(where: { $0.level >= 3 && $0.posts.contains { appointing.contains($0.role) } }) < 2 {
+            if people.count(where: { $0.appoints(by: appointing) }) < 2 {
                 reader.wrongType(
                     "people", zh: "至少两人（level: 3）的岗位是 \(appointing.sorted().joined(separator: "、"))：一人提出，另一人复核",
                     en:

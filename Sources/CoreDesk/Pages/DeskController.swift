@@ -42,17 +42,11 @@ struct DeskController: Sendable {
             return await answer(request) { member in try search(member, query, before: before) }
         }
         router.get("/reminders") { request, _ in
-            let parameters = request.uri.queryParameters
-            let place = parameters["last"].flatMap { Int($0) }.flatMap { last in
-                parameters["after"].flatMap { Int($0) }.map { CaseStore.ReminderPlace(last: last, number: $0) }
-            }
+            let place = Self.place(request, "last").map { CaseStore.ReminderPlace(last: $0, number: $1) }
             return await answer(request) { member in try reminders(member, after: place) }
         }
         router.get("/tasks") { request, _ in
-            let parameters = request.uri.queryParameters
-            let place = parameters["due"].flatMap { Int($0) }.flatMap { due in
-                parameters["after"].flatMap { Int($0) }.map { CaseStore.TurnPlace(due: due, number: $0) }
-            }
+            let place = Self.place(request, "due").map { CaseStore.TurnPlace(due: $0, number: $1) }
             return await answer(request) { member in try tasks(member, after: place) }
         }
         addAssessmentRoutes(to: router)
@@ -206,6 +200,15 @@ struct DeskController: Sendable {
             "related": .list(related.map { .fields(["id": .text($0.id), "number": .number($0.number)]) }),
             "events": .list(text.events),
         ]) { $1 }
+    }
+
+    /// Where a page of a list goes on: a moment and a case's number, out of the address; nil for the first page.
+    private static func place(_ request: Request, _ moment: String) -> (Int, Int)? {
+        let parameters = request.uri.queryParameters
+        guard let at = parameters[moment[...]].flatMap({ Int($0) }),
+            let number = parameters["after"].flatMap({ Int($0) })
+        else { return nil }
+        return (at, number)
     }
 
     private static func address(_ id: String, _ action: String, _ task: Int?) -> String {

@@ -12,7 +12,7 @@ struct SitemapWriter {
         ranges(of: graph.nodes.count { graph.editions[$0.edition].site == site }).count
     }
 
-    /// What each file holds of so many addresses; one file where there are none.
+    /// Ranges of `count` addresses, one for each file; an empty one where there are no addresses.
     static func ranges(of count: Int) -> [Range<Int>] {
         stride(from: 0, to: max(1, count), by: most).map { $0..<min(count, $0 + most) }
     }

@@ -90,6 +90,7 @@ package struct TaggedBody: Sendable {
             && (DirectiveScanner.mayContainDirectives(body)
                 || body.withUnsafeBufferPointer { VisibilityMarks.mayStand(in: $0) })
         guard mayHoldDirectives else {
+            // What a record says of the body is not enough: it is looked through once more where Markdown reads it.
             source = CutBody(uncut: body, firstLine: firstLine, isUnmarked: !isPlain)
             parts = []
             attributes = []

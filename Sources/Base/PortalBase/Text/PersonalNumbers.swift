@@ -44,18 +44,36 @@ package enum PersonalNumbers {
     /// Digits, and the first bytes of digits of another width.
     private static let digitStarts = ByteSet(Array("0123456789".utf8) + [0xEF, 0xE2])
 
-    /// Those of a mobile telephone, the shortest of all.
+    /// Digits of a mobile telephone, the shortest of these numbers.
     private static let fewestDigits = 11
 
     /// Where groups of digits end that begin at `start`, and how many digits they have, the check letter left out.
     private static func extent(_ bytes: UnsafeBufferPointer<UInt8>, from start: Int) -> (end: Int, digits: Int) {
-        var (i, digits) = (start, 0)
+        var digits = 0
+        let end = walk(bytes, from: start, group: { _, _ in }, digit: { _ in digits += 1 })
+        return (end, digits)
+    }
+
+    /// Goes over groups of digits with one separator between each two.
+    ///
+    /// - Parameters:
+    ///   - group: hears where each group begins, and whether on another line than the group before.
+    ///   - digit: hears each digit.
+    /// - Returns: where the last group ends.
+    @inline(__always)
+    private static func walk(
+        _ bytes: UnsafeBufferPointer<UInt8>, from start: Int, group: (Int, Bool) -> Void, digit: (UInt8) -> Void
+    ) -> Int {
+        var i = start
+        var isOnNewLine = false
         while true {
-            while let (_, length) = digit(bytes, i) {
-                digits += 1
+            group(i, isOnNewLine)
+            while let (value, length) = Self.digit(bytes, i) {
+                digit(value)
                 i += length
             }
-            guard digits > 0, let next = separator(bytes, i), digit(bytes, next) != nil else { return (i, digits) }
+            guard i > start, let next = separator(bytes, i), Self.digit(bytes, next) != nil else { return i }
+            isOnNewLine = bytes[i] == 0x0A
             i = next
         }
     }
@@ -71,38 +89,27 @@ package enum PersonalNumbers {
             let offset: Int
             var digits: [UInt8]
             /// Whether it begins a line.
-            var isOnNewLine = false
+            let isOnNewLine: Bool
         }
 
         /// A number is written in no more groups, and over no more than two lines.
         private static let mostGroups = 6
 
-        private var groups: [Group] = []
+        private var groups: [Group]
         private(set) var end: Int
 
         init(_ bytes: UnsafeBufferPointer<UInt8>, from start: Int) {
-            var i = start
-            var isOnNewLine = false
-            while true {
-                var group = Group(offset: i, digits: [])
-                while let (value, length) = PersonalNumbers.digit(bytes, i) {
-                    group.digits.append(value)
-                    i += length
-                }
-                group.isOnNewLine = isOnNewLine
-                groups.append(group)
-                guard let next = PersonalNumbers.separator(bytes, i), PersonalNumbers.digit(bytes, next) != nil else {
-                    break
-                }
-                isOnNewLine = bytes[i] == 0x0A
-                i = next
-            }
-            end = i
+            var groups: [Group] = []
+            end = PersonalNumbers.walk(
+                bytes, from: start,
+                group: { groups.append(Group(offset: $0, digits: [], isOnNewLine: $1)) },
+                digit: { groups[groups.count - 1].digits.append($0) })
             // The check character of an identity number may be a letter.
-            if let next = PersonalNumbers.checkLetter(bytes, i) {
+            if let next = PersonalNumbers.checkLetter(bytes, end) {
                 groups[groups.count - 1].digits.append(UInt8(ascii: "X"))
                 end = next
             }
+            self.groups = groups
         }
 
         /// Neighbouring groups that make a number, from the left, none used twice.
