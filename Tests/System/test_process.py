@@ -1,13 +1,14 @@
 """Definitions of processes at a terminal: checked, shown, drawn, exported."""
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
 import unittest
 import xml.dom.minidom
 
-from support import BIN, ROOT
+from support import BIN, ROOT, Desk, System, request_fields
 
 
 class ProcessCommandTests(unittest.TestCase):
@@ -59,6 +60,62 @@ class ProcessCommandTests(unittest.TestCase):
                 model = xml.dom.minidom.parseString(exported.stdout)
                 self.assertGreater(len(model.getElementsByTagName("sequenceFlow")), 10)
                 self.assertIn("left out: ", exported.stderr)
+
+
+class AdoptionTests(unittest.TestCase):
+    """A case goes on by a later definition when somebody who may do so says why."""
+
+    def setUp(self):
+        self.system = System()
+        self.addCleanup(self.system.close)
+        self.system.call("prepare")
+        self.system.call("start")
+        self.staff = Desk(self.system)
+        self.config = self.system.folder / "core/coredesk.yaml"
+
+    def coredesk(self, *words, code=0):
+        result = subprocess.run([BIN / "coredesk", *words, "--config", self.config], capture_output=True, text=True, env=self.system.env)
+        self.assertEqual(result.returncode, code, result.stdout + result.stderr)
+        return result.stdout + result.stderr
+
+    def adopt(self, *words, by="security", code=0):
+        return self.coredesk("process", "adopt", "hotline", "--reason", "新规定示例", "--identity", self.system.folder / f"keys/staff/{by}", *words, code=code)
+
+    def test_an_open_case_goes_on_by_a_later_definition(self):
+        page = self.staff.page("operator", "/new/hotline")[1]
+        hidden = {name: re.search(f'name="{name}" value="([^"]*)"', page)[1] for name in ("token", "grounds", "nonce")}
+        answers = {key: value for key, value in request_fields(self.system).items() if not key.startswith("_")}
+        sent = self.staff.call("/new/hotline", self.staff.certificate("staff/operator"), f"Origin: {self.staff.origin}",
+                               body={**answers, **hidden, "subject": "改流程示例诉求"})
+        self.assertEqual(sent[0], 200, sent[1])
+        case = self.staff.cases("dispatcher")["改流程示例诉求"]
+        self.staff.act("dispatcher", case, "dispatch", {"lead": "fire", "budget": "5", "budget-unit": "wd"})
+        self.assertIn("no case runs by an earlier definition", self.adopt())
+
+        content = self.system.folder / "next/Content"
+        shutil.copytree(ROOT / "Content", content)
+        definition = content / "processes/hotline.yaml"
+        changed = definition.read_text().replace("handling", "working").replace("办理中", "承办中").replace("zh: 签收", "zh: 签收（新）")
+        definition.write_text(changed)
+        self.config.write_text(self.config.read_text().replace(f"source: {ROOT}", f"source: {self.system.folder / 'next'}"))
+        said = self.adopt(code=1)
+        self.assertIn("the definition does not speak of it", said)
+        digest = re.search("([0-9a-f]{64}): 1 case", said)[1]
+        definition.write_text(changed + f"migrate:\n  {digest}: {{}}\n")
+        self.assertIn("states: `handling` is gone", self.adopt(code=1))
+        definition.write_text(changed + f"migrate:\n  {digest}: {{ states: {{ handling: working }} }}\n")
+        self.assertIn("may not do that", self.adopt("--apply", by="dispatcher", code=1))
+        self.assertIn("1 would go on", self.adopt())
+        self.assertIn("办理中", self.staff.page("fire", f"/cases/{case}")[1])
+        self.assertIn("1 went on", self.adopt("--apply"))
+        self.assertIn("no case runs by an earlier definition", self.adopt("--apply"))
+
+        # Those who serve by the earlier definition work on by the later one.
+        page = self.staff.page("fire", f"/cases/{case}")[1]
+        for words in ("承办中", "改按新的流程定义办理", "新规定示例", "签收（新）"):
+            self.assertIn(words, page)
+        self.assertEqual(self.staff.act("fire", case, "sign")[0], 303)
+        self.assertIn("0 breaks, 0 rows", self.coredesk("audit"))
 
 
 if __name__ == "__main__":

@@ -58,6 +58,14 @@ import Testing
             .issued(document: "d", series: "s", number: 7, organ: "u"), .drawn(paper: 0, file: 1),
             .signed(paper: 0, signature: 2), .revoked(paper: 0), .excused(unit: "u"),
         ],
+        [
+            .adopted(
+                SHA256Digest(of: [1]),
+                Renaming(
+                    states: ["a": "b"], tasks: ["k": "l"], clocks: ["c": "d"], actions: ["x": "y"],
+                    rungs: ["d": [1, -1]])),
+            .adopted(SHA256Digest(of: [1]), .none),
+        ],
     ]
 
     private static func line(_ event: Event) -> String {

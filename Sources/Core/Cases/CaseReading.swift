@@ -74,7 +74,7 @@ extension CaseStore {
                 version: log.last?.event.version ?? 0,
                 file: Case(
                     received: row.subject.received, events: log.lazy.map(\.event), isErased: row.wrapped == nil),
-                events: log.map(\.event),
+                events: log.lazy.map(\.event).inPresentNames,
                 requests: Dictionary(log.map { ($0.key, $0.event.version) }) { first, _ in first })
             if row.wrapped != nil { folded.keep(found, as: id) }
         }

@@ -74,6 +74,10 @@ package struct CaseStore: Sendable {
 
         /// Beyond the numbers of all cases.
         static let others = 1 << 40
+
+        func with(_ process: SHA256Digest) -> Subject {
+            Subject(id: id, number: number, process: process, form: form, received: received)
+        }
         /// A number that may be a case's; nil for another.
         static func caseNumber(_ number: Int) -> Int? { (1..<others).contains(number) ? number : nil }
         /// As people read it: from 1, for cases and for the others.
@@ -307,6 +311,7 @@ package struct CaseStore: Sendable {
 
     private static func key(_ firing: Firing) -> String {
         "clock \(firing.clock) \(firing.instance) \(firing.extensions) \(firing.rung)"
+            + (firing.adoptions > 0 ? " of \(firing.adoptions)" : "")
     }
 
     private static let attempts = 5
@@ -326,11 +331,11 @@ package struct CaseStore: Sendable {
 
     /// A case while events are added to it.
     struct Writing {
-        let subject: Subject
+        private(set) var subject: Subject
         /// Empty once it was erased.
         let secret: [UInt8]
         var isErased: Bool { secret.isEmpty }
-        let process: Process
+        private(set) var process: Process
         private(set) var file: Case
         private(set) var log: [Entry]
         let now: Instant
@@ -345,16 +350,28 @@ package struct CaseStore: Sendable {
             self.process = process
             receipt = row.receipt
             self.log = log
-            file = Case(received: subject.received, events: log.lazy.map(\.event), isErased: secret.isEmpty)
+            file = Case(received: subject.received)
             self.now = now
+            file = folded
+        }
+
+        private var folded: Case {
+            Case(received: subject.received, events: log.lazy.map(\.event), isErased: isErased)
+        }
+
+        /// What the case is by a later definition from here on.
+        mutating func goOn(by process: Process) {
+            self.process = process
+            subject = subject.with(process.digest)
         }
 
         mutating func append(_ entry: Entry) {
-            file.apply(entry.event)
             log.append(entry)
+            if entry.event.renaming == nil { file.apply(entry.event) } else { file = folded }
         }
 
-        var events: [Event] { log.map(\.event) }
+        /// By their present names.
+        var events: [Event] { log.lazy.map(\.event).inPresentNames }
         /// Digest of the newest event.
         var head: SHA256Digest { log.last?.digest ?? SHA256Digest(of: Array(subject.id.utf8)) }
         /// Every word that a search finds it by.

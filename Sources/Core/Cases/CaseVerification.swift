@@ -103,6 +103,8 @@ extension CaseStore {
             return verified
         }
         var before = SHA256Digest(of: Array(known.id.utf8))
+        // Of the definition that the log has brought it to.
+        var process: String?
         for (number, row) in rows.enumerated() {
             let version = number + 1
             do {
@@ -124,9 +126,11 @@ extension CaseStore {
                     let isErased = verified.secret == nil
                     let told = json["case"]?.object ?? [:], found = Self.identity(known, answered).object ?? [:]
                     let differs = Set(told.keys).union(found.keys).filter { told[$0] != found[$0] }
-                    if !differs.subtracting(isErased ? ["correspondent"] : []).isEmpty {
+                        .subtracting(isErased ? ["process", "correspondent"] : ["process"])
+                    if !differs.isEmpty {
                         add(version, "the case's row says something else: \(differs.sorted().joined(separator: ", "))")
                     }
+                    process = told["process"]?.string
                 }
                 let box: [UInt8] = try row["box"]
                 if SHA256Digest(of: box).hex != json["box"]?.string { add(version, "the box was changed") }
@@ -135,10 +139,13 @@ extension CaseStore {
                         parsing: try keys.open(box, key: secret, at: .event(subject: known.id, version: version)))
                     if let event = Event(open: json, boxed: words) {
                         for case .filed(let file) in event.facts { verified.filed.append((version, file)) }
+                        if let adopted = event.adopted { process = adopted.hex }
                     } else {
                         add(version, "it cannot be read")
                     }
-                } else if Event(open: json, boxed: nil) == nil {
+                } else if let event = Event(open: json, boxed: nil) {
+                    if let adopted = event.adopted { process = adopted.hex }
+                } else {
                     add(version, "it cannot be read")
                 }
                 // The next event is held against the digest as the log has it, so that one change is told once.
@@ -146,6 +153,9 @@ extension CaseStore {
             } catch {
                 add(version, "it cannot be read")
             }
+        }
+        if let process, process != known.process.hex {
+            add(rows.count, "the case's row says something else: process")
         }
         if let secret = verified.secret, let sender {
             do {

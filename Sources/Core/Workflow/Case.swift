@@ -126,6 +126,8 @@ package struct Case: Sendable, Equatable {
     package private(set) var credential: Credential?
     /// When each state was entered last.
     package private(set) var entered: [String: Instant] = [:]
+    /// How often it was brought to another definition.
+    package private(set) var adoptions = 0
     /// What the citizen was told last, with an officer's words on it, and how often something was told.
     package private(set) var told: Process.CitizenState?
     package private(set) var toldText: String?
@@ -139,7 +141,7 @@ package struct Case: Sendable, Equatable {
 
     package init(received: Instant, events: some Sequence<Event>, isErased: Bool = false) {
         self.init(received: received, isErased: isErased)
-        for event in events { apply(event) }
+        for event in events.inPresentNames { apply(event) }
         guard isErased else { return }
         // Of one that still ran when a backup was made, whose words were destroyed since.
         let last = acts.last?.at ?? received
@@ -166,7 +168,8 @@ package struct Case: Sendable, Equatable {
         acts.lazy.filter { $0.action == action }.reduce(into: []) { $0.formUnion($1.persons) }
     }
 
-    /// Total: whatever a fact says of what is not there is passed over, so that a log can always be read.
+    /// Total: whatever a fact says of what is not there is passed over, so that a log can always be read. What an event renames is
+    /// not renamed here: the log is folded again.
     package mutating func apply(_ event: Event) {
         version = event.version
         acts.append(
@@ -295,6 +298,7 @@ package struct Case: Sendable, Equatable {
             for unit in units {
                 reminders[unit] = Reminder(last: now, times: (reminders[unit]?.times ?? 0) + 1, clock: passing)
             }
+        case .adopted: adoptions += 1
         case .erased: break
         }
     }

@@ -408,7 +408,14 @@ struct Decision {
     mutating func enter(_ id: String) {
         guard let state = process.state(id) else { return }
         add(.entered(state: id))
-        for clock in clocks where clock.stop.contains(id) { stop(clock.id) }
+        settle(in: state)
+    }
+
+    /// The same for the state in which the case is.
+    mutating func settle() { process.state(file.state).map { settle(in: $0) } }
+
+    private mutating func settle(in state: Process.State) {
+        for clock in clocks where clock.stop.contains(state.id) { stop(clock.id) }
         if let told = state.citizen, file.told != told { add(.told(told, text: nil)) }
     }
 

@@ -191,6 +191,16 @@ extension Fact {
         case .excused(let unit): return make("excused", ["unit": .string(unit)])
         case .legalHold: return make("legalHold")
         case .legalHoldEnded: return make("legalHoldEnded")
+        case .adopted(let process, let names):
+            return make(
+                "adopted",
+                [
+                    "process": .string(process.hex), "states": .object(names.states.mapValues(JSON.string)),
+                    "tasks": .object(names.tasks.mapValues(JSON.string)),
+                    "clocks": .object(names.clocks.mapValues(JSON.string)),
+                    "actions": .object(names.actions.mapValues(JSON.string)),
+                    "rungs": .object(names.rungs.mapValues { .array($0.map(JSON.integer)) }),
+                ])
         case .erased(let ground, let person):
             return make("erased", ["ground": .string(ground.rawValue), "confirmedBy": .string(person)])
         }
@@ -279,6 +289,8 @@ extension Fact {
             case "excused": text("unit").map { .excused(unit: $0) }
             case "legalHold": .legalHold
             case "legalHoldEnded": .legalHoldEnded
+            case "adopted":
+                Self.pair(text("process").flatMap(SHA256Digest.init(hex:)), Renaming(json)).map { .adopted($0, $1) }
             case "erased":
                 Self.pair(text("ground").flatMap(ErasureGround.init(rawValue:)), text("confirmedBy")).map {
                     .erased($0, confirmedBy: $1)
@@ -300,5 +312,25 @@ extension Fact {
         return .opened(
             task: task, kind: kind, unit: unit, isLead: isLead, round: round,
             budget: json["budget"]?.string.flatMap { Process.Limit($0) })
+    }
+}
+
+extension Renaming {
+    /// Nil where anything in it does not read.
+    fileprivate init?(_ json: JSON) {
+        func names(_ key: String) -> [String: String]? {
+            guard let map = json[key]?.object else { return nil }
+            let names = map.compactMapValues(\.string)
+            return names.count == map.count ? names : nil
+        }
+        guard let states = names("states"), let tasks = names("tasks"), let clocks = names("clocks"),
+            let actions = names("actions"), let ladders = json["rungs"]?.object
+        else { return nil }
+        let rungs = ladders.compactMapValues { places -> [Int]? in
+            let numbers = places.array?.compactMap(\.integer)
+            return numbers?.count == places.array?.count ? numbers : nil
+        }
+        guard rungs.count == ladders.count else { return nil }
+        self.init(states: states, tasks: tasks, clocks: clocks, actions: actions, rungs: rungs)
     }
 }

@@ -9,6 +9,8 @@ package struct Firing: Sendable, Hashable {
     /// How often the clock had been extended.
     package let extensions: Int
     package let rung: Int
+    /// How often the case had been brought to another definition: rungs have other places since.
+    package let adoptions: Int
 }
 
 extension Process {
@@ -40,13 +42,18 @@ extension Process {
                     case .at(let moment) = run.moment(percent: rung.percent, later: rung.later, in: world)
                 else { continue }
                 let firing = Firing(
-                    clock: run.clock, instance: run.instance, extensions: fired.extensions, rung: number)
+                    clock: run.clock, instance: run.instance, extensions: fired.extensions, rung: number,
+                    adoptions: file.adoptions)
                 due.append((moment, firing, rung.act != nil))
             }
         }
         for task in file.tasks where task.isOpen {
             for (clock, end) in ownLimits(of: task, in: world) where !task.passed.contains(clock) {
-                due.append((end, Firing(clock: clock, instance: task.id, extensions: 0, rung: 0), false))
+                due.append(
+                    (
+                        end, Firing(clock: clock, instance: task.id, extensions: 0, rung: 0, adoptions: file.adoptions),
+                        false
+                    ))
             }
         }
         return due.sorted { ($0.at, $0.firing.rung) < ($1.at, $1.firing.rung) }

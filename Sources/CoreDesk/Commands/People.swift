@@ -195,6 +195,24 @@ struct Acting {
         print("\(id): \(action.label.text("en"))")
     }
 
+    /// How strongly somebody must be known to use a permission of a role at a terminal.
+    static let permittedLevel = 3
+
+    /// Somebody's post that has a permission.
+    func officer(with permission: ProcessLibrary.Permission) throws -> Officer {
+        let permissions = desk.surroundings.library.permissions
+        let found = member.officers.first { officer in
+            officer.level >= Self.permittedLevel && permissions[officer.post.role]?.contains(permission) == true
+        }
+        guard let found else {
+            throw CommandRefused(
+                description:
+                    "\(member.officers.first?.post.person ?? "somebody here") may not do that: it needs a post with \(permission.rawValue) (Content/roles.yaml) and a certificate of level \(Self.permittedLevel)"
+            )
+        }
+        return found
+    }
+
     private static func words(_ refusal: Refusal) -> String {
         switch refusal {
         case .officer(.samePerson): "you proposed it: another administrator confirms it"

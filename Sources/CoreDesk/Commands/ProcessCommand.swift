@@ -2,11 +2,12 @@ import ArgumentParser
 import PortalBase
 import Procedures
 
-/// Checks, shows and exports the processes of a content tree. Needs no configuration: definitions are checked before they are put to work.
+/// Checks, shows and exports the processes of a content tree, without a configuration: definitions are checked before they are put to
+/// work. `adopt` alone works on the core's cases.
 struct ProcessCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "process", abstract: "Checks, shows, draws and exports definitions of processes.",
-        subcommands: [CheckAll.self, Show.self, Draw.self, ExportBPMN.self])
+        subcommands: [CheckAll.self, Show.self, Draw.self, ExportBPMN.self, Adopt.self])
 
     struct Source: ParsableArguments {
         @Option(help: "The folder that holds Content.") var source = "."

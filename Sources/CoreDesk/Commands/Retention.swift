@@ -62,28 +62,15 @@ struct TwoErasers: ParsableArguments {
 
     func acting(for ground: ErasureGround) throws -> (desk: Desk, now: Instant, erasure: CaseStore.Erasure) {
         let first = try administrator.acting()
-        let other = try Administrator.member(second, of: first.desk, at: first.now)
-        func officer(_ member: CaseStore.Member) throws -> Officer {
-            let permissions = first.desk.surroundings.library.permissions
-            let found = member.officers.first { officer in
-                officer.level >= Self.level && permissions[officer.post.role]?.contains(.eraseCases) == true
-            }
-            guard let found else {
-                throw CommandRefused(
-                    description:
-                        "\(member.officers.first?.post.person ?? "somebody here") may not erase: it needs a post with \(ProcessLibrary.Permission.eraseCases.rawValue) (Content/roles.yaml) and a certificate of level \(Self.level)"
-                )
-            }
-            return found
-        }
-        let (one, two) = (try officer(first.member), try officer(other))
+        let other = Acting(
+            desk: first.desk, member: try Administrator.member(second, of: first.desk, at: first.now), now: first.now)
+        let (one, two) = (try first.officer(with: .eraseCases), try other.officer(with: .eraseCases))
         guard let erasure = CaseStore.Erasure(ground: ground, by: one, confirmedBy: two.post.person) else {
             throw CommandRefused(description: "both certificates are one person's: another must agree")
         }
         return (first.desk, first.now, erasure)
     }
 
-    static let level = 3
 }
 
 struct EraseExpired: ParsableCommand {
@@ -201,7 +188,7 @@ struct ErasureRecord: Sendable {
                     ground: ground,
                     by: Officer(
                         post: Post(person: words[2], role: words[3], unit: words[4], from: Instant(seconds: 0)),
-                        level: TwoErasers.level), confirmedBy: words[5])
+                        level: Acting.permittedLevel), confirmedBy: words[5])
             else { return nil }
             self.init(id: words[0], erasure: erasure, at: at)
         }

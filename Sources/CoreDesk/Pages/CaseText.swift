@@ -246,6 +246,7 @@ struct CaseText {
         case Procedures.Process.EventName.drawn: "文书制作"
         case Procedures.Process.EventName.signed: "文书签章"
         case Procedures.Process.EventName.reissued: "号码已用于别的文书，重新编号"
+        case Procedures.Process.EventName.adopted: "改按新的流程定义办理"
         case Procedures.Process.EventName.overtaken: "申请人在期限内已经办理，自动处理撤销"
         default: view.process.action(id)?.label.text("zh") ?? id
         }
@@ -317,7 +318,8 @@ struct CaseText {
     }
 
     private func label(_ id: String, _ event: Event) -> String {
-        input(id, event)?.label.text("zh") ?? form?.fields.first { $0.id == id }?.label.text("zh") ?? id
+        if event.action == Procedures.Process.EventName.adopted { return "事由" }
+        return input(id, event)?.label.text("zh") ?? form?.fields.first { $0.id == id }?.label.text("zh") ?? id
     }
 
     /// Place among what the action asks for.

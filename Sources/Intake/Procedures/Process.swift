@@ -22,6 +22,8 @@ package struct Process: Sendable, Equatable {
     package let actions: [Action]
     /// Decisions and notices that its actions issue (文书).
     package let papers: [Paper]
+    /// Earlier definitions whose cases can go on by this one.
+    package let migrations: [Migration]
     /// Names of what is counted, flagged, scored, issued and related, and of outcomes.
     package let labels: [String: Localized]
     /// Of `source`: a case keeps the digest that it began under.
@@ -47,8 +49,10 @@ package struct Process: Sendable, Equatable {
         package static let drawn = "drawn", signed = "signed"
         /// Its number stood on another paper: it has a new one.
         package static let reissued = "reissued"
+        /// It goes on by a later definition.
+        package static let adopted = "adopted"
 
-        static let all: Set<String> = [begin, clock, late, follow, overtaken, erased, drawn, signed, reissued]
+        static let all: Set<String> = [begin, clock, late, follow, overtaken, erased, drawn, signed, reissued, adopted]
     }
 
     /// Names of a task's own time limits, which no clock of a process may have.
@@ -65,6 +69,16 @@ package struct Process: Sendable, Equatable {
     /// Whether a clock or a task has the limit of the dispatch catalogue.
     var usesCatalogue: Bool {
         clocks.contains { $0.budget == .catalogue } || tasks.contains { $0.clock == .catalogue }
+    }
+
+    /// What citizens may be asked for.
+    package var requestNames: Set<String> {
+        Set(actions.flatMap(\.allEffects).compactMap { if case .request(let name, _, _) = $0 { name } else { nil } })
+    }
+    /// What actions and clocks count.
+    package var countNames: Set<String> {
+        let counted = actions.flatMap(\.allEffects).compactMap { if case .count(let name) = $0 { name } else { nil } }
+        return Set(counted + clocks.flatMap(\.ladder).compactMap(\.count))
     }
 
     package func task(_ id: String) -> TaskKind? { tasks.first { $0.id == id } }

@@ -65,9 +65,6 @@ struct ProcessCheck {
     private static let paper = (zh: "文书", en: "paper")
     private static let request = (zh: "要求", en: "request")
 
-    private var requestNames: [String] {
-        process.actions.flatMap(\.allEffects).compactMap { if case .request(let name, _, _) = $0 { name } else { nil } }
-    }
     private var stateNames: [String] { process.states.map(\.id) }
     private var taskNames: [String] { process.tasks.map(\.id) }
     private var clockNames: [String] { process.clocks.map(\.id) }
@@ -96,6 +93,24 @@ struct ProcessCheck {
             if case .named(let unit) = task.unit { known(unit, among: names.units, Self.unit, at: task.position) }
         }
         for action in process.actions { checkNames(of: action) }
+        for migration in process.migrations { checkNames(of: migration) }
+    }
+
+    /// What a name becomes is a name of this definition, or nothing.
+    private mutating func checkNames(of migration: Process.Migration) {
+        for kind in Process.Vocabulary.allCases {
+            let names = process.names(kind)
+            let word =
+                switch kind {
+                case .states: Self.state
+                case .tasks: Self.task
+                case .clocks: Self.clock
+                case .actions: Self.action
+                }
+            for (_, next) in (migration.names[kind] ?? [:]).sorted(by: { $0.key < $1.key }) {
+                known(next, among: names + [Process.Migration.gone], word, at: migration.position)
+            }
+        }
     }
 
     /// What begins by officers asks for what its effects speak of, and nothing of it is a citizen's.
@@ -264,7 +279,7 @@ struct ProcessCheck {
                 "condition", action.position, zh: "“\(action.id)”不在任务上，不能问是主办还是协办",
                 en: "`\(action.id)` works on no task and cannot ask for the lead's",
                 remedyZh: "请写 on:，或去掉这个条件", remedyEn: "write `on:`, or take the condition out")
-        case .request(let name, _): known(name, among: requestNames, Self.request, at: action.position)
+        case .request(let name, _): known(name, among: process.requestNames, Self.request, at: action.position)
         case .not(let inner): check(inner, of: action)
         case .any(let inner): for condition in inner { check(condition, of: action) }
         case .field, .task, .count, .published, .held, .join: break
@@ -369,7 +384,7 @@ struct ProcessCheck {
             known(clock, among: clockNames, Self.clock, at: place)
             checkReference(by, [.limit], of: action)
         case .request(_, let fields, _): checkInput(fields, [.fields], of: action, at: place)
-        case .fulfil(let name): known(name, among: requestNames, Self.request, at: place)
+        case .fulfil(let name): known(name, among: process.requestNames, Self.request, at: place)
         case .tell(let text): checkReference(text, [.text, .longtext], of: action)
         case .remind(let audience): checkAudience(audience, at: place)
         case .relate(let subject, _), .unrelate(let subject): checkReference(subject, [.case], of: action)

@@ -34,6 +34,8 @@ package struct ProcessLibrary: Sendable {
         case seeAssessments = "assessments.see"
         /// Erase what is past its term, or what the law orders; two persons do it.
         case eraseCases = "cases.erase"
+        /// Bring cases of an earlier definition to the one that is put to work now.
+        case adoptProcesses = "processes.adopt"
     }
 
     /// Where `Content` keeps them.

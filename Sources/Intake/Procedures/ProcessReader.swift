@@ -79,6 +79,7 @@ struct ProcessReader {
         let tasks = pairs("tasks").compactMap { task($0) }
         let actions = pairs("actions").compactMap { action($0) }
         let papers = pairs("papers").compactMap { paper($0) }
+        let migrations = migrations()
         var labels: [String: Process.Localized] = [:]
         for pair in pairs("labels") {
             var inner = MapReader(pair.value)
@@ -93,7 +94,7 @@ struct ProcessReader {
         return Process(
             id: id, title: title, subject: subject, forms: forms, retention: retention, begin: begin, classes: classes,
             states: states,
-            clocks: clocks, tasks: tasks, actions: actions, papers: papers, labels: labels,
+            clocks: clocks, tasks: tasks, actions: actions, papers: papers, migrations: migrations, labels: labels,
             digest: SHA256Digest(of: source), source: source)
     }
 
@@ -105,7 +106,7 @@ struct ProcessReader {
             return []
         }
         for pair in pairs
-        where !Self.isName(pair.key) || [Process.working, "opened"].contains(pair.key)
+        where !Self.isName(pair.key) || [Process.working, "opened", Process.Migration.gone].contains(pair.key)
             || (pair.key == Process.signing && key == "clocks")
         {
             reader.add(
@@ -113,12 +114,44 @@ struct ProcessReader {
                     "process-id", pair.keyPosition,
                     problem: Bilingual(zh: "“\(pair.key)”不能做名称", en: "`\(pair.key)` cannot be a name"),
                     remedy: Bilingual(
-                        zh: "用字母开头，只含字母、数字、连字符；task 和 opened 另有意思，时限也不能叫 sign",
+                        zh: "用字母开头，只含字母、数字、连字符；task、opened 和 none 另有意思，时限也不能叫 sign",
                         en:
-                            "begin with a letter, use letters, digits and hyphens; `task` and `opened` mean something else, and so does `sign` among clocks"
+                            "begin with a letter, use letters, digits and hyphens; `task`, `opened` and `none` mean something else, and so does `sign` among clocks"
                     )))
         }
         return pairs
+    }
+
+    /// `<digest of an earlier definition>: { states: { earlier: later }, … }`
+    private mutating func migrations() -> [Process.Migration] {
+        guard let node = reader.raw("migrate") else { return [] }
+        guard let pairs = node.pairs else {
+            reader.wrongType("migrate", zh: "旧定义的摘要: {…} 的列表", en: "a map of an earlier definition's digest: {…}")
+            return []
+        }
+        return pairs.compactMap { pair in
+            guard let from = SHA256Digest(hex: pair.key) else {
+                reader.add(
+                    Diagnostic(
+                        "process-migrate", pair.keyPosition,
+                        problem: Bilingual(
+                            zh: "“\(pair.key)”不是定义的摘要", en: "`\(pair.key)` is not the digest of a definition"),
+                        remedy: Bilingual(
+                            zh: "写 64 位十六进制摘要；`coredesk process adopt` 会列出来",
+                            en: "write 64 hexadecimal digits; `coredesk process adopt` lists them")))
+                return nil
+            }
+            var inner = MapReader(pair.value)
+            var names: [Process.Vocabulary: [String: String]] = [:]
+            for kind in Process.Vocabulary.allCases {
+                guard let map = inner.raw(kind.rawValue) else { continue }
+                names[kind] = [:]
+                for entry in map.pairs ?? [] { names[kind]?[entry.key] = entry.value.scalar ?? "" }
+                if map.pairs == nil { inner.wrongType(kind.rawValue, zh: "旧名: 新名 的列表", en: "a map of earlier: later") }
+            }
+            take(inner)
+            return Process.Migration(from: from, names: names, position: pair.keyPosition)
+        }
     }
 
     private mutating func paper(_ pair: YAMLNode.Pair) -> Process.Paper? {
