@@ -194,7 +194,7 @@ extension FormFacts {
             }
         self.init(
             lead: form.process?.lead, branches: branches,
-            join: form.process?.join ?? .all, legal: limit(form.service?.legalLimit),
+            join: form.process?.join ?? .all, least: form.process?.least, legal: limit(form.service?.legalLimit),
             promised: limit(form.service?.promisedLimit ?? form.service?.legalLimit),
             fields: Set(form.fields.map(\.id)), title: form.fields.first(where: \.isTitle)?.id,
             materials: form.materials, secrets: secrets)

@@ -1,6 +1,7 @@
 import Authority
 import Foundation
 import PortalBase
+import PositionedYAML
 import Procedures
 import SQL
 import Synchronization
@@ -19,10 +20,10 @@ import Workflow
         let database: any SQLDatabase
         let store: CaseStore
 
-        init(_ engine: DatabaseEngine) throws {
+        init(_ engine: DatabaseEngine, processes: [Procedures.Process] = CaseStoreTests.processes) throws {
             database = try engine.core(in: folder)
             let roles = ["people-admin", "security-admin", "audit-admin"]
-            store = try .testing(database) { _, _, now, _ in
+            store = try .testing(database, processes: processes) { _, _, now, _ in
                 let world = try #require(CaseStoreTests.world("hotline", now))
                 return World(
                     now: now, calendar: world.calendar, hours: world.hours, units: world.units,
@@ -57,6 +58,52 @@ import Workflow
                 Command(action: action, inputs: why.map { ["why": .text($0)] } ?? [:]), on: id,
                 as: .officer(try officer(person)), key: "\(action) \(person)", at: start, now: start)
         }
+    }
+
+    /// A department's own administrator proposes posts in that department, sees them, and no others.
+    @Test(arguments: DatabaseEngine.available)
+    func whoProposesForTheirOwnUnitProposesForNoOther(_ engine: DatabaseEngine) throws {
+        let text = String(
+            decoding: try FileSystem.read(repositoryRoot + "/Content/processes/posts.yaml"), as: UTF8.self
+        ).replacing("by: [{ role: people-admin, level: 3 }]", with: "by: [{ role: handler, unit: own, level: 3 }]")
+            .replacing("by: { role: people-admin, level: 3 }", with: "by: { role: handler, unit: own, level: 3 }")
+        var diagnostics: [Diagnostic] = []
+        let names = Procedures.Process.Names(roles: ["people-admin", "handler"], units: ["market", "fire"])
+        let node = try #require(YAMLNode.parse(text, path: "posts.yaml", diagnostics: &diagnostics))
+        let process = try #require(
+            Procedures.Process(node, names: names, diagnostics: &diagnostics), "\(diagnostics)")
+        let office = try Office(engine, processes: CaseStoreTests.processes + [process])
+        for person in ["sun", "li"] { _ = try office.begin(.person, ["number": .text(person), "name": .text("某")]) }
+        func officer(_ unit: String) -> Officer {
+            Officer(
+                post: Post(person: "sun", role: "handler", unit: unit, from: Instant(seconds: 0)), level: 3)
+        }
+        func propose(in unit: String, as officer: Officer) throws -> String {
+            try office.store.beginSubject(
+                process, ["person": .text("li"), "role": .text("handler"), "unit": .text(unit)], as: officer,
+                key: "\(unit) \(officer.post.unit)", at: Self.start)
+        }
+        #expect(throws: CaseStore.Failure.refused(.officer(.unit))) { try propose(in: "fire", as: officer("market")) }
+        let post = try propose(in: "market", as: officer("market"))
+        #expect(throws: CaseStore.Failure.refused(.officer(.role))) {
+            try propose(in: "market", as: try office.officer("zhao"))
+        }
+        try office.take("confirm", on: post, by: "qian")
+        let view = try office.store.view(post, as: [officer("market").post], at: Self.start)
+        #expect(view.file.post?.unit == "market")
+        #expect(throws: CaseStore.Failure.unknownSubject) {
+            try office.store.view(post, as: [officer("fire").post], at: Self.start)
+        }
+        // Nor does one of another unit end it.
+        for (unit, isRefused) in [("fire", true), ("market", false)] {
+            let end = { () throws in
+                _ = try office.store.perform(
+                    Command(action: "end", inputs: ["why": .text("调离")]), on: post, as: .officer(officer(unit)),
+                    key: unit, at: Self.start, now: Self.start)
+            }
+            if isRefused { #expect(throws: CaseStore.Failure.unknownSubject, performing: end) } else { try end() }
+        }
+        #expect(try office.store.verify() == [] && office.store.rebuild().changed == 0)
     }
 
     @Test(arguments: DatabaseEngine.available)

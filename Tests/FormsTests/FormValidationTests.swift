@@ -153,6 +153,21 @@ import Testing
         #expect(SHA256Digest(of: node.json.canonicalBytes).hex == fromYAML.digest)
     }
 
+    /// How many must agree is said where it counts, and is no more than are asked.
+    @Test(arguments: [
+        ("join: atLeast, least: 2", []), ("join: all", []), ("join: atLeast", ["missing-key"]),
+        ("join: all, least: 1", ["wrong-type"]), ("join: atLeast, least: 3", ["wrong-type"]),
+        ("join: atLeast, least: 0", ["wrong-type"]),
+    ])
+    func aJoinSaysHowManyMustAgree(_ join: String, _ rules: [String]) throws {
+        let process =
+            "\nprocess: {lead: market, branches: [{dept: market, days: 5wd}, {dept: fire, days: 5wd}], \(join)}\n"
+        let (form, findings) = definition(Self.shop + process)
+        #expect(findings.map(\.rule) == rules)
+        #expect(rules.isEmpty == (form?.process != nil))
+        #expect(form?.process?.least == (join.contains("least: 2") ? 2 : nil))
+    }
+
     /// Browsers cut what is pasted at `maxlength` without a word, and count otherwise than the server.
     @Test func nothingThatIsPastedIsCut() throws {
         let more = ["longtext", "email", "date"].map { "\n      - {id: x\($0), type: \($0), label: 文}" }

@@ -78,6 +78,12 @@ import Testing
         Mistake("process-name", 16, "{ tell: $words }", "{ tell: $word }"),
         Mistake("process-name", 17, "{ enter: new }", "{ enter: nw }"),
         Mistake("process-name", 16, "on: do", "on: du"),
+        Mistake(
+            "process-subject", 15, "from: [new], by: { role: clerk }", "from: [new], by: { role: clerk, unit: own }"),
+        Mistake("process-migrate", 23, "template: notice }", "template: notice }\nmigrate: { 12ab: {} }"),
+        Mistake(
+            "process-name", 23, "template: notice }",
+            "template: notice }\nmigrate: { \(String(repeating: "a", count: 64)): { states: { old: nwe } } }"),
         Mistake("process-unreachable", 8, "{ open: do }, { enter: work }", "{ open: do }, { close: do, as: moot }"),
         Mistake(
             "process-dead-end", 8, "{ tell: $words }, { enter: done }", "{ tell: $words }"),

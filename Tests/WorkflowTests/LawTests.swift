@@ -28,7 +28,7 @@ struct Walk {
 
     init(
         _ process: Process, answers: [String: JSON] = ["publish": .string("agree")],
-        join: Process.Condition.Join = .all,
+        join: Process.Condition.Join = .all, least: Int? = nil,
         units: [String] = ["market", "fire"]
     ) {
         self.process = process
@@ -36,7 +36,8 @@ struct Walk {
         form = FormFacts(
             lead: isApproval ? "market" : nil,
             branches: isApproval ? units.map { .init(unit: $0, limit: Process.Limit("15wd")!) } : [],
-            join: join, legal: Process.Limit("45wd"), promised: Process.Limit("20wd"), fields: ["name", "place"])
+            join: join, least: least, legal: Process.Limit("45wd"), promised: Process.Limit("20wd"),
+            fields: ["name", "place"])
         now = Self.start
         file = Case(received: Self.start)
         let begun = Command(action: Process.EventName.begin, inputs: answers.mapValues(InputValue.answer))
@@ -199,13 +200,14 @@ struct Walk {
     }
 
     /// Law 1, breadth first: every situation to depth 8, with three units, and time that passes.
-    @Test(arguments: ["hotline", "approval"], [Process.Condition.Join.all, .veto])
+    @Test(arguments: ["hotline", "approval"], [Process.Condition.Join.all, .veto, .atLeast])
     func everySituationToDepthEightOffersWhatItAccepts(_ id: String, _ join: Process.Condition.Join) throws {
         let process = try process(id)
         // Requests know no joins.
         guard id == "approval" || join == .all else { return }
         var random = SeededGenerator(seed: 8)
-        let first = Walk(process, join: join, units: ["market", "fire", "ecology"])
+        let first = Walk(
+            process, join: join, least: join == .atLeast ? 2 : nil, units: ["market", "fire", "ecology"])
         var seen: Set<String> = [signature(first.file, first.world)]
         var (frontier, tried, refused) = ([first], 0, 0)
         for depth in 1...8 {
@@ -542,6 +544,39 @@ struct Walk {
             try walk.take("disagree", as: helper, task: 2, ["words": .text("不符合")])
             #expect(walk.file.state == state)
         }
+    }
+
+    @Test func asManyAsTheFormSaysMustAgree() throws {
+        // Three give opinions, two must agree.
+        func walk(_ opinions: [String]) throws -> Walk {
+            var walk = Walk(try process("approval"), join: .atLeast, least: 2, units: ["market", "fire", "ecology"])
+            try walk.take("accept", as: handler, ["materials": .list(["x=ok"])])
+            for (place, opinion) in opinions.enumerated() {
+                let unit = try #require(walk.file.task(place + 1)?.unit)
+                let officer = Walk.everybody.first { actor in
+                    if case .officer(let officer) = actor {
+                        officer.post.unit == unit && officer.post.role == "handler"
+                    } else {
+                        false
+                    }
+                }
+                try walk.take(opinion, as: try #require(officer), task: place + 1, ["words": .text("意见")])
+            }
+            return walk
+        }
+        func isGrantable(_ walk: Walk) -> Bool {
+            Walk.everybody.contains { actor in
+                walk.process.offers(on: walk.file, to: actor, in: walk.world).contains { $0.action == "grant" }
+            }
+        }
+        let early = try walk(["agree", "agree"])
+        #expect(early.file.state == "joined" && early.file.tasks.map(\.outcome) == ["agree", "agree", "moot"])
+        #expect(early.events.last?.facts.count { $0 == .entered(state: "joined") } == 1 && isGrantable(early))
+        #expect(try walk(["disagree", "agree"]).file.state == "inParallel")
+        let split = try walk(["disagree", "agree", "agree"])
+        #expect(split.file.state == "joined" && isGrantable(split))
+        let few = try walk(["disagree", "agree", "disagree"])
+        #expect(few.file.state == "joined" && !isGrantable(few))
     }
 
     @Test func aCorrectionIsAskedOnceAndAnswered() throws {

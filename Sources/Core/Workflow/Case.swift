@@ -134,8 +134,9 @@ package struct Case: Sendable, Equatable {
     package private(set) var toldVersion = 0
 
     /// - Parameter received: when it came to the edge.
-    package init(received: Instant, isErased: Bool = false) {
+    package init(received: Instant, answers: [String: JSON] = [:], isErased: Bool = false) {
         self.received = received
+        self.answers = answers
         self.isErased = isErased
     }
 

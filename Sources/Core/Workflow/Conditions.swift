@@ -57,6 +57,7 @@ struct Conditions {
             case .any: current.contains(where: isSo)
             case .none: !current.contains(where: isSo)
             case .atLeast(let number): current.count(where: isSo) >= number
+            case .asManyAsForm: world.form.least.map { current.count(where: isSo) >= $0 } ?? false
             }
         case .task(let isLead): return task?.isLead == isLead
         case .count(let name, let least): return file.counts[name, default: 0] >= least

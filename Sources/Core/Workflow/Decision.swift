@@ -87,7 +87,11 @@ extension Process {
     package func beginning(
         _ command: Command, as actor: Actor, at now: Instant, in world: World
     ) throws(Refusal) -> [String: JSON] {
-        if let refusal = refusal(of: opening, task: nil, on: Case(received: now), as: actor, in: world) {
+        var unit: [String: JSON] = [:]
+        if let input = begin.input(.unit), case .text(let said) = command.inputs[input.id] {
+            unit[input.id] = .string(said)
+        }
+        if let refusal = refusal(of: opening, task: nil, on: Case(received: now, answers: unit), as: actor, in: world) {
             throw refusal
         }
         return try answers(of: command, at: now, in: world)
@@ -205,6 +209,9 @@ extension Process {
         return action.need.allSatisfy(conditions.hold) ? nil : .condition
     }
 
+    /// The unit that the subject names; nil of a case.
+    func ownUnit(of file: Case) -> String? { begin.input(.unit).flatMap { file.answers[$0.id]?.string } }
+
     /// Who: the best of what the entries of `by` say.
     private func refusal(
         of action: Action, _ task: Case.Task?, _ file: Case, _ actor: Actor, _ world: World
@@ -219,6 +226,7 @@ extension Process {
                 case .any: unit = nil
                 case .task: unit = task?.unit
                 case .lead: unit = file.lead
+                case .own: unit = ownUnit(of: file)
                 }
                 if scope != .any, unit == nil {
                     if case .officer(.role) = answer { answer = .officer(.unit) }

@@ -27,6 +27,7 @@ extension Process {
                 case .any: viewers.insert(.role(role))
                 case .task: if let unit = task?.unit { viewers.insert(.post(role: role, unit: unit)) }
                 case .lead: if let unit = file.lead { viewers.insert(.post(role: role, unit: unit)) }
+                case .own: if let unit = ownUnit(of: file) { viewers.insert(.post(role: role, unit: unit)) }
                 }
             }
         }

@@ -50,6 +50,9 @@ extension Process {
         var viewers: Set<Viewer> = []
         for action in actions {
             for case .role(let role, .any, _, _) in action.by { viewers.insert(.role(role)) }
+            for case .role(let role, .own, _, _) in action.by {
+                if let unit = ownUnit(of: file) { viewers.insert(.post(role: role, unit: unit)) }
+            }
         }
         for var unit in atWork {
             while viewers.insert(.unit(unit)).inserted, let parent = world.units.parent(of: unit) { unit = parent }

@@ -64,6 +64,8 @@ package struct FormFacts: Sendable, Equatable {
     package let lead: String?
     package let branches: [Branch]
     package let join: Process.Condition.Join
+    /// How many must agree; of `atLeast` alone.
+    package let least: Int?
     package let legal: Process.Limit?
     package let promised: Process.Limit?
     /// Ids of its fields, of which a correction may ask for some.
@@ -108,13 +110,14 @@ package struct FormFacts: Sendable, Equatable {
     }
 
     package init(
-        lead: String?, branches: [Branch], join: Process.Condition.Join, legal: Process.Limit?,
+        lead: String?, branches: [Branch], join: Process.Condition.Join, least: Int? = nil, legal: Process.Limit?,
         promised: Process.Limit?,
         fields: Set<String>, title: String? = nil, materials: [String: Bool] = [:], secrets: [SecretField] = []
     ) {
         self.lead = lead
         self.branches = branches
         self.join = join
+        self.least = least
         self.legal = legal
         self.promised = promised
         self.fields = fields

@@ -24,12 +24,18 @@ extension DeskController {
     }
 
     /// The post in which somebody begins a subject; nil where none allows it.
-    func beginner(of process: Procedures.Process, _ member: CaseStore.Member) -> Officer? {
-        member.officers.first { officer in
+    ///
+    /// - Parameter unit: that which the subject names; nil before it does.
+    func beginner(
+        of process: Procedures.Process, _ member: CaseStore.Member, naming unit: InputValue? = nil
+    ) -> Officer? {
+        func may(_ officer: Officer, _ scope: Procedures.Process.Who.Scope) -> Bool {
             process.begin.by.contains { who in
-                if case .role(officer.post.role, .any, _, _) = who { true } else { false }
+                if case .role(officer.post.role, scope, _, _) = who { true } else { false }
             }
         }
+        return member.officers.first { may($0, .any) || may($0, .own) && unit == .text($0.post.unit) }
+            ?? member.officers.first { may($0, .own) }
     }
 
     func newForm(_ id: String, _ member: CaseStore.Member, draft: Draft? = nil) throws -> Response {
@@ -57,12 +63,12 @@ extension DeskController {
             guard let process = beginnings(for: member).first(where: { $0.id == id }) else { throw Missing() }
             return Self.ticket(process, typed["nonce"]?.first ?? "")
         } take: { member, typed, ticket in
-            guard let process = beginnings(for: member).first(where: { $0.id == id }),
-                let officer = beginner(of: process, member)
-            else { throw Missing() }
+            guard let process = beginnings(for: member).first(where: { $0.id == id }) else { throw Missing() }
             let form = ActionForm(process.opening, task: nil, of: nil, surroundings)
             do {
                 let inputs = try form.command(typed) { _ in nil }.inputs
+                let unit = process.begin.input(.unit).flatMap { inputs[$0.id] }
+                guard let officer = beginner(of: process, member, naming: unit) else { throw Missing() }
                 let subject = try cases.beginSubject(
                     process, inputs, attached: try counted(process, inputs), as: officer, key: ticket.nonce, at: now)
                 return Response(status: .seeOther, headers: [.location: "/cases/\(subject)"])

@@ -139,6 +139,8 @@ package struct FormDefinition: Sendable, Equatable {
         package let lead: String
         package let branches: [Branch]
         package let join: Join
+        /// How many must agree; of `atLeast` alone.
+        package let least: Int?
 
         /// When parallel opinions are complete.
         package enum Join: String, Sendable, CaseIterable {
@@ -148,6 +150,8 @@ package struct FormDefinition: Sendable, Equatable {
             case any
             /// All have answered, or one disagrees.
             case veto
+            /// All have answered, or so many agree.
+            case atLeast
         }
 
         package struct Branch: Sendable, Equatable {

@@ -330,8 +330,15 @@ private struct DefinitionReader {
             return .init(department: department, limit: limit)
         }
         if branches.isEmpty { inner.missing("branches") }
+        let least = inner.integer("least")
+        if join == .atLeast, inner.node["least"] == nil { inner.missing("least") }
+        if let least, join != .atLeast || !(1...max(1, branches.count)).contains(least) {
+            inner.wrongType(
+                "least", zh: "join: atLeast 时几个部门同意即可，从 1 到部门数",
+                en: "with `join: atLeast`, how many must agree: 1 to the number of branches")
+        }
         absorb(inner)
         guard let lead, !branches.isEmpty else { return nil }
-        return .init(lead: lead, branches: branches, join: join)
+        return .init(lead: lead, branches: branches, join: join, least: least)
     }
 }

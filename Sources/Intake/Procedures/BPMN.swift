@@ -29,6 +29,9 @@ package struct BPMN {
             if let kind = action.on, forked.contains(kind), !action.isOpinion {
                 lines.append("action \(action.id): it closes no task")
             }
+            if action.allEffects.contains(where: \.asksForLeast) {
+                lines.append("action \(action.id): that as many agree as the form says")
+            }
             if !action.need.isEmpty { lines.append("action \(action.id): its conditions") }
             if !action.ask.isEmpty { lines.append("action \(action.id): its inputs") }
             let others = action.allEffects.filter { effect in
@@ -218,6 +221,17 @@ package struct BPMN {
             """
         if target == nil { out += "    <endEvent id=\"\(id)-end\" name=\"\(rung.count ?? "remind")\"/>\n" }
         return out
+    }
+}
+
+extension Process.Effect {
+    /// Whether it depends on how many agree.
+    fileprivate var asksForLeast: Bool {
+        guard case .when(let conditions, let inner) = self else { return false }
+        return inner.contains(where: \.asksForLeast)
+            || conditions.contains {
+                if case .tasks(_, _, .asManyAsForm, _) = $0 { true } else { false }
+            }
     }
 }
 

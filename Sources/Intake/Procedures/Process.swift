@@ -326,8 +326,8 @@ package struct Process: Sendable, Equatable {
         /// - not: actions whose actors may not take this one.
         case role(String, unit: Scope, not: [String], level: Int)
 
-        /// Whose posts count: those of any unit, of the task's, of the lead's.
-        package enum Scope: String, Sendable, CaseIterable { case any, task, lead }
+        /// Whose posts count: those of any unit, of the task's, of the lead's, of the one that the subject itself names.
+        package enum Scope: String, Sendable, CaseIterable { case any, task, lead, own }
     }
 
     /// What an action asks for: the form language, and things of the core.
@@ -406,6 +406,8 @@ package struct Process: Sendable, Equatable {
         package enum Quantity: Sendable, Equatable {
             case all, any, none
             case atLeast(Int)
+            /// As many as the form says of its join; none are enough where it says nothing.
+            case asManyAsForm
         }
         package enum TaskState: Sendable, Equatable {
             case open, closed

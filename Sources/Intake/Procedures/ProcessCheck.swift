@@ -164,7 +164,12 @@ struct ProcessCheck {
     }
 
     private mutating func checkActors(_ actors: [Process.Who], at position: SourcePosition) {
-        for case .role(let role, _, let not, _) in actors {
+        for case .role(let role, let scope, let not, _) in actors {
+            if scope == .own, process.begin.input(.unit) == nil {
+                add(
+                    "subject", position, zh: "unit: own 要有单位可比", en: "`unit: own` needs a unit to compare with",
+                    remedyZh: "begin 的 ask: 里要问一个 type: unit", remedyEn: "ask for a `type: unit` in `begin`")
+            }
             known(role, among: names.roles, Self.role, at: position)
             for action in not where action != Process.EventName.begin {
                 known(action, among: actionNames, Self.action, at: position)

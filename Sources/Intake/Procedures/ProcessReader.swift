@@ -456,6 +456,9 @@ struct ProcessReader {
         return nil
     }
 
+    /// Number of those who must agree, said by the form.
+    private static let formLeast = "form.least"
+
     private enum TaskPart: String, CaseIterable { case lead, helper }
 
     private func tasks(_ kind: String, _ inner: inout MapReader) -> Process.Condition? {
@@ -464,8 +467,11 @@ struct ProcessReader {
             text == "open" ? .open : text == "closed" ? .closed : .outcome(text)
         }
         if let outcome = inner.string("outcome") {
-            return .tasks(
-                kind: kind, lead: lead, quantity: .atLeast(inner.integer("atLeast") ?? 1), .outcome(outcome))
+            let isOfForm = inner.node["atLeast"]?.scalar == Self.formLeast
+            let quantity: Process.Condition.Quantity =
+                isOfForm ? .asManyAsForm : .atLeast(inner.integer("atLeast") ?? 1)
+            if isOfForm { _ = inner.string("atLeast") }
+            return .tasks(kind: kind, lead: lead, quantity: quantity, .outcome(outcome))
         }
         for (key, quantity) in [("all", Process.Condition.Quantity.all), ("any", .any), ("none", .none)] {
             if let text = inner.string(key) { return .tasks(kind: kind, lead: lead, quantity: quantity, state(text)) }
