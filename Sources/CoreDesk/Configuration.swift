@@ -25,6 +25,8 @@ struct Configuration: Sendable {
     let source: String
     /// File of 32 bytes that wraps the keys of all cases; no other copy of it may lie beside the database.
     let masterKey: String
+    /// Whose key, such as one in a token, opens that file; nil where it holds the 32 bytes themselves.
+    let masterKeyIdentity: String?
     /// Overlay folder for `sitegen build --overlay`.
     let overlay: String
     /// Folder for what is released to the edge.
@@ -40,6 +42,8 @@ struct Configuration: Sendable {
 
     static let receiveLane = "e2c"
     static let sendLane = "c2e"
+
+    var masterKeyFile: MasterKeyFile { MasterKeyFile(path: masterKey, identity: masterKeyIdentity) }
 
     /// What was erased, kept where the keys are.
     var erasureList: String { masterKey + ".erased" }
@@ -154,7 +158,8 @@ extension Configuration {
             database: isPostgreSQL(location) ? location : resolve(location),
             deskOpen: deskOpen.map(resolve), definitions: (reader.strings("definitions") ?? []).map(resolve),
             workdays: required("workdays", &reader), source: required("source", &reader),
-            masterKey: required("master_key", &reader), overlay: required("overlay", &reader),
+            masterKey: required("master_key", &reader),
+            masterKeyIdentity: reader.string("master_key_identity").map(resolve), overlay: required("overlay", &reader),
             bundles: resolve(reader.string("bundles") ?? "bundles"), authority: authority,
             revocationLists: revocationLists, fixedNow: fixedNow, papers: papers, isWithoutPapers: isWithoutPapers,
             ferry: ferry,

@@ -21,24 +21,30 @@ struct Desk: Sendable {
     /// What a database must be that is opened.
     enum Opening { case existing, new, restoring }
 
-    /// - Parameter opening: only a new one is made; a lost one is told.
+    /// - Parameters:
+    ///   - opening: only a new one is made; a lost one is told.
+    ///   - master: nil for that of the configuration.
     init(
-        _ configuration: Configuration, random: @escaping @Sendable (Int) -> [UInt8], _ opening: Opening = .existing
+        _ configuration: Configuration, random: @escaping @Sendable (Int) -> [UInt8], _ opening: Opening = .existing,
+        master given: [UInt8]? = nil
     ) throws {
         try Self.check(configuration, opening)
         self.configuration = configuration
         self.random = random
-        let master = try MasterKey.read(configuration.masterKey)
+        let master = try given ?? configuration.masterKeyFile.read()
         let surroundings = try Surroundings(configuration)
         let database = try Self.migrated(configuration)
-        try Self.check(master, database)
+        try Self.check(master, configuration.masterKeyFile, database)
         guard let keys = SubjectKeys(master: master, random: random) else {
-            throw MasterKey.damaged(configuration.masterKey)
+            throw configuration.masterKeyFile.damaged
         }
         departures = Departures(surroundings: surroundings, random: random)
         cases = try CaseStore(
             database, keys: keys, processes: surroundings.library.processes, outbox: departures,
-            carried: { db in try LaneDatabase.carried(db, lane: Configuration.receiveLane) ?? Instant(seconds: 0) }
+            carried: { db in try LaneDatabase.carried(db, lane: Configuration.receiveLane) ?? Instant(seconds: 0) },
+            checkMaster: { db in
+                guard try Self.isMarked(with: master, db) else { throw configuration.masterKeyFile.stranger }
+            }
         ) { form, answers, now, carried in
             try surroundings.world(form: form, answers: answers, now: now, carried: carried)
         }
@@ -103,10 +109,39 @@ struct Desk: Sendable {
     }
 
     /// Another key than the cases were written with opens none of them: said at the start, not case by case.
-    private static func check(_ master: [UInt8], _ database: any SQLDatabase) throws {
-        let mark = hmacSHA256(key: master, Array("master key".utf8))
-        guard try setting("master-key-mark", atFirst: mark, database) == mark else {
-            throw ConfigurationError(text: "master_key is not the key that the database's cases were written with")
+    private static func check(
+        _ master: [UInt8], _ file: MasterKeyFile, _ database: any SQLDatabase
+    ) throws {
+        guard try setting(markName, atFirst: mark(of: master), database) == mark(of: master) else {
+            throw file.stranger
+        }
+    }
+
+    private static let markName = "master-key-mark"
+    private static func mark(of master: [UInt8]) -> [UInt8] { hmacSHA256(key: master, Array("master key".utf8)) }
+
+    private static func isMarked(with master: [UInt8], _ db: any SQLConnection) throws -> Bool {
+        try db.value("SELECT value FROM setting WHERE name = ?", markName) == mark(of: master)
+    }
+
+    /// Whether the keys of all cases are wrapped by this master key already.
+    static func isWrapped(by master: [UInt8], _ configuration: Configuration) throws -> Bool {
+        try check(configuration, .existing)
+        return try openDatabase(configuration.database).read { db in try isMarked(with: master, db) }
+    }
+
+    /// Wraps the keys of all cases by another master key: from here on the one of now opens none. Nobody writes meanwhile, and whoever
+    /// still has the key of now begins no case any more.
+    ///
+    /// - Returns: how many.
+    func rewrap(by master: [UInt8]) throws -> Int {
+        guard let next = SubjectKeys(master: master, random: random) else { throw configuration.masterKeyFile.damaged }
+        return try database.write { db in
+            let count = try cases.rewrap(by: next, db)
+            try Self.set(Self.markName, Self.mark(of: master), db)
+            // Lists are made anew, or `serve` says that they are not.
+            try Self.set(Self.projected, [], db)
+            return count
         }
     }
 
@@ -254,28 +289,5 @@ struct Desk: Sendable {
     /// An arrived item, in a transaction of its own.
     func take(_ item: FerryItem, at now: Instant) throws {
         try database.write { db in try arrivals.take(db, item, now) }
-    }
-}
-
-/// The key that wraps the keys of all cases: 32 bytes in a file that only its owner reads.
-enum MasterKey {
-    static let bytes = AEAD.keyBytes
-
-    static func damaged(_ path: String) -> ConfigurationError {
-        ConfigurationError(text: "\(path) is no master key of \(bytes) bytes: bring it back from its backup")
-    }
-
-    static func read(_ path: String) throws -> [UInt8] {
-        guard FileSystem.kind(path) == .file else {
-            throw ConfigurationError(
-                text: "there is no master key \(path): `coredesk init` makes one, or bring it back from its backup")
-        }
-        guard FileSystem.isPrivate(path) else {
-            throw ConfigurationError(
-                text: "others may read or write the master key \(path): chmod 600, or 640 for a group of its own")
-        }
-        let key = try FileSystem.read(path, limit: 1_024)
-        guard key.count == bytes else { throw damaged(path) }
-        return key
     }
 }

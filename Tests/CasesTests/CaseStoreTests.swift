@@ -125,6 +125,35 @@ extension DatabaseEngine {
         }
     }
 
+    /// Another master key: it alone opens what the first one wrapped, the index is made anew, and who still has the first begins nothing.
+    @Test(arguments: DatabaseEngine.available)
+    func anotherMasterKeyTakesOver(_ engine: DatabaseEngine) throws {
+        let desk = try Desk(engine)
+        for id in ["a", "b"] { _ = try desk.begin(id, "hotline") }
+        let post = Post(person: "丙", role: "dispatcher", unit: "hotline-centre", from: Instant(seconds: 0))
+        func found(_ store: CaseStore) throws -> Int {
+            try store.search("路灯", before: nil, limit: 10, as: [post], at: Self.start)?.lines.count ?? 0
+        }
+        #expect(try found(desk.store) == 2)
+        let next = try #require(SubjectKeys(master: [UInt8](repeating: 9, count: 32), random: systemRandomBytes))
+        #expect(try desk.database.write { db in try desk.store.rewrap(by: next, db) } == 2)
+        let other = try CaseStore(
+            desk.database, keys: next, processes: Self.processes, outbox: Told(),
+            checkMaster: { _ in throw CaseStore.Failure.unprepared("another key") }
+        ) { form, _, now, _ in try #require(Self.world(form, now)) }
+        #expect(try other.view("a").file.answers == ["details": .string("路灯不亮")] && found(other) == 0)
+        #expect(try other.rebuild().damaged == [] && found(other) == 2 && other.verify() == [])
+        #expect(throws: CaseStore.Failure.damaged(subject: "a", version: 0)) { try desk.store.view("a") }
+        // A key that does not open stops it before anything changes.
+        #expect(throws: CaseStore.Failure.damaged(subject: "a", version: 0)) {
+            try desk.database.write { db in try desk.store.rewrap(by: next, db) }
+        }
+        #expect(throws: CaseStore.Failure.unprepared("another key")) {
+            try other.begin("c", Self.processes.first { $0.id == "hotline" }!, [:])
+        }
+        #expect(try other.verify() == [])
+    }
+
     @Test(arguments: DatabaseEngine.available)
     func aCommandHasItsEffectOnce(_ engine: DatabaseEngine) throws {
         let desk = try Desk(engine)

@@ -60,6 +60,13 @@ class System:
         result = subprocess.run([ROOT / "Scripts" / "ferry-round", self.folder], env=self.env, check=True, capture_output=True, text=True)
         return result.stdout
 
+    def coredesk(self, *words, code=0):
+        """Runs a command of the core, which must end with `code`; what it says on both streams."""
+        result = subprocess.run([BIN / "coredesk", *words, "--config", self.folder / "core/coredesk.yaml"], capture_output=True, text=True, env=self.env)
+        if result.returncode != code:
+            raise AssertionError(f"coredesk {words[0]} ended with {result.returncode}: {result.stdout}{result.stderr}")
+        return result.stdout + result.stderr
+
     def close(self):
         subprocess.run([ROOT / "Scripts" / "system", "stop", self.folder], env=self.env, capture_output=True)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -139,6 +146,13 @@ class Desk:
     def cases(self, officer):
         """Ids by title, of everything that the officer's list shows."""
         return {title: case for case, title in re.findall(r'href="/cases/([0-9a-f-]{36})">([^<0-9][^<]*)<', self.page(officer, "/?closed=1")[1])}
+
+    def register(self, system, subject):
+        """Begins a request as the operator on the telephone; the status of the answer."""
+        page = self.page("operator", "/new/hotline")[1]
+        hidden = {name: re.search(f'name="{name}" value="([^"]*)"', page)[1] for name in ("token", "grounds", "nonce")}
+        answers = {key: value for key, value in request_fields(system).items() if not key.startswith("_")}
+        return self.call("/new/hotline", self.certificate("staff/operator"), f"Origin: {self.origin}", body={**answers, **hidden, "subject": subject})[0]
 
     def address(self, officer, case, action):
         """Where the case's page offers an action; None where it does not."""

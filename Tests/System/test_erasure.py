@@ -3,10 +3,9 @@ import base64
 import hashlib
 import os
 import sqlite3
-import subprocess
 import unittest
 
-from support import BIN, ROOT, Desk, System, get, inner, multipart, post
+from support import ROOT, Desk, System, get, inner, multipart, post
 
 # Words that citizens and officers type below, each of which stands nowhere else in the repository.
 WORDS = {
@@ -46,11 +45,6 @@ class ErasureTests(unittest.TestCase):
     def done(self, officer, case, action, fields=None):
         code, page = self.staff.act(officer, case, action, fields)
         self.assertEqual(code, 303, (action, page[:2000]))
-
-    def coredesk(self, *words, code=0):
-        result = subprocess.run([BIN / "coredesk", *words, "--config", self.core / "coredesk.yaml"], capture_output=True, text=True, env=self.system.env)
-        self.assertEqual(result.returncode, code, result.stdout + result.stderr)
-        return result.stdout
 
     def send(self, form, fields, files=()):
         body, headers = multipart({"_form": self.system.digest(form), "_lang": "zh", **fields}, files)
@@ -115,12 +109,12 @@ class ErasureTests(unittest.TestCase):
 
         # One person alone, somebody without the right, what is held, and what goes on: nothing is destroyed.
         order = ["retention", "order", number, "--ground", "consentWithdrawn"]
-        self.coredesk(*order, *self.administrators("security", "security"), code=1)
-        self.coredesk(*order, *self.administrators("security", "dispatcher"), code=1)
+        self.system.coredesk(*order, *self.administrators("security", "security"), code=1)
+        self.system.coredesk(*order, *self.administrators("security", "dispatcher"), code=1)
         self.done("reviewer", case, "hold", {"why": "复议"})
-        self.assertIn("an officer holds it", self.coredesk(*order, *self.administrators(), code=1))
+        self.assertIn("an officer holds it", self.system.coredesk(*order, *self.administrators(), code=1))
         self.done("reviewer", case, "release", {"why": "复议结束"})
-        self.assertIn("0 are past their term", self.coredesk("retention", "list"))
+        self.assertIn("0 are past their term", self.system.coredesk("retention", "list"))
 
         database = self.core / "desk.sqlite"
         with sqlite3.connect(database) as db:
@@ -135,12 +129,12 @@ class ErasureTests(unittest.TestCase):
         self.assertEqual(len({name for _, name in self.left([(f"key{n}", key) for n, key in enumerate(keys.values())], self.core)}), 3)
 
         backup = self.system.folder / "backup"
-        self.coredesk("backup", "--out", backup)
+        self.system.coredesk("backup", "--out", backup)
 
         twin_number = self.staff.page("dispatcher", f"/cases/{twin}")[1].split("<h1>")[1].split()[0]
         application_number = self.staff.page("market", f"/cases/{application}")[1].split("<h1>")[1].split()[0]
         for one in (number, twin_number, application_number):
-            said = self.coredesk("retention", "order", one, "--ground", "consentWithdrawn", *self.administrators())
+            said = self.system.coredesk("retention", "order", one, "--ground", "consentWithdrawn", *self.administrators())
             self.assertIn("1 erased, 0 left", said)
             self.assertIn("no bytes of their keys are in the database", said)
         self.system.call("publish")
@@ -150,7 +144,7 @@ class ErasureTests(unittest.TestCase):
         published = self.system.folder / "edge/site/current/public"
         self.assertEqual(self.left([(name, WORDS[name].encode()) for name in ("title", "question", "answer")], published), [])
         # What was done is still on record, and everything holds.
-        self.assertIn("0 breaks, 0 rows", self.coredesk("audit", "verify"))
+        self.assertIn("0 breaks, 0 rows", self.system.coredesk("audit", "verify"))
         with sqlite3.connect(database) as db:
             actions = [row[0] for row in db.execute("SELECT action FROM event WHERE subject = ? ORDER BY version", (case,))]
         self.assertEqual((actions[0], actions[-1]), ("begin", "erased"))
@@ -159,14 +153,14 @@ class ErasureTests(unittest.TestCase):
         self.assertIn("内容已销毁（撤回同意）", page)
         self.assertEqual([name for name, word in WORDS.items() if word in page], [])
         # Once more does nothing.
-        self.assertIn("0 erased, 0 left, 1 were erased before", self.coredesk("retention", "order", number, "--ground", "consentWithdrawn", *self.administrators()))
+        self.assertIn("0 erased, 0 left, 1 were erased before", self.system.coredesk("retention", "order", number, "--ground", "consentWithdrawn", *self.administrators()))
         self.assertEqual({line.split()[0] for line in (self.core / "master.key.erased").read_text().splitlines()}, {case, twin, application})
         # A backup from before the erasure comes back: the words do not.
         for path in self.core.glob("desk.sqlite*"):
             path.unlink()
-        self.assertIn("3 subjects erased again", self.coredesk("restore", "--from", backup, "--nothing-published"))
+        self.assertIn("3 subjects erased again", self.system.coredesk("restore", "--from", backup, "--nothing-published"))
         self.assertEqual(self.left(needles, self.core), [])
-        self.assertIn("0 breaks, 0 rows", self.coredesk("audit", "verify"))
+        self.assertIn("0 breaks, 0 rows", self.system.coredesk("audit", "verify"))
 
     def test_what_is_past_its_term_is_listed_before_it_is_erased(self):
         ticket = self.send("hotline", self.request(WORDS["subject"]))
@@ -178,18 +172,18 @@ class ErasureTests(unittest.TestCase):
         cases = self.staff.cases("dispatcher")
         self.done("reviewer", cases[WORDS["merged"]], "hold", {"why": "诉讼"})
         self.system.call("clock", "2031-08-31T09:00:00+08:00")
-        self.assertIn("0 are past their term", self.coredesk("retention", "list"))
+        self.assertIn("0 are past their term", self.system.coredesk("retention", "list"))
         self.system.call("clock", "2031-09-03T09:00:00+08:00")
         path = self.core / "list.txt"
-        said = self.coredesk("retention", "list", "--out", path)
+        said = self.system.coredesk("retention", "list", "--out", path)
         self.assertIn("1 are past their term, 1 more are held", said)
         self.assertEqual([line.split()[3] for line in path.read_text().splitlines()], [cases[WORDS["subject"]]])
         # A list that somebody wrote longer.
         path.write_text(path.read_text() + f"2 hotline 2026-09-01 {cases[WORDS['merged']]}\n9 hotline 2026-09-01 nobody\n")
-        said = self.coredesk("retention", "erase", "--list", path, *self.administrators(), code=1)
+        said = self.system.coredesk("retention", "erase", "--list", path, *self.administrators(), code=1)
         self.assertIn("1 erased, 2 left", said)
         path.write_text("rubbish\n")
-        self.coredesk("retention", "erase", "--list", path, *self.administrators(), code=1)
+        self.system.coredesk("retention", "erase", "--list", path, *self.administrators(), code=1)
 
 
 if __name__ == "__main__":

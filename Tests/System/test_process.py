@@ -8,7 +8,7 @@ import tempfile
 import unittest
 import xml.dom.minidom
 
-from support import BIN, ROOT, Desk, System, request_fields
+from support import BIN, ROOT, Desk, System
 
 
 class ProcessCommandTests(unittest.TestCase):
@@ -73,21 +73,11 @@ class AdoptionTests(unittest.TestCase):
         self.staff = Desk(self.system)
         self.config = self.system.folder / "core/coredesk.yaml"
 
-    def coredesk(self, *words, code=0):
-        result = subprocess.run([BIN / "coredesk", *words, "--config", self.config], capture_output=True, text=True, env=self.system.env)
-        self.assertEqual(result.returncode, code, result.stdout + result.stderr)
-        return result.stdout + result.stderr
-
     def adopt(self, *words, by="security", code=0):
-        return self.coredesk("process", "adopt", "hotline", "--reason", "新规定示例", "--identity", self.system.folder / f"keys/staff/{by}", *words, code=code)
+        return self.system.coredesk("process", "adopt", "hotline", "--reason", "新规定示例", "--identity", self.system.folder / f"keys/staff/{by}", *words, code=code)
 
     def test_an_open_case_goes_on_by_a_later_definition(self):
-        page = self.staff.page("operator", "/new/hotline")[1]
-        hidden = {name: re.search(f'name="{name}" value="([^"]*)"', page)[1] for name in ("token", "grounds", "nonce")}
-        answers = {key: value for key, value in request_fields(self.system).items() if not key.startswith("_")}
-        sent = self.staff.call("/new/hotline", self.staff.certificate("staff/operator"), f"Origin: {self.staff.origin}",
-                               body={**answers, **hidden, "subject": "改流程示例诉求"})
-        self.assertEqual(sent[0], 200, sent[1])
+        self.assertEqual(self.staff.register(self.system, "改流程示例诉求"), 200)
         case = self.staff.cases("dispatcher")["改流程示例诉求"]
         self.staff.act("dispatcher", case, "dispatch", {"lead": "fire", "budget": "5", "budget-unit": "wd"})
         self.assertIn("no case runs by an earlier definition", self.adopt())
@@ -115,7 +105,7 @@ class AdoptionTests(unittest.TestCase):
         for words in ("承办中", "改按新的流程定义办理", "新规定示例", "签收（新）"):
             self.assertIn(words, page)
         self.assertEqual(self.staff.act("fire", case, "sign")[0], 303)
-        self.assertIn("0 breaks, 0 rows", self.coredesk("audit"))
+        self.assertIn("0 breaks, 0 rows", self.system.coredesk("audit"))
 
 
 if __name__ == "__main__":

@@ -378,11 +378,6 @@ class EngineTests(unittest.TestCase):
         service.stop()
         self.system.ferry()
 
-    def coredesk(self, *words):
-        done = subprocess.run([BIN / "coredesk", *words, "--config", self.config], capture_output=True, text=True, env=self.system.env)
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        return done.stdout
-
     def note(self, desk, case, hidden, words):
         """The form as it was made, however often it is sent."""
         return desk.call(
@@ -415,7 +410,7 @@ class EngineTests(unittest.TestCase):
             self.assertEqual(self.note(desk, *form), 303)
         with sqlite3.connect(self.folder / "core/desk.sqlite") as db:
             self.assertEqual(db.execute("select count(*) from event where action = 'note'").fetchone()[0], len(forms))
-        self.assertIn("0 breaks, 0 rows", self.coredesk("audit"))
+        self.assertIn("0 breaks, 0 rows", self.system.coredesk("audit"))
 
     def test_two_desks_work_on_one_postgresql(self):
         server = tempfile.mkdtemp(prefix="xd.")
@@ -426,8 +421,8 @@ class EngineTests(unittest.TestCase):
         self.assertEqual(started.returncode, 0, started.stderr)
         self.addCleanup(subprocess.run, [ROOT / "Scripts/postgres", "stop", server], capture_output=True)
         self.config.write_text(re.sub("(?m)^database: .*$", f'database: "{started.stdout.strip()}"', self.config.read_text()))
-        self.coredesk("init", "--people", str(self.folder / "core/people.yaml"))
-        self.coredesk("lane", "adopt", *map(str, sorted((self.folder / "epochs").glob("*.ep"))))
+        self.system.coredesk("init", "--people", str(self.folder / "core/people.yaml"))
+        self.system.coredesk("lane", "adopt", *map(str, sorted((self.folder / "epochs").glob("*.ep"))))
         self.arrive(3)
         one = Desk(self.system, serve=True)
         self.addCleanup(one.stop)
@@ -457,8 +452,8 @@ class EngineTests(unittest.TestCase):
         self.assertEqual(two.act("fire", cases[0], "sign")[0], 303)
         found = two.page("dispatcher", "/search?q=" + urllib.parse.quote("测试诉求"))[1]
         self.assertEqual(set(re.findall("/cases/([0-9a-f-]{36})", found)), set(cases))
-        self.coredesk("clock")
-        self.assertIn("0 breaks, 0 rows", self.coredesk("audit"))
+        self.system.coredesk("clock")
+        self.assertIn("0 breaks, 0 rows", self.system.coredesk("audit"))
         page = one.page("dispatcher", f"/cases/{cases[0]}")[1]
         self.assertEqual(len(set(re.findall("备注：(第 [0-9]+ 次)<", page))), 10)
 

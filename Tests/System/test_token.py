@@ -57,6 +57,25 @@ class TokenTests(unittest.TestCase):
     def program(self, name, verb, config):
         return subprocess.run([BIN / name, verb, "--config", self.system.folder / config], env=self.env, capture_output=True, text=True)
 
+    def test_the_master_key_is_opened_in_the_token(self):
+        core = self.system.folder / "core"
+        (core / "coredesk.yaml").write_text((core / "coredesk.yaml").read_text() + f'master_key_identity: "{self.uri("core", "core-open")}"\n')
+        # A key that lies in the open is told, and brought in.
+        said = self.program("coredesk", "audit", "core/coredesk.yaml")
+        self.assertIn("not sealed for master_key_identity", said.stdout + said.stderr)
+        rotated = self.program("coredesk", "rotate-key", "core/coredesk.yaml")
+        self.assertIn("wrapped by the new master key", rotated.stdout, rotated.stderr)
+        self.assertGreater((core / "master.key").stat().st_size, 100)
+        self.assertEqual((core / "master.key").stat().st_mode & 0o777, 0o600)
+        said = self.program("coredesk", "audit", "core/coredesk.yaml")
+        self.assertIn("0 breaks, 0 rows", said.stdout, said.stderr)
+        # Without the token nothing opens, and that is what is said.
+        (core / "coredesk.yaml").write_text((core / "coredesk.yaml").read_text().replace(f"{self.token}/pin&", f"{self.token}/none&"))
+        said = self.program("coredesk", "audit", "core/coredesk.yaml")
+        self.assertEqual(said.returncode, 1)
+        self.assertIn("token/none: No such file", said.stdout + said.stderr)
+        (core / "coredesk.yaml").write_text((core / "coredesk.yaml").read_text().replace(f"{self.token}/none&", f"{self.token}/pin&"))
+
     def test_a_batch_is_signed_and_opened_in_the_token(self):
         service = Service(self.system)
         for number in range(3):

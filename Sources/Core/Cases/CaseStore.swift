@@ -18,6 +18,8 @@ package struct CaseStore: Sendable {
         @Sendable (_ form: String, _ answers: [String: JSON], _ now: Instant, _ carried: Instant?) throws -> World
     private let makeWorld: MakeWorld
     let carried: @Sendable (any SQLConnection) throws -> Instant?
+    /// Throws where the keys of the database's subjects are wrapped by another master key than this store's.
+    private let checkMaster: @Sendable (any SQLConnection) throws -> Void
     let outbox: any Outbox
     let readings: Readings
     let folded = FoldedCases()
@@ -105,12 +107,14 @@ package struct CaseStore: Sendable {
     package init(
         _ database: any SQLDatabase, keys: SubjectKeys, processes: [Process], outbox: any Outbox,
         carried: @escaping @Sendable (any SQLConnection) throws -> Instant? = { _ in nil },
+        checkMaster: @escaping @Sendable (any SQLConnection) throws -> Void = { _ in },
         world: @escaping MakeWorld
     ) throws {
         self.database = database
         self.keys = keys
         makeWorld = world
         self.carried = carried
+        self.checkMaster = checkMaster
         self.outbox = outbox
         threads = min(8, processorCount)
         readings = Readings(newWriter: keys.token)
@@ -241,6 +245,8 @@ package struct CaseStore: Sendable {
             ON CONFLICT DO NOTHING
             """, new.id, number, new.process.digest.hex, new.form, new.received.seconds, wrapped)
         guard isFirst == 1 else { throw Quicker() }
+        // Behind the row: who rewraps waits for it, or has come before.
+        try checkMaster(db)
         let subject = Subject(
             id: new.id, number: number, process: new.process.digest, form: new.form, received: new.received)
         var writing = Writing(

@@ -54,6 +54,12 @@ package struct SubjectKeys: Sendable {
         return (key, try AEAD.seal(key, key: master, nonce: random(12), associated: Array(subject.utf8)))
     }
 
+    /// A key that another master key wraps, wrapped by this one.
+    func rewrapped(_ wrapped: [UInt8], from other: SubjectKeys, of subject: String) throws(CryptoError) -> [UInt8] {
+        let key = try other.unwrap(wrapped, of: subject)
+        return try AEAD.seal(key, key: master, nonce: random(12), associated: Array(subject.utf8))
+    }
+
     func unwrap(_ wrapped: [UInt8], of subject: String) throws(CryptoError) -> [UInt8] {
         try AEAD.open(wrapped, key: master, associated: Array(subject.utf8))
     }

@@ -66,7 +66,7 @@ struct BackUpKeys: ParsableCommand {
         }
         guard FileSystem.kind(out) == nil else { throw CommandRefused(description: "\(out) is there already") }
         try FileSystem.makeDirectories(out, mode: 0o700)
-        let sealed = try Envelope.seal(MasterKey.read(configuration.masterKey), for: keepers)
+        let sealed = try Envelope.seal(configuration.masterKeyFile.read(), for: keepers)
         try FileSystem.replaceDurably(out + "/master.key.p7m", with: sealed, mode: 0o600)
         // One of before there was a list has erased nothing.
         try desk.erasures.make()
@@ -104,7 +104,7 @@ struct Restore: ParsableCommand {
         let configuration = try configurationOption.load()
         let now = configuration.now()
         // Read before a byte is copied: without them nothing below would be right.
-        _ = try MasterKey.read(configuration.masterKey)
+        _ = try configuration.masterKeyFile.read()
         let erased = try ErasureRecord(path: configuration.erasureList).entries()
         let seals = try published.map(SealFile.read)
         let backup = try Backup(from, of: CoreDesk.program)

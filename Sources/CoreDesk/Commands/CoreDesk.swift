@@ -16,7 +16,7 @@ struct CoreDesk: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             Initialize.self, Serve.self, Migrate.self, Clock.self, Audit.self, Retention.self, BackUp.self,
-            BackUpKeys.self, Restore.self, Import.self, Export.self, Release.self,
+            BackUpKeys.self, RotateKey.self, Restore.self, Import.self, Export.self, Release.self,
             Assess.self, MakePapers.self, Render.self, Sign.self, Calendar.self, People.self, ProcessCommand.self,
             LaneCommand<CoreDesk>.self,
         ])
@@ -71,7 +71,7 @@ struct Initialize: ParsableCommand {
                     "\(configuration.database) is there without its master key \(path): bring that back from its backup"
                 )
             }
-            try FileSystem.replaceDurably(path, with: systemRandomBytes(MasterKey.bytes), mode: 0o600)
+            try configuration.masterKeyFile.write(MasterKeyFile.make(systemRandomBytes), to: path)
             try ErasureRecord(path: configuration.erasureList).make()
             print("made the master key \(path): back it up apart from the database")
         }

@@ -1,0 +1,67 @@
+import CMS
+import PortalBase
+
+/// The key that wraps the keys of all cases: 32 bytes in a file that only its owner reads, or sealed (CMS AuthEnvelopedData) for an
+/// identity whose key lies in a token.
+struct MasterKeyFile: Sendable {
+    let path: String
+    /// Whose key opens the file; nil where it holds the bytes themselves.
+    let identity: String?
+
+    private static let bytes = AEAD.keyBytes
+
+    static func make(_ random: (Int) -> [UInt8]) -> [UInt8] { random(bytes) }
+
+    var damaged: ConfigurationError {
+        ConfigurationError(
+            text: identity == nil
+                ? "\(path) is no master key of \(Self.bytes) bytes: bring it back from its backup"
+                : "\(path) is not sealed for master_key_identity, or damaged: bring it back from its backup, or seal it with `coredesk rotate-key`"
+        )
+    }
+
+    /// The database's cases were written with another one.
+    var stranger: ConfigurationError {
+        ConfigurationError(
+            text:
+                "master_key is not the key that the database's cases were written with; after `coredesk rotate-key` restart what runs"
+        )
+    }
+
+    func read() throws -> [UInt8] { try read(path) }
+
+    func read(_ path: String) throws -> [UInt8] {
+        let bytes = try stored(path)
+        guard let identity else {
+            guard bytes.count == Self.bytes else { throw damaged }
+            return bytes
+        }
+        // A key that fails is said by itself: nothing is wrong with the file then.
+        let opener = try Identity(path: identity)
+        guard let key = try? Envelope.open(bytes, with: opener), key.count == Self.bytes else { throw damaged }
+        return key
+    }
+
+    /// The same also where the file was not sealed yet.
+    func readPlainOrSealed() throws -> [UInt8] {
+        let bytes = try stored(path)
+        return bytes.count == Self.bytes ? bytes : try read()
+    }
+
+    private func stored(_ path: String) throws -> [UInt8] {
+        guard FileSystem.kind(path) == .file else {
+            throw ConfigurationError(
+                text: "there is no master key \(path): `coredesk init` makes one, or bring it back from its backup")
+        }
+        guard FileSystem.isPrivate(path) else {
+            throw ConfigurationError(
+                text: "others may read or write the master key \(path): chmod 600, or 640 for a group of its own")
+        }
+        return try FileSystem.read(path, limit: 16 << 10)
+    }
+
+    func write(_ key: [UInt8], to path: String) throws {
+        let bytes = try identity.map { try Envelope.seal(key, for: [Identity.certificate(path: $0)]) } ?? key
+        try FileSystem.replaceDurably(path, with: bytes, mode: 0o600)
+    }
+}
