@@ -72,7 +72,7 @@ struct Surroundings: Sendable {
         var missing: Set<String> = []
         for process in library.processes {
             for action in process.actions {
-                for case .role(let role, let scope, _, _) in action.by {
+                for case .role(let role, let scope, _, _, _) in action.by {
                     let kind = action.on.flatMap(process.task)
                     if scope == .any, !posts.contains(where: { $0.role == role }) { missing.insert(role) }
                     if scope == .task, case .named(let unit) = kind?.unit,

@@ -195,14 +195,16 @@ import Workflow
             #expect(throws: CaseStore.Failure.refused(refusal)) { try body() }
         }
         // 三员分立
-        let second = try office.begin(
-            .post, ["person": .text("zhao"), "role": .text("audit-admin"), "unit": .text("city")])
-        refused(.excluded) { try office.take("confirm", on: second, by: "qian") }
+        refused(.excluded) {
+            _ = try office.begin(
+                .post, ["person": .text("zhao"), "role": .text("audit-admin"), "unit": .text("city")])
+        }
         // One key is one person's, one number too, and nobody is appointed who is not here.
-        let key = try office.begin(
-            .credential,
-            ["person": .text("zhao"), "key": .text(office.key("qian").hex), "level": .number(3)])
-        refused(.taken) { try office.take("confirm", on: key, by: "qian") }
+        refused(.taken) {
+            _ = try office.begin(
+                .credential,
+                ["person": .text("zhao"), "key": .text(office.key("qian").hex), "level": .number(3)])
+        }
         refused(.taken) { _ = try office.begin(.person, ["number": .text("zhao"), "name": .text("另一人")]) }
         refused(.nobody) {
             _ = try office.begin(.post, ["person": .text("li"), "role": .text("handler"), "unit": .text("city")])
@@ -234,9 +236,31 @@ import Workflow
                 as: Officer(post: try office.officer("zhao").post, level: 2), key: "k", at: Self.start)
         }
         // Twice the same post would outlive its end.
-        let again = try office.begin(
-            .post, ["person": .text("zhao"), "role": .text("people-admin"), "unit": .text("city")], by: "qian")
-        refused(.taken) { try office.take("confirm", on: again, by: "zhao") }
+        let appointing: [String: InputValue] = [
+            "person": .text("zhao"), "role": .text("people-admin"), "unit": .text("city"),
+        ]
+        refused(.taken) { _ = try office.begin(.post, appointing, by: "qian") }
+        // What became so since it was proposed is told to whoever confirms it, and may be taken back.
+        let posts = try ["2026-12-30", "2026-12-31"].map { day in
+            try office.begin(
+                .post,
+                ["person": .text("zhao"), "role": .text("dispatcher"), "unit": .text("city"), "until": .text(day)])
+        }
+        try office.take("confirm", on: posts[0], by: "qian")
+        refused(.taken) { try office.take("confirm", on: posts[1], by: "qian") }
+        refused(.officer(.samePerson)) { try office.take("confirm", on: posts[1], by: "zhao") }
+        refused(.officer(.role)) { try office.take("takeBack", on: posts[1], by: "qian", "重复") }
+        refused(.officer(.samePerson)) { try office.take("refuse", on: posts[1], by: "zhao", "重复") }
+        try office.take("takeBack", on: posts[1], by: "zhao", "重复")
+        let keys = try ["zhao", "qian"].map { person in
+            try office.begin(
+                .credential,
+                ["person": .text(person), "key": .text(office.key("new").hex), "level": .number(3)])
+        }
+        try office.take("confirm", on: keys[0], by: "qian")
+        refused(.taken) { try office.take("confirm", on: keys[1], by: "qian") }
+        try office.take("revoke", on: keys[0], by: "qian", "试")
+        try office.take("end", on: posts[0], by: "qian", "试")
         refused(.input("until", .outOfRange)) {
             _ = try office.begin(
                 .post,

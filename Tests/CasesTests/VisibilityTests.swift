@@ -54,6 +54,32 @@ import Workflow
     ]
 
     @Test(arguments: DatabaseEngine.available)
+    func aListIsNarrowedAndShowsNothingMore(_ engine: DatabaseEngine) throws {
+        let desk = try Desk(engine)
+        for id in ["a", "b", "c"] { try desk.begin(id, nature: "help") }
+        for id in ["a", "b"] { try desk.act("dispatch", on: id, "dispatcher", "hotline-centre", Self.dispatch) }
+        try desk.act("return", on: "b", "handler", "market", task: 1, ["why": .text("不归我们管")])
+        func list(_ narrowing: CaseNarrowing, days: Int = 0) throws -> [String] {
+            let now = CaseStoreTests.start.adding(seconds: days * 86_400)
+            return try desk.store.list(
+                .init(limit: 2, narrowing: narrowing), as: [desk.post("dispatcher", "hotline-centre")], at: now
+            ).lines.map(\.subject.id)
+        }
+        #expect(try list(.none) == ["c", "b"])
+        #expect(try list(.init(process: "hotline", state: "handling")) == ["a"])
+        #expect(try list(.init(process: "hotline", state: "received")) == ["c", "b"])
+        #expect(try list(.init(process: "approval")) == [])
+        // The lead stays known after it returned the case.
+        #expect(try list(.init(unit: "market")) == ["b", "a"] && list(.init(unit: "fire")) == [])
+        #expect(try list(.init(state: "received", unit: "market", count: "returned")) == ["b"])
+        #expect(try list(.init(isOverdue: true)) == [])
+        #expect(try list(.init(state: "handling", isOverdue: true), days: 20) == ["a"])
+        // Rights hold as before.
+        #expect(try desk.list("handler", "fire", .init(limit: 9, narrowing: .init(state: "handling"))) == [])
+        #expect(try desk.store.rebuild().changed == 0)
+    }
+
+    @Test(arguments: DatabaseEngine.available)
     func unitsAtWorkAndThoseAboveSeeACase(_ engine: DatabaseEngine) throws {
         let desk = try Desk(engine)
         try desk.begin("a", nature: "help")

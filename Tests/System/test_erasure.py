@@ -5,7 +5,7 @@ import os
 import sqlite3
 import unittest
 
-from support import ROOT, Desk, System, get, inner, multipart, post
+from support import Desk, System, get, inner, multipart, post
 
 # Words that citizens and officers type below, each of which stands nowhere else in the repository.
 WORDS = {

@@ -202,6 +202,15 @@ class StaffTests(unittest.TestCase):
         # Every page says that there is one; one's own tasks say which.
         self.assertRegex(self.staff.page("ecology", "/")[1], r'<a href="/reminders">催办 <span class="count">1</span></a>')
         self.assertIn("提醒 1 次", self.staff.page("ecology", "/tasks")[1])
+        # Who reminded, and with what words.
+        self.assertRegex(text, "分管领导[^<]* 督办：请两天内解决")
+        # The list is narrowed to it by what was counted, by unit and state; nonsense narrows nothing.
+        for query, isThere in (("mark=supervised", True), ("unit=ecology&mark=supervised&state=hotline/handling", True), ("unit=fire", False), ("state=hotline/closed", False),
+                               ("overdue=1", False), ("mark=%27--&state=x/y/z&unit=nobody", True)):
+            page = self.staff.page("dispatcher", "/?" + query)[1]
+            self.assertEqual(case in page, isThere, query)
+        self.assertIn("没有符合筛选条件的", self.staff.page("dispatcher", "/?unit=fire")[1])
+        self.assertNotIn(case, self.staff.page("fire", "/?mark=supervised")[1])
         self.assertNotIn(case, self.staff.page("fire", "/reminders")[1])
         self.assertIn(case, self.staff.page("dispatcher", "/reminders")[1])
         # Once it has answered, a unit has nothing to do; the centre has.
@@ -211,6 +220,22 @@ class StaffTests(unittest.TestCase):
         self.assertEqual(self.desk("/reminders?last=x&after=")[0], 403)
         self.assertEqual(self.staff.page("ecology", "/reminders?last=x&after=")[0], 200)
         self.assertNotIn(case, self.staff.page("dispatcher", "/reminders?last=0&after=0")[1])
+
+    def test_a_proposal_is_refused_or_taken_back_at_a_terminal(self):
+        def people(who, *words, code=0):
+            return self.system.coredesk("people", *words, "--identity", self.keys / f"staff/{who}", code=code).strip()
+        def proposed(*words):
+            return people("admin-a", "appoint", *words).split()[-1]
+        self.assertIn("excludes", people("admin-a", "appoint", "admin-b", "audit-admin@city", code=1))
+        self.assertIn("held already", people("admin-a", "appoint", "fire", "handler@fire", code=1))
+        first, second = proposed("fire", "handler@ecology"), proposed("fire", "handler@health")
+        people("admin-a", "refuse", first, "--why", "写错了单位")
+        people("admin-b", "refuse", second, "--why", "不需要")
+        for post in (first, second):
+            self.assertNotIn(post, self.system.coredesk("people", "list"))
+            self.assertIn("not now", people("admin-b", "confirm", post, code=64))
+        self.assertIn("写错了单位", self.desk(f"/cases/{first}", self.certificate("staff/admin-b"))[1])
+        self.assertIn("there is no post-nothing", people("admin-b", "confirm", "post-nothing", code=1))
 
     def posted(self, officer, page, action, **typed):
         """Sends one of a page's forms, as the browser would."""
@@ -388,6 +413,8 @@ class EngineTests(unittest.TestCase):
         desk = Desk(self.system, serve=True)
         cases = list(desk.cases("dispatcher").values())
         self.assertEqual(len(cases), 2)
+        # Another one does not take its socket.
+        self.assertIn("another `coredesk serve` has the socket", self.system.coredesk("serve", code=1))
         forms = [(cases[number % 2], desk.form("dispatcher", f"/cases/{cases[number % 2]}/note"), f"第 {number} 次催办") for number in range(60)]
         chance = random.Random(7)
         left, kills = list(forms), 0

@@ -7,7 +7,7 @@ import Workflow
 
 extension CaseStore {
     /// Raised when a projection changes: `serve` then asks for `coredesk audit`, which makes the tables again.
-    package static let projectionVersion: UInt8 = 1
+    package static let projectionVersion: UInt8 = 2
 }
 
 /// A table of what is made out of the log, by the case's number, for lists, clocks and search.
@@ -23,6 +23,7 @@ enum Projection: String, CaseIterable {
         case .index:
             [
                 "number", "subject", "process", "state", "final", "running", "lead", "version", "told", "next", "line",
+                "due",
             ]
         case .task: ["number", "task", "kind", "unit", "assignee", "opened"]
         case .visible: ["number", "viewer", "final"]
@@ -72,6 +73,7 @@ extension CaseStore {
                     .integer(file.toldVersion),
                     process.nextRung(of: file, in: world).map { .integer($0.seconds) } ?? .null,
                     writing.isErased ? .blob([]) : try seal(shown.canonicalBytes),
+                    process.shownClock(of: file)?.end(in: world).map { .integer($0.seconds) } ?? .null,
                 ]
             ]
         case .task:

@@ -120,8 +120,13 @@ extension CaseStore {
         /// Numbers below this one; nil for the newest.
         package var before: Int?
         package var limit: Int
+        package let narrowing: CaseNarrowing
 
-        package init(includesFinal: Bool = false, isOthers: Bool = false, before: Int? = nil, limit: Int) {
+        package init(
+            includesFinal: Bool = false, isOthers: Bool = false, before: Int? = nil, limit: Int,
+            narrowing: CaseNarrowing = .none
+        ) {
+            self.narrowing = narrowing
             self.isOthers = isOthers
             self.includesFinal = includesFinal
             self.before = before
@@ -141,16 +146,7 @@ extension CaseStore {
         let viewers = Self.viewers(posts, at: now)
         return try database.read { db in
             var numbers: Set<Int> = []
-            for viewer in viewers {
-                numbers.formUnion(
-                    try db.column(
-                        """
-                        SELECT number FROM visible WHERE viewer = ? AND number > ? AND number < ? \(query.includesFinal ? "" : "AND final = 0")
-                        ORDER BY number DESC LIMIT ?
-                        """, viewer, query.isOthers ? Subject.others : 0,
-                        min(query.before ?? Int.max, query.isOthers ? Int.max : Subject.others), query.limit + 1)
-                        as [Int])
-            }
+            for viewer in viewers { numbers.formUnion(try self.numbers(seenBy: viewer, query, at: now, db)) }
             let newest = numbers.sorted(by: >)
             var listing = try lines(Array(newest.prefix(query.limit)), db)
             listing.next = newest.count > query.limit ? newest[query.limit - 1] : nil

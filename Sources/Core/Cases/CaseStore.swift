@@ -90,7 +90,7 @@ package struct CaseStore: Sendable {
     package static func schema(_ database: some SQLDatabase) -> (first: [String], later: [[String]]) {
         (
             CaseSchema.tables(database),
-            [sealTables(database) + erasureTables, paperTables + figureTables, reminderTables]
+            [sealTables(database) + erasureTables, paperTables + figureTables, reminderTables, narrowingTables]
         )
     }
 

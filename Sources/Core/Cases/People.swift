@@ -128,6 +128,7 @@ extension CaseStore {
             try database.write { db in
                 try checkPerson(answers, of: process, db)
                 try checkNumber(id, of: process, db)
+                if try !isSubject(id, db) { try checkConfirmable(answers, of: process, in: world, at: now, db) }
                 do {
                     return try begin(
                         Beginning(
@@ -170,6 +171,18 @@ extension CaseStore {
         guard isOver != true else { throw Failure.refused(.taken) }
     }
 
+    /// Throws what another person would only learn who confirms it: that roles exclude each other, that a post is held, a key somebody's.
+    private func checkConfirmable(
+        _ answers: [String: JSON], of process: Process, in world: World, at now: Instant, _ db: any SQLConnection
+    ) throws {
+        let command = Command(
+            action: Process.EventName.begin, inputs: answers.mapValues(InputValue.answer))
+        let facts = try told { () throws(Refusal) in
+            try process.founding(Case(received: now), with: command, in: world)
+        }
+        for fact in facts { try checkGiven(fact, in: world, db) }
+    }
+
     private func checkPerson(_ answers: [String: JSON], of process: Process, _ db: any SQLConnection) throws {
         guard let input = process.begin.input(.person), let person = answers[input.id]?.string else { return }
         guard try isHere(person, db) else { throw Failure.refused(.nobody) }
@@ -179,24 +192,8 @@ extension CaseStore {
     /// row is locked meanwhile.
     func checkPeople(_ facts: [Fact], of writing: Writing, in world: World, _ db: any SQLConnection) throws {
         for fact in facts {
+            try checkGiven(fact, in: world, db)
             switch fact {
-            case .appointed(let person, let role, let unit, _):
-                try lock(person, db)
-                guard try isHere(person, db) else { throw Failure.refused(.nobody) }
-                let held = try db.rows("SELECT * FROM post WHERE person = ?", person).map(Self.post)
-                guard !held.contains(where: { $0.role == role && $0.unit == unit && $0.isHeld(at: world.now) }) else {
-                    throw Failure.refused(.taken)
-                }
-                let excluded = world.exclusions[role] ?? []
-                guard !held.contains(where: { excluded.contains($0.role) && $0.isHeld(at: world.now) })
-                else {
-                    throw Failure.refused(.excluded)
-                }
-            case .trusted(let person, let key, _):
-                try lock(person, db)
-                let owner: String? = try db.value("SELECT person FROM credential WHERE key = ?", key)
-                guard try isHere(person, db) else { throw Failure.refused(.nobody) }
-                guard owner == nil else { throw Failure.refused(.taken) }
             case .ended, .distrusted: try checkAppointersStay(without: writing, in: world, db)
             case .entered(let state) where writing.process.subject == .person:
                 if writing.process.state(state)?.isFinal == true {
@@ -204,6 +201,30 @@ extension CaseStore {
                 }
             default: break
             }
+        }
+    }
+
+    /// Whether a person may be given a post or a key.
+    private func checkGiven(_ fact: Fact, in world: World, _ db: any SQLConnection) throws {
+        switch fact {
+        case .appointed(let person, let role, let unit, _):
+            try lock(person, db)
+            guard try isHere(person, db) else { throw Failure.refused(.nobody) }
+            let held = try db.rows("SELECT * FROM post WHERE person = ?", person).map(Self.post)
+            guard !held.contains(where: { $0.role == role && $0.unit == unit && $0.isHeld(at: world.now) }) else {
+                throw Failure.refused(.taken)
+            }
+            let excluded = world.exclusions[role] ?? []
+            guard !held.contains(where: { excluded.contains($0.role) && $0.isHeld(at: world.now) })
+            else {
+                throw Failure.refused(.excluded)
+            }
+        case .trusted(let person, let key, _):
+            try lock(person, db)
+            let owner: String? = try db.value("SELECT person FROM credential WHERE key = ?", key)
+            guard try isHere(person, db) else { throw Failure.refused(.nobody) }
+            guard owner == nil else { throw Failure.refused(.taken) }
+        default: break
         }
     }
 

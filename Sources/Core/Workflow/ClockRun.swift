@@ -32,14 +32,15 @@ package struct ClockRun: Sendable, Equatable {
     /// When the budget with its extensions is used up.
     package func due(in world: World) -> Due { moment(percent: 100, later: nil, in: world) }
 
+    /// The same as a moment; nil where it is unknown, or paused.
+    package func end(in world: World) -> Instant? { if case .at(let end) = due(in: world) { end } else { nil } }
+
     /// When it would be used up if every weekday beyond the calendar were worked: for the order of a list, and nothing legal.
     package func estimate(in world: World) -> Instant? {
         if case .at(let end) = moment(percent: 100, later: nil, in: world, guesses: true) { end } else { nil }
     }
 
-    package func isOverdue(in world: World) -> Bool {
-        if case .at(let end) = due(in: world) { isRunning && end < world.now } else { false }
-    }
+    package func isOverdue(in world: World) -> Bool { isRunning && end(in: world).map { $0 < world.now } ?? false }
 
     /// When a share of it is used up, and some time later. Shares of days round up to whole days.
     ///

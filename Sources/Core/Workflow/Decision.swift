@@ -220,7 +220,7 @@ extension Process {
         for entry in action.by {
             switch (entry, actor) {
             case (.citizen, .citizen), (.clock, .clock): return nil
-            case (.role(let role, let scope, let not, let level), .officer(let officer)):
+            case (.role(let role, let scope, let not, let only, let level), .officer(let officer)):
                 let unit: String?
                 switch scope {
                 case .any: unit = nil
@@ -232,6 +232,8 @@ extension Process {
                     if case .officer(.role) = answer { answer = .officer(.unit) }
                     continue
                 }
+                let actors = only.reduce(into: Set<String>()) { $0.formUnion(file.persons(of: $1)) }
+                if !only.isEmpty, actors.isDisjoint(with: officer.persons) { continue }
                 let excluded = not.reduce(into: Set<String>()) { $0.formUnion(file.persons(of: $1)) }
                 let demand = Demand(role: role, unit: unit, excluded: excluded, level: level)
                 switch Verdict(officer, demand, at: world.now) {

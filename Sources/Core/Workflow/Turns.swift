@@ -22,7 +22,7 @@ extension Process {
             let wasTaken = file.acts.contains { $0.action == action.id && $0.task == task?.id }
             let conditions = Conditions(process: self, file: file, task: task, world: world)
             guard !(action.once && wasTaken), action.need.allSatisfy(conditions.mayHold) else { return }
-            for case .role(let role, let scope, _, _) in action.by {
+            for case .role(let role, let scope, _, let only, _) in action.by where only.isEmpty {
                 switch scope {
                 case .any: viewers.insert(.role(role))
                 case .task: if let unit = task?.unit { viewers.insert(.post(role: role, unit: unit)) }
@@ -39,7 +39,9 @@ extension Process {
     package func isTurn(_ offers: [Offer], of file: Case) -> Bool {
         let isAtWork = file.tasks.contains(where: \.isOpen) || state(file.state)?.isResting == true
         return offers.contains { offer in
-            guard let action = action(offer.action), !action.after, !action.reopens else { return false }
+            guard let action = action(offer.action), !action.after, !action.reopens,
+                !action.by.allSatisfy(\.isOfActor)
+            else { return false }
             return offer.task != nil ? !action.onClosed : !isAtWork && !action.enters.isEmpty
         }
     }

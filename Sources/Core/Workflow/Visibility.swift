@@ -40,7 +40,7 @@ extension Process {
             var viewers = Set(roles)
             for task in file.tasks {
                 for action in actions where action.on == task.kind {
-                    for case .role(let role, .task, _, _) in action.by {
+                    for case .role(let role, .task, _, _, _) in action.by {
                         viewers.insert(.post(role: role, unit: task.unit))
                     }
                 }
@@ -49,8 +49,8 @@ extension Process {
         }
         var viewers: Set<Viewer> = []
         for action in actions {
-            for case .role(let role, .any, _, _) in action.by { viewers.insert(.role(role)) }
-            for case .role(let role, .own, _, _) in action.by {
+            for case .role(let role, .any, _, _, _) in action.by { viewers.insert(.role(role)) }
+            for case .role(let role, .own, _, _, _) in action.by {
                 if let unit = ownUnit(of: file) { viewers.insert(.post(role: role, unit: unit)) }
             }
         }

@@ -2,6 +2,7 @@ import ArgumentParser
 import CMS
 import Cases
 import Ferry
+import Glibc
 import Hummingbird
 import LaneService
 import PortalBase
@@ -129,8 +130,24 @@ struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Serves the staff pages on a Unix socket behind nginx.")
     @OptionGroup var configurationOption: ConfigurationOption
 
+    /// Seconds.
+    private static let patience = 10
+
     func run() async throws {
-        try await buildApplication(configurationOption.load()).runService()
+        let configuration = try configurationOption.load()
+        let lock = try Self.lock(configuration)
+        defer { withExtendedLifetime(lock) {} }
+        try await buildApplication(configuration).runService()
+    }
+
+    /// One process has a socket; one that is ending is waited for.
+    private static func lock(_ configuration: Configuration) throws -> FileLock {
+        do throws(FileError) {
+            return try FileLock.waiting(for: configuration.socket + ".lock", patience: patience, mode: 0o660)
+        } catch {
+            guard error.code == EWOULDBLOCK else { throw error }
+            throw CommandRefused(description: "another `coredesk serve` has the socket \(configuration.socket)")
+        }
     }
 }
 

@@ -13,7 +13,7 @@ struct People: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract:
             "People, their posts and certificates: what gives rights is proposed by one administrator and confirmed by another.",
-        subcommands: [List.self, Add.self, Appoint.self, Trust.self, Confirm.self, End.self])
+        subcommands: [List.self, Add.self, Appoint.self, Trust.self, Confirm.self, Refuse.self, End.self])
 
     /// A post as it is written: `role@unit`.
     static func post(_ text: String) -> (role: String, unit: String)? {
@@ -31,14 +31,24 @@ struct People: ParsableCommand {
         func run() throws {
             let desk = try Desk(configurationOption.load(), random: systemRandomBytes)
             let now = desk.configuration.now()
-            for view in try desk.cases.roster(at: now) {
+            let roster = try desk.cases.roster(at: now)
+            let here = Set(roster.filter { $0.process.subject == .person }.compactMap { Self.said(.id, in: $0) })
+            for view in roster {
                 let said = view.process.begin.ask.compactMap { input in
                     view.file.answers[input.id].map { $0.string ?? $0.integer.map { String($0) } ?? "" }
                 }
                 let state = view.process.state(view.file.state)?.label.text("en") ?? view.file.state
                 let isOver = view.file.post.map { !$0.isHeld(at: now) } ?? false
-                print("\(view.subject.id)  \(said.joined(separator: "  "))  \(isOver ? "past its last day" : state)")
+                let hasLeft = Self.said(.person, in: view).map { !here.contains($0) } ?? false
+                print(
+                    "\(view.subject.id)  \(said.joined(separator: "  "))  \(hasLeft ? "of somebody who has left" : isOver ? "past its last day" : state)"
+                )
             }
+        }
+
+        /// What was said of a kind when the subject began.
+        private static func said(_ kind: Procedures.Process.Input.Kind, in view: CaseStore.View) -> String? {
+            view.process.begin.input(kind).flatMap { view.file.answers[$0.id]?.string }
         }
     }
 
@@ -113,6 +123,22 @@ struct People: ParsableCommand {
         }
     }
 
+    struct Refuse: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Refuses a post or certificate that was proposed, or takes one's own proposal back.")
+        @OptionGroup var administrator: Administrator
+        @Argument(help: "The subject, as it was printed when it was proposed.") var subject: String
+        @Option(help: "Why.") var why: String
+
+        func run() throws {
+            let acting = try administrator.acting()
+            let proposed = acting.desk.surroundings.library.processes.first { subject.hasPrefix($0.subject.rawValue) }
+            try acting.take(on: subject, why: why) { action in
+                action.from == [proposed?.begin.state] && !action.allEffects.contains { $0 == .appoint || $0 == .trust }
+            }
+        }
+    }
+
     struct End: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Ends a post (免), revokes a certificate, or records that a person leaves: from now on.")
@@ -181,9 +207,19 @@ struct Acting {
     }
 
     func take(on id: String, why: String?, _ isWanted: (Procedures.Process.Action) -> Bool) throws {
-        let view = try desk.cases.view(id, as: member.posts, at: now)
-        guard let action = view.process.actions.first(where: { $0.from.contains(view.file.state) && isWanted($0) })
-        else {
+        let view: CaseStore.View
+        do {
+            view = try desk.cases.view(id, as: member.posts, at: now)
+        } catch CaseStore.Failure.unknownSubject {
+            throw CommandRefused(
+                description: "there is no \(id), or none of your posts sees it; `coredesk people list` names them all")
+        }
+        let offered = Set(
+            member.officers.flatMap { officer in
+                view.process.offers(on: view.file, to: .officer(officer), in: view.world).map(\.action)
+            })
+        let wanted = view.process.actions.filter { $0.from.contains(view.file.state) && isWanted($0) }
+        guard let action = wanted.first(where: { offered.contains($0.id) }) ?? wanted.first else {
             throw ValidationError("\(id) is \(view.process.state(view.file.state)?.label.text("en") ?? ""): not now")
         }
         var inputs: [String: InputValue] = [:]
@@ -224,6 +260,9 @@ struct Acting {
         case .input(let id, .unknown):
             "\(id): there is no such role or unit; see Content/roles.yaml and Content/units.yaml"
         case .input(let id, .outOfRange): "\(id): out of range, or a day that is past"
+        case .input(let id, .missing): "\(id): it is missing"
+        case .input(let id, .wrongType):
+            "\(id): it is not written so; numbers are letters, digits and hyphens, days such as 2027-06-30"
         case .input(let id, let problem): "\(id): \(problem.rawValue)"
         default: "it is not open for that now"
         }

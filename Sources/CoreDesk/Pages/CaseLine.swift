@@ -15,11 +15,14 @@ struct CaseLine {
 
     /// How the reader's unit was reminded of it; nil on lists that do not say it.
     private let reminder: Case.Reminder?
+    /// Who reminded last, and with what words.
+    private let words: String?
 
     init(
         _ line: CaseStore.Line, _ surroundings: Surroundings, people: [String: String], at now: Instant,
-        reminder: Case.Reminder? = nil
+        reminder: Case.Reminder? = nil, words: String? = nil
     ) {
+        self.words = words
         self.people = people
         self.reminder = reminder
         self.line = line
@@ -39,6 +42,7 @@ struct CaseLine {
             "state": .text(line.process.state(line.state)?.label.text("zh") ?? line.state),
             "reminder": .optional(
                 reminder.map { "提醒 \($0.times) 次，最近 \($0.last.minuteText(in: .shanghai))" }),
+            "reminderWords": .optional(words),
         ])
     }
 

@@ -158,6 +158,20 @@ struct CaseText {
                 + [said].compactMap { $0 })
     }
 
+    /// Who reminded one of these units last, by what, and with what words; nil where nobody did.
+    func lastReminder(of units: Set<String>) -> String? {
+        let last = view.events.last { event in
+            event.facts.contains { if case .notified(let names) = $0 { !units.isDisjoint(with: names) } else { false } }
+        }
+        guard let last else { return nil }
+        let words = last.actor == .clock ? last.facts.compactMap(passed) : said(in: last).map(\.text)
+        let told = words.joined(separator: "；")
+        return "\(actor(last.actor)) \(action(last.action))" + (told.isEmpty ? "" : "：" + told.shortened(to: 80))
+    }
+
+    /// The rung that a fact says was passed; nil of other facts.
+    private func passed(_ fact: Fact) -> String? { if case .fired = fact { self.fact(fact) } else { nil } }
+
     // MARK: What happened
 
     var events: [Value] {
@@ -368,6 +382,9 @@ struct CaseText {
 }
 
 extension String {
+    /// So many characters at most, with a mark where some are left out.
+    fileprivate func shortened(to most: Int) -> String { count > most ? prefix(most) + "…" : self }
+
     /// What stands before the first `mark`, and what behind it.
     fileprivate func split(at mark: Character) -> (String, String) {
         guard let place = firstIndex(of: mark) else { return (self, "") }

@@ -31,7 +31,7 @@ extension DeskController {
     ) -> Officer? {
         func may(_ officer: Officer, _ scope: Procedures.Process.Who.Scope) -> Bool {
             process.begin.by.contains { who in
-                if case .role(officer.post.role, scope, _, _) = who { true } else { false }
+                if case .role(officer.post.role, scope, _, _, _) = who { true } else { false }
             }
         }
         return member.officers.first { may($0, .any) || may($0, .own) && unit == .text($0.post.unit) }

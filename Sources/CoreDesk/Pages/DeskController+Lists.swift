@@ -13,22 +13,29 @@ extension DeskController {
     private static let linesOnPage = 50
     private static let hitsOnPage = 20
 
+    /// - Parameter chosen: what cases are narrowed to; nil for what officers began.
     func list(
-        _ member: CaseStore.Member, before: Int?, includesFinal: Bool, isOthers: Bool = false
+        _ member: CaseStore.Member, before: Int?, includesFinal: Bool, _ chosen: ListNarrowing?
     ) throws -> Response {
         let now = now
+        let isOthers = chosen == nil
+        let includesFinal = includesFinal || chosen?.isOfFinal == true
         let begun = isOthers ? administered(by: member) : []
         guard !isOthers || !begun.isEmpty else { throw Missing() }
         let listing = try cases.list(
-            .init(includesFinal: includesFinal, isOthers: isOthers, before: before, limit: Self.linesOnPage),
+            .init(
+                includesFinal: includesFinal, isOthers: isOthers, before: before, limit: Self.linesOnPage,
+                narrowing: chosen?.narrowing ?? .none),
             as: member.posts, at: now)
         var fields = try listed(listing, member, title: isOthers ? "人员、岗位和证书" : "诉求和申请", at: now)
         let address = isOthers ? "/people" : "/"
-        let closed = includesFinal ? "1" : "0"
-        fields["toggle"] = .text("\(address)?closed=\(includesFinal ? "0" : "1")")
+        let (closed, more) = (includesFinal ? "1" : "0", chosen?.query ?? "")
+        fields.merge(chosen?.fields(everything: "/?closed=\(closed)") ?? [:]) { $1 }
+        fields["canNarrow"] = .flag(!isOthers)
+        fields["toggle"] = .text("\(address)?closed=\(includesFinal ? "0" : "1")\(more)")
         fields["includesClosed"] = .flag(includesFinal)
         fields["hasClosed"] = .flag(true)
-        fields["next"] = .optional(listing.next.map { "\(address)?closed=\(closed)&before=\($0)" })
+        fields["next"] = .optional(listing.next.map { "\(address)?closed=\(closed)&before=\($0)\(more)" })
         let added =
             isOthers
             ? begun.map { (id: $0.id, name: "新增\($0.title.text("zh"))") }
@@ -41,11 +48,18 @@ extension DeskController {
 
     /// Lines of a table of cases.
     ///
-    /// - Parameter reminders: by subject.
-    func lines(_ lines: [CaseStore.Line], reminders: [String: Case.Reminder] = [:]) throws -> [Value] {
+    /// - Parameters:
+    ///   - reminders: by subject.
+    ///   - words: with which the last one came, by subject.
+    func lines(
+        _ lines: [CaseStore.Line], reminders: [String: Case.Reminder] = [:], words: [String: String] = [:]
+    ) throws -> [Value] {
         let people = try cases.names(of: CaseLine.persons(in: lines))
         return lines.map { line in
-            CaseLine(line, surroundings, people: people, at: now, reminder: reminders[line.subject.id]).value
+            let id = line.subject.id
+            return CaseLine(
+                line, surroundings, people: people, at: now, reminder: reminders[id], words: words[id]
+            ).value
         }
     }
 
@@ -59,13 +73,14 @@ extension DeskController {
     /// Those that cannot be read are named, and stop no other.
     private func listed(
         _ lines: [CaseStore.Line], _ damaged: [String], _ member: CaseStore.Member, _ title: String, at now: Instant,
-        reminders: [String: Case.Reminder] = [:]
+        reminders: [String: Case.Reminder] = [:], words: [String: String] = [:]
     ) throws -> [String: Value] {
         if !damaged.isEmpty {
             Logger(label: "coredesk").error("ALARM cases that cannot be read: \(damaged.joined(separator: " "))")
         }
         var fields = frame(member, title)
-        fields["cases"] = .list(try self.lines(lines, reminders: reminders))
+        fields["cases"] = .list(try self.lines(lines, reminders: reminders, words: words))
+        for name in ["canNarrow", "isNarrowed"] { fields[name] = .flag(false) }
         fields["calendarWarning"] = .optional(calendarWarning(now))
         fields["damaged"] = .optional(
             damaged.isEmpty ? nil : "有 \(damaged.count) 件读不出来，没有列出。请联系系统管理员（coredesk audit）。")
@@ -107,9 +122,9 @@ extension DeskController {
     /// Fields of a list without closed cases and without buttons to begin one.
     private func worklist(
         _ lines: [CaseStore.Line], _ damaged: [String], _ member: CaseStore.Member, _ title: String, at now: Instant,
-        reminders: [String: Case.Reminder]
+        reminders: [String: Case.Reminder], words: [String: String] = [:]
     ) throws -> [String: Value] {
-        var fields = try listed(lines, damaged, member, title, at: now, reminders: reminders)
+        var fields = try listed(lines, damaged, member, title, at: now, reminders: reminders, words: words)
         for name in ["includesClosed", "hasClosed", "hasBeginnings"] { fields[name] = .flag(false) }
         fields["toggle"] = .text("")
         fields["beginnings"] = .list([])
@@ -122,8 +137,15 @@ extension DeskController {
         try cases.record("reminders", as: member.posts, at: now)
         let found = try cases.reminded(member.posts, after: after, limit: Self.linesOnPage, at: now)
         let reminders = Dictionary(found.lines.map { ($0.line.subject.id, $0.reminder) }) { first, _ in first }
+        let units = Set(member.posts.map(\.unit))
+        var words: [String: String] = [:]
+        for id in reminders.keys {
+            let view = try cases.view(id, at: now)
+            let people = try cases.names(of: CaseText.persons(in: view))
+            words[id] = CaseText(view, surroundings, people: people).lastReminder(of: units)
+        }
         var fields = try worklist(
-            found.lines.map(\.line), found.damaged, member, "催办和督办", at: now, reminders: reminders)
+            found.lines.map(\.line), found.damaged, member, "催办和督办", at: now, reminders: reminders, words: words)
         fields["next"] = .optional(found.next.map { "/reminders?last=\($0.last)&after=\($0.number)" })
         return page(.ok, try views.render("list", fields))
     }

@@ -26,13 +26,16 @@ struct DeskController: Sendable {
             let parameters = request.uri.queryParameters
             let before = parameters["before"].flatMap { Int($0) }
             let includesFinal = parameters["closed"] == "1"
-            return await answer(request) { member in try list(member, before: before, includesFinal: includesFinal) }
+            let chosen = ListNarrowing(parameters.map { (String($0.key), String($0.value)) }, surroundings)
+            return await answer(request) { member in
+                try list(member, before: before, includesFinal: includesFinal, chosen)
+            }
         }
         router.get("/people") { request, _ in
             let parameters = request.uri.queryParameters
             let (before, includesFinal) = (parameters["before"].flatMap { Int($0) }, parameters["closed"] == "1")
             return await answer(request) { member in
-                try list(member, before: before, includesFinal: includesFinal, isOthers: true)
+                try list(member, before: before, includesFinal: includesFinal, nil)
             }
         }
         router.get("/search") { request, _ in

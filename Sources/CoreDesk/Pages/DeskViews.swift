@@ -39,9 +39,13 @@ struct DeskViews: Sendable {
         {{#damaged}}<p class="problem" role="status">{{damaged}}</p>{{/damaged}}
         {{#calendarWarning}}<p class="problem" role="status">{{calendarWarning}}</p>{{/calendarWarning}}
         {{#hasBeginnings}}<nav class="actions" aria-label="新增"><ul>{{#beginnings}}<li><a href="{{address}}">{{name}}</a></li>{{/beginnings}}</ul></nav>{{/hasBeginnings}}
+        {{#canNarrow}}<details class="narrow"><summary>筛选{{#chosen}}：{{chosen}}{{/chosen}}</summary><form action="/">{{#includesClosed}}<input type="hidden" name="closed" value="1">{{/includesClosed}}
+        {{#choices}}<p><label for="{{name}}">{{label}}</label><select id="{{name}}" name="{{name}}"><option value="">全部</option>{{#groups}}{{#group}}<optgroup label="{{group}}">{{/group}}{{#options}}<option value="{{value}}"{{#isChosen}} selected{{/isChosen}}>{{label}}</option>{{/options}}{{#group}}</optgroup>{{/group}}{{/groups}}</select></p>{{/choices}}
+        <label class="check"><input type="checkbox" name="overdue" value="1"{{#isOverdue}} checked{{/isOverdue}}> 只看超期的</label>
+        <p><button type="submit">筛选</button></p></form></details>{{#isNarrowed}}<p><a href="{{everything}}">不筛选，全部列出</a></p>{{/isNarrowed}}{{/canNarrow}}
         {{#hasClosed}}<p><a href="{{toggle}}">{{#includesClosed}}只看未办结的{{/includesClosed}}{{^includesClosed}}也看已办结的{{/includesClosed}}</a></p>{{/hasClosed}}
         {{>cases}}
-        {{^cases}}<p>没有待办事项。</p>{{/cases}}
+        {{^cases}}<p>{{#isNarrowed}}没有符合筛选条件的。{{/isNarrowed}}{{^isNarrowed}}没有待办事项。{{/isNarrowed}}</p>{{/cases}}
         {{#next}}<p><a href="{{next}}" rel="next">下一页 ›</a></p>{{/next}}
         {{/main}}{{/base}}
         """
@@ -184,7 +188,7 @@ struct DeskViews: Sendable {
     private static let cases = """
         <table><thead><tr><th scope="col">编号</th><th scope="col">类别</th><th scope="col">标题</th><th scope="col">收到</th><th scope="col">期限</th><th scope="col">承办</th><th scope="col">状态</th></tr></thead><tbody>
         {{#cases}}
-        <tr><td><a href="/cases/{{id}}">{{number}}</a></td><td>{{kind}}</td><td><a href="/cases/{{id}}">{{subject}}</a></td><td class="when" data-label="收到">{{received}}</td><td data-label="期限"{{#overdue}} class="overdue"{{/overdue}}>{{due}}{{#overdue}}（超期）{{/overdue}}</td><td data-label="承办">{{department}}</td><td>{{state}}{{#reminder}} <span class="mark">{{reminder}}</span>{{/reminder}}</td></tr>
+        <tr><td><a href="/cases/{{id}}">{{number}}</a></td><td>{{kind}}</td><td><a href="/cases/{{id}}">{{subject}}</a></td><td class="when" data-label="收到">{{received}}</td><td data-label="期限"{{#overdue}} class="overdue"{{/overdue}}>{{due}}{{#overdue}}（超期）{{/overdue}}</td><td data-label="承办">{{department}}</td><td>{{state}}{{#reminder}} <span class="mark">{{reminder}}</span>{{/reminder}}{{#reminderWords}}<br>{{reminderWords}}{{/reminderWords}}</td></tr>
         {{/cases}}
         </tbody></table>
         """
@@ -224,6 +228,7 @@ struct DeskViews: Sendable {
         .actions ul{list-style:none;display:flex;flex-wrap:wrap;gap:10px;padding:0}.actions a{display:inline-block;background:#14508c;color:#fff;padding:10px 18px;border-radius:6px;text-decoration:none;min-height:24px}
         .actions a.blocked{background:#5b6673}.mark{background:#fff4d6;border:1px solid #c9a227;border-radius:4px;padding:0 6px}fieldset{border:1px solid #d8dee6;border-radius:6px;margin:14px 0}
         label.check{display:inline-flex;align-items:center;gap:6px;font-weight:400;margin-right:18px;min-height:44px}label.check input{width:24px;min-height:24px}.limit{display:flex;gap:8px;max-width:24em}
+        .narrow{background:#fff;border:1px solid #d8dee6;border-radius:8px;padding:8px 18px;margin:14px 0}.narrow summary{cursor:pointer;min-height:36px;font-weight:600}.narrow form{display:grid;grid-template-columns:repeat(auto-fit,minmax(14em,1fr));gap:0 18px;align-items:end}
         .hp,.visually-hidden{position:absolute;left:-999em}.hint,.help{color:#4a5460;margin:2px 0}.field{margin:12px 0}.field .error{color:#b3261e;font-weight:600;margin:2px 0}.error-summary{background:#fdecea;border-left:4px solid #b3261e;padding:8px 14px}
         .choice{display:inline-flex;align-items:center;gap:6px;margin-right:18px;min-height:44px}.choice input{width:24px;min-height:24px}.choice label{font-weight:400}.optional{font-weight:400;color:#4a5460}.privacy{font-size:.9rem;color:#4a5460}.privacy h2{font-size:1rem}legend{font-weight:600}
         #receipt,#code{font-size:1.4rem;letter-spacing:.08em}.chart{overflow-x:auto}[aria-current]{outline:3px solid #c9a227}.when{white-space:nowrap}.count{background:#b3261e;border-radius:9px;padding:0 7px;font-weight:700}.held{border-top:1px solid #d8dee6}.done{background:#e6f4ea;border-left:4px solid #1e7d34;padding:8px 14px}

@@ -324,7 +324,11 @@ package struct Process: Sendable, Equatable {
         case citizen
         case clock
         /// - not: actions whose actors may not take this one.
-        case role(String, unit: Scope, not: [String], level: Int)
+        /// - only: actions of which one of its actors alone may take this one; anybody where it is empty.
+        case role(String, unit: Scope, not: [String], only: [String], level: Int)
+
+        /// Whether it is for somebody who took a step before, and waits for nobody else.
+        package var isOfActor: Bool { if case .role(_, _, _, let only, _) = self { !only.isEmpty } else { false } }
 
         /// Whose posts count: those of any unit, of the task's, of the lead's, of the one that the subject itself names.
         package enum Scope: String, Sendable, CaseIterable { case any, task, lead, own }
@@ -511,6 +515,6 @@ extension [Process] {
     /// Roles that may propose posts.
     package var appointingRoles: Set<String> {
         let who = filter { $0.subject == .post }.flatMap(\.begin.by)
-        return Set(who.compactMap { if case .role(let role, _, _, _) = $0 { role } else { nil } })
+        return Set(who.compactMap { if case .role(let role, _, _, _, _) = $0 { role } else { nil } })
     }
 }

@@ -164,14 +164,14 @@ struct ProcessCheck {
     }
 
     private mutating func checkActors(_ actors: [Process.Who], at position: SourcePosition) {
-        for case .role(let role, let scope, let not, _) in actors {
+        for case .role(let role, let scope, let not, let only, _) in actors {
             if scope == .own, process.begin.input(.unit) == nil {
                 add(
                     "subject", position, zh: "unit: own 要有单位可比", en: "`unit: own` needs a unit to compare with",
                     remedyZh: "begin 的 ask: 里要问一个 type: unit", remedyEn: "ask for a `type: unit` in `begin`")
             }
             known(role, among: names.roles, Self.role, at: position)
-            for action in not where action != Process.EventName.begin {
+            for action in not + only where action != Process.EventName.begin {
                 known(action, among: actionNames, Self.action, at: position)
             }
         }
@@ -254,7 +254,7 @@ struct ProcessCheck {
     private mutating func checkShape(of action: Process.Action) {
         let usesTask =
             action.onClosed || action.within?.of == .opened
-            || action.by.contains { if case .role(_, .task, _, _) = $0 { true } else { false } }
+            || action.by.contains { if case .role(_, .task, _, _, _) = $0 { true } else { false } }
         if action.on == nil, usesTask {
             add(
                 "task", action.position, zh: "“\(action.id)”不在任务上，不能写 closed、of: opened 或 unit: task",

@@ -409,10 +409,11 @@ struct ProcessReader {
         let role = inner.requiredString("role")
         let unit = inner.choice("unit", Process.Who.Scope.self) ?? .any
         let not = inner.strings("not") ?? []
+        let only = inner.strings("only") ?? []
         let level = inner.integer("level") ?? 2
         if !(1...4).contains(level) { inner.wrongType("level", zh: "1 到 4", en: "a level from 1 to 4") }
         take(inner)
-        return role.map { .role($0, unit: unit, not: not, level: level) }
+        return role.map { .role($0, unit: unit, not: not, only: only, level: level) }
     }
 
     // MARK: Conditions

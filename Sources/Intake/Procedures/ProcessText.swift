@@ -32,7 +32,7 @@ extension Process {
                 switch actor {
                 case .citizen: "citizen"
                 case .clock: "clock"
-                case .role(let role, let unit, _, let level):
+                case .role(let role, let unit, _, _, let level):
                     role + (unit == .any ? "" : "@\(unit.rawValue)") + (level > 2 ? " L\(level)" : "")
                 }
             }

@@ -1,0 +1,72 @@
+import PortalBase
+import SQL
+
+/// What a list of cases is narrowed to, in SQL; nothing where it shows all.
+package struct CaseNarrowing: Sendable, Equatable {
+    /// Ids of a process and of one of its states.
+    package let process: String?
+    package let state: String?
+    /// That leads it, or has an open task in it.
+    package let unit: String?
+    /// What was counted in it, such as 督办.
+    package let count: String?
+    /// The clock that a list shows ran out.
+    package let isOverdue: Bool
+
+    package init(
+        process: String? = nil, state: String? = nil, unit: String? = nil, count: String? = nil, isOverdue: Bool = false
+    ) {
+        self.process = process
+        self.state = state
+        self.unit = unit
+        self.count = count
+        self.isOverdue = isOverdue
+    }
+
+    package static let none = CaseNarrowing()
+
+    /// Conditions over `i`, a row of `case_index`, and what stands for their marks.
+    func conditions(at now: Instant) -> (text: String, values: [SQLValue]) {
+        var (parts, values) = ([String](), [SQLValue]())
+        func add(_ part: String, _ value: SQLValue...) {
+            parts.append(part)
+            values += value
+        }
+        if let process { add("i.process = ?", .text(process)) }
+        if let state { add("i.state = ?", .text(state)) }
+        if let unit {
+            add(
+                "(i.lead = ? OR EXISTS (SELECT 1 FROM task t WHERE t.number = i.number AND t.unit = ?))", .text(unit),
+                .text(unit))
+        }
+        if let count {
+            add(
+                "EXISTS (SELECT 1 FROM figure f WHERE f.number = i.number AND f.kind = 'count' AND f.name = ?)",
+                .text(count))
+        }
+        if isOverdue { add("i.running = 1 AND i.due < ?", .integer(now.seconds)) }
+        return (parts.joined(separator: " AND "), values)
+    }
+}
+
+extension CaseStore {
+    /// Statements that let a list be narrowed to what is overdue, for the database's owner.
+    static let narrowingTables = ["ALTER TABLE case_index ADD COLUMN due INTEGER"]
+
+    /// Numbers below one, the newest first, that a viewer may see.
+    func numbers(
+        seenBy viewer: String, _ query: Query, at now: Instant, _ db: any SQLConnection
+    ) throws -> [Int] {
+        let first = query.isOthers ? Subject.others : 0
+        let last = min(query.before ?? Int.max, query.isOthers ? Int.max : Subject.others)
+        let (conditions, values) = query.narrowing.conditions(at: now)
+        let rows = try db.rows(
+            """
+            SELECT v.number FROM visible v \(conditions.isEmpty ? "" : "JOIN case_index i ON i.number = v.number")
+            WHERE v.viewer = ? AND v.number > ? AND v.number < ? \(query.includesFinal ? "" : "AND v.final = 0")
+            \(conditions.isEmpty ? "" : "AND \(conditions)") ORDER BY v.number DESC LIMIT ?
+            """,
+            values: [.text(viewer), .integer(first), .integer(last)] + values + [.integer(query.limit + 1)])
+        return try rows.map { try $0["number"] }
+    }
+}
