@@ -274,7 +274,7 @@ struct Desk: Sendable {
     }
 
     /// Makes lists, rights and clocks anew out of the log, with the units, hours and working days of now.
-    func rebuild() throws -> (changed: Int, damaged: [String]) {
+    func rebuild() throws -> CaseStore.Rebuilt {
         let made = try cases.rebuild()
         try database.write { try Self.set(Self.projected, projectedWith, $0) }
         return made

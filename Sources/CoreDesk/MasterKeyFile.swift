@@ -9,14 +9,26 @@ struct MasterKeyFile: Sendable {
     let identity: String?
 
     private static let bytes = AEAD.keyBytes
+    /// Of the file, sealed.
+    private static let mostBytes = 16 << 10
+
+    /// Names a key and says nothing of it, for people who keep several copies.
+    static func fingerprint(_ key: [UInt8]) -> String {
+        hexText(hmacSHA256(key: key, Array("fingerprint".utf8)).prefix(8))
+    }
+
+    /// The key that takes over, while a rotation is under way.
+    var next: String { path + ".next" }
 
     static func make(_ random: (Int) -> [UInt8]) -> [UInt8] { random(bytes) }
 
-    var damaged: ConfigurationError {
+    var damaged: ConfigurationError { damaged(path) }
+
+    private func damaged(_ path: String) -> ConfigurationError {
         ConfigurationError(
             text: identity == nil
                 ? "\(path) is no master key of \(Self.bytes) bytes: bring it back from its backup"
-                : "\(path) is not sealed for master_key_identity, or damaged: bring it back from its backup, or seal it with `coredesk rotate-key`"
+                : "\(path) is not sealed for master_key_identity, or damaged: where it lies in the open, or is sealed for another identity, `coredesk rotate-key` makes a new one (--former-identity); else bring it back from its backup"
         )
     }
 
@@ -24,21 +36,25 @@ struct MasterKeyFile: Sendable {
     var stranger: ConfigurationError {
         ConfigurationError(
             text:
-                "master_key is not the key that the database's cases were written with; after `coredesk rotate-key` restart what runs"
+                "master_key is not the key that the database's cases were written with; after `coredesk rotate-key` restart what runs, and give it again where \(next) is there"
         )
     }
 
     func read() throws -> [UInt8] { try read(path) }
 
-    func read(_ path: String) throws -> [UInt8] {
-        let bytes = try stored(path)
+    private func read(_ path: String) throws -> [UInt8] { try open(stored(path), from: path) }
+
+    /// The key in the bytes of a file.
+    func open(_ bytes: [UInt8], from path: String) throws -> [UInt8] {
         guard let identity else {
-            guard bytes.count == Self.bytes else { throw damaged }
+            guard bytes.count == Self.bytes else { throw damaged(path) }
             return bytes
         }
         // A key that fails is said by itself: nothing is wrong with the file then.
         let opener = try Identity(path: identity)
-        guard let key = try? Envelope.open(bytes, with: opener), key.count == Self.bytes else { throw damaged }
+        guard let key = try? Envelope.open(bytes, with: opener), key.count == Self.bytes else {
+            throw damaged(path)
+        }
         return key
     }
 
@@ -48,7 +64,8 @@ struct MasterKeyFile: Sendable {
         return bytes.count == Self.bytes ? bytes : try read()
     }
 
-    private func stored(_ path: String) throws -> [UInt8] {
+    /// The bytes of a file that only its owner and a group read.
+    func stored(_ path: String) throws -> [UInt8] {
         guard FileSystem.kind(path) == .file else {
             throw ConfigurationError(
                 text: "there is no master key \(path): `coredesk init` makes one, or bring it back from its backup")
@@ -57,7 +74,7 @@ struct MasterKeyFile: Sendable {
             throw ConfigurationError(
                 text: "others may read or write the master key \(path): chmod 600, or 640 for a group of its own")
         }
-        return try FileSystem.read(path, limit: 16 << 10)
+        return try FileSystem.read(path, limit: Self.mostBytes)
     }
 
     func write(_ key: [UInt8], to path: String) throws {

@@ -175,7 +175,7 @@ extension DatabaseEngine {
         }
         #expect(throws: CaseStore.Failure.unknownSubject) { try desk.dispatch("none") }
         #expect(try desk.store.view("a").file == before.file)
-        #expect(try desk.store.verify().isEmpty && desk.store.rebuild() == (0, []))
+        #expect(try desk.store.verify().isEmpty && desk.store.rebuild() == .unchanged)
         // Another process, started anew, reads the same.
         #expect(try Desk.store(openDatabase(desk.location)).view("a").file == before.file)
     }
@@ -218,7 +218,7 @@ extension DatabaseEngine {
             }
         }
         #expect(numbers.sorted() == Array(1...8))
-        #expect(try desk.store.verify().isEmpty && desk.store.rebuild() == (0, []))
+        #expect(try desk.store.verify().isEmpty && desk.store.rebuild() == .unchanged)
     }
 
     @Test(arguments: DatabaseEngine.available)
@@ -307,7 +307,7 @@ extension DatabaseEngine {
             Command(action: "approve"), on: "a", as: .officer(Officer(post: reviewer, level: 4)), key: "approve",
             at: late, now: late)
         #expect(try ids("handler", "market") == ["b", "c"])
-        #expect(try desk.store.verify() == [] && desk.store.rebuild() == (0, []))
+        #expect(try desk.store.verify() == [] && desk.store.rebuild() == .unchanged)
         try desk.database.write { try $0.execute("DELETE FROM reminder") }
         #expect(try desk.store.rebuild().changed > 0)
         #expect(try reminded("handler", "market").lines.count == 2)
@@ -343,7 +343,7 @@ extension DatabaseEngine {
         let (file, events) = (view.file, view.events)
         #expect(
             events.map(\.action) == ["begin", "clock", "deemAccepted", "askExtension"] && file.state == "inParallel")
-        #expect(try desk.store.verify() == [] && desk.store.rebuild() == (0, []))
+        #expect(try desk.store.verify() == [] && desk.store.rebuild() == .unchanged)
     }
 
     @Test(arguments: DatabaseEngine.available)
@@ -384,7 +384,7 @@ extension DatabaseEngine {
         _ = try desk.begin("b", "hotline")
         let due = try desk.store.tick(at: Self.start.adding(seconds: 30 * 86_400))
         #expect(due.damaged == ["a"] && due.fired.map(\.subject) == ["b", "b", "b"])
-        #expect(try desk.store.rebuild() == (0, ["a"]))
+        #expect(try desk.store.rebuild() == .init(changed: 0, rights: 0, damaged: ["a"]))
         // The end of a log, and a whole case.
         try desk.database.write { db in
             if engine == .sqlite { try db.execute("DROP TRIGGER event_no_delete") }
@@ -417,7 +417,7 @@ extension DatabaseEngine {
         // What was done is on record; what was said is not.
         #expect(after.state == before.state && after.tasks == before.tasks && after.version == before.version + 1)
         #expect(after.answers.isEmpty && after.acts.allSatisfy(\.inputs.isEmpty))
-        #expect(try desk.store.verify().isEmpty && desk.store.rebuild() == (0, []))
+        #expect(try desk.store.verify().isEmpty && desk.store.rebuild() == .unchanged)
         #expect(throws: CaseStore.Failure.erased) {
             try desk.act("note", on: "a", "dispatcher", "city", ["words": .text("x")])
         }
@@ -458,7 +458,7 @@ extension DatabaseEngine {
         _ = try desk.begin("a", "hotline")
         let without = try CaseStore.testing(desk.database, processes: [])
         #expect(try without.view("a").file.state == "received")
-        #expect(try without.rebuild() == (0, []))
+        #expect(try without.rebuild() == .unchanged)
         let post = Post(person: "派", role: "dispatcher", unit: "city", from: Instant(seconds: 0))
         let event = try without.perform(
             Command(action: "refuse", inputs: ["ground": .text("x"), "channel": .text("信访")]), on: "a",
@@ -521,7 +521,7 @@ extension DatabaseEngine {
         #expect(told == ["a", "b"])
         let twin = try store.view("b")
         #expect(twin.file.state == "merged" && twin.file.told == .answered && twin.events.last?.action == "follow")
-        #expect(try store.verify() == [] && store.rebuild() == (0, []))
+        #expect(try store.verify() == [] && store.rebuild() == .unchanged)
     }
 
     /// Law 2: what is made out of the log is made again just so, from nothing; any prefix of a log is read.
@@ -586,7 +586,7 @@ extension DatabaseEngine {
         #expect(waiting.views.map(\.view.subject.id) == ["b", "c"] && waiting.damaged == ["a"])
         let tick = try desk.store.tick(at: late)
         #expect(tick.damaged == ["a"] && Set(tick.fired.map(\.subject)) == ["b", "c"])
-        #expect(try desk.store.rebuild() == (0, ["a"]))
+        #expect(try desk.store.rebuild() == .init(changed: 0, rights: 0, damaged: ["a"]))
         try desk.database.write { try $0.execute("UPDATE subject SET key = ? WHERE id = 'a'", key) }
         #expect(try desk.store.tick(at: late).damaged == [] && desk.store.verify() == [])
     }

@@ -76,12 +76,12 @@ import Workflow
         #expect(erased?.facts == [.erased(.term, confirmedBy: "audit")] && erased?.action == "erased")
         let key: [UInt8]? = try database.read { try $0.value("SELECT key FROM subject WHERE id = 'a'") }
         #expect(key == nil)
-        #expect(try store.verify() == [] && store.rebuild() == (0, []) && store.removeRemains())
+        #expect(try store.verify() == [] && store.rebuild() == .unchanged && store.removeRemains())
         // Held no more; and a hold moves the end of the term, since it is an event.
         try act(store, "release", on: "b", as: "reviewer", at: late)
         #expect(try store.expired(at: late) == [])
         try store.erase("b", by: .otherLaw, at: late)
-        #expect(try store.verify() == [] && store.rebuild() == (0, []))
+        #expect(try store.verify() == [] && store.rebuild() == .unchanged)
     }
 
     @Test(arguments: DatabaseEngine.available)
@@ -109,6 +109,6 @@ import Workflow
         #expect(view.process.offers(on: view.file, to: .officer(Officer(post: post, level: 4)), in: view.world) == [])
         #expect(try database.read { db in try store.isKnown("none", db) && !store.isKnown("other", db) })
         #expect(try store.verifyErasures(["a", "none"]) == [] && store.verifyErasures([]).count == 1)
-        #expect(try store.verify() == [] && store.rebuild() == (0, []))
+        #expect(try store.verify() == [] && store.rebuild() == .unchanged)
     }
 }

@@ -118,7 +118,7 @@ import Workflow
             try desk.store.figures(
                 of: "hotline", in: march, for: .init(posts: [stranger], now: march.upperBound), limit: 100
             ).isEmpty)
-        #expect(try desk.store.verify() == [] && desk.store.rebuild() == (0, []))
+        #expect(try desk.store.verify() == [] && desk.store.rebuild() == .unchanged)
     }
 }
 

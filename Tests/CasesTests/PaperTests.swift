@@ -97,7 +97,7 @@ import Workflow
 
         func check() throws {
             #expect(try store.verify() == [])
-            #expect(try store.rebuild() == (0, []))
+            #expect(try store.rebuild() == .unchanged)
         }
     }
 

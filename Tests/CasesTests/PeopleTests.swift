@@ -135,7 +135,7 @@ import Workflow
         #expect(try office.store.member(key: office.key("sun"), at: Self.start)?.posts.isEmpty == true)
         try office.take("leave", on: "person-sun", by: "zhao")
         #expect(try office.store.member(key: office.key("sun"), at: Self.start) == nil)
-        #expect(try office.store.verify() == [] && office.store.rebuild() == (0, []))
+        #expect(try office.store.verify() == [] && office.store.rebuild() == .unchanged)
         // Cases have numbers of their own, without a gap.
         let hotline = try #require(CaseStoreTests.processes.first { $0.id == "hotline" })
         #expect(try office.store.begin("case", hotline, [:]) == 1)
@@ -161,7 +161,7 @@ import Workflow
             #expect(try office.store.eraseAgain(view.subject.id, erasure, at: Self.start, now: Self.start))
         }
         #expect(try office.store.member(key: office.key("qian"), at: Self.start) == nil)
-        #expect(try office.store.rebuild() == (0, []))
+        #expect(try office.store.rebuild() == .unchanged)
         #expect(try office.store.member(key: office.key("qian"), at: Self.start) == nil)
     }
 
@@ -185,7 +185,7 @@ import Workflow
             }
             #expect(done.withLock { $0 } == 1)
         }
-        #expect(try office.store.verify() == [] && office.store.rebuild() == (0, []))
+        #expect(try office.store.verify() == [] && office.store.rebuild() == .unchanged)
     }
 
     @Test(arguments: DatabaseEngine.available)
@@ -239,7 +239,7 @@ import Workflow
         let appointing: [String: InputValue] = [
             "person": .text("zhao"), "role": .text("people-admin"), "unit": .text("city"),
         ]
-        refused(.taken) { _ = try office.begin(.post, appointing, by: "qian") }
+        refused(.held) { _ = try office.begin(.post, appointing, by: "qian") }
         // What became so since it was proposed is told to whoever confirms it, and may be taken back.
         let posts = try ["2026-12-30", "2026-12-31"].map { day in
             try office.begin(
@@ -247,9 +247,9 @@ import Workflow
                 ["person": .text("zhao"), "role": .text("dispatcher"), "unit": .text("city"), "until": .text(day)])
         }
         try office.take("confirm", on: posts[0], by: "qian")
-        refused(.taken) { try office.take("confirm", on: posts[1], by: "qian") }
+        refused(.held) { try office.take("confirm", on: posts[1], by: "qian") }
         refused(.officer(.samePerson)) { try office.take("confirm", on: posts[1], by: "zhao") }
-        refused(.officer(.role)) { try office.take("takeBack", on: posts[1], by: "qian", "重复") }
+        refused(.officer(.otherPerson)) { try office.take("takeBack", on: posts[1], by: "qian", "重复") }
         refused(.officer(.samePerson)) { try office.take("refuse", on: posts[1], by: "zhao", "重复") }
         try office.take("takeBack", on: posts[1], by: "zhao", "重复")
         let keys = try ["zhao", "qian"].map { person in
@@ -281,7 +281,7 @@ import Workflow
         }
         #expect(administrator.role == "people-admin")
         #expect(throws: CaseStore.Failure.running) { try office.store.recordFirstPeople([], at: Self.start) }
-        #expect(try office.store.verify() == [] && office.store.rebuild() == (0, []))
+        #expect(try office.store.verify() == [] && office.store.rebuild() == .unchanged)
     }
 
     /// Where nobody can sign in any more: somebody who is here gets a key and keeps their post, another begins; whole or not at all.
@@ -323,6 +323,6 @@ import Workflow
         let zhao = try #require(try office.store.member(key: fresh, at: Self.start))
         #expect(zhao.person == "zhao" && zhao.level == 3 && zhao.posts.filter { $0.role == "people-admin" }.count == 1)
         #expect(try office.store.member(key: other, at: Self.start) == nil, "she has left")
-        #expect(try office.store.verify() == [] && office.store.rebuild() == (0, []))
+        #expect(try office.store.verify() == [] && office.store.rebuild() == .unchanged)
     }
 }

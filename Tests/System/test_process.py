@@ -89,7 +89,7 @@ class AdoptionTests(unittest.TestCase):
         definition.write_text(changed)
         self.config.write_text(self.config.read_text().replace(f"source: {ROOT}", f"source: {self.system.folder / 'next'}"))
         said = self.adopt(code=1)
-        self.assertIn("the definition does not speak of it", said)
+        self.assertIn("the new definition does not speak of this one", said)
         digest = re.search("([0-9a-f]{64}): 1 case", said)[1]
         definition.write_text(changed + f"migrate:\n  {digest}: {{}}\n")
         self.assertIn("states: `handling` is gone", self.adopt(code=1))

@@ -205,12 +205,17 @@ class StaffTests(unittest.TestCase):
         # Who reminded, and with what words.
         self.assertRegex(text, "分管领导[^<]* 督办：请两天内解决")
         # The list is narrowed to it by what was counted, by unit and state; nonsense narrows nothing.
-        for query, isThere in (("mark=supervised", True), ("unit=ecology&mark=supervised&state=hotline/handling", True), ("unit=fire", False), ("state=hotline/closed", False),
-                               ("overdue=1", False), ("mark=%27--&state=x/y/z&unit=nobody", True)):
+        for query, isThere in (("mark=hotline/supervised", True), ("unit=ecology&mark=hotline/supervised&state=hotline/handling", True), ("unit=fire", False), ("state=hotline/closed", False),
+                               ("overdue=1", False), ("mark=%27--&state=x/y/z&unit=nobody", True), ("mark=approval/overdue", False)):
             page = self.staff.page("dispatcher", "/?" + query)[1]
             self.assertEqual(case in page, isThere, query)
+        self.assertIn("没有按它筛选", self.staff.page("dispatcher", "/?state=hotline/gone")[1])
+        self.assertNotIn("没有按它筛选", self.staff.page("dispatcher", "/?state=hotline/handling")[1])
+        for administrator in ("admin-a", "security", "audit"):
+            self.assertNotIn(case, self.staff.page(administrator, "/?closed=1")[1])
+            self.assertEqual(self.staff.page(administrator, f"/cases/{case}")[0], 404)
         self.assertIn("没有符合筛选条件的", self.staff.page("dispatcher", "/?unit=fire")[1])
-        self.assertNotIn(case, self.staff.page("fire", "/?mark=supervised")[1])
+        self.assertNotIn(case, self.staff.page("fire", "/?mark=hotline/supervised")[1])
         self.assertNotIn(case, self.staff.page("fire", "/reminders")[1])
         self.assertIn(case, self.staff.page("dispatcher", "/reminders")[1])
         # Once it has answered, a unit has nothing to do; the centre has.
@@ -227,14 +232,16 @@ class StaffTests(unittest.TestCase):
         def proposed(*words):
             return people("admin-a", "appoint", *words).split()[-1]
         self.assertIn("excludes", people("admin-a", "appoint", "admin-b", "audit-admin@city", code=1))
-        self.assertIn("held already", people("admin-a", "appoint", "fire", "handler@fire", code=1))
+        self.assertIn("holds this post already", people("admin-a", "appoint", "fire", "handler@fire", code=1))
         first, second = proposed("fire", "handler@ecology"), proposed("fire", "handler@health")
         people("admin-a", "refuse", first, "--why", "写错了单位")
         people("admin-b", "refuse", second, "--why", "不需要")
         for post in (first, second):
             self.assertNotIn(post, self.system.coredesk("people", "list"))
-            self.assertIn("not now", people("admin-b", "confirm", post, code=64))
+            self.assertIn("not now", people("admin-b", "confirm", post, code=1))
         self.assertIn("写错了单位", self.desk(f"/cases/{first}", self.certificate("staff/admin-b"))[1])
+        self.assertIn("not now", people("admin-b", "refuse", "person-fire", "--why", "手误", code=1))
+        self.assertIn("person-fire", self.system.coredesk("people", "list"))
         self.assertIn("there is no post-nothing", people("admin-b", "confirm", "post-nothing", code=1))
 
     def posted(self, officer, page, action, **typed):

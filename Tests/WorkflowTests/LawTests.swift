@@ -139,7 +139,8 @@ struct Walk {
                     offered += offers.filter { $0.stepUp == nil }.map { (actor, $0) }
                     if case .officer(let officer) = actor, process.isTurn(offers, of: walk.file) {
                         let waits = process.turns(of: walk.file, in: walk.world)
-                        #expect(!waits.isDisjoint(with: officer.post.viewers), "\(offers) not in \(waits)")
+                        #expect(
+                            !waits.isDisjoint(with: officer.post.viewers(of: [process])), "\(offers) not in \(waits)")
                     }
                     guard triers.contains(index) || !offers.isEmpty && number < 4 else { continue }
                     for action in process.actions {

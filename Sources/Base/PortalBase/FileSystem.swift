@@ -234,6 +234,17 @@ package enum FileSystem {
         try syncDirectory(parent(path))
     }
 
+    /// The same, under the path of a file that is there: its group and mode stay.
+    package static func replaceKeepingGroup(_ path: String, with bytes: [UInt8]) throws(FileError) {
+        var info = stat()
+        guard stat(path, &info) == 0 else { throw FileError("stat", path) }
+        let temporary = path + ".tmp"
+        try write(bytes, to: temporary, mode: info.st_mode & 0o7777, sync: true)
+        guard chown(temporary, uid_t.max, info.st_gid) == 0 else { throw FileError("chown", temporary) }
+        try rename(temporary, path)
+        try syncDirectory(parent(path))
+    }
+
     package static func rename(_ from: String, _ to: String) throws(FileError) {
         guard Glibc.rename(from, to) == 0 else { throw FileError("rename \(from) to", to) }
     }

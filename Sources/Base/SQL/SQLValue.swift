@@ -14,6 +14,10 @@ package protocol SQLReadable {
     init?(_ value: SQLValue)
 }
 
+extension SQLValue: SQLBindable {
+    package var sqlValue: SQLValue { self }
+}
+
 extension Int: SQLBindable, SQLReadable {
     package var sqlValue: SQLValue { .integer(self) }
 

@@ -84,6 +84,8 @@ package enum Verdict: Sendable, Equatable {
         case unit
         /// They took the step before.
         case samePerson
+        /// It is for whoever took the step before.
+        case otherPerson
     }
 
     package init(_ officer: Officer, _ demand: Demand, at now: Instant) {

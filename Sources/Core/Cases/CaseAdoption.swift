@@ -14,9 +14,11 @@ extension CaseStore {
     }
 
     /// What comes of one case.
-    package struct AdoptedCase: Sendable {
-        package let subject: Subject
-        package let outcome: Result<[Fact], Adoption.Obstacle>
+    package enum Adopted: Sendable, Equatable {
+        case goesOn(Adoption.Outcome)
+        case stays(Adoption.Obstacle)
+        /// Somebody brought it to a definition meanwhile.
+        case movedMeanwhile
     }
 
     /// Earlier definitions of a process, by digest, that cases run by.
@@ -46,53 +48,67 @@ extension CaseStore {
     }
 
     /// What would come of a case; nothing changes.
-    package func adoption(_ adoption: Adoption, of subject: Subject, at now: Instant) throws -> AdoptedCase {
+    package func adoption(_ adoption: Adoption, of subject: Subject, at now: Instant) throws -> Adopted {
         try database.read { db in
-            let writing = try opened(subject.id, now: now, db)
-            return AdoptedCase(subject: subject, outcome: try outcome(adoption, of: writing, at: now, db))
+            try outcome(adoption, of: opened(subject.id, now: now, db), at: now, db).told
         }
     }
 
-    /// Brings a case to the later definition, in one transaction; one that cannot go on by it stays as it is.
+    /// Brings a case to the later definition, in one transaction; one that cannot go on by it stays as it is. Rungs that are due
+    /// pass before it, by the earlier definition.
     ///
     /// - Parameter reason: is kept under the subject's key.
     package func adopt(
         _ adoption: Adoption, on subject: Subject, by officer: Officer, reason: String, at now: Instant
-    ) throws -> AdoptedCase {
-        try retrying {
-            try database.write { db in
-                var writing = try opened(subject.id, now: now, db)
-                guard writing.subject.process == subject.process else {
-                    // Somebody brought it there meanwhile, or elsewhere.
-                    return AdoptedCase(subject: writing.subject, outcome: .success([]))
-                }
-                let outcome = try outcome(adoption, of: writing, at: now, db)
-                guard case .success(let facts) = outcome else { return AdoptedCase(subject: subject, outcome: outcome) }
-                let (before, actor) = (writing, Actor.officer(officer))
-                let world = try world(of: writing.subject, writing.process, writing.file.answers, now, db)
-                let told = writing.process.status(of: writing.file, in: world)
-                let name = Process.EventName.adopted
-                let command = Command(action: name, inputs: ["reason": .text(reason)])
-                try record(
-                    &writing, actor, name, command, facts, key: "\(name) \(writing.file.version)",
-                    mark: Self.mark(command, actor, writing.secret), at: now, db)
-                writing.goOn(by: adoption.later)
-                try db.execute(
-                    "UPDATE subject SET process = ? WHERE id = ?", adoption.later.digest.hex, subject.id)
-                try conclude(writing, since: before, statusBefore: told, in: world, db)
-                return AdoptedCase(subject: writing.subject, outcome: outcome)
-            }
+    ) throws -> Adopted {
+        do {
+            return try retrying { try database.write { db in try adopt(adoption, subject, officer, reason, now, db) } }
+        } catch let stays as Stays {
+            return .stays(stays.obstacle)
         }
+    }
+
+    /// Undoes the transaction of a case that cannot go on.
+    private struct Stays: Error {
+        let obstacle: Adoption.Obstacle
+    }
+
+    private func adopt(
+        _ adoption: Adoption, _ subject: Subject, _ officer: Officer, _ reason: String, _ now: Instant,
+        _ db: any SQLConnection
+    ) throws -> Adopted {
+        var writing = try opened(subject.id, now: now, db)
+        guard writing.subject.process == subject.process else { return .movedMeanwhile }
+        let before = writing
+        let earlier = try world(of: subject, writing.process, writing.file.answers, now, db)
+        let told = writing.process.status(of: writing.file, in: earlier)
+        let passed = try passRungs(&writing, in: earlier, at: now, db)
+        let (found, world) = try outcome(adoption, of: writing, at: now, db)
+        if case .stays(let obstacle) = found { throw Stays(obstacle: obstacle) }
+        guard case .goesOn(let outcome) = found else { return found }
+        let (name, actor) = (Process.EventName.adopted, Actor.officer(officer))
+        let command = Command(action: name, inputs: ["reason": .text(reason)])
+        try record(
+            &writing, actor, name, command, outcome.facts, key: "\(name) \(writing.file.version)",
+            mark: Self.mark(command, actor, writing.secret), at: now, db)
+        writing.goOn(by: adoption.later)
+        try db.execute(
+            "UPDATE subject SET process = ? WHERE id = ?", adoption.later.digest.hex, subject.id)
+        try conclude(writing, since: before, statusBefore: told, in: world, db)
+        for event in passed { try relate(event, writing, at: now, db) }
+        return found
     }
 
     private func outcome(
         _ adoption: Adoption, of writing: Writing, at now: Instant, _ db: any SQLConnection
-    ) throws -> Result<[Fact], Adoption.Obstacle> {
+    ) throws -> (told: Adopted, world: World) {
         let world = try world(of: writing.subject, adoption.later, writing.file.answers, now, db)
         do {
-            return .success(try adoption.facts(for: writing.events, received: writing.subject.received, in: world))
+            return (
+                .goesOn(try adoption.outcome(for: writing.events, received: writing.subject.received, in: world)), world
+            )
         } catch {
-            return .failure(error)
+            return (.stays(error), world)
         }
     }
 }

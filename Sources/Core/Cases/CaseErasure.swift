@@ -175,8 +175,11 @@ extension CaseStore {
     /// Removes the bytes of deleted keys and senders from the database's files. Boxes of an erased subject stay unreadable without its
     /// key, and index entries are MACs.
     ///
+    /// - Parameter index: those of the index too, after its entries were made with another key.
     /// - Returns: whether none is left.
-    package func removeRemains() throws -> Bool { try database.removeRemains(of: ["subject", "correspondent"]) }
+    package func removeRemains(index: Bool = false) throws -> Bool {
+        try database.removeRemains(of: ["subject", "correspondent"] + (index ? ["word"] : []))
+    }
 }
 
 extension Process.Term {

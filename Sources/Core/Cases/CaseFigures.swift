@@ -108,10 +108,9 @@ extension CaseStore {
         }
         if let reader {
             try record("figures", as: reader.posts, at: reader.now)
-            let viewers = Self.viewers(reader.posts, at: reader.now).sorted()
-            filter +=
-                " AND f.number IN (SELECT number FROM visible WHERE viewer IN (\(viewers.map { _ in "?" }.joined(separator: ", "))))"
-            values += viewers.map(SQLValue.text)
+            let viewers = SQLList(self.viewers(reader.posts, at: reader.now).sorted())
+            filter += " AND f.number IN (SELECT number FROM visible WHERE viewer IN (\(viewers.marks)))"
+            values += viewers.values
         }
         return try database.read { db in
             try db.rows(

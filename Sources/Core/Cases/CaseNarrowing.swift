@@ -8,13 +8,23 @@ package struct CaseNarrowing: Sendable, Equatable {
     package let state: String?
     /// That leads it, or has an open task in it.
     package let unit: String?
-    /// What was counted in it, such as 督办.
-    package let count: String?
+    /// What was counted in it by a process, such as 督办.
+    package let count: Count?
     /// The clock that a list shows ran out.
     package let isOverdue: Bool
 
+    package struct Count: Sendable, Equatable {
+        package let process: String
+        package let name: String
+
+        package init(process: String, name: String) {
+            self.process = process
+            self.name = name
+        }
+    }
+
     package init(
-        process: String? = nil, state: String? = nil, unit: String? = nil, count: String? = nil, isOverdue: Bool = false
+        process: String? = nil, state: String? = nil, unit: String? = nil, count: Count? = nil, isOverdue: Bool = false
     ) {
         self.process = process
         self.state = state
@@ -25,7 +35,7 @@ package struct CaseNarrowing: Sendable, Equatable {
 
     package static let none = CaseNarrowing()
 
-    /// Conditions over `i`, a row of `case_index`, and what stands for their marks.
+    /// Conditions over `i`, a row of `case_index`, with the values of their marks.
     func conditions(at now: Instant) -> (text: String, values: [SQLValue]) {
         var (parts, values) = ([String](), [SQLValue]())
         func add(_ part: String, _ value: SQLValue...) {
@@ -41,8 +51,8 @@ package struct CaseNarrowing: Sendable, Equatable {
         }
         if let count {
             add(
-                "EXISTS (SELECT 1 FROM figure f WHERE f.number = i.number AND f.kind = 'count' AND f.name = ?)",
-                .text(count))
+                "EXISTS (SELECT 1 FROM figure f WHERE f.number = i.number AND f.process = ? AND f.kind = 'count' AND f.name = ?)",
+                .text(count.process), .text(count.name))
         }
         if isOverdue { add("i.running = 1 AND i.due < ?", .integer(now.seconds)) }
         return (parts.joined(separator: " AND "), values)
@@ -53,20 +63,36 @@ extension CaseStore {
     /// Statements that let a list be narrowed to what is overdue, for the database's owner.
     static let narrowingTables = ["ALTER TABLE case_index ADD COLUMN due INTEGER"]
 
+    /// Cases of one viewer that one page of a narrowed list looks at: what is rare is found over several pages.
+    package static let mostNarrowed = 20_000
+
     /// Numbers below one, the newest first, that a viewer may see.
+    ///
+    /// - Parameter most: so many cases are looked at.
+    /// - Returns: the numbers, and the last that was looked at where others are behind it.
     func numbers(
-        seenBy viewer: String, _ query: Query, at now: Instant, _ db: any SQLConnection
-    ) throws -> [Int] {
-        let first = query.isOthers ? Subject.others : 0
+        seenBy viewer: String, _ query: Query, most: Int, at now: Instant, _ db: any SQLConnection
+    ) throws -> (found: [Int], end: Int?) {
+        var first = query.isOthers ? Subject.others : 0
         let last = min(query.before ?? Int.max, query.isOthers ? Int.max : Subject.others)
         let (conditions, values) = query.narrowing.conditions(at: now)
+        // What is overdue runs, and what runs is not final.
+        let isOpen = !query.includesFinal || query.narrowing.isOverdue
+        let seen = "v.viewer = ? AND v.number > ? AND v.number < ? \(isOpen ? "AND v.final = 0" : "")"
+        var end: Int?
+        if !conditions.isEmpty {
+            end = try db.value(
+                "SELECT v.number FROM visible v WHERE \(seen) ORDER BY v.number DESC LIMIT 1 OFFSET \(most - 1)",
+                viewer,
+                first, last)
+            if let end { first = end - 1 }
+        }
         let rows = try db.rows(
             """
             SELECT v.number FROM visible v \(conditions.isEmpty ? "" : "JOIN case_index i ON i.number = v.number")
-            WHERE v.viewer = ? AND v.number > ? AND v.number < ? \(query.includesFinal ? "" : "AND v.final = 0")
-            \(conditions.isEmpty ? "" : "AND \(conditions)") ORDER BY v.number DESC LIMIT ?
+            WHERE \(seen) \(conditions.isEmpty ? "" : "AND \(conditions)") ORDER BY v.number DESC LIMIT ?
             """,
             values: [.text(viewer), .integer(first), .integer(last)] + values + [.integer(query.limit + 1)])
-        return try rows.map { try $0["number"] }
+        return (try rows.map { try $0["number"] }, end)
     }
 }

@@ -123,8 +123,9 @@ extension CaseStore {
             return file.reminders.sorted { $0.key < $1.key }.flatMap { unit, reminder in
                 // Where all of the unit see the case, one row is enough.
                 let names =
-                    viewers.contains(.unit(unit))
-                    ? [Viewer.unit(unit).name] : viewers.filter { $0.mayBe(in: unit) }.map(\.name).sorted()
+                    viewers.contains(.unit(unit, process: process.id))
+                    ? [Viewer.unit(unit, process: process.id).name]
+                    : viewers.filter { $0.mayBe(in: unit) }.map(\.name).sorted()
                 return names.map { name in
                     [number, .text(unit), .text(name), .integer(reminder.last.seconds), .integer(reminder.times)]
                 }
@@ -177,13 +178,23 @@ extension CaseStore {
 
     // MARK: Made again
 
+    /// What was made again.
+    package struct Rebuilt: Sendable, Equatable {
+        /// Rows that were other than they should be.
+        package let changed: Int
+        /// Of these, posts and keys: nothing but the log makes them.
+        package let rights: Int
+        /// Cases that could not be read.
+        package let damaged: [String]
+
+        package static let unchanged = Rebuilt(changed: 0, rights: 0, damaged: [])
+    }
+
     /// Writes the projections of every case from its events; a case with an unreadable event keeps its rows. Others read and write
     /// between slices.
-    ///
-    /// - Returns: how many rows of cases were other than they should be, and the cases that could not be read. Words in the index that
-    ///   no case has are not looked for.
-    package func rebuild() throws -> (changed: Int, damaged: [String]) {
-        var (changed, damaged, last) = (0, [String](), 0)
+    /// Words in the index that no case has are not looked for.
+    package func rebuild() throws -> Rebuilt {
+        var (changed, rights, damaged, last) = (0, 0, [String](), 0)
         while true {
             let from = last
             let done = try retrying {
@@ -192,8 +203,9 @@ extension CaseStore {
                     return try rebuild(try slice(after: from, Self.rebuiltAtOnce, db), after: from, db)
                 }
             }
-            guard let reached = done.last else { return (changed, damaged) }
+            guard let reached = done.last else { return Rebuilt(changed: changed, rights: rights, damaged: damaged) }
             changed += done.changed
+            rights += done.rights
             damaged += done.damaged
             last = reached
         }
@@ -221,8 +233,8 @@ extension CaseStore {
 
     private func rebuild(
         _ slice: [Log], after first: Int, _ db: any SQLConnection
-    ) throws -> (changed: Int, damaged: [String], last: Int?) {
-        guard let last = slice.last?.row.subject.number else { return (0, [], nil) }
+    ) throws -> (changed: Int, rights: Int, damaged: [String], last: Int?) {
+        guard let last = slice.last?.row.subject.number else { return (0, 0, [], nil) }
         let carried = try carried(db)
         let processes = try self.processes(of: slice, db)
         let all = parallelMap(slice.count, jobs: threads) { place, _ in
@@ -237,7 +249,7 @@ extension CaseStore {
                 numbers.insert(log.row.subject.number)
             }
         }
-        var changed = 0
+        var (changed, rights) = (0, 0)
         for table in Projection.allCases {
             let (name, columns) = (table.rawValue, table.columns)
             let there = try db.rows(
@@ -249,13 +261,14 @@ extension CaseStore {
             let changes = old.symmetricDifference(new)
             let stale = Set(changes.map(SQLValue.number))
             changed += changes.count
+            if [.post, .credential].contains(table) { rights += changes.count }
             for number in old.isEmpty ? [] : stale {
                 try db.execute("DELETE FROM \(name) WHERE number = ?", number)
             }
             try db.insert(into: name, columns, rows.filter { stale.contains(SQLValue.number($0)) })
         }
         changed += try insert(made.flatMap { made in made.tokens.map { ($0, made.number) } }, db)
-        return (changed, damaged, last)
+        return (changed, rights, damaged, last)
     }
 
     private func made(of log: Log, _ processes: [SHA256Digest: Process], carried: Instant?) throws -> Made {

@@ -70,11 +70,12 @@ extension CaseStore {
             found = known
         } else {
             let log = try log(of: id, try secret(of: row), db)
+            let events = log.lazy.map(\.event).inPresentNames
             found = FoldedCases.Folded(
                 version: log.last?.event.version ?? 0,
                 file: Case(
-                    received: row.subject.received, events: log.lazy.map(\.event), isErased: row.wrapped == nil),
-                events: log.lazy.map(\.event).inPresentNames,
+                    received: row.subject.received, events: events, isErased: row.wrapped == nil),
+                events: events,
                 requests: Dictionary(log.map { ($0.key, $0.event.version) }) { first, _ in first })
             if row.wrapped != nil { folded.keep(found, as: id) }
         }
@@ -135,21 +136,28 @@ extension CaseStore {
     }
 
     /// Names in the index of those as whom somebody in these posts sees cases now.
-    static func viewers(_ posts: [Post], at now: Instant) -> Set<String> {
-        Set(posts.filter { $0.isHeld(at: now) }.flatMap(\.viewers).map(\.name))
+    func viewers(_ posts: [Post], at now: Instant) -> Set<String> {
+        Set(posts.filter { $0.isHeld(at: now) }.flatMap { $0.viewers(of: processes) }.map(\.name))
     }
 
     /// The newest cases that somebody in these posts may see: rights, order and length are the database's. The reading is on
     /// record.
-    package func list(_ query: Query, as posts: [Post], at now: Instant) throws -> Listing {
+    ///
+    /// - Parameter mostNarrowed: so many cases of one viewer are looked at where the list is narrowed; the next page goes on.
+    package func list(
+        _ query: Query, as posts: [Post], mostNarrowed: Int = CaseStore.mostNarrowed, at now: Instant
+    ) throws -> Listing {
         try record("list", as: posts, at: now)
-        let viewers = Self.viewers(posts, at: now)
+        let viewers = self.viewers(posts, at: now)
         return try database.read { db in
-            var numbers: Set<Int> = []
-            for viewer in viewers { numbers.formUnion(try self.numbers(seenBy: viewer, query, at: now, db)) }
-            let newest = numbers.sorted(by: >)
+            let seen = try viewers.map { viewer in
+                try numbers(seenBy: viewer, query, most: mostNarrowed, at: now, db)
+            }
+            // Below where one viewer's cases were not looked at, another's wait for the next page.
+            let end = seen.compactMap(\.end).max()
+            let newest = Set(seen.flatMap(\.found)).filter { $0 >= end ?? Int.min }.sorted(by: >)
             var listing = try lines(Array(newest.prefix(query.limit)), db)
-            listing.next = newest.count > query.limit ? newest[query.limit - 1] : nil
+            listing.next = newest.count > query.limit ? newest[query.limit - 1] : end
             return listing
         }
     }
@@ -169,12 +177,13 @@ extension CaseStore {
         if numbers.isEmpty { return ([], []) }
         var found: [Int: T] = [:]
         var damaged: [Int: String] = [:]
+        let list = SQLList(numbers)
         let rows = try db.rows(
             """
             SELECT \(SubjectRow.columns), \(columns)
             FROM \(SubjectRow.joins) JOIN case_index i ON i.number = s.number
-            WHERE s.number IN (\(numbers.map { _ in "?" }.joined(separator: ", ")))
-            """, values: numbers.map(SQLValue.integer))
+            WHERE s.number IN (\(list.marks))
+            """, values: list.values)
         for row in rows {
             let known = try SubjectRow(row)
             do {
@@ -238,7 +247,7 @@ extension CaseStore {
     ///
     /// - Parameter after: of the last one that was looked at; nil for the most urgent.
     package func waiting(for posts: [Post], after: TurnPlace?, limit: Int, at now: Instant) throws -> Waiting {
-        let viewers = Self.viewers(posts, at: now)
+        let viewers = self.viewers(posts, at: now)
         return try database.read { db in
             var places: Set<TurnPlace> = []
             for viewer in viewers {

@@ -27,7 +27,7 @@ extension CaseStore {
         guard !terms.isEmpty || asked != nil, posts.contains(where: { $0.isHeld(at: now) }) else { return nil }
         let tokens = keys.indexTokens(terms)
         try record("search", tokens.map { String($0, radix: 16) }.joined(separator: " "), as: posts, at: now)
-        let viewers = Self.viewers(posts, at: now).sorted()
+        let viewers = self.viewers(posts, at: now).sorted()
         return try database.read { db in
             let tokens = try byRarity(tokens, db)
             var (hits, place, opened) = ([Int](), before ?? Int.max, 0)
@@ -57,21 +57,22 @@ extension CaseStore {
     }
 
     private func isVisible(_ number: Int, to viewers: [String], _ db: any SQLConnection) throws -> Bool {
-        let marks = viewers.map { _ in "?" }.joined(separator: ", ")
+        let viewers = SQLList(viewers)
         return try !db.rows(
-            "SELECT 1 FROM visible WHERE number = ? AND viewer IN (\(marks)) LIMIT 1",
-            values: [.integer(number)] + viewers.map(SQLValue.text)
+            "SELECT 1 FROM visible WHERE number = ? AND viewer IN (\(viewers.marks)) LIMIT 1",
+            values: [.integer(number)] + viewers.values
         ).isEmpty
     }
 
     /// Every word of some cases, as a search compares it.
     private func words(of numbers: [Int], _ db: any SQLConnection) throws -> [Int: [UInt8]] {
         if numbers.isEmpty { return [:] }
+        let list = SQLList(numbers)
         let rows = try db.rows(
             """
             SELECT s.id, s.number, s.key, w.box FROM words w JOIN subject s ON s.number = w.number
-            WHERE w.number IN (\(numbers.map { _ in "?" }.joined(separator: ", ")))
-            """, values: numbers.map(SQLValue.integer))
+            WHERE w.number IN (\(list.marks))
+            """, values: list.values)
         var found: [Int: [UInt8]] = [:]
         for row in rows {
             let (id, wrapped, box): (String, [UInt8]?, [UInt8]) = (try row["id"], try row["key"], try row["box"])
@@ -100,13 +101,14 @@ extension CaseStore {
         let others = tokens.dropFirst().map { _ in
             "AND EXISTS (SELECT 1 FROM word o WHERE o.token = ? AND o.number = w.number)"
         }.joined(separator: " ")
-        let marks = viewers.map { _ in "?" }.joined(separator: ", ")
+        let viewers = SQLList(viewers)
         return try db.column(
             """
             SELECT w.number FROM word w WHERE w.token = ? AND w.number < ? \(others)
-                AND EXISTS (SELECT 1 FROM visible v WHERE v.viewer IN (\(marks)) AND v.number = w.number)
+                AND EXISTS (SELECT 1 FROM visible v WHERE v.viewer IN (\(viewers.marks)) AND v.number = w.number)
             ORDER BY w.number DESC LIMIT \(limit)
-            """, values: [tokens[0], before] + Array(tokens.dropFirst()) + viewers)
+            """,
+            values: [.integer(tokens[0]), .integer(before)] + tokens.dropFirst().map(SQLValue.integer) + viewers.values)
     }
 
     func tokens(of texts: [String]) -> [Int] { keys.indexTokens(SearchTokenizer.terms(texts)).sorted() }

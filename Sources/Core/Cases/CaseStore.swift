@@ -77,6 +77,7 @@ package struct CaseStore: Sendable {
         /// Beyond the numbers of all cases.
         static let others = 1 << 40
 
+        /// The same by a definition of this digest.
         func with(_ process: SHA256Digest) -> Subject {
             Subject(id: id, number: number, process: process, form: form, received: received)
         }
@@ -351,7 +352,7 @@ package struct CaseStore: Sendable {
         var correspondent: Correspondent?
 
         init(_ row: SubjectRow, secret: [UInt8], process: Process, log: [Entry], now: Instant) {
-            subject = row.subject
+            subject = row.subject.with(process.digest)
             self.secret = secret
             self.process = process
             receipt = row.receipt
@@ -388,9 +389,10 @@ package struct CaseStore: Sendable {
     func opened(_ id: String, now: Instant, _ db: any SQLConnection) throws -> Writing {
         let row = try row(of: id, db)
         guard let secret = try secret(of: row) else { throw Failure.erased }
-        return Writing(
-            row, secret: secret, process: try definitions.process(row.subject.process, db),
-            log: try log(of: id, secret, db), now: now)
+        let log = try log(of: id, secret, db)
+        // The row was read before the log, which an adoption may have made longer since.
+        let process = log.lazy.compactMap(\.event.adopted).last ?? row.subject.process
+        return Writing(row, secret: secret, process: try definitions.process(process, db), log: log, now: now)
     }
 
     /// - Parameter overtakes: whether it takes back what the clock did after its moment.
@@ -429,15 +431,7 @@ package struct CaseStore: Sendable {
                     &writing, .clock, name, Command(action: name), facts, key: "\(name) \(key)",
                     mark: Self.mark(Command(action: name), .clock, secret), at: now, db))
         }
-        // Rungs that fell due before it pass before it, whether or not the timer has run.
-        while actor != .clock, let firing = process.due(on: writing.file, in: world).first {
-            let fired = try process.fire(firing, on: writing.file, in: world)
-            let key = Self.key(firing)
-            events.append(
-                try record(
-                    &writing, .clock, fired.action, Command(action: fired.action), fired.facts, key: key,
-                    mark: Self.mark(Command(action: key), .clock, secret), at: moment, db))
-        }
+        if actor != .clock { events += try passRungs(&writing, in: world, at: moment, db) }
         let decided: (action: String, facts: [Fact])
         do {
             decided = try decide(process, writing.file, world)
@@ -452,6 +446,22 @@ package struct CaseStore: Sendable {
         try conclude(writing, since: unchanged, statusBefore: before, in: world, db)
         for event in events + [event] { try relate(event, writing, at: moment, db) }
         return event
+    }
+
+    /// Rungs that fell due before something pass before it, whether or not the timer has run.
+    func passRungs(
+        _ writing: inout Writing, in world: World, at moment: Instant, _ db: any SQLConnection
+    ) throws -> [Event] {
+        var events: [Event] = []
+        while let firing = writing.process.due(on: writing.file, in: world).first {
+            let fired = try writing.process.fire(firing, on: writing.file, in: world)
+            let key = Self.key(firing)
+            events.append(
+                try record(
+                    &writing, .clock, fired.action, Command(action: fired.action), fired.facts, key: key,
+                    mark: Self.mark(Command(action: key), .clock, writing.secret), at: moment, db))
+        }
+        return events
     }
 
     /// Throws `Quicker` where another writer has made this version, or used this key, meanwhile.

@@ -103,8 +103,8 @@ extension CaseStore {
             return verified
         }
         var before = SHA256Digest(of: Array(known.id.utf8))
-        // Of the definition that the log has brought it to.
-        var process: String?
+        // Of the definition that the log has brought it to, where every event says so.
+        var (process, isRead) = (String?.none, !rows.isEmpty)
         for (number, row) in rows.enumerated() {
             let version = number + 1
             do {
@@ -142,21 +142,22 @@ extension CaseStore {
                         if let adopted = event.adopted { process = adopted.hex }
                     } else {
                         add(version, "it cannot be read")
+                        isRead = false
                     }
                 } else if let event = Event(open: json, boxed: nil) {
                     if let adopted = event.adopted { process = adopted.hex }
                 } else {
                     add(version, "it cannot be read")
+                    isRead = false
                 }
                 // The next event is held against the digest as the log has it, so that one change is told once.
                 before = SHA256Digest(hex: digest) ?? before
             } catch {
                 add(version, "it cannot be read")
+                isRead = false
             }
         }
-        if let process, process != known.process.hex {
-            add(rows.count, "the case's row says something else: process")
-        }
+        if isRead, process != known.process.hex { add(rows.count, "the case's row says something else: process") }
         if let secret = verified.secret, let sender {
             do {
                 _ = try correspondent(sender, of: known.id, secret)

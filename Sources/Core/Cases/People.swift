@@ -78,9 +78,9 @@ extension CaseStore {
     private func names(of persons: Set<String>, _ db: any SQLConnection) throws -> [String: String] {
         if persons.isEmpty { return [:] }
         let subjects = Dictionary(uniqueKeysWithValues: persons.map { (Self.subject(ofPerson: $0), $0) })
+        let list = SQLList(subjects.keys.sorted())
         let numbers: [Int] = try db.column(
-            "SELECT number FROM case_index WHERE subject IN (\(subjects.map { _ in "?" }.joined(separator: ", ")))",
-            values: Array(subjects.keys))
+            "SELECT number FROM case_index WHERE subject IN (\(list.marks))", values: list.values)
         var names: [String: String] = [:]
         for line in try lines(numbers, db).lines {
             if let person = subjects[line.subject.id] { names[person] = line.title }
@@ -212,7 +212,7 @@ extension CaseStore {
             guard try isHere(person, db) else { throw Failure.refused(.nobody) }
             let held = try db.rows("SELECT * FROM post WHERE person = ?", person).map(Self.post)
             guard !held.contains(where: { $0.role == role && $0.unit == unit && $0.isHeld(at: world.now) }) else {
-                throw Failure.refused(.taken)
+                throw Failure.refused(.held)
             }
             let excluded = world.exclusions[role] ?? []
             guard !held.contains(where: { excluded.contains($0.role) && $0.isHeld(at: world.now) })

@@ -8,6 +8,8 @@ package struct Adoption: Sendable {
     private let earlier: Process
     private let names: Renaming
     private let flow: ProcessFlow
+    /// Actions of the earlier definition that are gone and on which it relied.
+    private let forgotten: Set<String>
 
     /// Throws where the later definition does not say what every name of the earlier one becomes.
     package init(from earlier: Process, to later: Process) throws(Renaming.Problems) {
@@ -15,6 +17,9 @@ package struct Adoption: Sendable {
         self.earlier = earlier
         self.later = later
         flow = ProcessFlow(later)
+        let later = Set(later.names(.actions))
+        let names = names
+        forgotten = earlier.reliedOn.filter { names.actions[$0] == nil && !later.contains($0) }
     }
 
     /// What keeps one case with its definition: by the later one nobody could bring it to an end, or it would mean something else.
@@ -29,19 +34,41 @@ package struct Adoption: Sendable {
         case outcome(task: String, String)
         /// It counts, is asked for, or is of a class that the later definition does not know.
         case count(String), request(String), classified(String)
+        /// An action was taken that is said to be gone, and on which the earlier definition relied: who took it may not take the next, or
+        /// its words are told.
+        case action(String)
+        /// A clock is paused, a page published, or the erasure put off, and no action of the later definition ends that.
+        case paused(String), published(Process.Page), legalHold
+        /// The citizen would be told a result that nobody has given.
+        case told(Process.CitizenState)
         /// A paper was issued that is gone, or whose number would be shown with another mark.
         case paper(String)
     }
 
+    package struct Outcome: Sendable, Equatable {
+        package let facts: [Fact]
+        /// Its state by the earlier names, and by the later.
+        package let from: String
+        package let to: String
+        /// Rungs that the later definition passes at the next look at the clocks.
+        package let due: [Firing]
+    }
+
     /// What happens to a case: it has its later names, clocks that no longer run in its state are stopped, and the citizen is told
     /// where the state says something else to them.
-    package func facts(for log: [Event], received: Instant, in world: World) throws(Obstacle) -> [Fact] {
-        let file = Case(received: received, events: log.inPresentNames.map { $0.renamed(by: names) })
+    ///
+    /// - Parameter log: of the case, in its present names.
+    package func outcome(for log: [Event], received: Instant, in world: World) throws(Obstacle) -> Outcome {
+        let before = Case(received: received, events: log)
+        let file = Case(received: received, events: log.map { $0.renamed(by: names) })
         try check(file)
+        for act in file.acts where forgotten.contains(act.action) { throw .action(act.action) }
         var decision = Decision(process: later, world: world, file: file, inputs: [:])
         decision.add(.adopted(later.digest, names))
         decision.settle()
-        return decision.facts
+        decision.classify()
+        return Outcome(
+            facts: decision.facts, from: before.state, to: file.state, due: later.due(on: decision.file, in: world))
     }
 
     private func check(_ file: Case) throws(Obstacle) {
@@ -64,8 +91,32 @@ package struct Adoption: Sendable {
         for name in file.classes.sorted() where !later.classes.contains(where: { $0.name == name }) {
             throw .classified(name)
         }
+        try checkEndings(file)
         for paper in file.papers where later.paper(paper.document)?.mark != earlier.paper(paper.document)?.mark {
             throw .paper(paper.document)
+        }
+    }
+}
+
+extension Adoption {
+    /// What was begun can be ended.
+    fileprivate func checkEndings(_ file: Case) throws(Obstacle) {
+        let effects = later.actions.flatMap(\.allEffects)
+        for run in file.clocks where run.isRunning && run.isPaused && !effects.contains(.resume(clock: run.clock)) {
+            throw .paused(run.clock)
+        }
+        for page in file.published where !effects.contains(.retract(page)) { throw .published(page) }
+        if file.isOnLegalHold, !effects.contains(.release) { throw .legalHold }
+        if let state = later.state(file.state)?.citizen, state != file.told, state.isResult { throw .told(state) }
+    }
+}
+
+extension Process.CitizenState {
+    /// Whether it says how the case ended.
+    fileprivate var isResult: Bool {
+        switch self {
+        case .received, .accepted, .correction: false
+        case .answered, .granted, .refused, .notAccepted, .withdrawn: true
         }
     }
 }
@@ -73,7 +124,7 @@ package struct Adoption: Sendable {
 // MARK: Names
 
 extension Sequence<Event> {
-    /// The events with the names of the newest definition that they were brought to.
+    /// The events in the names of the newest definition that the case was brought to.
     package var inPresentNames: [Event] {
         guard contains(where: { $0.renaming != nil }) else { return Array(self) }
         var present: [Event] = []

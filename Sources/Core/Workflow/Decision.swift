@@ -57,6 +57,8 @@ package enum Refusal: Error, Sendable, Equatable {
     case excluded
     /// Somebody has this number, or this key, already.
     case taken
+    /// The person holds this post already.
+    case held
     /// No such person works here.
     case nobody
     /// Fewer than two people would be left who can appoint others.
@@ -120,10 +122,6 @@ extension Process {
     package func founding(_ file: Case, with command: Command, in world: World) throws(Refusal) -> [Fact] {
         var decision = Decision(process: self, world: world, file: file, inputs: command.inputs)
         decision.begin(command)
-        let confirming = actions.first { action in
-            action.from.contains(begin.state)
-                && action.allEffects.contains { $0 == .appoint || $0 == .trust }
-        }
         if let confirming { try decision.run(confirming, Command(action: confirming.id), .clock) }
         return decision.facts
     }
@@ -233,7 +231,10 @@ extension Process {
                     continue
                 }
                 let actors = only.reduce(into: Set<String>()) { $0.formUnion(file.persons(of: $1)) }
-                if !only.isEmpty, actors.isDisjoint(with: officer.persons) { continue }
+                if !only.isEmpty, actors.isDisjoint(with: officer.persons) {
+                    if officer.post.role == role, case .officer(.role) = answer { answer = .officer(.otherPerson) }
+                    continue
+                }
                 let excluded = not.reduce(into: Set<String>()) { $0.formUnion(file.persons(of: $1)) }
                 let demand = Demand(role: role, unit: unit, excluded: excluded, level: level)
                 switch Verdict(officer, demand, at: world.now) {
@@ -284,7 +285,7 @@ struct Decision {
         }
     }
 
-    private mutating func classify() {
+    mutating func classify() {
         let conditions = Conditions(process: process, file: file, task: nil, world: world)
         for rule in process.classes where !file.classes.contains(rule.name) && rule.when.allSatisfy(conditions.hold) {
             add(.classified(rule.name))

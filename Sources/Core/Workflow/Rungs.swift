@@ -121,7 +121,9 @@ extension Process {
     ) -> [Fact]? {
         func acted(_ event: Event) -> Bool { event.actor == .clock && action(event.action) != nil }
         guard let first = log.firstIndex(where: { $0.at > world.now && acted($0) }),
-            log[first...].allSatisfy({ $0.actor == .clock || $0.action == EventName.late })
+            log[first...].allSatisfy({
+                $0.actor == .clock || [EventName.late, EventName.adopted].contains($0.action)
+            })
         else { return nil }
         let before = Case(received: received, events: log[..<first])
         let file = Case(received: received, events: log)

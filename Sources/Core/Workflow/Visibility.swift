@@ -2,17 +2,18 @@ package import Authority
 import PortalBase
 package import Procedures
 
-/// Somebody who may see a case: all holders of a role, all who have a post in a unit, or those in one role of one unit.
+/// Somebody who may see a case: all holders of a role, all in a unit whose role works on cases of its process, or those in one role of
+/// one unit.
 package enum Viewer: Sendable, Hashable {
     case role(String)
-    case unit(String)
+    case unit(String, process: String)
     case post(role: String, unit: String)
 
     /// Whether somebody with a post in a unit can be one of them.
     package func mayBe(in other: String) -> Bool {
         switch self {
         case .role: true
-        case .unit(let unit), .post(_, let unit): unit == other
+        case .unit(let unit, _), .post(_, let unit): unit == other
         }
     }
 
@@ -20,14 +21,19 @@ package enum Viewer: Sendable, Hashable {
     package var name: String {
         switch self {
         case .role(let role): "role " + role
-        case .unit(let unit): "unit " + unit
+        case .unit(let unit, let process): "unit " + unit + " " + process
         case .post(let role, let unit): "post " + role + "@" + unit
         }
     }
 }
 
 extension Post {
-    package var viewers: [Viewer] { [.role(role), .unit(unit), .post(role: role, unit: unit)] }
+    /// As whom somebody in this post sees cases of these processes. An administrator who has no part in one sees none of its cases,
+    /// wherever the post stands (三员分立).
+    package func viewers(of processes: some Sequence<Process>) -> [Viewer] {
+        [.role(role), .post(role: role, unit: unit)]
+            + processes.filter { $0.roles.contains(role) }.map { .unit(unit, process: $0.id) }
+    }
 }
 
 extension Process {
@@ -55,13 +61,15 @@ extension Process {
             }
         }
         for var unit in atWork {
-            while viewers.insert(.unit(unit)).inserted, let parent = world.units.parent(of: unit) { unit = parent }
+            while viewers.insert(.unit(unit, process: id)).inserted, let parent = world.units.parent(of: unit) {
+                unit = parent
+            }
         }
         return viewers
     }
 
     /// Whether somebody may see a case in this post, now.
     package func isVisible(_ file: Case, to post: Post, in world: World) -> Bool {
-        post.isHeld(at: world.now) && !viewers(of: file, in: world).isDisjoint(with: post.viewers)
+        post.isHeld(at: world.now) && !viewers(of: file, in: world).isDisjoint(with: post.viewers(of: [self]))
     }
 }

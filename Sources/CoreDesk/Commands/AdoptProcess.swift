@@ -13,7 +13,7 @@ extension ProcessCommand {
             discussion: """
                 Without --apply it lists what would change and writes nothing: read the list first. The definition says under `migrate:` what \
                 names of the earlier one became. Each case goes on completely, in one transaction, or stays as it is and is told. \
-                Restart `coredesk serve` with the new definition before.
+                `coredesk serve` may run by the earlier definition meanwhile; restart it so that new cases begin by the new one.
                 """)
         @OptionGroup var administrator: Administrator
         @Argument(help: "Id of the process.") var id: String
@@ -23,19 +23,17 @@ extension ProcessCommand {
 
         func run() throws {
             let acting = try administrator.acting()
-            let (desk, now) = (acting.desk, acting.now)
+            let desk = acting.desk
             let officer = try acting.officer(with: .adoptProcesses)
-            let reason: String
-            do {
-                reason = try ActionForm.stored(self.reason, "reason", isLine: false)
-            } catch {
-                throw ValidationError("the reason holds a character that cannot be used, or is too long")
-            }
-            guard !reason.isEmpty else { throw ValidationError("say why") }
+            let reason = try Acting.words(self.reason, "--reason")
             guard let later = desk.surroundings.library.processes.first(where: { $0.id == id }) else {
                 throw ValidationError("there is no process `\(id)` in Content")
             }
             let earlier = try desk.cases.earlierDefinitions(of: later, includesFinal: final)
+            for migration in later.migrations
+            where !earlier.contains(where: { $0.process.digest == migration.from }) {
+                print("no \(final ? "case" : "open case") runs by \(migration.from.hex), which `migrate:` names")
+            }
             if earlier.isEmpty { print("no case runs by an earlier definition of `\(id)`") }
             var (adopted, left) = (0, 0)
             for definition in earlier {
@@ -50,16 +48,24 @@ extension ProcessCommand {
                     continue
                 }
                 for subject in definition.subjects {
+                    let number = subject.shownNumber
+                    let now = desk.configuration.now()
                     do {
                         let done =
                             apply
                             ? try desk.cases.adopt(adoption, on: subject, by: officer, reason: reason, at: now)
                             : try desk.cases.adoption(adoption, of: subject, at: now)
-                        let (line, isAdopted) = Self.line(done, later)
-                        print("  \(line)")
-                        if isAdopted { adopted += 1 } else { left += 1 }
+                        switch done {
+                        case .goesOn(let outcome):
+                            print("  \(number) \(outcome.from) -> \(outcome.to)\(Self.changes(outcome))")
+                            adopted += 1
+                        case .stays(let obstacle):
+                            print("  \(number) LEFT: \(obstacle.text)")
+                            left += 1
+                        case .movedMeanwhile: print("  \(number): somebody brought it to a definition meanwhile")
+                        }
                     } catch let failure as CaseStore.Failure {
-                        print("  \(subject.shownNumber) LEFT: \(failure.code)")
+                        print("  \(number) LEFT: \(failure.code); `coredesk audit verify` says more")
                         left += 1
                     }
                 }
@@ -68,20 +74,18 @@ extension ProcessCommand {
             if left > 0 { throw ExitCode(1) }
         }
 
-        private static func line(_ done: CaseStore.AdoptedCase, _ later: Procedures.Process) -> (String, Bool) {
-            let number = done.subject.shownNumber
-            switch done.outcome {
-            case .failure(let obstacle): return ("\(number) LEFT: \(obstacle.text)", false)
-            case .success(let facts):
-                let changes = facts.compactMap { fact -> String? in
-                    switch fact {
-                    case .stopped(let clock): "the clock `\(clock)` stops"
-                    case .told(let state, _): "the citizen is told `\(state.rawValue)`"
-                    default: nil
-                    }
+        /// What changes besides names; empty where nothing does.
+        private static func changes(_ outcome: Adoption.Outcome) -> String {
+            let changes = outcome.facts.compactMap { fact -> String? in
+                switch fact {
+                case .stopped(let clock): "the clock `\(clock)` stops"
+                case .classified(let name): "it is of the class `\(name)`"
+                case .told(let state, _): "the citizen is told `\(state.rawValue)`"
+                default: nil
                 }
-                return ("\(number)\(changes.isEmpty ? "" : ": " + changes.joined(separator: ", "))", true)
             }
+            let due = outcome.due.isEmpty ? [] : ["\(outcome.due.count) rungs of the new definition are due at once"]
+            return changes.isEmpty && due.isEmpty ? "" : ": " + (changes + due).joined(separator: ", ")
         }
     }
 }
@@ -90,14 +94,19 @@ extension Renaming.Problem {
     fileprivate var text: String {
         switch self {
         case .notSaid:
-            "the definition does not speak of it: write `migrate: { <this digest>: {} }`, and what names became"
-        case .otherSubject: "its subjects begin in another way: they stay with it"
+            "the new definition does not speak of this one: write `migrate: { <this digest>: {} }` there, and what names became"
+        case .otherSubject: "subjects of the new definition begin in another way: those of this one stay with it"
         case .unmapped(let kind, let name):
             "\(kind.rawValue): `\(name)` is gone; write what it became, or `none`"
-        case .unknown(let kind, let name): "\(kind.rawValue): it has no `\(name)`"
-        case .joined(let kind, let name): "\(kind.rawValue): two become `\(name)`"
+        case .unknown(let kind, let name): "\(kind.rawValue): the earlier definition has no `\(name)`; take it out"
+        case .joined(let kind, let name):
+            "\(kind.rawValue): two of the earlier definition become `\(name)`; name them apart"
+        case .reused(let kind, let name):
+            "\(kind.rawValue): `\(name)` is said to be gone, and the new definition has another `\(name)`; rename that one"
+        case .finality(let name):
+            "states: at `\(name)` cases end by one of the two definitions and go on by the other; map it to a state that is alike"
         case .input(let action, let input):
-            "`act.\(action).\(input)` is used, and the earlier action did not ask for it"
+            "`act.\(action).\(input)` is used, and the earlier action did not ask for it: keep the ids of inputs"
         }
     }
 }
@@ -106,13 +115,19 @@ extension Adoption.Obstacle {
     fileprivate var text: String {
         switch self {
         case .state(let name): "its state `\(name)` is not reached by the new definition"
-        case .task(let name): "a task `\(name)` is open, which its state does not have any more"
-        case .clock(let name): "the clock `\(name)` runs, which is gone"
-        case .outcome(let task, let name): "a task `\(task)` ended with `\(name)`, which it does not know"
-        case .count(let name): "it counts `\(name)`, which is gone"
-        case .request(let name): "the citizen is asked for `\(name)`, which is gone"
-        case .classified(let name): "it is of the class `\(name)`, which is gone"
-        case .paper(let name): "a paper `\(name)` was issued, which is gone or has another mark"
+        case .task(let name): "a task `\(name)` is open, which the new definition never has open in this state"
+        case .clock(let name): "the clock `\(name)` runs, which the new definition lacks"
+        case .outcome(let task, let name): "a task `\(task)` ended with `\(name)`, which the new definition lacks"
+        case .count(let name): "`\(name)` was counted in it, which the new definition lacks"
+        case .request(let name): "the citizen is asked for `\(name)`, which the new definition lacks"
+        case .classified(let name): "it is of the class `\(name)`, which the new definition lacks"
+        case .action(let name):
+            "`\(name)` was taken, which is said to be gone: others depend on who took it or what it said; write what it became"
+        case .paused(let name): "the clock `\(name)` is paused, and no action of the new definition resumes it"
+        case .published(let page): "`\(page.rawValue)` is published, and no action of the new definition takes it back"
+        case .legalHold: "its erasure is put off, and no action of the new definition ends that"
+        case .told(let state): "the citizen would be told `\(state.rawValue)`, which nobody has decided"
+        case .paper(let name): "a paper `\(name)` was issued, which the new definition lacks or gives another mark"
         }
     }
 }

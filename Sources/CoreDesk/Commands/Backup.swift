@@ -21,6 +21,9 @@ struct BackUp: ParsableCommand {
     @Option(help: "New folder for the backup.") var out: String
     @Flag(help: "Makes no seal before: for a user who may not read core-sign.") var withoutSeal = false
 
+    /// Note that names the master key with which the copy opens.
+    static let masterKey = "master-key"
+
     func run() throws {
         let configuration = try configurationOption.load()
         guard FileSystem.kind(out) == nil else {
@@ -29,9 +32,10 @@ struct BackUp: ParsableCommand {
         let desk = try Desk(configuration, random: systemRandomBytes)
         if !withoutSeal { _ = try desk.seal(at: configuration.now()) }
         let newest = try desk.cases.seals().last?.seal
+        var notes = [Self.masterKey: MasterKeyFile.fingerprint(try configuration.masterKeyFile.read())]
+        notes["seal"] = newest.map { "\($0.number) \($0.digest)" }
         let backup = try Backup.write(
-            configuration.database, of: CoreDesk.program, to: out,
-            notes: newest.map { ["seal": "\($0.number) \($0.digest)"] } ?? [:], at: configuration.now())
+            configuration.database, of: CoreDesk.program, to: out, notes: notes, at: configuration.now())
         print(backup.text)
     }
 }
@@ -66,14 +70,19 @@ struct BackUpKeys: ParsableCommand {
         }
         guard FileSystem.kind(out) == nil else { throw CommandRefused(description: "\(out) is there already") }
         try FileSystem.makeDirectories(out, mode: 0o700)
-        let sealed = try Envelope.seal(configuration.masterKeyFile.read(), for: keepers)
+        let master = try configuration.masterKeyFile.read()
+        let sealed = try Envelope.seal(master, for: keepers)
         try FileSystem.replaceDurably(out + "/master.key.p7m", with: sealed, mode: 0o600)
+        try FileSystem.replaceDurably(
+            out + "/fingerprint", with: Array((MasterKeyFile.fingerprint(master) + "\n").utf8), mode: 0o600)
         // One of before there was a list has erased nothing.
         try desk.erasures.make()
         let erased = try desk.erasures.entries()
         try FileSystem.replaceDurably(
             out + "/master.key.erased", with: FileSystem.read(desk.erasures.path), mode: 0o600)
-        print("the master key for \(keepers.map(\.commonName).joined(separator: ", ")), and \(erased.count) erasures")
+        print(
+            "the master key \(MasterKeyFile.fingerprint(master)) for \(keepers.map(\.commonName).joined(separator: ", ")), and \(erased.count) erasures"
+        )
     }
 }
 
@@ -104,11 +113,16 @@ struct Restore: ParsableCommand {
         let configuration = try configurationOption.load()
         let now = configuration.now()
         // Read before a byte is copied: without them nothing below would be right.
-        _ = try configuration.masterKeyFile.read()
+        let master = MasterKeyFile.fingerprint(try configuration.masterKeyFile.read())
         let erased = try ErasureRecord(path: configuration.erasureList).entries()
         let seals = try published.map(SealFile.read)
         let backup = try Backup(from, of: CoreDesk.program)
         print(backup.text)
+        if let other = backup.notes[BackUp.masterKey], other != master {
+            throw Backup.Failure(
+                "the backup was made under the master key \(other), and \(configuration.masterKey) is \(master): bring the keepers' copy of that time back (its folder says `fingerprint`), and `coredesk rotate-key` afterwards"
+            )
+        }
         if seals == nil, !nothingPublished, backup.notes["seal"] != nil {
             throw Backup.Failure(
                 "the backup's log is sealed: give --published with seals.txt as the edge publishes it, or --nothing-published"

@@ -50,7 +50,7 @@ struct Calendar: ParsableCommand {
         if dryRun { return }
         try FileSystem.replaceDurably(configuration.workdays, with: WorkingCalendar.csv(merged))
         // Read anew: when the next rung may be due is another day now.
-        let (_, damaged) = try Desk(configuration, random: systemRandomBytes).rebuild()
+        let damaged = try Desk(configuration, random: systemRandomBytes).rebuild().damaged
         for id in damaged { print("UNREADABLE \(id): its days are those of the old calendar") }
         if !damaged.isEmpty { throw ExitCode(1) }
     }

@@ -117,7 +117,7 @@ struct People: ParsableCommand {
         @Argument(help: "The subject, as it was printed when it was proposed.") var subject: String
 
         func run() throws {
-            try administrator.acting().take(on: subject, why: nil) { action in
+            try administrator.acting().take(on: subject, why: nil) { action, _ in
                 action.allEffects.contains { $0 == .appoint || $0 == .trust }
             }
         }
@@ -131,10 +131,10 @@ struct People: ParsableCommand {
         @Option(help: "Why.") var why: String
 
         func run() throws {
-            let acting = try administrator.acting()
-            let proposed = acting.desk.surroundings.library.processes.first { subject.hasPrefix($0.subject.rawValue) }
-            try acting.take(on: subject, why: why) { action in
-                action.from == [proposed?.begin.state] && !action.allEffects.contains { $0 == .appoint || $0 == .trust }
+            try administrator.acting().take(on: subject, why: why) { action, process in
+                // Of what another has to confirm, such as a post; a person is on record at once.
+                process.confirming != nil && action.from == [process.begin.state]
+                    && !action.allEffects.contains { $0 == .appoint || $0 == .trust }
             }
         }
     }
@@ -148,7 +148,7 @@ struct People: ParsableCommand {
 
         func run() throws {
             let acting = try administrator.acting()
-            try acting.take(on: subject, why: why) { action in
+            try acting.take(on: subject, why: why) { action, _ in
                 if subject.hasPrefix(Procedures.Process.SubjectKind.person.rawValue) { return !action.reopens }
                 return action.allEffects.contains { $0 == .end || $0 == .distrust }
             }
@@ -206,7 +206,9 @@ struct Acting {
         try trying { officer in print(try desk.cases.beginSubject(process, inputs, as: officer, key: key, at: now)) }
     }
 
-    func take(on id: String, why: String?, _ isWanted: (Procedures.Process.Action) -> Bool) throws {
+    func take(
+        on id: String, why: String?, _ isWanted: (Procedures.Process.Action, Procedures.Process) -> Bool
+    ) throws {
         let view: CaseStore.View
         do {
             view = try desk.cases.view(id, as: member.posts, at: now)
@@ -218,11 +220,16 @@ struct Acting {
             member.officers.flatMap { officer in
                 view.process.offers(on: view.file, to: .officer(officer), in: view.world).map(\.action)
             })
-        let wanted = view.process.actions.filter { $0.from.contains(view.file.state) && isWanted($0) }
+        let wanted = view.process.actions.filter {
+            $0.from.contains(view.file.state) && isWanted($0, view.process)
+        }
         guard let action = wanted.first(where: { offered.contains($0.id) }) ?? wanted.first else {
-            throw ValidationError("\(id) is \(view.process.state(view.file.state)?.label.text("en") ?? ""): not now")
+            throw CommandRefused(
+                description:
+                    "\(id) is \(view.process.state(view.file.state)?.label.text("en") ?? view.file.state): not now")
         }
         var inputs: [String: InputValue] = [:]
+        let why = try why.map { try Self.words($0, "--why") }
         if let why, let input = action.ask.first(where: { $0.kind == .longtext }) { inputs[input.id] = .text(why) }
         try trying { officer in
             _ = try desk.cases.perform(
@@ -249,17 +256,28 @@ struct Acting {
         return found
     }
 
+    /// What somebody said on a command line, as it is kept; blanks alone say nothing.
+    static func words(_ text: String, _ option: String) throws -> String {
+        guard let words = try? ActionForm.stored(text, option) else {
+            throw ValidationError("\(option) holds a character that cannot be used, or is too long")
+        }
+        guard !words.allSatisfy(\.isWhitespace) else { throw ValidationError("\(option) says nothing") }
+        return words
+    }
+
     private static func words(_ refusal: Refusal) -> String {
         switch refusal {
         case .officer(.samePerson): "you proposed it: another administrator confirms it"
+        case .officer(.otherPerson): "only who proposed it takes it back"
         case .officer, .level: "none of your posts may do that with this certificate"
-        case .taken: "the number or the key is somebody's already, or the post is held already"
+        case .taken: "the number or the key is somebody's already"
+        case .held: "the person holds this post already"
         case .nobody: "no such person works here"
         case .excluded: "the person holds a post that excludes this one"
-        case .lastTwo: "two people must stay who can appoint others: appoint somebody else first"
+        case .lastTwo: "two people must stay who can sign in and appoint others: appoint somebody else first"
         case .input(let id, .unknown):
             "\(id): there is no such role or unit; see Content/roles.yaml and Content/units.yaml"
-        case .input(let id, .outOfRange): "\(id): out of range, or a day that is past"
+        case .input(let id, .outOfRange): "\(id): out of range; levels are 2 or 3, and a last day is not past"
         case .input(let id, .missing): "\(id): it is missing"
         case .input(let id, .wrongType):
             "\(id): it is not written so; numbers are letters, digits and hyphens, days such as 2027-06-30"

@@ -2,43 +2,62 @@ import ArgumentParser
 import Cases
 import PortalBase
 
-/// A new master key: copies of the old one, and who had it, open nothing that the database holds from here on.
+/// A new master key wraps the keys of all cases: the old one opens what backups from before hold, and nothing in the database.
 struct RotateKey: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rotate-key",
         abstract: "Wraps the keys of all cases by a new master key, and makes the search index anew.",
         discussion: """
             Stop the desk, its timers and the lanes first. Where the configuration says `master_key_identity`, the new key is sealed for \
-            it, which also brings a key that lay in the open into a token. A backup that was made before opens with the old key alone: keep \
-            the keepers' copy of it as long as such a backup. Given again after it died, the command goes on.
+            it, which also brings a key that lay in the open into a token. A backup that was made before opens with the old key alone, and \
+            whoever has both reads what it holds: keep the keepers' copy of the key as long as such a backup, and no longer. Given again after \
+            it died, the command goes on.
             """)
     @OptionGroup var configurationOption: ConfigurationOption
+
+    @Option(
+        help:
+            "Whose key opened the file so far, where another is `master_key_identity` by now: a path without extension, or a key in a token."
+    )
+    var formerIdentity: String?
 
     func run() throws {
         let configuration = try configurationOption.load()
         let file = configuration.masterKeyFile
-        let next = file.path + ".next"
-        if FileSystem.kind(next) == nil { try file.write(MasterKeyFile.make(systemRandomBytes), to: next) }
-        let key = try file.read(next)
+        // None begins meanwhile either.
+        let lock = try? FileLock(Serve.lock(of: configuration), mode: 0o660)
+        guard let lock else {
+            throw CommandRefused(
+                description: "stop `coredesk serve` first, the timers and the lanes too; nothing was changed")
+        }
+        defer { withExtendedLifetime(lock) {} }
+        if FileSystem.kind(file.next) == nil { try file.write(MasterKeyFile.make(systemRandomBytes), to: file.next) }
+        // What is read here is what wraps the keys and is put in place, whatever becomes of that file.
+        let stored = try file.stored(file.next)
+        let key = try file.open(stored, from: file.next)
         if try !Desk.isWrapped(by: key, configuration) {
-            let desk = try Desk(configuration, random: systemRandomBytes, master: file.readPlainOrSealed())
+            let former = MasterKeyFile(path: file.path, identity: formerIdentity ?? file.identity)
+            let desk = try Desk(configuration, random: systemRandomBytes, master: former.readPlainOrSealed())
             do {
                 print("the keys of \(try desk.rewrap(by: key)) subjects are wrapped by the new master key")
-            } catch let failure as CaseStore.Failure {
+            } catch CaseStore.Failure.damaged(let subject, _) {
                 throw CommandRefused(
-                    description: "\(failure.code): `coredesk audit verify` says more; nothing was changed")
+                    description:
+                        "the key of \(subject) does not open: nothing was changed; `coredesk audit verify` says more, `coredesk restore` brings it back"
+                )
             }
         }
-        try FileSystem.replaceDurably(
-            file.path, with: FileSystem.read(next, limit: 16 << 10), mode: FileSystem.permissions(file.path) ?? 0o600)
-        try FileSystem.remove(next)
+        try FileSystem.replaceKeepingGroup(file.path, with: stored)
         let desk = try Desk(configuration, random: systemRandomBytes)
-        let (_, damaged) = try desk.rebuild()
+        let isClean = try desk.cases.removeRemains(index: true)
+        let damaged = try desk.rebuild().damaged
         for id in damaged { print("UNREADABLE \(id)") }
+        // The last step: until here the command goes on where it died.
+        try FileSystem.remove(file.next)
         print(
-            try desk.cases.removeRemains()
+            isClean
                 ? "no bytes of the old wrappings are in the database"
-                : "bytes of the old wrappings are in the database until readers are done: `coredesk audit` later")
+                : "bytes of the old wrappings are in the database until readers are done: rotate again without them")
         print("now copy the key anew for its keepers: `coredesk backup-keys`")
         if !damaged.isEmpty { throw ExitCode(1) }
     }

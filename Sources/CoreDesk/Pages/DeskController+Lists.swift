@@ -13,13 +13,22 @@ extension DeskController {
     private static let linesOnPage = 50
     private static let hitsOnPage = 20
 
-    /// - Parameter chosen: what cases are narrowed to; nil for what officers began.
+    /// What a list is of.
+    enum ListKind {
+        case cases(ListNarrowing)
+        /// People, posts and certificates.
+        case people
+    }
+
     func list(
-        _ member: CaseStore.Member, before: Int?, includesFinal: Bool, _ chosen: ListNarrowing?
+        _ kind: ListKind, _ member: CaseStore.Member, before: Int?, includesFinal isAsked: Bool
     ) throws -> Response {
         let now = now
+        let chosen: ListNarrowing? = if case .cases(let chosen) = kind { chosen } else { nil }
         let isOthers = chosen == nil
-        let includesFinal = includesFinal || chosen?.isOfFinal == true
+        // Cases at their end are asked for by their state too.
+        let isOfFinal = chosen?.isOfFinal == true
+        let includesFinal = isAsked || isOfFinal
         let begun = isOthers ? administered(by: member) : []
         guard !isOthers || !begun.isEmpty else { throw Missing() }
         let listing = try cases.list(
@@ -29,12 +38,14 @@ extension DeskController {
             as: member.posts, at: now)
         var fields = try listed(listing, member, title: isOthers ? "人员、岗位和证书" : "诉求和申请", at: now)
         let address = isOthers ? "/people" : "/"
-        let (closed, more) = (includesFinal ? "1" : "0", chosen?.query ?? "")
+        let (closed, more) = (isAsked ? "1" : "0", chosen?.query ?? "")
+        fields["isProjectedOtherwise"] = .flag(
+            try chosen?.narrowing.isOverdue == true && desk.isProjectedOtherwise())
         fields.merge(chosen?.fields(everything: "/?closed=\(closed)") ?? [:]) { $1 }
         fields["canNarrow"] = .flag(!isOthers)
-        fields["toggle"] = .text("\(address)?closed=\(includesFinal ? "0" : "1")\(more)")
-        fields["includesClosed"] = .flag(includesFinal)
-        fields["hasClosed"] = .flag(true)
+        fields["toggle"] = .text("\(address)?closed=\(isAsked ? "0" : "1")\(more)")
+        fields["includesClosed"] = .flag(isAsked)
+        fields["hasClosed"] = .flag(!isOfFinal)
         fields["next"] = .optional(listing.next.map { "\(address)?closed=\(closed)&before=\($0)\(more)" })
         let added =
             isOthers
@@ -80,7 +91,8 @@ extension DeskController {
         }
         var fields = frame(member, title)
         fields["cases"] = .list(try self.lines(lines, reminders: reminders, words: words))
-        for name in ["canNarrow", "isNarrowed"] { fields[name] = .flag(false) }
+        fields["nothing"] = .text("没有待办事项。")
+        for name in ["canNarrow", "isNarrowed", "isOutdated", "isProjectedOtherwise"] { fields[name] = .flag(false) }
         fields["calendarWarning"] = .optional(calendarWarning(now))
         fields["damaged"] = .optional(
             damaged.isEmpty ? nil : "有 \(damaged.count) 件读不出来，没有列出。请联系系统管理员（coredesk audit）。")
@@ -138,16 +150,18 @@ extension DeskController {
         let found = try cases.reminded(member.posts, after: after, limit: Self.linesOnPage, at: now)
         let reminders = Dictionary(found.lines.map { ($0.line.subject.id, $0.reminder) }) { first, _ in first }
         let units = Set(member.posts.map(\.unit))
+        // One that cannot be read keeps its line, which says when.
+        let views = reminders.keys.sorted().compactMap { try? cases.view($0, at: now) }
+        let people = try cases.names(of: Set(views.flatMap(CaseText.persons)))
         var words: [String: String] = [:]
-        for id in reminders.keys {
-            let view = try cases.view(id, at: now)
-            let people = try cases.names(of: CaseText.persons(in: view))
-            words[id] = CaseText(view, surroundings, people: people).lastReminder(of: units)
+        for view in views {
+            words[view.subject.id] = CaseText(view, surroundings, people: people).lastReminder(of: units)
         }
         var fields = try worklist(
             found.lines.map(\.line), found.damaged, member, "催办和督办", at: now, reminders: reminders, words: words)
+        fields["nothing"] = .text("没有催办、督办的办件。")
         fields["next"] = .optional(found.next.map { "/reminders?last=\($0.last)&after=\($0.number)" })
-        return page(.ok, try views.render("list", fields))
+        return page(.ok, try self.views.render("list", fields))
     }
 
     private func calendarWarning(_ now: Instant) -> String? {

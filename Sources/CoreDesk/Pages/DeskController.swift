@@ -28,14 +28,14 @@ struct DeskController: Sendable {
             let includesFinal = parameters["closed"] == "1"
             let chosen = ListNarrowing(parameters.map { (String($0.key), String($0.value)) }, surroundings)
             return await answer(request) { member in
-                try list(member, before: before, includesFinal: includesFinal, chosen)
+                try list(.cases(chosen), member, before: before, includesFinal: includesFinal)
             }
         }
         router.get("/people") { request, _ in
             let parameters = request.uri.queryParameters
             let (before, includesFinal) = (parameters["before"].flatMap { Int($0) }, parameters["closed"] == "1")
             return await answer(request) { member in
-                try list(member, before: before, includesFinal: includesFinal, nil)
+                try list(.people, member, before: before, includesFinal: includesFinal)
             }
         }
         router.get("/search") { request, _ in

@@ -45,7 +45,9 @@ struct DeskViews: Sendable {
         <p><button type="submit">筛选</button></p></form></details>{{#isNarrowed}}<p><a href="{{everything}}">不筛选，全部列出</a></p>{{/isNarrowed}}{{/canNarrow}}
         {{#hasClosed}}<p><a href="{{toggle}}">{{#includesClosed}}只看未办结的{{/includesClosed}}{{^includesClosed}}也看已办结的{{/includesClosed}}</a></p>{{/hasClosed}}
         {{>cases}}
-        {{^cases}}<p>{{#isNarrowed}}没有符合筛选条件的。{{/isNarrowed}}{{^isNarrowed}}没有待办事项。{{/isNarrowed}}</p>{{/cases}}
+        {{#isOutdated}}<p class="problem" role="status">地址里有的状态、单位或标记现在没有了，没有按它筛选。请重新选择。</p>{{/isOutdated}}
+        {{#isProjectedOtherwise}}<p class="problem" role="status">列表还没有按新的版本、单位或工作日重新生成，超期的可能没有列全。请系统管理员运行 coredesk audit。</p>{{/isProjectedOtherwise}}
+        {{^cases}}<p>{{#isNarrowed}}{{#next}}这一段里没有符合筛选条件的，较早的在下一页。{{/next}}{{^next}}没有符合筛选条件的。{{/next}}{{/isNarrowed}}{{^isNarrowed}}{{nothing}}{{/isNarrowed}}</p>{{/cases}}
         {{#next}}<p><a href="{{next}}" rel="next">下一页 ›</a></p>{{/next}}
         {{/main}}{{/base}}
         """
@@ -201,7 +203,7 @@ struct DeskViews: Sendable {
         {{#hasAttachments}}<section><h2>材料</h2><ul>{{#attachments}}<li>{{label}}：<a href="/cases/{{caseID}}/files/{{position}}" download>{{name}}</a>（{{size}}）</li>{{/attachments}}</ul></section>{{/hasAttachments}}
         {{#hasTasks}}<section><h2>任务</h2><table><thead><tr><th scope="col">任务</th><th scope="col">单位</th><th scope="col">经办人</th><th scope="col">期限</th><th scope="col">结果</th></tr></thead><tbody>
         {{#tasks}}
-        <tr><td>{{kind}}</td><td>{{unit}}</td><td>{{assignee}}</td><td{{#overdue}} class="overdue"{{/overdue}}>{{due}}{{#signing}}；签收到 {{signing}}{{/signing}}</td><td>{{outcome}}</td></tr>
+        <tr><td>{{kind}}</td><td>{{unit}}</td><td>{{assignee}}</td><td{{#overdue}} class="overdue"{{/overdue}}>{{due}}{{#signing}}；签收截止 {{signing}}{{/signing}}</td><td>{{outcome}}</td></tr>
         {{/tasks}}
         </tbody></table></section>{{/hasTasks}}
         {{#hasClocks}}<section><h2>时限</h2><ul>{{#clocks}}<li>{{name}}：<span{{#overdue}} class="overdue"{{/overdue}}>{{due}}</span></li>{{/clocks}}</ul></section>{{/hasClocks}}
@@ -226,7 +228,7 @@ struct DeskViews: Sendable {
         button{background:#14508c;color:#fff;border:0;border-radius:6px;padding:10px 24px;font:inherit;min-height:44px;cursor:pointer}
         .find{display:flex;gap:6px;align-items:center}.find label{white-space:nowrap}.find input{max-width:16em;min-height:36px}.find button{white-space:nowrap;padding:6px 14px;min-height:36px;border:1px solid #fff}.aside{position:absolute;left:-999em}
         .actions ul{list-style:none;display:flex;flex-wrap:wrap;gap:10px;padding:0}.actions a{display:inline-block;background:#14508c;color:#fff;padding:10px 18px;border-radius:6px;text-decoration:none;min-height:24px}
-        .actions a.blocked{background:#5b6673}.mark{background:#fff4d6;border:1px solid #c9a227;border-radius:4px;padding:0 6px}fieldset{border:1px solid #d8dee6;border-radius:6px;margin:14px 0}
+        .actions a.blocked{background:#5b6673}.mark{display:inline-block;background:#fff4d6;border:1px solid #c9a227;border-radius:4px;padding:0 6px}fieldset{border:1px solid #d8dee6;border-radius:6px;margin:14px 0}
         label.check{display:inline-flex;align-items:center;gap:6px;font-weight:400;margin-right:18px;min-height:44px}label.check input{width:24px;min-height:24px}.limit{display:flex;gap:8px;max-width:24em}
         .narrow{background:#fff;border:1px solid #d8dee6;border-radius:8px;padding:8px 18px;margin:14px 0}.narrow summary{cursor:pointer;min-height:36px;font-weight:600}.narrow form{display:grid;grid-template-columns:repeat(auto-fit,minmax(14em,1fr));gap:0 18px;align-items:end}
         .hp,.visually-hidden{position:absolute;left:-999em}.hint,.help{color:#4a5460;margin:2px 0}.field{margin:12px 0}.field .error{color:#b3261e;font-weight:600;margin:2px 0}.error-summary{background:#fdecea;border-left:4px solid #b3261e;padding:8px 14px}

@@ -11,16 +11,28 @@ struct ListNarrowing: Sendable {
 
     private static let state = "state", unit = "unit", mark = "mark", overdue = "overdue"
 
+    /// Whether the address asks for what is there no more, such as a state of an earlier definition.
+    let isOutdated: Bool
+
+    /// - Parameter parameters: of the address, decoded.
     init(_ parameters: [(name: String, value: String)], _ surroundings: Surroundings) {
         func value(_ name: String) -> String { parameters.first { $0.name == name }?.value ?? "" }
-        let parts = value(Self.state).split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-        let process = Self.processes(surroundings).first { $0.id == parts.first }
-        let (unit, mark) = (value(Self.unit), value(Self.mark))
-        let isMark = Self.processes(surroundings).contains { $0.countNames.contains(mark) }
+        /// `process/name`; the name is empty for all of a process.
+        func pair(_ name: String) -> (process: Procedures.Process, name: String)? {
+            let parts = value(name).split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts.count == 2 else { return nil }
+            return Self.processes(surroundings).first { $0.id == parts[0] }.map { ($0, String(parts[1])) }
+        }
+        let state = pair(Self.state).flatMap { $0.name.isEmpty || $0.process.state($0.name) != nil ? $0 : nil }
+        let mark = pair(Self.mark).flatMap { $0.process.countNames.contains($0.name) ? $0 : nil }
+        let unit = value(Self.unit)
         narrowing = CaseNarrowing(
-            process: process?.id, state: process.flatMap { parts.count == 2 ? $0.state(parts[1])?.id : nil },
-            unit: surroundings.isUnit(unit) ? unit : nil, count: isMark ? mark : nil,
-            isOverdue: value(Self.overdue) == "1")
+            process: state?.process.id, state: state.flatMap { $0.name.isEmpty ? nil : $0.name },
+            unit: surroundings.isUnit(unit) ? unit : nil,
+            count: mark.map { .init(process: $0.process.id, name: $0.name) }, isOverdue: value(Self.overdue) == "1")
+        isOutdated =
+            !value(Self.state).isEmpty && state == nil || !value(Self.mark).isEmpty && mark == nil
+            || !unit.isEmpty && narrowing.unit == nil
         self.surroundings = surroundings
     }
 
@@ -39,9 +51,9 @@ struct ListNarrowing: Sendable {
         var parts: [(String, String)] = []
         if let process = narrowing.process { parts.append((Self.state, process + "/" + (narrowing.state ?? ""))) }
         if let unit = narrowing.unit { parts.append((Self.unit, unit)) }
-        if let mark = narrowing.count { parts.append((Self.mark, mark)) }
+        if let mark = narrowing.count { parts.append((Self.mark, mark.process + "/" + mark.name)) }
         if narrowing.isOverdue { parts.append((Self.overdue, "1")) }
-        return parts.map { "&\($0)=\($1)" }.joined()
+        return parts.map { "&\($0)=\(percentEncodedPath($1).replacing("&", with: "%26"))" }.joined()
     }
 
     /// Values of the form that narrows.
@@ -55,12 +67,13 @@ struct ListNarrowing: Sendable {
             return (name, all + process.states.map { ("\(process.id)/\($0.id)", $0.label.text("zh")) })
         }
         let units = surroundings.library.units.map { ($0.id, $0.name.text("zh")) }
-        var marks: [(String, String)] = []
-        for process in processes {
-            for name in process.countNames.sorted() where !marks.contains(where: { $0.0 == name }) {
-                marks.append((name, process.label(name, "zh")))
-            }
+        let marks = processes.map { process in
+            (
+                process.title.text("zh"),
+                process.countNames.sorted().map { ("\(process.id)/\($0)", process.label($0, "zh")) }
+            )
         }
+        let chosenMark = narrowing.count.map { $0.process + "/" + $0.name }
         func label(_ options: [(String, String)], _ chosen: String?) -> String? {
             options.first { $0.0 == chosen }?.1
         }
@@ -69,16 +82,17 @@ struct ListNarrowing: Sendable {
             "choices": .list([
                 Self.choice(Self.state, "状态", states, chosenState),
                 Self.choice(Self.unit, "承办单位", [("", units)], narrowing.unit),
-                Self.choice(Self.mark, "记有", [("", marks)], narrowing.count),
+                Self.choice(Self.mark, "标记", marks, chosenMark),
             ]),
             "chosen": .optional(
                 narrowing == .none
                     ? nil
                     : [
                         label(states.flatMap(\.1), chosenState), label(units, narrowing.unit),
-                        label(marks, narrowing.count), narrowing.isOverdue ? "超期" : nil,
+                        label(marks.flatMap(\.1), chosenMark), narrowing.isOverdue ? "超期" : nil,
                     ].compactMap { $0 }.joined(separator: "，")),
-            "isOverdue": .flag(narrowing.isOverdue), "isNarrowed": .flag(narrowing != .none),
+            "isOutdated": .flag(isOutdated), "isOverdue": .flag(narrowing.isOverdue),
+            "isNarrowed": .flag(narrowing != .none),
             "everything": .text(everything),
         ]
     }

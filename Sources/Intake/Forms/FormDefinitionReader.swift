@@ -334,8 +334,8 @@ private struct DefinitionReader {
         if join == .atLeast, inner.node["least"] == nil { inner.missing("least") }
         if let least, join != .atLeast || !(1...max(1, branches.count)).contains(least) {
             inner.wrongType(
-                "least", zh: "join: atLeast 时几个部门同意即可，从 1 到部门数",
-                en: "with `join: atLeast`, how many must agree: 1 to the number of branches")
+                "least", zh: "1 到 \(branches.count)（部门数）之间的数，只和 join: atLeast 一起写",
+                en: "a number from 1 to \(branches.count), that of the branches, beside `join: atLeast` alone")
         }
         absorb(inner)
         guard let lead, !branches.isEmpty else { return nil }

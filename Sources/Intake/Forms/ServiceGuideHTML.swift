@@ -43,10 +43,22 @@ package struct ServiceGuideHTML: Sendable {
                 "<li>\(escapedHTML(name(branch.department)))：\(escapedHTML(text(branch.limit)))</li>"
             }
             let lead = escapedHTML(name(process.lead))
+            let join =
+                switch process.join {
+                case .all: say("全部给出意见后一次决定", "one decision follows when all have answered")
+                case .any: say("其中一个部门同意，即可决定", "one decision follows when one of them agrees")
+                case .veto:
+                    say(
+                        "全部给出意见，或有一个部门不同意时，一次决定", "one decision follows when all have answered, or one disagrees")
+                case .atLeast:
+                    say(
+                        "其中 \(process.least ?? branches.count) 个部门同意，即可决定",
+                        "one decision follows when \(process.least ?? branches.count) of them agree")
+                }
             rows.append(
                 (
                     say("办理流程", "How it is decided"),
-                    "<p>\(say("牵头部门：\(lead)。以下部门同时办理，全部给出意见后一次决定：", "Lead department: \(lead). These departments work at the same time; one decision follows when all have answered:"))</p><ul>\(branches.joined())</ul>"
+                    "<p>\(say("牵头部门：\(lead)。以下部门同时办理，\(join)：", "Lead department: \(lead). These departments work at the same time; \(join):"))</p><ul>\(branches.joined())</ul>"
                 ))
         }
         if !service.steps.isEmpty {

@@ -63,6 +63,10 @@ package struct Renaming: Sendable, Equatable {
         case unknown(Process.Vocabulary, String)
         /// Two names of the earlier definition become one.
         case joined(Process.Vocabulary, String)
+        /// A name is said to be gone, and the later definition has it for something else.
+        case reused(Process.Vocabulary, String)
+        /// A state at which cases end becomes one at which they do not, or the other way round.
+        case finality(String)
         /// The later definition uses what an action of the earlier one did not ask for.
         case input(action: String, input: String)
     }
@@ -70,7 +74,10 @@ package struct Renaming: Sendable, Equatable {
     /// Complete, or none: every name of the earlier definition stands in the later one or is mapped.
     package init(from earlier: Process, to later: Process) throws(Problems) {
         guard let migration = later.migrations.first(where: { $0.from == earlier.digest }) else {
-            throw Problems(list: [.notSaid])
+            let names = Process.Vocabulary.allCases.flatMap { kind in
+                earlier.names(kind).filter { !later.names(kind).contains($0) }.map { Problem.unmapped(kind, $0) }
+            }
+            throw Problems(list: [.notSaid] + names)
         }
         var problems: [Problem] = []
         func asked(_ process: Process) -> [String] { process.begin.ask.map { "\($0.id) \($0.kind.rawValue)" }.sorted() }
@@ -91,13 +98,18 @@ package struct Renaming: Sendable, Equatable {
                     problems.append(.unmapped(kind, name))
                     continue
                 }
-                guard next != Process.Migration.gone else { continue }
+                guard next != Process.Migration.gone else {
+                    if new.contains(name) { problems.append(.reused(kind, name)) }
+                    continue
+                }
                 // Rounds of tasks and runs of clocks count by name; states may become one.
                 if !taken.insert(next).inserted, kind != .states { problems.append(.joined(kind, next)) }
                 names[name] = next
             }
             found[kind] = names
         }
+        for (old, next) in (found[.states] ?? [:]).sorted(by: { $0.key < $1.key })
+        where earlier.state(old)?.isFinal != later.state(next)?.isFinal { problems.append(.finality(old)) }
         let actions = found[.actions] ?? [:]
         for (action, input) in later.references {
             guard let old = earlier.actions.first(where: { actions[$0.id] == action }) else { continue }
@@ -112,15 +124,24 @@ package struct Renaming: Sendable, Equatable {
             guard let name = found[.clocks]?[clock.id], let next = later.clock(name), next.ladder != clock.ladder else {
                 continue
             }
-            rungs[name] = clock.ladder.map { rung in
-                let action = rung.act.map { actions[$0] ?? $0 }
-                return next.ladder.firstIndex { $0.isAlike(rung, acting: action) } ?? Self.noRung
-            }
+            rungs[name] = Self.places(of: clock.ladder, in: next.ladder, actions: actions)
         }
         func changed(_ kind: Process.Vocabulary) -> [String: String] { (found[kind] ?? [:]).filter { $0 != $1 } }
         self.init(
             states: changed(.states), tasks: changed(.tasks), clocks: changed(.clocks), actions: changed(.actions),
             rungs: rungs)
+    }
+
+    /// For each rung of a ladder its place in another one, which no two share.
+    private static func places(
+        of ladder: [Process.Rung], in other: [Process.Rung], actions: [String: String]
+    ) -> [Int] {
+        var taken: Set<Int> = []
+        return ladder.map { rung in
+            let act = rung.act.map { actions[$0] ?? $0 }
+            let place = other.indices.first { !taken.contains($0) && other[$0].isAlike(rung, acting: act) }
+            return place.map { taken.insert($0).memberAfterInsert } ?? noRung
+        }
     }
 
     package struct Problems: Error, Sendable, Equatable {
@@ -129,6 +150,15 @@ package struct Renaming: Sendable, Equatable {
 }
 
 extension Process {
+    /// Actions of which it matters that they were taken, who took them, or what they said: they are taken once, another action
+    /// excludes their actors or is for them alone, or tells their words.
+    package var reliedOn: Set<String> {
+        let who = actions.flatMap(\.by).flatMap { who -> [String] in
+            if case .role(_, _, let not, let only, _) = who { not + only } else { [] }
+        }
+        return Set(who + references.map(\.action) + actions.filter(\.once).map(\.id))
+    }
+
     /// Inputs of other actions that effects use, each once, in the order of the definition.
     fileprivate var references: [(action: String, input: String)] {
         var found: [(String, String)] = []
@@ -149,9 +179,8 @@ extension Process {
 }
 
 extension Process.Rung {
-    /// Whether it falls due at the same moment and does the same, wherever it stands.
+    /// Whether it falls due at the same moment and counts and acts alike: once passed, it is passed, whomever it reminds.
     fileprivate func isAlike(_ other: Process.Rung, acting action: String?) -> Bool {
         percent == other.percent && later == other.later && act == action && count == other.count
-            && remind == other.remind
     }
 }

@@ -71,6 +71,13 @@ package struct Process: Sendable, Equatable {
         clocks.contains { $0.budget == .catalogue } || tasks.contains { $0.clock == .catalogue }
     }
 
+    /// Roles that have a part in it.
+    package var roles: Set<String> {
+        let who = begin.by + actions.flatMap(\.by)
+        return Set(
+            who.compactMap { if case .role(let role, _, _, _, _) = $0 { role } else { nil } } + classes.map(\.role))
+    }
+
     /// What citizens may be asked for.
     package var requestNames: Set<String> {
         Set(actions.flatMap(\.allEffects).compactMap { if case .request(let name, _, _) = $0 { name } else { nil } })
@@ -149,6 +156,13 @@ package struct Process: Sendable, Equatable {
             var inputs: [String: T] = [:]
             for (kind, value) in said { if let input = input(kind) { inputs[input.id] = value } }
             return inputs
+        }
+    }
+
+    /// The action by which somebody else puts in force what an officer began; nil where nobody has to.
+    package var confirming: Action? {
+        actions.first { action in
+            action.from.contains(begin.state) && action.allEffects.contains { $0 == .appoint || $0 == .trust }
         }
     }
 

@@ -107,8 +107,9 @@ struct ProcessCheck {
                 case .clocks: Self.clock
                 case .actions: Self.action
                 }
-            for (_, next) in (migration.names[kind] ?? [:]).sorted(by: { $0.key < $1.key }) {
-                known(next, among: names + [Process.Migration.gone], word, at: migration.position)
+            for (_, next) in (migration.names[kind] ?? [:]).sorted(by: { $0.key < $1.key })
+            where next != Process.Migration.gone {
+                known(next, among: names, word, at: migration.position)
             }
         }
     }

@@ -130,15 +130,15 @@ struct ProcessReader {
             return []
         }
         return pairs.compactMap { pair in
-            guard let from = SHA256Digest(hex: pair.key) else {
+            guard let from = SHA256Digest(hex: pair.key), pair.key == from.hex else {
                 reader.add(
                     Diagnostic(
                         "process-migrate", pair.keyPosition,
                         problem: Bilingual(
                             zh: "“\(pair.key)”不是定义的摘要", en: "`\(pair.key)` is not the digest of a definition"),
                         remedy: Bilingual(
-                            zh: "写 64 位十六进制摘要；`coredesk process adopt` 会列出来",
-                            en: "write 64 hexadecimal digits; `coredesk process adopt` lists them")))
+                            zh: "写 64 位小写十六进制摘要；`coredesk process adopt` 会列出来",
+                            en: "write 64 hexadecimal digits in lower case; `coredesk process adopt` lists them")))
                 return nil
             }
             var inner = MapReader(pair.value)

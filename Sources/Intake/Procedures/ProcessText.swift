@@ -32,8 +32,10 @@ extension Process {
                 switch actor {
                 case .citizen: "citizen"
                 case .clock: "clock"
-                case .role(let role, let unit, _, _, let level):
+                case .role(let role, let unit, let not, let only, let level):
                     role + (unit == .any ? "" : "@\(unit.rawValue)") + (level > 2 ? " L\(level)" : "")
+                        + (not.isEmpty ? "" : " ≠ " + not.joined(separator: " ≠ "))
+                        + (only.isEmpty ? "" : " = " + only.joined(separator: " = "))
                 }
             }
             let to = action.enters.isEmpty ? "" : " → " + action.enters.joined(separator: " | ")

@@ -95,8 +95,9 @@ extension SubmissionDatabase {
                 var query = "SELECT shown FROM released_request WHERE requested BETWEEN ? AND ?"
                 var values: [(any SQLBindable)?] = [from.seconds, to.seconds]
                 if !services.isEmpty {
-                    query += " AND service IN (\(services.map { _ in "?" }.joined(separator: ", ")))"
-                    values += services as [(any SQLBindable)?]
+                    let list = SQLList(services)
+                    query += " AND service IN (\(list.marks))"
+                    values += list.values as [(any SQLBindable)?]
                 }
                 if let isOpen {
                     query += " AND open = ?"
