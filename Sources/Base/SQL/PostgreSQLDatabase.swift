@@ -222,6 +222,13 @@ private final class PostgreSQLConnection: SQLConnection {
             giveUp()
             throw error
         }
+        do throws(SQLError) {
+            // Statements are few and find rows by indexes: one plan is as good as another, and making it costs more than running it.
+            try execute("SET plan_cache_mode = force_generic_plan")
+        } catch {
+            // Others who speak the protocol may not know the setting.
+            guard error.code == .fault, isAlive else { throw error }
+        }
     }
 
     /// A transaction in which a statement failed is rolled back by COMMIT, and the server calls that no error.

@@ -90,9 +90,9 @@ extension CaseStore {
         let rows = try db.rows(
             """
             SELECT v.number FROM visible v \(conditions.isEmpty ? "" : "JOIN case_index i ON i.number = v.number")
-            WHERE \(seen) \(conditions.isEmpty ? "" : "AND \(conditions)") ORDER BY v.number DESC LIMIT ?
-            """,
-            values: [.text(viewer), .integer(first), .integer(last)] + values + [.integer(query.limit + 1)])
+            WHERE \(seen) \(conditions.isEmpty ? "" : "AND \(conditions)")
+            ORDER BY v.number DESC LIMIT \(query.limit + 1)
+            """, values: [.text(viewer), .integer(first), .integer(last)] + values)
         return (try rows.map { try $0["number"] }, end)
     }
 }

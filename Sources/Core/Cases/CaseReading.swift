@@ -254,8 +254,8 @@ extension CaseStore {
                 let rows = try db.rows(
                     """
                     SELECT due, number FROM turn WHERE viewer = ? AND (due > ? OR (due = ? AND number > ?))
-                    ORDER BY due, number LIMIT ?
-                    """, viewer, after?.due ?? Int.min, after?.due ?? Int.min, after?.number ?? 0, limit)
+                    ORDER BY due, number LIMIT \(limit)
+                    """, viewer, after?.due ?? Int.min, after?.due ?? Int.min, after?.number ?? 0)
                 for row in rows { places.insert(TurnPlace(due: try row["due"], number: try row["number"])) }
             }
             let looked = places.sorted { ($0.due, $0.number) < ($1.due, $1.number) }.prefix(limit)

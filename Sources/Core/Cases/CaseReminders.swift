@@ -51,8 +51,8 @@ extension CaseStore {
                     """
                     SELECT last, number, times FROM reminder
                     WHERE unit = ? AND viewer = ? AND (last < ? OR (last = ? AND number < ?))
-                    ORDER BY last DESC, number DESC LIMIT ?
-                    """, reader.unit, reader.viewer, last, last, number, limit + 1)
+                    ORDER BY last DESC, number DESC LIMIT \(limit + 1)
+                    """, reader.unit, reader.viewer, last, last, number)
                 for row in rows {
                     times[ReminderPlace(last: try row["last"], number: try row["number"])] = try row["times"]
                 }
