@@ -17,6 +17,8 @@ struct Desk: Sendable {
     private let arrivals: Arrivals
     private let departures: Departures
     private let random: @Sendable (Int) -> [UInt8]
+    /// Of the master key's file; nil while a rotation holds it.
+    private let keyLock: FileLock?
 
     /// What a database must be that is opened.
     enum Opening { case existing, new, restoring }
@@ -31,6 +33,7 @@ struct Desk: Sendable {
         try Self.check(configuration, opening)
         self.configuration = configuration
         self.random = random
+        keyLock = try given == nil ? configuration.masterKeyFile.lock(isShared: true) : nil
         let master = try given ?? configuration.masterKeyFile.read()
         let surroundings = try Surroundings(configuration)
         let database = try Self.migrated(configuration)

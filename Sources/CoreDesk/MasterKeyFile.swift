@@ -1,4 +1,5 @@
 import CMS
+import Glibc
 import PortalBase
 
 /// The key that wraps the keys of all cases: 32 bytes in a file that only its owner reads, or sealed (CMS AuthEnvelopedData) for an
@@ -78,7 +79,38 @@ struct MasterKeyFile: Sendable {
     }
 
     func write(_ key: [UInt8], to path: String) throws {
-        let bytes = try identity.map { try Envelope.seal(key, for: [Identity.certificate(path: $0)]) } ?? key
-        try FileSystem.replaceDurably(path, with: bytes, mode: 0o600)
+        try FileSystem.replaceDurably(path, with: bytes(of: key), mode: 0o600)
+    }
+
+    /// A key as its file holds it.
+    func bytes(of key: [UInt8]) throws -> [UInt8] {
+        try identity.map { try Envelope.seal(key, for: [Identity.certificate(path: $0)]) } ?? key
+    }
+
+    /// The key that takes over, in the open or sealed for the identity of now or a former one.
+    func readNext(former: String?) throws -> [UInt8] {
+        let bytes = try stored(next)
+        for identity in [nil, identity, former] {
+            if identity == nil, bytes.count != Self.bytes { continue }
+            if let key = try? MasterKeyFile(path: path, identity: identity).open(bytes, from: next) { return key }
+        }
+        throw ConfigurationError(
+            text:
+                "\(next) does not open. Never remove it: the keys of all cases may be wrapped by it. Give the identity that it was sealed for with --former-identity"
+        )
+    }
+
+    /// Held by every process that has the key, so that none has it while another takes its place.
+    func lock(isShared: Bool) throws -> FileLock {
+        do throws(FileError) {
+            return try FileLock(reading: path, isShared: isShared)
+        } catch {
+            guard error.code == EWOULDBLOCK else { throw error }
+            throw ConfigurationError(
+                text: isShared
+                    ? "`coredesk rotate-key` is at work on \(path): try again when it is done"
+                    : "stop `coredesk serve`, the timers and the lanes first: a process has the key \(path); nothing was changed"
+            )
+        }
     }
 }

@@ -46,7 +46,8 @@ import Testing
         let subject = try #require(
             try new.earlierDefinitions(of: process, includesFinal: false).first?.subjects.first)
         _ = try new.adopt(
-            Adoption(from: desk.earlier, to: process), on: subject, by: Self.officer, reason: "新规定", at: Self.start)
+            Adoption(from: desk.earlier, to: process), on: subject, by: Self.officer, reason: "新规定", applies: true,
+            at: Self.start)
         // The row as it was read before.
         try desk.database.write { db in try db.execute("UPDATE subject SET process = ?", desk.earlier.digest.hex) }
         try desk.act(old, "dispatch", "甲", "dispatcher")
@@ -136,16 +137,19 @@ import Testing
         let subject = try #require(definitions.first?.subjects.first)
         let adoption = try Adoption(from: desk.earlier, to: process)
         // A look changes nothing.
-        let shown = try new.adoption(adoption, of: subject, at: half)
+        let shown = try new.adopt(
+            adoption, on: subject, by: Self.officer, reason: "新规定", applies: false, at: half)
         #expect(try new.view("a").process.digest == desk.earlier.digest)
-        let done = try new.adopt(adoption, on: subject, by: Self.officer, reason: "新规定", at: half)
-        guard case .goesOn(let outcome) = done else {
+        let done = try new.adopt(adoption, on: subject, by: Self.officer, reason: "新规定", applies: true, at: half)
+        guard case .goesOn(let outcome, passed: 0) = done else {
             Issue.record("\(done)")
             return
         }
         #expect(done == shown && outcome.facts.contains(.told(.accepted, text: nil)) && outcome.due.map(\.rung) == [0])
         // The same again finds it done.
-        #expect(try new.adopt(adoption, on: subject, by: Self.officer, reason: "", at: half) == .movedMeanwhile)
+        #expect(
+            try new.adopt(adoption, on: subject, by: Self.officer, reason: "", applies: true, at: half)
+                == .movedMeanwhile)
         #expect(try new.earlierDefinitions(of: process, includesFinal: true).isEmpty)
 
         let view = try new.view("a")

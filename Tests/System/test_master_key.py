@@ -21,7 +21,7 @@ class RotationTests(unittest.TestCase):
         old = (self.core / "master.key").read_bytes()
         self.system.coredesk("backup", "--out", self.system.folder / "backup", "--without-seal")
         # Nobody may work by the old key meanwhile.
-        self.assertIn("stop `coredesk serve` first", self.system.coredesk("rotate-key", code=1))
+        self.assertIn("stop `coredesk serve`, the timers and the lanes first", self.system.coredesk("rotate-key", code=1))
         self.system.call("stop")
         said = self.system.coredesk("rotate-key")
         self.assertRegex(said, r"the keys of \d+ subjects are wrapped by the new master key")

@@ -140,7 +140,7 @@ struct Walk {
                     if case .officer(let officer) = actor, process.isTurn(offers, of: walk.file) {
                         let waits = process.turns(of: walk.file, in: walk.world)
                         #expect(
-                            !waits.isDisjoint(with: officer.post.viewers(of: [process])), "\(offers) not in \(waits)")
+                            !waits.isDisjoint(with: officer.post.viewers), "\(offers) not in \(waits)")
                     }
                     guard triers.contains(index) || !offers.isEmpty && number < 4 else { continue }
                     for action in process.actions {

@@ -1,6 +1,6 @@
 import Glibc
 
-/// An exclusive lock on a file, for as long as this value lives; the system drops it when the process dies.
+/// A lock on a file, for as long as this value lives; the system drops it when the process dies.
 package final class FileLock: Sendable {
     private let descriptor: Int32
 
@@ -11,6 +11,20 @@ package final class FileLock: Sendable {
         let fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, mode)
         guard fd >= 0 else { throw FileError("open", path) }
         guard flock(fd, LOCK_EX | LOCK_NB) == 0 else {
+            let code = errno
+            close(fd)
+            throw FileError("lock", path, code: code)
+        }
+        descriptor = fd
+    }
+
+    /// A lock on a file that is there, which need not be writable. Throws EWOULDBLOCK where another process holds one that excludes it.
+    ///
+    /// - Parameter isShared: others may hold such a lock too.
+    package init(reading path: String, isShared: Bool) throws(FileError) {
+        let fd = open(path, O_RDONLY | O_CLOEXEC)
+        guard fd >= 0 else { throw FileError("open", path) }
+        guard flock(fd, (isShared ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0 else {
             let code = errno
             close(fd)
             throw FileError("lock", path, code: code)

@@ -234,14 +234,24 @@ package enum FileSystem {
         try syncDirectory(parent(path))
     }
 
-    /// The same, under the path of a file that is there: its group and mode stay.
-    package static func replaceKeepingGroup(_ path: String, with bytes: [UInt8]) throws(FileError) {
+    /// Puts a secret in the place of a file that is there, whose group and mode stay, and its owner where the process may give it away.
+    /// Nobody but the process reads the new file before.
+    package static func replaceSecret(_ path: String, with bytes: [UInt8]) throws(FileError) {
         var info = stat()
         guard stat(path, &info) == 0 else { throw FileError("stat", path) }
         let temporary = path + ".tmp"
-        try write(bytes, to: temporary, mode: info.st_mode & 0o7777, sync: true)
-        guard chown(temporary, uid_t.max, info.st_gid) == 0 else { throw FileError("chown", temporary) }
-        try rename(temporary, path)
+        try remove(temporary)
+        do throws(FileError) {
+            try write(bytes, to: temporary, mode: 0o600, sync: true)
+            if chown(temporary, info.st_uid, info.st_gid) != 0, chown(temporary, uid_t.max, info.st_gid) != 0 {
+                throw FileError("chown", temporary)
+            }
+            guard chmod(temporary, info.st_mode & 0o7777) == 0 else { throw FileError("chmod", temporary) }
+            try rename(temporary, path)
+        } catch {
+            try remove(temporary)
+            throw error
+        }
         try syncDirectory(parent(path))
     }
 

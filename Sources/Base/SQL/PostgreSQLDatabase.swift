@@ -223,7 +223,8 @@ private final class PostgreSQLConnection: SQLConnection {
             throw error
         }
         do throws(SQLError) {
-            // Statements are few and find rows by indexes: one plan is as good as another, and making it costs more than running it.
+            // Statements are few and find rows by indexes: making a plan for each set of values costs more than it saves
+            // (Benchmarks/results/desk.md).
             try execute("SET plan_cache_mode = force_generic_plan")
         } catch {
             // Others who speak the protocol may not know the setting.

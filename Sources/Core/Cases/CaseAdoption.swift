@@ -15,7 +15,8 @@ extension CaseStore {
 
     /// What comes of one case.
     package enum Adopted: Sendable, Equatable {
-        case goesOn(Adoption.Outcome)
+        /// So many rungs that were due pass before.
+        case goesOn(Adoption.Outcome, passed: Int)
         case stays(Adoption.Obstacle)
         /// Somebody brought it to a definition meanwhile.
         case movedMeanwhile
@@ -47,30 +48,31 @@ extension CaseStore {
         }
     }
 
-    /// What would come of a case; nothing changes.
-    package func adoption(_ adoption: Adoption, of subject: Subject, at now: Instant) throws -> Adopted {
-        try database.read { db in
-            try outcome(adoption, of: opened(subject.id, now: now, db), at: now, db).told
-        }
-    }
-
     /// Brings a case to the later definition, in one transaction; one that cannot go on by it stays as it is. Rungs that are due
     /// pass before it, by the earlier definition.
     ///
-    /// - Parameter reason: is kept under the subject's key.
+    /// - Parameters:
+    ///   - reason: is kept under the subject's key.
+    ///   - applies: where not, what would come of it is told, and nothing changes.
     package func adopt(
-        _ adoption: Adoption, on subject: Subject, by officer: Officer, reason: String, at now: Instant
+        _ adoption: Adoption, on subject: Subject, by officer: Officer, reason: String, applies: Bool, at now: Instant
     ) throws -> Adopted {
         do {
-            return try retrying { try database.write { db in try adopt(adoption, subject, officer, reason, now, db) } }
-        } catch let stays as Stays {
-            return .stays(stays.obstacle)
+            return try retrying {
+                try database.write { db in
+                    let found = try adopt(adoption, subject, officer, reason, now, db)
+                    if case .goesOn = found, applies { return found }
+                    throw Undone(found: found)
+                }
+            }
+        } catch let undone as Undone {
+            return undone.found
         }
     }
 
-    /// Undoes the transaction of a case that cannot go on.
-    private struct Stays: Error {
-        let obstacle: Adoption.Obstacle
+    /// Undoes the transaction of a case that does not go on.
+    private struct Undone: Error {
+        let found: Adopted
     }
 
     private func adopt(
@@ -83,32 +85,22 @@ extension CaseStore {
         let earlier = try world(of: subject, writing.process, writing.file.answers, now, db)
         let told = writing.process.status(of: writing.file, in: earlier)
         let passed = try passRungs(&writing, in: earlier, at: now, db)
-        let (found, world) = try outcome(adoption, of: writing, at: now, db)
-        if case .stays(let obstacle) = found { throw Stays(obstacle: obstacle) }
-        guard case .goesOn(let outcome) = found else { return found }
+        let world = try world(of: subject, adoption.later, writing.file.answers, now, db)
+        let outcome: Adoption.Outcome
+        do throws(Adoption.Obstacle) {
+            outcome = try adoption.outcome(for: writing.events, received: subject.received, in: world)
+        } catch {
+            return .stays(error)
+        }
         let (name, actor) = (Process.EventName.adopted, Actor.officer(officer))
         let command = Command(action: name, inputs: ["reason": .text(reason)])
         try record(
             &writing, actor, name, command, outcome.facts, key: "\(name) \(writing.file.version)",
             mark: Self.mark(command, actor, writing.secret), at: now, db)
         writing.goOn(by: adoption.later)
-        try db.execute(
-            "UPDATE subject SET process = ? WHERE id = ?", adoption.later.digest.hex, subject.id)
+        try db.execute("UPDATE subject SET process = ? WHERE id = ?", adoption.later.digest.hex, subject.id)
         try conclude(writing, since: before, statusBefore: told, in: world, db)
         for event in passed { try relate(event, writing, at: now, db) }
-        return found
-    }
-
-    private func outcome(
-        _ adoption: Adoption, of writing: Writing, at now: Instant, _ db: any SQLConnection
-    ) throws -> (told: Adopted, world: World) {
-        let world = try world(of: writing.subject, adoption.later, writing.file.answers, now, db)
-        do {
-            return (
-                .goesOn(try adoption.outcome(for: writing.events, received: writing.subject.received, in: world)), world
-            )
-        } catch {
-            return (.stays(error), world)
-        }
+        return .goesOn(outcome, passed: passed.count)
     }
 }

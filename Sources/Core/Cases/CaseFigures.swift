@@ -108,7 +108,7 @@ extension CaseStore {
         }
         if let reader {
             try record("figures", as: reader.posts, at: reader.now)
-            let viewers = SQLList(self.viewers(reader.posts, at: reader.now).sorted())
+            let viewers = SQLList(Self.viewers(reader.posts, at: reader.now).sorted())
             filter += " AND f.number IN (SELECT number FROM visible WHERE viewer IN (\(viewers.marks)))"
             values += viewers.values
         }

@@ -82,10 +82,10 @@ extension CaseStore {
         var end: Int?
         if !conditions.isEmpty {
             end = try db.value(
-                "SELECT v.number FROM visible v WHERE \(seen) ORDER BY v.number DESC LIMIT 1 OFFSET \(most - 1)",
+                "SELECT v.number FROM visible v WHERE \(seen) ORDER BY v.number DESC LIMIT 1 OFFSET \(most)",
                 viewer,
                 first, last)
-            if let end { first = end - 1 }
+            if let behind = end { (first, end) = (behind, behind + 1) }
         }
         let rows = try db.rows(
             """

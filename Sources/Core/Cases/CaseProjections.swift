@@ -7,7 +7,7 @@ import Workflow
 
 extension CaseStore {
     /// Raised when a projection changes: `serve` then asks for `coredesk audit`, which makes the tables again.
-    package static let projectionVersion: UInt8 = 2
+    package static let projectionVersion: UInt8 = 3
 }
 
 /// A table of what is made out of the log, by the case's number, for lists, clocks and search.
@@ -121,11 +121,7 @@ extension CaseStore {
         case .reminder:
             let viewers = process.viewers(of: file, in: world)
             return file.reminders.sorted { $0.key < $1.key }.flatMap { unit, reminder in
-                // Where all of the unit see the case, one row is enough.
-                let names =
-                    viewers.contains(.unit(unit, process: process.id))
-                    ? [Viewer.unit(unit, process: process.id).name]
-                    : viewers.filter { $0.mayBe(in: unit) }.map(\.name).sorted()
+                let names = viewers.filter { $0.mayBe(in: unit) }.map(\.name).sorted()
                 return names.map { name in
                     [number, .text(unit), .text(name), .integer(reminder.last.seconds), .integer(reminder.times)]
                 }

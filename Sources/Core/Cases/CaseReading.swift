@@ -136,8 +136,8 @@ extension CaseStore {
     }
 
     /// Names in the index of those as whom somebody in these posts sees cases now.
-    func viewers(_ posts: [Post], at now: Instant) -> Set<String> {
-        Set(posts.filter { $0.isHeld(at: now) }.flatMap { $0.viewers(of: processes) }.map(\.name))
+    static func viewers(_ posts: [Post], at now: Instant) -> Set<String> {
+        Set(posts.filter { $0.isHeld(at: now) }.flatMap(\.viewers).map(\.name))
     }
 
     /// The newest cases that somebody in these posts may see: rights, order and length are the database's. The reading is on
@@ -148,7 +148,7 @@ extension CaseStore {
         _ query: Query, as posts: [Post], mostNarrowed: Int = CaseStore.mostNarrowed, at now: Instant
     ) throws -> Listing {
         try record("list", as: posts, at: now)
-        let viewers = self.viewers(posts, at: now)
+        let viewers = Self.viewers(posts, at: now)
         return try database.read { db in
             let seen = try viewers.map { viewer in
                 try numbers(seenBy: viewer, query, most: mostNarrowed, at: now, db)
@@ -247,7 +247,7 @@ extension CaseStore {
     ///
     /// - Parameter after: of the last one that was looked at; nil for the most urgent.
     package func waiting(for posts: [Post], after: TurnPlace?, limit: Int, at now: Instant) throws -> Waiting {
-        let viewers = self.viewers(posts, at: now)
+        let viewers = Self.viewers(posts, at: now)
         return try database.read { db in
             var places: Set<TurnPlace> = []
             for viewer in viewers {

@@ -42,7 +42,7 @@ extension CaseStore {
     /// Cases of which a unit of these posts was reminded and that somebody in them may see, each with the newest reminder. On no
     /// record: `record` puts it there.
     package func reminded(_ posts: [Post], after: ReminderPlace?, limit: Int, at now: Instant) throws -> Reminded {
-        let readers = self.readers(posts, at: now)
+        let readers = Self.readers(posts, at: now)
         return try database.read { db in
             var times: [ReminderPlace: Int] = [:]
             let (last, number) = (after?.last ?? Int.max, after?.number ?? Int.max)
@@ -75,7 +75,7 @@ extension CaseStore {
 
     /// The number of those cases, counted up to `most`.
     package func countReminded(_ posts: [Post], most: Int, at now: Instant) throws -> Int {
-        let readers = self.readers(posts, at: now)
+        let readers = Self.readers(posts, at: now)
         return try database.read { db in
             var numbers: Set<Int> = []
             for reader in readers where numbers.count < most {
@@ -94,9 +94,9 @@ extension CaseStore {
     }
 
     /// The pairs of unit and viewer under which holders of these posts find the reminders of their units.
-    private func readers(_ posts: [Post], at now: Instant) -> [Reader] {
+    private static func readers(_ posts: [Post], at now: Instant) -> [Reader] {
         let readers = posts.filter { $0.isHeld(at: now) }.flatMap { post in
-            post.viewers(of: processes).map { Reader(unit: post.unit, viewer: $0.name) }
+            post.viewers.map { Reader(unit: post.unit, viewer: $0.name) }
         }
         return Set(readers).sorted { ($0.unit, $0.viewer) < ($1.unit, $1.viewer) }
     }

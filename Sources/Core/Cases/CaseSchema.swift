@@ -65,7 +65,7 @@ enum CaseSchema {
             opened INTEGER NOT NULL, PRIMARY KEY (number, task))
         """,
         "CREATE INDEX task_unit ON task (unit, opened)",
-        // `viewer` is a role or a unit; `final` where nothing is to come, no clock either.
+        // `viewer` is a role, or a role of a unit; `final` where nothing is to come, no clock either.
         """
         CREATE TABLE visible (
             viewer TEXT NOT NULL, final INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (viewer, number))

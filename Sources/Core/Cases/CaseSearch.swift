@@ -27,7 +27,7 @@ extension CaseStore {
         guard !terms.isEmpty || asked != nil, posts.contains(where: { $0.isHeld(at: now) }) else { return nil }
         let tokens = keys.indexTokens(terms)
         try record("search", tokens.map { String($0, radix: 16) }.joined(separator: " "), as: posts, at: now)
-        let viewers = self.viewers(posts, at: now).sorted()
+        let viewers = Self.viewers(posts, at: now).sorted()
         return try database.read { db in
             let tokens = try byRarity(tokens, db)
             var (hits, place, opened) = ([Int](), before ?? Int.max, 0)

@@ -62,13 +62,23 @@ package struct Adoption: Sendable {
         let before = Case(received: received, events: log)
         let file = Case(received: received, events: log.map { $0.renamed(by: names) })
         try check(file)
+        if isToldOtherwise(before, file), let state = later.state(file.state)?.citizen, state.isResult {
+            throw .told(state)
+        }
         for act in file.acts where forgotten.contains(act.action) { throw .action(act.action) }
         var decision = Decision(process: later, world: world, file: file, inputs: [:])
         decision.add(.adopted(later.digest, names))
-        decision.settle()
+        decision.stopClocks()
+        if isToldOtherwise(before, file) { decision.tellState() }
         decision.classify()
         return Outcome(
             facts: decision.facts, from: before.state, to: file.state, due: later.due(on: decision.file, in: world))
+    }
+
+    /// Whether the state says something else to the citizen by the later definition. What they were told besides, such as the answer to the
+    /// case that theirs was merged into, stays.
+    private func isToldOtherwise(_ before: Case, _ file: Case) -> Bool {
+        earlier.state(before.state)?.citizen != later.state(file.state)?.citizen
     }
 
     private func check(_ file: Case) throws(Obstacle) {
@@ -107,7 +117,6 @@ extension Adoption {
         }
         for page in file.published where !effects.contains(.retract(page)) { throw .published(page) }
         if file.isOnLegalHold, !effects.contains(.release) { throw .legalHold }
-        if let state = later.state(file.state)?.citizen, state != file.told, state.isResult { throw .told(state) }
     }
 }
 

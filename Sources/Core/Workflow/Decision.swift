@@ -417,17 +417,16 @@ struct Decision {
     // MARK: States, tasks, clocks
 
     mutating func enter(_ id: String) {
-        guard let state = process.state(id) else { return }
+        guard process.state(id) != nil else { return }
         add(.entered(state: id))
-        settle(in: state)
+        stopClocks()
+        tellState()
     }
 
-    /// The same for the state in which the case is.
-    mutating func settle() { process.state(file.state).map { settle(in: $0) } }
+    mutating func stopClocks() { for clock in clocks where clock.stop.contains(file.state) { stop(clock.id) } }
 
-    private mutating func settle(in state: Process.State) {
-        for clock in clocks where clock.stop.contains(state.id) { stop(clock.id) }
-        if let told = state.citizen, file.told != told { add(.told(told, text: nil)) }
+    mutating func tellState() {
+        if let told = process.state(file.state)?.citizen, file.told != told { add(.told(told, text: nil)) }
     }
 
     /// In an order that does not depend on that of the definition's file.

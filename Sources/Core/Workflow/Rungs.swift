@@ -127,6 +127,10 @@ extension Process {
         else { return nil }
         let before = Case(received: received, events: log[..<first])
         let file = Case(received: received, events: log)
+        // Brought to a later definition since, it may not know the way back.
+        guard state(before.state) != nil, before.tasks.allSatisfy({ !$0.isOpen || task($0.kind) != nil }),
+            before.clocks.allSatisfy({ !$0.isRunning || clock($0.clock) != nil })
+        else { return nil }
         // The clock may have been asked long after the rung was due.
         let wasInTime = rungs(of: before, in: world).allSatisfy { !$0.acts || $0.at >= world.now }
         guard wasInTime, refuses(command, on: file, in: world), !refuses(command, on: before, in: world) else {

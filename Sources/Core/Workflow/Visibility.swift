@@ -2,18 +2,16 @@ package import Authority
 import PortalBase
 package import Procedures
 
-/// Somebody who may see a case: all holders of a role, all in a unit whose role works on cases of its process, or those in one role of
-/// one unit.
+/// Somebody who may see a case: all holders of a role, or those in one role of one unit.
 package enum Viewer: Sendable, Hashable {
     case role(String)
-    case unit(String, process: String)
     case post(role: String, unit: String)
 
     /// Whether somebody with a post in a unit can be one of them.
     package func mayBe(in other: String) -> Bool {
         switch self {
         case .role: true
-        case .unit(let unit, _), .post(_, let unit): unit == other
+        case .post(_, let unit): unit == other
         }
     }
 
@@ -21,23 +19,18 @@ package enum Viewer: Sendable, Hashable {
     package var name: String {
         switch self {
         case .role(let role): "role " + role
-        case .unit(let unit, let process): "unit " + unit + " " + process
         case .post(let role, let unit): "post " + role + "@" + unit
         }
     }
 }
 
 extension Post {
-    /// As whom somebody in this post sees cases of these processes. An administrator who has no part in one sees none of its cases,
-    /// wherever the post stands (三员分立).
-    package func viewers(of processes: some Sequence<Process>) -> [Viewer] {
-        [.role(role), .post(role: role, unit: unit)]
-            + processes.filter { $0.roles.contains(role) }.map { .unit(unit, process: $0.id) }
-    }
+    package var viewers: [Viewer] { [.role(role), .post(role: role, unit: unit)] }
 }
 
 extension Process {
-    /// Who may see a case: roles that act on cases of any unit, and the units that have or had a task, with those above them. A
+    /// Who may see a case: roles that act on cases of any unit; in the units that have or had a task, and those above them, all roles that
+    /// have a part in the process, so that an administrator of people sees no citizen's words, wherever the post stands (三员分立). A
     /// case of a class (举报) is seen by the class's role, and in the units at work by the roles that work on the tasks there.
     package func viewers(of file: Case, in world: World) -> Set<Viewer> {
         let atWork = Set(file.tasks.map(\.unit) + [file.lead].compactMap { $0 })
@@ -54,14 +47,23 @@ extension Process {
             return viewers
         }
         var viewers: Set<Viewer> = []
+        var others = self.roles
         for action in actions {
-            for case .role(let role, .any, _, _, _) in action.by { viewers.insert(.role(role)) }
-            for case .role(let role, .own, _, _, _) in action.by {
-                if let unit = ownUnit(of: file) { viewers.insert(.post(role: role, unit: unit)) }
+            for case .role(let role, let scope, _, _, _) in action.by {
+                switch scope {
+                case .any:
+                    viewers.insert(.role(role))
+                    others.remove(role)
+                case .own: if let unit = ownUnit(of: file) { viewers.insert(.post(role: role, unit: unit)) }
+                case .task, .lead: break
+                }
             }
         }
+        var seen: Set<String> = []
         for var unit in atWork {
-            while viewers.insert(.unit(unit, process: id)).inserted, let parent = world.units.parent(of: unit) {
+            while seen.insert(unit).inserted {
+                for role in others { viewers.insert(.post(role: role, unit: unit)) }
+                guard let parent = world.units.parent(of: unit) else { break }
                 unit = parent
             }
         }
@@ -70,6 +72,6 @@ extension Process {
 
     /// Whether somebody may see a case in this post, now.
     package func isVisible(_ file: Case, to post: Post, in world: World) -> Bool {
-        post.isHeld(at: world.now) && !viewers(of: file, in: world).isDisjoint(with: post.viewers(of: [self]))
+        post.isHeld(at: world.now) && !viewers(of: file, in: world).isDisjoint(with: post.viewers)
     }
 }

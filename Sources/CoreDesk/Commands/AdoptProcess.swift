@@ -51,13 +51,12 @@ extension ProcessCommand {
                     let number = subject.shownNumber
                     let now = desk.configuration.now()
                     do {
-                        let done =
-                            apply
-                            ? try desk.cases.adopt(adoption, on: subject, by: officer, reason: reason, at: now)
-                            : try desk.cases.adoption(adoption, of: subject, at: now)
+                        let done = try desk.cases.adopt(
+                            adoption, on: subject, by: officer, reason: reason, applies: apply, at: now)
                         switch done {
-                        case .goesOn(let outcome):
-                            print("  \(number) \(outcome.from) -> \(outcome.to)\(Self.changes(outcome))")
+                        case .goesOn(let outcome, let passed):
+                            let before = passed > 0 ? " (\(passed) rungs that are due pass before)" : ""
+                            print("  \(number) \(outcome.from) -> \(outcome.to)\(Self.changes(outcome))\(before)")
                             adopted += 1
                         case .stays(let obstacle):
                             print("  \(number) LEFT: \(obstacle.text)")
@@ -65,7 +64,10 @@ extension ProcessCommand {
                         case .movedMeanwhile: print("  \(number): somebody brought it to a definition meanwhile")
                         }
                     } catch let failure as CaseStore.Failure {
-                        print("  \(number) LEFT: \(failure.code); `coredesk audit verify` says more")
+                        print(
+                            "  \(number) LEFT: \(failure.code); "
+                                + (failure == .busy
+                                    ? "others were quicker: try again" : "`coredesk audit verify` says more"))
                         left += 1
                     }
                 }

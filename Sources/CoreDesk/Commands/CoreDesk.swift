@@ -140,13 +140,10 @@ struct Serve: AsyncParsableCommand {
         try await buildApplication(configuration).runService()
     }
 
-    /// Held by the process that has the socket.
-    static func lock(of configuration: Configuration) -> String { configuration.socket + ".lock" }
-
     /// One process has a socket; one that is ending is waited for.
     private static func lock(_ configuration: Configuration) throws -> FileLock {
         do throws(FileError) {
-            return try FileLock.waiting(for: lock(of: configuration), patience: patience, mode: 0o660)
+            return try FileLock.waiting(for: configuration.socket + ".lock", patience: patience, mode: 0o660)
         } catch {
             guard error.code == EWOULDBLOCK else { throw error }
             throw CommandRefused(description: "another `coredesk serve` has the socket \(configuration.socket)")

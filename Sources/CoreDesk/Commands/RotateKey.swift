@@ -24,18 +24,14 @@ struct RotateKey: ParsableCommand {
     func run() throws {
         let configuration = try configurationOption.load()
         let file = configuration.masterKeyFile
-        // None begins meanwhile either.
-        let lock = try? FileLock(Serve.lock(of: configuration), mode: 0o660)
-        guard let lock else {
-            throw CommandRefused(
-                description: "stop `coredesk serve` first, the timers and the lanes too; nothing was changed")
-        }
+        let lock = try file.lock(isShared: false)
         defer { withExtendedLifetime(lock) {} }
         if FileSystem.kind(file.next) == nil { try file.write(MasterKeyFile.make(systemRandomBytes), to: file.next) }
-        // What is read here is what wraps the keys and is put in place, whatever becomes of that file.
-        let stored = try file.stored(file.next)
-        let key = try file.open(stored, from: file.next)
-        if try !Desk.isWrapped(by: key, configuration) {
+        let key = try file.readNext(former: formerIdentity)
+        let isResumed = try Desk.isWrapped(by: key, configuration)
+        if isResumed {
+            print("a rotation from before goes on; give the command again for another key")
+        } else {
             let former = MasterKeyFile(path: file.path, identity: formerIdentity ?? file.identity)
             let desk = try Desk(configuration, random: systemRandomBytes, master: former.readPlainOrSealed())
             do {
@@ -47,7 +43,7 @@ struct RotateKey: ParsableCommand {
                 )
             }
         }
-        try FileSystem.replaceKeepingGroup(file.path, with: stored)
+        try FileSystem.replaceSecret(file.path, with: file.bytes(of: key))
         let desk = try Desk(configuration, random: systemRandomBytes)
         let isClean = try desk.cases.removeRemains(index: true)
         let damaged = try desk.rebuild().damaged

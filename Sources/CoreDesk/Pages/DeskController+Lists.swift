@@ -151,7 +151,13 @@ extension DeskController {
         let reminders = Dictionary(found.lines.map { ($0.line.subject.id, $0.reminder) }) { first, _ in first }
         let units = Set(member.posts.map(\.unit))
         // One that cannot be read keeps its line, which says when.
-        let views = reminders.keys.sorted().compactMap { try? cases.view($0, at: now) }
+        let views = try reminders.keys.sorted().compactMap { id in
+            do {
+                return try cases.view(id, at: now)
+            } catch is CaseStore.Failure {
+                return nil
+            }
+        }
         let people = try cases.names(of: Set(views.flatMap(CaseText.persons)))
         var words: [String: String] = [:]
         for view in views {
