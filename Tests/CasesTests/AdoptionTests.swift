@@ -179,6 +179,28 @@ import Testing
         #expect(try new.verify().map(\.what) == ["the case's row says something else: process"])
     }
 
+    /// What the sender of a merged case was told of the main one stays told, and a result that nobody gave is not.
+    @Test func whatWasToldStaysTold() throws {
+        let earlier = try Self.read(Self.earlier)
+        let world = try #require(CaseStoreTests.world("hotline", Self.start))
+        func outcome(_ later: String, _ facts: [Fact]) throws -> Adoption.Outcome {
+            let log = Event(
+                version: 1, at: Self.start, actor: .clock, action: "note", task: nil, inputs: [:], facts: facts)
+            return try Adoption(from: earlier, to: Self.read(later)).outcome(
+                for: [log], received: Self.start, in: world)
+        }
+        let later = Self.later(than: earlier)
+        let told = try outcome(
+            later, [.begun(lead: nil), .entered(state: "new"), .told(.answered, text: "主单的答复")])
+        #expect(told.facts.count == 1, "\(told.facts)")
+        // The state says something else by the later definition: nobody has answered.
+        #expect(throws: Adoption.Obstacle.told(.answered)) {
+            try outcome(
+                later.replacing("en: Working, citizen: accepted", with: "en: Working, citizen: answered"),
+                [.begun(lead: nil), .entered(state: "work"), .told(.received, text: nil)])
+        }
+    }
+
     @Test func eachNameIsMappedOrItIsRefused() throws {
         let earlier = try Self.read(Self.earlier)
         func problems(_ changes: (String, String)...) throws -> [Renaming.Problem] {
