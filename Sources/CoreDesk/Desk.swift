@@ -17,7 +17,7 @@ struct Desk: Sendable {
     private let arrivals: Arrivals
     private let departures: Departures
     private let random: @Sendable (Int) -> [UInt8]
-    /// Of the master key's file; nil while a rotation holds it.
+    /// The shared lock of the master key's file; nil in a rotation, which holds the exclusive one.
     private let keyLock: FileLock?
 
     /// What a database must be that is opened.
@@ -133,16 +133,16 @@ struct Desk: Sendable {
         return try openDatabase(configuration.database).read { db in try isMarked(with: master, db) }
     }
 
-    /// Wraps the keys of all cases by another master key: from here on the one of now opens none. Nobody writes meanwhile, and whoever
-    /// still has the key of now begins no case any more.
+    /// Wraps the keys of all cases by another master key; the present one then opens none of them. The transaction excludes writers, and a
+    /// process with the present key begins no case after it.
     ///
-    /// - Returns: how many.
+    /// - Returns: the number of keys.
     func rewrap(by master: [UInt8]) throws -> Int {
         guard let next = SubjectKeys(master: master, random: random) else { throw configuration.masterKeyFile.damaged }
         return try database.write { db in
             let count = try cases.rewrap(by: next, db)
             try Self.set(Self.markName, Self.mark(of: master), db)
-            // Lists are made anew, or `serve` says that they are not.
+            // An empty mark makes `serve` alarm until the lists are rebuilt.
             try Self.set(Self.projected, [], db)
             return count
         }

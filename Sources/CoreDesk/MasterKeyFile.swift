@@ -2,8 +2,8 @@ import CMS
 import Glibc
 import PortalBase
 
-/// The key that wraps the keys of all cases: 32 bytes in a file that only its owner reads, or sealed (CMS AuthEnvelopedData) for an
-/// identity whose key lies in a token.
+/// The key that wraps the keys of all cases: 32 bytes in a file that only its owner reads, or a CMS AuthEnvelopedData that an identity
+/// opens, such as one with its key in a token.
 struct MasterKeyFile: Sendable {
     let path: String
     /// Whose key opens the file; nil where it holds the bytes themselves.
@@ -100,7 +100,7 @@ struct MasterKeyFile: Sendable {
         )
     }
 
-    /// Held by every process that has the key, so that none has it while another takes its place.
+    /// The lock of the key's file: processes that read the key share it, and the one that replaces the key excludes them.
     func lock(isShared: Bool) throws -> FileLock {
         do throws(FileError) {
             return try FileLock(reading: path, isShared: isShared)

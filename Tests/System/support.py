@@ -8,6 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import unittest
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -170,6 +171,18 @@ class Desk:
             return 0, f"{officer} is not offered {action}"
         body = {**(hidden or self.form(officer, address)), **{f"i-{name}": value for name, value in (fields or {}).items()}}
         return self.call(address, self.certificate(f"staff/{officer}"), f"Origin: {self.origin}", body=body)
+
+
+class RunningDesk(unittest.TestCase):
+    """A whole system for each test, with its desk."""
+
+    def setUp(self):
+        self.system = System()
+        self.addCleanup(self.system.close)
+        self.system.call("prepare")
+        self.system.call("start")
+        self.staff = Desk(self.system)
+        self.core = self.system.folder / "core"
 
 
 def multipart(fields, files=(), boundary="xinmi-test-boundary"):

@@ -5,7 +5,7 @@ import os
 import sqlite3
 import unittest
 
-from support import Desk, System, get, inner, multipart, post
+from support import RunningDesk, get, inner, multipart, post
 
 # Words that citizens and officers type below, each of which stands nowhere else in the repository.
 WORDS = {
@@ -31,16 +31,8 @@ def spellings(word):
         yield kind(plain).hexdigest().encode()
 
 
-class ErasureTests(unittest.TestCase):
+class ErasureTests(RunningDesk):
     maxDiff = None
-
-    def setUp(self):
-        self.system = system = System()
-        self.addCleanup(system.close)
-        system.call("prepare")
-        system.call("start")
-        self.staff = Desk(system)
-        self.core = system.folder / "core"
 
     def done(self, officer, case, action, fields=None):
         code, page = self.staff.act(officer, case, action, fields)

@@ -4,18 +4,10 @@ import shutil
 import unittest
 import urllib.parse
 
-from support import Desk, System
+from support import RunningDesk
 
 
-class RotationTests(unittest.TestCase):
-    def setUp(self):
-        self.system = System()
-        self.addCleanup(self.system.close)
-        self.system.call("prepare")
-        self.system.call("start")
-        self.staff = Desk(self.system)
-        self.core = self.system.folder / "core"
-
+class RotationTests(RunningDesk):
     def test_a_new_master_key_takes_over(self):
         self.assertEqual(self.staff.register(self.system, "改密钥示例一号井盖"), 200)
         old = (self.core / "master.key").read_bytes()

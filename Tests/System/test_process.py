@@ -8,7 +8,7 @@ import tempfile
 import unittest
 import xml.dom.minidom
 
-from support import BIN, ROOT, Desk, System
+from support import BIN, ROOT, RunningDesk
 
 
 class ProcessCommandTests(unittest.TestCase):
@@ -62,16 +62,12 @@ class ProcessCommandTests(unittest.TestCase):
                 self.assertIn("left out: ", exported.stderr)
 
 
-class AdoptionTests(unittest.TestCase):
+class AdoptionTests(RunningDesk):
     """A case goes on by a later definition when somebody who may do so says why."""
 
     def setUp(self):
-        self.system = System()
-        self.addCleanup(self.system.close)
-        self.system.call("prepare")
-        self.system.call("start")
-        self.staff = Desk(self.system)
-        self.config = self.system.folder / "core/coredesk.yaml"
+        super().setUp()
+        self.config = self.core / "coredesk.yaml"
 
     def adopt(self, *words, by="security", code=0):
         return self.system.coredesk("process", "adopt", "hotline", "--reason", "新规定示例", "--identity", self.system.folder / f"keys/staff/{by}", *words, code=code)

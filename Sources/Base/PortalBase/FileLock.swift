@@ -7,29 +7,26 @@ package final class FileLock: Sendable {
     /// Throws EWOULDBLOCK when another process holds the lock.
     ///
     /// - Parameter mode: of a new file; `0o660` where processes of several users of a group take turns.
-    package init(_ path: String, mode: UInt32 = 0o644) throws(FileError) {
-        let fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, mode)
-        guard fd >= 0 else { throw FileError("open", path) }
-        guard flock(fd, LOCK_EX | LOCK_NB) == 0 else {
-            let code = errno
-            close(fd)
-            throw FileError("lock", path, code: code)
-        }
-        descriptor = fd
+    package convenience init(_ path: String, mode: UInt32 = 0o644) throws(FileError) {
+        try self.init(open(path, O_RDWR | O_CREAT | O_CLOEXEC, mode), path, LOCK_EX)
     }
 
     /// A lock on a file that is there, which need not be writable. Throws EWOULDBLOCK where another process holds one that excludes it.
     ///
     /// - Parameter isShared: others may hold such a lock too.
-    package init(reading path: String, isShared: Bool) throws(FileError) {
-        let fd = open(path, O_RDONLY | O_CLOEXEC)
-        guard fd >= 0 else { throw FileError("open", path) }
-        guard flock(fd, (isShared ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0 else {
+    package convenience init(reading path: String, isShared: Bool) throws(FileError) {
+        try self.init(open(path, O_RDONLY | O_CLOEXEC), path, isShared ? LOCK_SH : LOCK_EX)
+    }
+
+    /// - Parameter descriptor: of the opened file; negative where it does not open.
+    private init(_ descriptor: Int32, _ path: String, _ operation: Int32) throws(FileError) {
+        guard descriptor >= 0 else { throw FileError("open", path) }
+        guard flock(descriptor, operation | LOCK_NB) == 0 else {
             let code = errno
-            close(fd)
+            close(descriptor)
             throw FileError("lock", path, code: code)
         }
-        descriptor = fd
+        self.descriptor = descriptor
     }
 
     /// Waits until another process gives up the lock. Throws EWOULDBLOCK after `patience` seconds.

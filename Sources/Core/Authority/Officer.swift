@@ -84,7 +84,7 @@ package enum Verdict: Sendable, Equatable {
         case unit
         /// They took the step before.
         case samePerson
-        /// It is for whoever took the step before.
+        /// The action is only for those who took an earlier step, and the officer did not.
         case otherPerson
     }
 

@@ -63,13 +63,13 @@ extension CaseStore {
     /// Statements that let a list be narrowed to what is overdue, for the database's owner.
     static let narrowingTables = ["ALTER TABLE case_index ADD COLUMN due INTEGER"]
 
-    /// Cases of one viewer that one page of a narrowed list looks at: what is rare is found over several pages.
+    /// The number of cases of one viewer that a page of a narrowed list examines: several pages find what is rare.
     package static let mostNarrowed = 20_000
 
     /// Numbers below one, the newest first, that a viewer may see.
     ///
-    /// - Parameter most: so many cases are looked at.
-    /// - Returns: the numbers, and the last that was looked at where others are behind it.
+    /// - Parameter most: the number of cases that a narrowed list examines.
+    /// - Returns: the numbers, and the bound below which cases were not examined; nil where there are none.
     func numbers(
         seenBy viewer: String, _ query: Query, most: Int, at now: Instant, _ db: any SQLConnection
     ) throws -> (found: [Int], end: Int?) {
@@ -83,8 +83,7 @@ extension CaseStore {
         if !conditions.isEmpty {
             end = try db.value(
                 "SELECT v.number FROM visible v WHERE \(seen) ORDER BY v.number DESC LIMIT 1 OFFSET \(most)",
-                viewer,
-                first, last)
+                viewer, first, last)
             if let behind = end { (first, end) = (behind, behind + 1) }
         }
         let rows = try db.rows(

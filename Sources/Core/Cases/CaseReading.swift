@@ -143,7 +143,7 @@ extension CaseStore {
     /// The newest cases that somebody in these posts may see: rights, order and length are the database's. The reading is on
     /// record.
     ///
-    /// - Parameter mostNarrowed: so many cases of one viewer are looked at where the list is narrowed; the next page goes on.
+    /// - Parameter mostNarrowed: the number of cases of one viewer that a page of a narrowed list examines; the next page examines more.
     package func list(
         _ query: Query, as posts: [Post], mostNarrowed: Int = CaseStore.mostNarrowed, at now: Instant
     ) throws -> Listing {
@@ -153,7 +153,7 @@ extension CaseStore {
             let seen = try viewers.map { viewer in
                 try numbers(seenBy: viewer, query, most: mostNarrowed, at: now, db)
             }
-            // Below where one viewer's cases were not looked at, another's wait for the next page.
+            // The page ends at the highest of the viewers' ends: below it, the cases of one of them were not examined.
             let end = seen.compactMap(\.end).max()
             let newest = Set(seen.flatMap(\.found)).filter { $0 >= end ?? Int.min }.sorted(by: >)
             var listing = try lines(Array(newest.prefix(query.limit)), db)

@@ -1,14 +1,14 @@
 package import SQL
 
-/// Another master key in the place of the one of now.
+/// Replaces the master key.
 extension CaseStore {
     /// Subjects of one statement.
     private static let rewrappedAtOnce = 1_000
 
-    /// Wraps the key of every subject by another master key, in a transaction of the caller's, and forgets the index, whose tokens
-    /// follow from the master key: `rebuild` of a store with the next one makes it again.
+    /// Wraps the key of every subject by another master key, in a transaction of the caller's, and empties the index, whose tokens
+    /// follow from the master key: `rebuild` of a store with the next key fills it.
     ///
-    /// - Returns: how many. Throws `damaged` where a key does not open: then nothing changes.
+    /// - Returns: the number of keys. Throws `damaged` where a key does not open: the caller's transaction must end there.
     package func rewrap(by next: SubjectKeys, _ db: any SQLConnection) throws -> Int {
         for statement in database.quiesce("subject") { try db.execute(statement) }
         var (count, last) = (0, Int.min)
@@ -22,7 +22,7 @@ extension CaseStore {
                 guard let wrapped else { continue }
                 let again: [UInt8]
                 do {
-                    again = try next.rewrapped(wrapped, from: keys, of: id)
+                    again = try next.wrap(keys.unwrap(wrapped, of: id), of: id)
                 } catch {
                     throw Failure.damaged(subject: id, version: 0)
                 }

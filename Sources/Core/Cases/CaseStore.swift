@@ -76,15 +76,15 @@ package struct CaseStore: Sendable {
 
         /// Beyond the numbers of all cases.
         static let others = 1 << 40
-
-        /// The same by a definition of this digest.
-        func with(_ process: SHA256Digest) -> Subject {
-            Subject(id: id, number: number, process: process, form: form, received: received)
-        }
         /// A number that may be a case's; nil for another.
         static func caseNumber(_ number: Int) -> Int? { (1..<others).contains(number) ? number : nil }
         /// As people read it: from 1, for cases and for the others.
         package var shownNumber: Int { number > Self.others ? number - Self.others : number }
+
+        /// The same subject by another definition.
+        func with(_ process: SHA256Digest) -> Subject {
+            Subject(id: id, number: number, process: process, form: form, received: received)
+        }
     }
 
     /// Statements that make the tables, for the database's owner: those of the first version, and those that each later one adds.
@@ -246,7 +246,7 @@ package struct CaseStore: Sendable {
             ON CONFLICT DO NOTHING
             """, new.id, number, new.process.digest.hex, new.form, new.received.seconds, wrapped)
         guard isFirst == 1 else { throw Quicker() }
-        // Behind the row: who rewraps waits for it, or has come before.
+        // The check follows the insertion: a rotation of the master key waits for the row, or has committed before.
         try checkMaster(db)
         let subject = Subject(
             id: new.id, number: number, process: new.process.digest, form: new.form, received: new.received)
@@ -366,7 +366,7 @@ package struct CaseStore: Sendable {
             Case(received: subject.received, events: log.lazy.map(\.event), isErased: isErased)
         }
 
-        /// What the case is by a later definition from here on.
+        /// Switches to a later definition, which decides what follows.
         mutating func goOn(by process: Process) {
             self.process = process
             subject = subject.with(process.digest)
@@ -390,7 +390,7 @@ package struct CaseStore: Sendable {
         let row = try row(of: id, db)
         guard let secret = try secret(of: row) else { throw Failure.erased }
         let log = try log(of: id, secret, db)
-        // The row was read before the log, which an adoption may have made longer since.
+        // An adoption may have committed between the two statements that read the row and the log.
         let process = log.lazy.compactMap(\.event.adopted).last ?? row.subject.process
         return Writing(row, secret: secret, process: try definitions.process(process, db), log: log, now: now)
     }
@@ -448,7 +448,7 @@ package struct CaseStore: Sendable {
         return event
     }
 
-    /// Rungs that fell due before something pass before it, whether or not the timer has run.
+    /// Passes the rungs that fell due before the world's moment, whether or not the timer has run.
     func passRungs(
         _ writing: inout Writing, in world: World, at moment: Instant, _ db: any SQLConnection
     ) throws -> [Event] {

@@ -103,8 +103,12 @@ extension CaseStore {
             return verified
         }
         var before = SHA256Digest(of: Array(known.id.utf8))
-        // Of the definition that the log has brought it to, where every event says so.
+        // The definition that the log ends by, and whether every event was read.
         var (process, isRead) = (String?.none, !rows.isEmpty)
+        func addUnreadable(_ version: Int) {
+            add(version, "it cannot be read")
+            isRead = false
+        }
         for (number, row) in rows.enumerated() {
             let version = number + 1
             do {
@@ -134,27 +138,20 @@ extension CaseStore {
                 }
                 let box: [UInt8] = try row["box"]
                 if SHA256Digest(of: box).hex != json["box"]?.string { add(version, "the box was changed") }
-                if let secret = verified.secret {
-                    let words = try JSON(
-                        parsing: try keys.open(box, key: secret, at: .event(subject: known.id, version: version)))
-                    if let event = Event(open: json, boxed: words) {
-                        for case .filed(let file) in event.facts { verified.filed.append((version, file)) }
-                        if let adopted = event.adopted { process = adopted.hex }
-                    } else {
-                        add(version, "it cannot be read")
-                        isRead = false
-                    }
-                } else if let event = Event(open: json, boxed: nil) {
-                    if let adopted = event.adopted { process = adopted.hex }
+                let words = try verified.secret.map { secret in
+                    try JSON(
+                        parsing: keys.open(box, key: secret, at: .event(subject: known.id, version: version)))
+                }
+                if let event = Event(open: json, boxed: words) {
+                    for case .filed(let file) in event.facts { verified.filed.append((version, file)) }
+                    process = event.adopted?.hex ?? process
                 } else {
-                    add(version, "it cannot be read")
-                    isRead = false
+                    addUnreadable(version)
                 }
                 // The next event is held against the digest as the log has it, so that one change is told once.
                 before = SHA256Digest(hex: digest) ?? before
             } catch {
-                add(version, "it cannot be read")
-                isRead = false
+                addUnreadable(version)
             }
         }
         if isRead, process != known.process.hex { add(rows.count, "the case's row says something else: process") }

@@ -51,13 +51,11 @@ package struct SubjectKeys: Sendable {
     /// A new key, and how it is kept.
     func make(for subject: String) throws(CryptoError) -> (key: [UInt8], wrapped: [UInt8]) {
         let key = random(AEAD.keyBytes)
-        return (key, try AEAD.seal(key, key: master, nonce: random(12), associated: Array(subject.utf8)))
+        return (key, try wrap(key, of: subject))
     }
 
-    /// A key that another master key wraps, wrapped by this one.
-    func rewrapped(_ wrapped: [UInt8], from other: SubjectKeys, of subject: String) throws(CryptoError) -> [UInt8] {
-        let key = try other.unwrap(wrapped, of: subject)
-        return try AEAD.seal(key, key: master, nonce: random(12), associated: Array(subject.utf8))
+    func wrap(_ key: [UInt8], of subject: String) throws(CryptoError) -> [UInt8] {
+        try AEAD.seal(key, key: master, nonce: random(12), associated: Array(subject.utf8))
     }
 
     func unwrap(_ wrapped: [UInt8], of subject: String) throws(CryptoError) -> [UInt8] {

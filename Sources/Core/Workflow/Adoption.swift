@@ -13,13 +13,12 @@ package struct Adoption: Sendable {
 
     /// Throws where the later definition does not say what every name of the earlier one becomes.
     package init(from earlier: Process, to later: Process) throws(Renaming.Problems) {
-        names = try Renaming(from: earlier, to: later)
+        let renaming = try Renaming(from: earlier, to: later)
+        names = renaming
         self.earlier = earlier
         self.later = later
         flow = ProcessFlow(later)
-        let later = Set(later.names(.actions))
-        let names = names
-        forgotten = earlier.reliedOn.filter { names.actions[$0] == nil && !later.contains($0) }
+        forgotten = earlier.reliedOn.filter { renaming.actions[$0] == nil && later.action($0) == nil }
     }
 
     /// What keeps one case with its definition: by the later one nobody could bring it to an end, or it would mean something else.
@@ -62,23 +61,18 @@ package struct Adoption: Sendable {
         let before = Case(received: received, events: log)
         let file = Case(received: received, events: log.map { $0.renamed(by: names) })
         try check(file)
-        if isToldOtherwise(before, file), let state = later.state(file.state)?.citizen, state.isResult {
-            throw .told(state)
-        }
+        // What the citizen was told besides the state, such as the answer to the case that theirs was merged into, stays.
+        let told = later.state(file.state)?.citizen
+        let isToldOtherwise = told != earlier.state(before.state)?.citizen
+        if isToldOtherwise, let told, told.isResult { throw .told(told) }
         for act in file.acts where forgotten.contains(act.action) { throw .action(act.action) }
         var decision = Decision(process: later, world: world, file: file, inputs: [:])
         decision.add(.adopted(later.digest, names))
         decision.stopClocks()
-        if isToldOtherwise(before, file) { decision.tellState() }
+        if isToldOtherwise { decision.tellState() }
         decision.classify()
         return Outcome(
             facts: decision.facts, from: before.state, to: file.state, due: later.due(on: decision.file, in: world))
-    }
-
-    /// Whether the state says something else to the citizen by the later definition. What they were told besides, such as the answer to the
-    /// case that theirs was merged into, stays.
-    private func isToldOtherwise(_ before: Case, _ file: Case) -> Bool {
-        earlier.state(before.state)?.citizen != later.state(file.state)?.citizen
     }
 
     private func check(_ file: Case) throws(Obstacle) {
@@ -106,11 +100,9 @@ package struct Adoption: Sendable {
             throw .paper(paper.document)
         }
     }
-}
 
-extension Adoption {
-    /// What was begun can be ended.
-    fileprivate func checkEndings(_ file: Case) throws(Obstacle) {
+    /// Throws where no action of the later definition ends what the case has begun.
+    private func checkEndings(_ file: Case) throws(Obstacle) {
         let effects = later.actions.flatMap(\.allEffects)
         for run in file.clocks where run.isRunning && run.isPaused && !effects.contains(.resume(clock: run.clock)) {
             throw .paused(run.clock)

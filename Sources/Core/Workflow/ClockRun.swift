@@ -32,7 +32,7 @@ package struct ClockRun: Sendable, Equatable {
     /// When the budget with its extensions is used up.
     package func due(in world: World) -> Due { moment(percent: 100, later: nil, in: world) }
 
-    /// The same as a moment; nil where it is unknown, or paused.
+    /// The moment of `due`; nil where that is unknown, or the clock paused.
     package func end(in world: World) -> Instant? { if case .at(let end) = due(in: world) { end } else { nil } }
 
     /// When it would be used up if every weekday beyond the calendar were worked: for the order of a list, and nothing legal.

@@ -134,7 +134,7 @@ package enum Fact: Sendable, Equatable {
     /// A legal hold: its erasure is put off while a dispute lasts, and no more.
     case legalHold
     case legalHoldEnded
-    /// It goes on by a definition of this digest; what was recorded before is read by its later names.
+    /// The case continues by the definition of this digest; the renaming applies to the events before.
     case adopted(SHA256Digest, Renaming)
     /// Every word of it was destroyed; nothing follows.
     case erased(ErasureGround, confirmedBy: String)

@@ -117,9 +117,7 @@ struct People: ParsableCommand {
         @Argument(help: "The subject, as it was printed when it was proposed.") var subject: String
 
         func run() throws {
-            try administrator.acting().take(on: subject, why: nil) { action, _ in
-                action.allEffects.contains { $0 == .appoint || $0 == .trust }
-            }
+            try administrator.acting().take(on: subject, why: nil) { action, _ in action.givesRights }
         }
     }
 
@@ -133,8 +131,7 @@ struct People: ParsableCommand {
         func run() throws {
             try administrator.acting().take(on: subject, why: why) { action, process in
                 // Of what another has to confirm, such as a post; a person is on record at once.
-                process.confirming != nil && action.from == [process.begin.state]
-                    && !action.allEffects.contains { $0 == .appoint || $0 == .trust }
+                process.confirming != nil && action.from == [process.begin.state] && !action.givesRights
             }
         }
     }

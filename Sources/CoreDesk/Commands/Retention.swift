@@ -70,7 +70,6 @@ struct TwoErasers: ParsableArguments {
         }
         return (first.desk, first.now, erasure)
     }
-
 }
 
 struct EraseExpired: ParsableCommand {

@@ -48,7 +48,7 @@ struct RotateKey: ParsableCommand {
         let isClean = try desk.cases.removeRemains(index: true)
         let damaged = try desk.rebuild().damaged
         for id in damaged { print("UNREADABLE \(id)") }
-        // The last step: until here the command goes on where it died.
+        // Its removal is the last step: the command, given again, resumes after any earlier one.
         try FileSystem.remove(file.next)
         print(
             isClean

@@ -14,15 +14,19 @@ struct CaseLine {
     private let people: [String: String]
 
     /// How the reader's unit was reminded of it; nil on lists that do not say it.
-    private let reminder: Case.Reminder?
-    /// Who reminded last, and with what words.
-    private let words: String?
+    private let reminder: Reminder?
+
+    struct Reminder {
+        let last: Instant
+        let times: Int
+        /// Who sent the last one, and what it said; nil on lists that leave that to the case.
+        var words: String?
+    }
 
     init(
         _ line: CaseStore.Line, _ surroundings: Surroundings, people: [String: String], at now: Instant,
-        reminder: Case.Reminder? = nil, words: String? = nil
+        reminder: Reminder? = nil
     ) {
-        self.words = words
         self.people = people
         self.reminder = reminder
         self.line = line
@@ -42,7 +46,7 @@ struct CaseLine {
             "state": .text(line.process.state(line.state)?.label.text("zh") ?? line.state),
             "reminder": .optional(
                 reminder.map { "提醒 \($0.times) 次，最近 \($0.last.minuteText(in: .shanghai))" }),
-            "reminderWords": .optional(words),
+            "reminderWords": .optional(reminder?.words),
         ])
     }
 

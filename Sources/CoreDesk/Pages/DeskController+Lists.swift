@@ -59,18 +59,11 @@ extension DeskController {
 
     /// Lines of a table of cases.
     ///
-    /// - Parameters:
-    ///   - reminders: by subject.
-    ///   - words: with which the last one came, by subject.
-    func lines(
-        _ lines: [CaseStore.Line], reminders: [String: Case.Reminder] = [:], words: [String: String] = [:]
-    ) throws -> [Value] {
+    /// - Parameter reminders: by subject.
+    func lines(_ lines: [CaseStore.Line], reminders: [String: CaseLine.Reminder] = [:]) throws -> [Value] {
         let people = try cases.names(of: CaseLine.persons(in: lines))
         return lines.map { line in
-            let id = line.subject.id
-            return CaseLine(
-                line, surroundings, people: people, at: now, reminder: reminders[id], words: words[id]
-            ).value
+            CaseLine(line, surroundings, people: people, at: now, reminder: reminders[line.subject.id]).value
         }
     }
 
@@ -84,13 +77,13 @@ extension DeskController {
     /// Those that cannot be read are named, and stop no other.
     private func listed(
         _ lines: [CaseStore.Line], _ damaged: [String], _ member: CaseStore.Member, _ title: String, at now: Instant,
-        reminders: [String: Case.Reminder] = [:], words: [String: String] = [:]
+        reminders: [String: CaseLine.Reminder] = [:]
     ) throws -> [String: Value] {
         if !damaged.isEmpty {
             Logger(label: "coredesk").error("ALARM cases that cannot be read: \(damaged.joined(separator: " "))")
         }
         var fields = frame(member, title)
-        fields["cases"] = .list(try self.lines(lines, reminders: reminders, words: words))
+        fields["cases"] = .list(try self.lines(lines, reminders: reminders))
         fields["nothing"] = .text("没有待办事项。")
         for name in ["canNarrow", "isNarrowed", "isOutdated", "isProjectedOtherwise"] { fields[name] = .flag(false) }
         fields["calendarWarning"] = .optional(calendarWarning(now))
@@ -108,7 +101,7 @@ extension DeskController {
         try cases.record("tasks", as: member.posts, at: now)
         let units = Set(member.posts.map(\.unit))
         var (next, lines, damaged, looked) = (after, [CaseStore.Line](), [String](), 0)
-        var reminders: [String: Case.Reminder] = [:]
+        var reminders: [String: CaseLine.Reminder] = [:]
         repeat {
             let found = try cases.waiting(for: member.posts, after: next, limit: Self.linesOnPage, at: now)
             damaged += found.damaged
@@ -118,7 +111,7 @@ extension DeskController {
             where view.process.isTurn(offers(view, member).map(\.offer), of: view.file) {
                 lines.append(view.line)
                 reminders[view.subject.id] = view.file.reminders.filter { units.contains($0.key) }.values
-                    .max { $0.last < $1.last }
+                    .max { $0.last < $1.last }.map { .init(last: $0.last, times: $0.times) }
                 guard lines.count < Self.linesOnPage else {
                     // The next page begins behind it.
                     next = place == found.views.last?.place ? found.next : place
@@ -134,9 +127,9 @@ extension DeskController {
     /// Fields of a list without closed cases and without buttons to begin one.
     private func worklist(
         _ lines: [CaseStore.Line], _ damaged: [String], _ member: CaseStore.Member, _ title: String, at now: Instant,
-        reminders: [String: Case.Reminder], words: [String: String] = [:]
+        reminders: [String: CaseLine.Reminder]
     ) throws -> [String: Value] {
-        var fields = try listed(lines, damaged, member, title, at: now, reminders: reminders, words: words)
+        var fields = try listed(lines, damaged, member, title, at: now, reminders: reminders)
         for name in ["includesClosed", "hasClosed", "hasBeginnings"] { fields[name] = .flag(false) }
         fields["toggle"] = .text("")
         fields["beginnings"] = .list([])
@@ -148,26 +141,28 @@ extension DeskController {
         let now = now
         try cases.record("reminders", as: member.posts, at: now)
         let found = try cases.reminded(member.posts, after: after, limit: Self.linesOnPage, at: now)
-        let reminders = Dictionary(found.lines.map { ($0.line.subject.id, $0.reminder) }) { first, _ in first }
+        var reminders: [String: CaseLine.Reminder] = [:]
+        for (line, reminder) in found.lines {
+            reminders[line.subject.id] = .init(last: reminder.last, times: reminder.times)
+        }
         let units = Set(member.posts.map(\.unit))
-        // One that cannot be read keeps its line, which says when.
-        let views = try reminders.keys.sorted().compactMap { id in
+        // A case that cannot be read keeps its line, without the words.
+        let reminded = try reminders.keys.sorted().compactMap { id in
             do {
                 return try cases.view(id, at: now)
             } catch is CaseStore.Failure {
                 return nil
             }
         }
-        let people = try cases.names(of: Set(views.flatMap(CaseText.persons)))
-        var words: [String: String] = [:]
-        for view in views {
-            words[view.subject.id] = CaseText(view, surroundings, people: people).lastReminder(of: units)
+        let people = try cases.names(of: Set(reminded.flatMap(CaseText.persons)))
+        for view in reminded {
+            reminders[view.subject.id]?.words = CaseText(view, surroundings, people: people).lastReminder(of: units)
         }
         var fields = try worklist(
-            found.lines.map(\.line), found.damaged, member, "催办和督办", at: now, reminders: reminders, words: words)
+            found.lines.map(\.line), found.damaged, member, "催办和督办", at: now, reminders: reminders)
         fields["nothing"] = .text("没有催办、督办的办件。")
         fields["next"] = .optional(found.next.map { "/reminders?last=\($0.last)&after=\($0.number)" })
-        return page(.ok, try self.views.render("list", fields))
+        return page(.ok, try views.render("list", fields))
     }
 
     private func calendarWarning(_ now: Instant) -> String? {

@@ -205,7 +205,7 @@ struct DeskController: Sendable {
         ]) { $1 }
     }
 
-    /// Where a page of a list goes on: a moment and a case's number, out of the address; nil for the first page.
+    /// The moment and the case's number behind which a page of a list begins, read from the address; nil for the first page.
     private static func place(_ request: Request, _ moment: String) -> (Int, Int)? {
         let parameters = request.uri.queryParameters
         guard let at = parameters[moment[...]].flatMap({ Int($0) }),

@@ -161,9 +161,7 @@ package struct Process: Sendable, Equatable {
 
     /// The action by which somebody else puts in force what an officer began; nil where nobody has to.
     package var confirming: Action? {
-        actions.first { action in
-            action.from.contains(begin.state) && action.allEffects.contains { $0 == .appoint || $0 == .trust }
-        }
+        actions.first { $0.from.contains(begin.state) && $0.givesRights }
     }
 
     /// The beginning of a subject by an officer, as an action: from no state.
@@ -515,6 +513,9 @@ extension Process.Effect {
 
 extension Process.Action {
     package var allEffects: [Process.Effect] { effects.flatMap(\.all) }
+
+    /// Whether a post or a key is in force by it.
+    package var givesRights: Bool { allEffects.contains { $0 == .appoint || $0 == .trust } }
 
     /// Whether it puts a page on the public site.
     package var publishes: Bool { allEffects.contains { if case .publish = $0 { true } else { false } } }
