@@ -30,6 +30,7 @@ let package = Package(
         .executable(name: "formsapi", targets: ["FormsAPI"]),
         .executable(name: "coredesk", targets: ["CoreDesk"]),
         .executable(name: "ferry", targets: ["FerryTool"]),
+        .executable(name: "desksign", targets: ["DeskSign"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -194,6 +195,15 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // The command `desksign`: shows an officer an act and signs it with their key; reaches no network.
+        .executableTarget(
+            name: "DeskSign",
+            dependencies: [
+                "PortalBase", "CMS", "Workflow",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+
         // The command `coredesk`: hotline loop and parallel approvals in the core network.
         .executableTarget(
             name: "CoreDesk",
@@ -225,7 +235,9 @@ let package = Package(
 
         // Tests: one folder a target, and what crosses targets in IntegrationTests.
         .target(
-            name: "TestSupport", dependencies: ["PortalBase", "CMS"], path: "Tests/TestSupport", swiftSettings: strict),
+            name: "TestSupport", dependencies: ["PortalBase", "CMS", "Authority", "Workflow"],
+            path: "Tests/TestSupport",
+            swiftSettings: strict),
         // Entry points for libFuzzer; Scripts/fuzz links them.
         .target(
             name: "FuzzTargets",

@@ -61,6 +61,11 @@ struct Configuration: Sendable {
         try trust.store().verify(certificate, for: .clientAuthentication, at: now, revokedBy: now)
     }
 
+    /// Throws where a certificate does not sign acts at `now`.
+    func verifySigning(_ certificate: Certificate, at now: Instant) throws {
+        try trust.store().verify(certificate, for: .signing, at: now, revokedBy: now)
+    }
+
     func calendar() throws -> WorkingCalendar {
         do throws(WorkingCalendar.Problem) {
             let bytes: [UInt8]

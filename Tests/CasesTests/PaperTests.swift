@@ -54,7 +54,14 @@ import Workflow
                     now: now, calendar: world.calendar, hours: world.hours, units: world.units, form: world.form,
                     catalogueLimit: world.catalogueLimit, makesPapers: true)
             }
+            // Those who decide have a key that signs.
+            try store.recordFirstPeople(
+                Self.signers.map { person, name in
+                    .init(person: person, name: "负责人", key: try Signer(name).key, level: 3, posts: [])
+                }, at: now)
         }
+
+        private static let signers = ["leader-market": "market-leader", "another": "second-leader"]
 
         func begin(_ id: String) throws {
             let process = try #require(CaseStoreTests.processes.first { $0.id == "approval" })
@@ -70,11 +77,27 @@ import Workflow
             _ action: String, on id: String, _ role: String, _ unit: String, task: Int? = nil,
             _ inputs: [String: InputValue] = [:]
         ) throws {
-            let post = Post(person: "\(role) \(unit)", role: role, unit: unit, from: Instant(seconds: 0))
-            _ = try store.perform(
+            try act(
                 Command(action: action, task: task, inputs: inputs), on: id,
-                as: .officer(Officer(post: post, level: 4)), key: "\(action) \(task ?? 0) \(now.seconds)", at: now,
-                now: now)
+                Post(person: "\(role)-\(unit)", role: role, unit: unit, from: Instant(seconds: 0)))
+        }
+
+        private func act(_ command: Command, on id: String, _ post: Post) throws {
+            let (officer, key) = (
+                Officer(post: post, level: 3), "\(command.action) \(command.task ?? 0) \(now.seconds)"
+            )
+            if let name = Self.signers[post.person] {
+                _ = try store.perform(command, on: id, as: officer, signing: try Signer(name), key: key, at: now)
+            } else {
+                _ = try store.perform(command, on: id, as: .officer(officer), key: key, at: now, now: now)
+            }
+        }
+
+        /// By another head of the department than who granted it.
+        func annul(_ id: String) throws {
+            try act(
+                Command(action: "annul", inputs: ["ground": .text("第六十九条"), "words": .text("撤销")]), on: id,
+                Post(person: "another", role: "leader", unit: "market", from: Instant(seconds: 0)))
         }
 
         /// Draws up and signs what waits; the signature is a stand-in, which is not this store's to look at.
@@ -188,10 +211,7 @@ import Workflow
         #expect(throws: CaseStore.Failure.self) {
             try desk.act("annul", on: "a", "leader", "market", ["ground": .text("第六十九条"), "words": .text("撤销")])
         }
-        let post = Post(person: "another", role: "leader", unit: "market", from: Instant(seconds: 0))
-        _ = try desk.store.perform(
-            Command(action: "annul", inputs: ["ground": .text("第六十九条"), "words": .text("撤销")]), on: "a",
-            as: .officer(Officer(post: post, level: 4)), key: "annul", at: desk.now, now: desk.now)
+        try desk.annul("a")
         // Withdrawn at once, and told with the paper that says so.
         #expect(desk.heard.take() == ["示例许决〔2026〕2号 withdrawn"])
         try desk.makePapers()
@@ -236,10 +256,7 @@ import Workflow
         }
         #expect(try desk.store.view("a").file.papers.map(\.state) == [.valid, .valid, .withdrawn, .awaited])
         // One that is annulled meanwhile takes both with it, the one that stood and the one that was to stand.
-        let post = Post(person: "another", role: "leader", unit: "market", from: Instant(seconds: 0))
-        _ = try desk.store.perform(
-            Command(action: "annul", inputs: ["ground": .text("第六十九条"), "words": .text("撤销")]), on: "a",
-            as: .officer(Officer(post: post, level: 4)), key: "annul", at: desk.now, now: desk.now)
+        try desk.annul("a")
         #expect(
             try desk.store.view("a").file.papers.map(\.state) == [.valid, .withdrawn, .withdrawn, .withdrawn, .awaited])
         try desk.check()

@@ -22,7 +22,8 @@ import Workflow
         for name in [
             "roles.yaml", "units.yaml", "hours.yaml", "catalogue.yaml", "processes/hotline.yaml", "forms/hotline.yaml",
             "papers/frame.html", "papers/acceptance.html", "papers/non-acceptance.html", "papers/decision.html",
-            "papers/refusal.html", "papers/annulment.html",
+            "papers/refusal.html", "papers/annulment.html", "processes/people.yaml", "processes/posts.yaml",
+            "processes/credentials.yaml",
         ] {
             try folder.write("Content/" + name, Array(try content(name).utf8))
         }
@@ -71,7 +72,21 @@ import Workflow
         #expect(throws: CaseStore.Failure.refused(.condition)) {
             try act("grant", "leader", "health", ["words": .text("准予")])
         }
-        try act("refuse", "leader", "health", ["ground": .text("消防法第十五条"), "words": .text("不予许可，可以申请复议。")])
+        // A decision is signed; nothing less than that decides.
+        let refusing: [String: InputValue] = ["ground": .text("消防法第十五条"), "words": .text("不予许可，可以申请复议。")]
+        #expect(throws: CaseStore.Failure.refused(.level(4))) { try act("refuse", "leader", "health", refusing) }
+        let signer = try Signer("health")
+        try desk.cases.recordFirstPeople(
+            [.init(person: "leader-health", name: "负责人", key: signer.key, level: 3, posts: [])], at: now)
+        let (command, joined) = (Command(action: "refuse", inputs: refusing), try desk.cases.view("a", at: now))
+        let grounds = joined.process.grounds(
+            of: try #require(joined.process.action("refuse")), task: nil, on: joined.file)
+        let leader = Officer(
+            post: Post(person: "leader-health", role: "leader", unit: "health", from: Instant(seconds: 0)), level: 3)
+        _ = try desk.cases.perform(
+            command, on: "a", as: .officer(leader), key: "refuse", grounds: grounds,
+            signed: try signer.sign(command, on: "a", grounds: grounds, nonce: "refuse", as: leader, at: now), at: now,
+            now: now)
         #expect(try desk.cases.view("a", at: now).file.told == .refused)
         #expect(try desk.cases.verify() == [] && desk.cases.rebuild() == .unchanged)
     }

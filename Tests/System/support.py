@@ -1,4 +1,5 @@
 """A whole system in a scratch folder, for tests that act from outside."""
+import html
 import os
 import pathlib
 import re
@@ -131,9 +132,11 @@ class Desk:
     def certificate(self, officer):
         return "X-Client-Cert: " + urllib.parse.quote((self.folder / f"keys/{officer}.crt").read_text(), safe="")
 
-    def call(self, path, *headers, body=None):
+    def call(self, path, *headers, body=None, file=None):
         options = [part for header in headers for part in ("-H", header)]
-        if body is not None:
+        if file:
+            options += ["--data-binary", f"@{file}"]
+        elif body is not None:
             options += ["--data", urllib.parse.urlencode(body, doseq=True)]
         out = subprocess.run(
             ["curl", "-sS", "-w", "\n%{http_code}", "--unix-socket", self.socket, *options, f"http://desk{path}"],
@@ -169,8 +172,31 @@ class Desk:
         address = self.address(officer, case, action)
         if address is None:
             return 0, f"{officer} is not offered {action}"
-        body = {**(hidden or self.form(officer, address)), **{f"i-{name}": value for name, value in (fields or {}).items()}}
-        return self.call(address, self.certificate(f"staff/{officer}"), f"Origin: {self.origin}", body=body)
+        return self.submit(officer, address, {**(hidden or self.form(officer, address)), **{f"i-{name}": value for name, value in (fields or {}).items()}})
+
+    def submit(self, officer, address, body):
+        """Posts a form, and signs where the desk asks for a signature."""
+        status, text = self.call(address, self.certificate(f"staff/{officer}"), f"Origin: {self.origin}", body=body)
+        return self.signed(officer, address, text) if 'data-code="sign"' in text else (status, text)
+
+    def signed(self, officer, address, page, key=None, change=lambda fields: fields):
+        """Signs what a page offers with an officer's key, and posts it; `key` is somebody else's where given, and `change` alters what is posted."""
+        fields = {}
+        for name, value in re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', page):
+            fields.setdefault(html.unescape(name), []).append(html.unescape(value))
+        with tempfile.TemporaryDirectory() as folder:
+            link = re.search(r'href="(xinmi-sign:[^"]*)"', page)[1]
+            subprocess.run(
+                [BIN / "desksign", link, "--identity", self.folder / f"keys/staff/{key or officer}", "--into", folder, "--yes"], capture_output=True, check=key is None)
+            file = next(pathlib.Path(folder).glob("*.p7s"), None)
+            return self.upload(officer, address, change(fields), file.read_bytes() if file else b"")
+
+    def upload(self, officer, address, fields, signature):
+        content, headers = multipart(fields, [("signature", "act.p7s", signature)])
+        with tempfile.NamedTemporaryFile() as body:
+            body.write(content)
+            body.flush()
+            return self.call(address, self.certificate(f"staff/{officer}"), f"Origin: {self.origin}", *[f"{name}: {value}" for name, value in headers.items()], file=body.name)
 
 
 class RunningDesk(unittest.TestCase):

@@ -250,7 +250,7 @@ class StaffTests(unittest.TestCase):
         self.assertEqual(status, 200, text)
         form = re.search(f'<form method="post" action="{re.escape(action)}">(.*?)</form>', text, re.S)
         hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', form[1]))
-        return self.desk(action, self.certificate(f"staff/{officer}"), f"Origin: {self.staff.origin}", body={**hidden, **typed})
+        return self.staff.submit(officer, action, {**hidden, **typed})
 
     def test_people_are_appointed_on_pages_by_two(self):
         self.issue("staff/wang", CLIENT, LONG)

@@ -1,4 +1,5 @@
 """Keys in a PKCS #11 token (SoftHSM2): batches are signed and opened by keys that never leave it."""
+import json
 import os
 import pathlib
 import shutil
@@ -27,7 +28,7 @@ class TokenTests(unittest.TestCase):
         (cls.token / "pin").chmod(0o600)
         cls.env = dict(cls.system.env, SOFTHSM2_CONF=str(cls.token / "softhsm2.conf"))
         cls.run_tool("softhsm2-util", "--init-token", "--free", "--label", "city", "--so-pin", "5678", "--pin", "1234")
-        for number, (side, name, usage) in enumerate((("edge", "edge-sign", "--usage-sign"), ("core", "core-open", "--usage-derive"))):
+        for number, (side, name, usage) in enumerate((("edge", "edge-sign", "--usage-sign"), ("core", "core-open", "--usage-derive"), ("staff", "market-leader", "--usage-sign"))):
             cls.move_in(cls.keys / side / name, name, usage, f"1{number}")
 
     @classmethod
@@ -75,6 +76,36 @@ class TokenTests(unittest.TestCase):
         self.assertEqual(said.returncode, 1)
         self.assertIn("token/none: No such file", said.stdout + said.stderr)
         (core / "coredesk.yaml").write_text((core / "coredesk.yaml").read_text().replace(f"{self.token}/none&", f"{self.token}/pin&"))
+
+    def test_an_officer_signs_with_a_key_in_the_token(self):
+        def act(officer):
+            digest = subprocess.run(
+                f"openssl x509 -in '{self.keys}/staff/{officer}.crt' -pubkey -noout | openssl pkey -pubin -outform DER | sha256sum", shell=True, capture_output=True, text=True, check=True).stdout.split()[0]
+            said = {"action": "grant", "at": 1788224400, "format": "xinmi-act-1", "grounds": "0" * 64, "inputs": {"words": "准予"}, "key": digest, "nonce": "ab" * 16,
+                    "person": officer, "role": "leader", "shown": [["操作", "准予许可"]], "subject": "x", "unit": "market-regulation"}
+            file = self.system.folder / "act.json"
+            file.write_text(json.dumps(said, ensure_ascii=False, sort_keys=True, separators=(",", ":")))
+            return file
+        def sign(file, said="y\n", key="market-leader"):
+            return subprocess.run([BIN / "desksign", file], input=said, env=dict(self.env, DESKSIGN_IDENTITY=self.uri("staff", key)), capture_output=True, text=True)
+        file = act("market-leader")
+        signature = self.system.folder / "act-abababab.p7s"
+        # What is to be signed is shown; a no is a no.
+        refused = sign(file, "n\n")
+        self.assertEqual((refused.returncode, "准予许可" in refused.stdout, signature.exists()), (1, True, False), refused.stderr)
+        done = sign(file)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        verified = subprocess.run(
+            ["openssl", "cms", "-verify", "-binary", "-inform", "DER", "-purpose", "any", "-CAfile", self.keys / "ca.crt", "-content", file, "-in", signature, "-out", "/dev/null"], capture_output=True, text=True)
+        self.assertEqual(verified.returncode, 0, verified.stderr)
+        signature.unlink()
+        # Another's act, one that was changed, and what is none: told in both languages, and nothing is signed.
+        self.assertIn("another key", sign(act("fire")).stderr)
+        file.write_text(act("market-leader").read_text().replace("准予", "准 予", 1).replace('"at":', '"at": '))
+        self.assertIn("nothing is signed", sign(file).stderr)
+        file.write_text("{}")
+        self.assertIn("不能签", sign(file).stderr)
+        self.assertFalse(signature.exists())
 
     def test_a_batch_is_signed_and_opened_in_the_token(self):
         service = Service(self.system)

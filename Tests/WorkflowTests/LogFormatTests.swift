@@ -82,6 +82,18 @@ import Testing
         }
     }
 
+    /// An act that its officer signed, since version 5.
+    @Test func aSignedActIsReadAsItWas() throws {
+        let post = Post(person: "p", role: "r", unit: "u", from: Self.start)
+        let signed = SignedAct(statement: Array("{}".utf8), signature: [1, 2, 255])
+        let event = Event(
+            version: 1, at: Self.start, actor: .officer(Officer(post: post, level: 4)), action: "act", task: nil,
+            inputs: ["a": .text("话")], facts: [.entered(state: "s")], signed: signed)
+        try read(version: 5, [event])
+        let (open, _) = event.coded
+        #expect(try #require(Event(open: open, boxed: nil)).signed == nil)
+    }
+
     private func read(version: Int, _ written: [Event]) throws {
         let bytes = try FileSystem.read(repositoryRoot + "/Tests/Fixtures/logs/version-\(version).jsonl")
         let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)

@@ -49,6 +49,8 @@ package struct CaseStore: Sendable {
         case termRunning
         /// It holds what could not be read again, such as a text of nothing but combining marks.
         case unwritable
+        /// What an officer signed is not this act, or the signature is not theirs.
+        case badSignature
         /// A file whose bytes are not what was said of it.
         case document
         /// An event that does not read: the log is damaged. Version 0 where the subject's key does not open.
@@ -166,14 +168,16 @@ package struct CaseStore: Sendable {
         let correspondent: Correspondent?
         let documents: [IncomingDocument]
         let flags: [String]
+        let signed: SignedAct?
 
         /// - Parameters:
         ///   - id: unique for ever.
         ///   - form: digest of its definition.
+        ///   - signed: of an officer at level 4.
         package init(
             id: String, process: Process, form: String, answers: [String: JSON], received: Instant,
             by actor: Actor = .citizen, correspondent: Correspondent? = nil, documents: [IncomingDocument] = [],
-            flags: [String] = []
+            flags: [String] = [], signed: SignedAct? = nil
         ) {
             self.id = id
             self.process = process
@@ -184,6 +188,7 @@ package struct CaseStore: Sendable {
             self.correspondent = correspondent
             self.documents = documents
             self.flags = flags
+            self.signed = signed
         }
     }
 
@@ -229,7 +234,7 @@ package struct CaseStore: Sendable {
         try checkPeople(facts, of: writing, in: world, db)
         try record(
             &writing, new.actor, Process.EventName.begin, command, facts, key: Process.EventName.begin,
-            mark: Self.mark(command, new.actor, secret), at: new.received, db)
+            mark: Self.mark(command, new.actor, secret), signed: new.signed, at: new.received, db)
         try conclude(writing, since: nil, statusBefore: nil, in: world, db)
         return number
     }
@@ -262,15 +267,18 @@ package struct CaseStore: Sendable {
     /// - Parameters:
     ///   - key: of the request; names the command for ever.
     ///   - grounds: what the officer's page was made from; nil where there was none.
+    ///   - signed: of an officer who acts at level 4.
     ///   - moment: when it counts; receipt at the edge for what a citizen sent. It is decided by that time.
     package func perform(
         _ command: Command, on id: String, as actor: Actor, key: String, grounds: SHA256Digest? = nil,
-        at moment: Instant, now: Instant
+        signed: SignedAct? = nil, at moment: Instant, now: Instant
     ) throws -> Event {
         let moment = min(moment, now)
         return try retrying {
             try database.write { db in
-                try change(id, key: "request " + key, command, actor, at: moment, now: now, db) {
+                let actor = try known(
+                    actor, by: signed, for: command, on: id, grounds: grounds, nonce: key, db)
+                return try change(id, key: "request " + key, command, actor, signed: signed, at: moment, now: now, db) {
                     process, file, world in
                     if let grounds, let action = process.action(command.action),
                         process.grounds(of: action, task: command.task, on: file) != grounds
@@ -398,7 +406,7 @@ package struct CaseStore: Sendable {
     /// - Parameter overtakes: whether it takes back what the clock did after its moment.
     func change(
         _ id: String, key: String, _ given: Command, _ actor: Actor, documents: [IncomingDocument] = [],
-        overtakes: Bool = false, at moment: Instant, now: Instant, _ db: any SQLConnection,
+        signed: SignedAct? = nil, overtakes: Bool = false, at moment: Instant, now: Instant, _ db: any SQLConnection,
         _ decide: (Process, Case, World) throws -> (action: String, facts: [Fact])
     ) throws -> Event {
         var writing = try opened(id, now: now, db)
@@ -442,7 +450,7 @@ package struct CaseStore: Sendable {
         let filed = decided.facts.compactMap { if case .filed(let file) = $0 { file } else { nil } }
         try file(documents, filed, of: id, secret, db)
         let event = try record(
-            &writing, actor, decided.action, given, decided.facts, key: key, mark: mark, at: moment, db)
+            &writing, actor, decided.action, given, decided.facts, key: key, mark: mark, signed: signed, at: moment, db)
         try conclude(writing, since: unchanged, statusBefore: before, in: world, db)
         for event in events + [event] { try relate(event, writing, at: moment, db) }
         return event
@@ -468,11 +476,11 @@ package struct CaseStore: Sendable {
     @discardableResult
     func record(
         _ writing: inout Writing, _ actor: Actor, _ action: String, _ command: Command, _ facts: [Fact], key: String,
-        mark: String, at moment: Instant, _ db: any SQLConnection
+        mark: String, signed: SignedAct? = nil, at moment: Instant, _ db: any SQLConnection
     ) throws -> Event {
         let event = Event(
             version: writing.file.version + 1, at: moment, actor: actor, action: action, task: command.task,
-            inputs: command.inputs, facts: try numbered(facts, at: moment, db))
+            inputs: command.inputs, facts: try numbered(facts, at: moment, db), signed: signed)
         try insert(event, &writing, key: key, mark: mark, db)
         try index(event.texts, of: writing.subject.number, db)
         return event

@@ -48,11 +48,12 @@ extension CaseStore {
                     Break(subject: "", version: 0, what: "the access lines of \(writer) do not follow one from another")
                 )
             }
+            let trusted = try keysOfPersons(db)
             var (number, isLast) = (Int.min, false)
             while !isLast {
                 let slice = try slice(after: number, Self.verifiedAtOnce, db)
                 guard let newest = slice.last?.row.subject.number else { break }
-                breaks += try verify(slice, after: number, db)
+                breaks += try verify(slice, after: number, trusted, db)
                 (number, isLast) = (newest, slice.count < Self.verifiedAtOnce)
             }
             return breaks
@@ -62,7 +63,9 @@ extension CaseStore {
     /// Cases whose events are in memory at once.
     private static let verifiedAtOnce = 500
 
-    private func verify(_ slice: [Log], after first: Int, _ db: any SQLConnection) throws -> [Break] {
+    private func verify(
+        _ slice: [Log], after first: Int, _ trusted: KeysOfPersons, _ db: any SQLConnection
+    ) throws -> [Break] {
         let last = slice.last?.row.subject.number ?? first
         let senders = try db.rows(
             """
@@ -76,7 +79,7 @@ extension CaseStore {
         }
         let found = parallelMap(slice.count, jobs: threads) { place, _ in
             let id = slice[place].row.subject.id
-            return self.verify(slice[place], bySubject[id], indexed: versions[id])
+            return self.verify(slice[place], bySubject[id], indexed: versions[id], trusted)
         }
         return try zip(slice, found).flatMap { log, found in
             found.breaks + (try found.secret.map { try verifyFiles(found.filed, of: log.row.subject.id, $0, db) } ?? [])
@@ -90,7 +93,7 @@ extension CaseStore {
         var filed: [(version: Int, file: CaseDocument)] = []
     }
 
-    private func verify(_ log: Log, _ sender: SQLRow?, indexed: Int?) -> Verified {
+    private func verify(_ log: Log, _ sender: SQLRow?, indexed: Int?, _ trusted: KeysOfPersons) -> Verified {
         let (known, rows) = (log.row.subject, log.events)
         var verified = Verified()
         func add(_ version: Int, _ what: String) {
@@ -145,6 +148,9 @@ extension CaseStore {
                 if let event = Event(open: json, boxed: words) {
                     for case .filed(let file) in event.facts { verified.filed.append((version, file)) }
                     process = event.adopted?.hex ?? process
+                    if words != nil, !Self.isSignedAsClaimed(event, on: known.id, keys: trusted) {
+                        add(version, "what its officer signed is something else, or not signed by them")
+                    }
                 } else {
                     addUnreadable(version)
                 }

@@ -110,29 +110,32 @@ extension CaseStore {
     /// - Parameters:
     ///   - attached: what the program adds to the answers, by names that nothing asks for.
     ///   - key: of the request; the same request begins the same subject.
+    ///   - signed: of an officer who acts at level 4.
     /// - Returns: its id.
     package func beginSubject(
         _ process: Process, _ inputs: [String: InputValue], attached: [String: JSON] = [:], as officer: Officer,
-        key: String,
-        at now: Instant
+        key: String, signed: SignedAct? = nil, at now: Instant
     ) throws -> String {
         let world = try world(ofInternal: process, at: now)
+        let command = Command(action: Process.EventName.begin, inputs: inputs)
+        let actor = try database.read { db in
+            try known(
+                .officer(officer), by: signed, for: command, on: "", grounds: process.digest, nonce: key, db)
+        }
         let answers = try told {
             () throws(Refusal) in
-            try process.beginning(
-                Command(action: Process.EventName.begin, inputs: inputs), as: .officer(officer), at: now, in: world)
+            try process.beginning(command, as: actor, at: now, in: world)
         }
         let id = Self.identifier(of: process, answers, key)
         let whole = answers.merging(attached) { asked, _ in asked }
         _ = try retrying {
             try database.write { db in
-                try checkPerson(answers, of: process, db)
-                try checkNumber(id, of: process, db)
-                if try !isSubject(id, db) { try checkConfirmable(answers, of: process, in: world, at: now, db) }
+                try checkNew(id, answers, of: process, in: world, at: now, db)
                 do {
                     return try begin(
                         Beginning(
-                            id: id, process: process, form: "", answers: whole, received: now, by: .officer(officer)),
+                            id: id, process: process, form: "", answers: whole, received: now, by: actor, signed: signed
+                        ),
                         at: now, db)
                 } catch Failure.keyReused where process.subject == .person {
                     throw Failure.refused(.taken)
@@ -140,6 +143,42 @@ extension CaseStore {
             }
         }
         return id
+    }
+
+    /// The level that an officer needs beyond their own to begin a subject; nil where they need none. Throws what would be refused
+    /// whatever their level.
+    package func levelNeeded(
+        toBegin process: Process, _ inputs: [String: InputValue], as officer: Officer, key: String, at now: Instant
+    ) throws -> Int? {
+        let world = try world(ofInternal: process, at: now)
+        let command = Command(action: Process.EventName.begin, inputs: inputs)
+        func answers(_ officer: Officer) throws(Refusal) -> [String: JSON] {
+            try process.beginning(command, as: .officer(officer), at: now, in: world)
+        }
+        var needed: Int?
+        let found = try told { () throws(Refusal) in
+            do throws(Refusal) {
+                return try answers(officer)
+            } catch {
+                guard case .level(let level) = error else { throw error }
+                needed = level
+                return try answers(Officer(post: officer.post, level: level, deputised: officer.deputised))
+            }
+        }
+        // A check locks a person's row.
+        try database.write { db in
+            try checkNew(Self.identifier(of: process, found, key), found, of: process, in: world, at: now, db)
+        }
+        return needed
+    }
+
+    private func checkNew(
+        _ id: String, _ answers: [String: JSON], of process: Process, in world: World, at now: Instant,
+        _ db: any SQLConnection
+    ) throws {
+        try checkPerson(answers, of: process, db)
+        try checkNumber(id, of: process, db)
+        if try !isSubject(id, db) { try checkConfirmable(answers, of: process, in: world, at: now, db) }
     }
 
     /// A refusal as a failure of the store.

@@ -155,7 +155,7 @@ extension Event {
         if names == .none, renaming == nil { return self }
         return Event(
             version: version, at: at, actor: actor, action: names.actions[action] ?? action, task: task, inputs: inputs,
-            facts: facts.map { $0.renamed(by: names) })
+            facts: facts.map { $0.renamed(by: names) }, signed: signed)
     }
 }
 

@@ -107,15 +107,7 @@ extension Process {
         {
             throw .input(last.id, .outOfRange)
         }
-        return command.inputs.compactMapValues { value in
-            switch value {
-            case .text(let text): text.isEmpty ? nil : .string(text)
-            case .number(let number): .integer(number)
-            case .list(let list): .array(list.map(JSON.string))
-            case .limit(let limit): .string(limit.description)
-            case .answer(let answer): answer
-            }
-        }
+        return command.inputs.compactMapValues(\.answer)
     }
 
     /// A subject that the installation itself brings: what somebody would have to confirm is in force at once.
@@ -146,6 +138,12 @@ extension Process {
                     }
                 }
             }
+    }
+
+    /// Throws where what was typed into an action would be refused, whoever typed it.
+    package func check(_ command: Command, on file: Case, in world: World) throws(Refusal) {
+        guard let action = action(command.action) else { throw .unknownAction }
+        try InputCheck(action: action, file: file, world: world).check(command)
     }
 
     /// The facts that come of a command, or why none do. Pure: the same case and world give the same facts.
@@ -189,7 +187,11 @@ extension Process {
         } else if id != nil {
             return .task
         }
-        if let refusal = refusal(of: action, task, file, actor, world) { return refusal }
+        // A level that is missing is told where nothing else is: nobody signs what would be refused.
+        let missing = refusal(of: action, task, file, actor, world)
+        if let missing {
+            guard case .level = missing else { return missing }
+        }
         if action.once, file.acts.contains(where: { $0.action == action.id && $0.task == id }) { return .once }
         if let within = action.within {
             let since =
@@ -204,7 +206,7 @@ extension Process {
         // What is not signed yet reaches nobody.
         if action.message == .delivery, file.awaitsPaper { return .condition }
         let conditions = Conditions(process: self, file: file, task: task, world: world)
-        return action.need.allSatisfy(conditions.hold) ? nil : .condition
+        return action.need.allSatisfy(conditions.hold) ? missing : .condition
     }
 
     /// The unit that the subject names; nil of a case.

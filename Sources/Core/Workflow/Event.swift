@@ -14,9 +14,13 @@ package struct Event: Sendable, Equatable {
     package let task: Int?
     package let inputs: [String: InputValue]
     package let facts: [Fact]
+    /// What the officer signed; nil of an act below level 4.
+    package let signed: SignedAct?
 
     package init(
-        version: Int, at: Instant, actor: Actor, action: String, task: Int?, inputs: [String: InputValue], facts: [Fact]
+        version: Int, at: Instant, actor: Actor, action: String, task: Int?, inputs: [String: InputValue],
+        facts: [Fact],
+        signed: SignedAct? = nil
     ) {
         self.version = version
         self.at = at
@@ -25,6 +29,7 @@ package struct Event: Sendable, Equatable {
         self.task = task
         self.inputs = inputs
         self.facts = facts
+        self.signed = signed
     }
 }
 
@@ -46,6 +51,17 @@ package enum InputValue: Sendable, Hashable {
     case limit(Process.Limit)
     /// To a field of the form, as the form keeps it.
     case answer(JSON)
+
+    /// As an answer of the subject that it begins; nil where it says nothing.
+    package var answer: JSON? {
+        switch self {
+        case .text(let text): text.isEmpty ? nil : .string(text)
+        case .number(let number): .integer(number)
+        case .list(let list): .array(list.map(JSON.string))
+        case .limit(let limit): .string(limit.description)
+        case .answer(let answer): answer
+        }
+    }
 
     var isEmpty: Bool {
         switch self {

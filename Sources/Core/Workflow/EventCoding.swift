@@ -13,7 +13,12 @@ extension Event {
             "facts": .array(facts.map { $0.json(&words) }), "version": .integer(version),
         ]
         if let task { fields["task"] = .integer(task) }
-        let boxed: [String: JSON] = ["inputs": .object(inputs.mapValues(\.json)), "words": .array(words)]
+        var boxed: [String: JSON] = ["inputs": .object(inputs.mapValues(\.json)), "words": .array(words)]
+        if let signed {
+            boxed["signed"] = .object([
+                "signature": .string(base64(signed.signature)), "statement": .string(base64(signed.statement)),
+            ])
+        }
         return (.object(fields), .object(boxed))
     }
 
@@ -28,9 +33,16 @@ extension Event {
         let given = boxed?["inputs"]?.object ?? [:]
         let inputs = given.compactMapValues(InputValue.init(json:))
         guard inputs.count == given.count else { return nil }
+        var signed: SignedAct?
+        if let parts = boxed?["signed"] {
+            guard let statement = parts["statement"]?.string.flatMap(bytesFromBase64),
+                let signature = parts["signature"]?.string.flatMap(bytesFromBase64)
+            else { return nil }
+            signed = SignedAct(statement: statement, signature: signature)
+        }
         self.init(
             version: version, at: Instant(seconds: at), actor: actor, action: action, task: open["task"]?.integer,
-            inputs: inputs, facts: facts)
+            inputs: inputs, facts: facts, signed: signed)
     }
 }
 
@@ -73,7 +85,7 @@ extension Actor {
 }
 
 extension InputValue {
-    fileprivate var json: JSON {
+    var json: JSON {
         switch self {
         case .text(let text): .string(text)
         case .list(let list): .array(list.map(JSON.string))
@@ -83,7 +95,7 @@ extension InputValue {
         }
     }
 
-    fileprivate init?(json: JSON) {
+    init?(json: JSON) {
         if let text = json.string {
             self = .text(text)
         } else if let list = json.array {

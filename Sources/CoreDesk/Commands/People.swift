@@ -161,7 +161,7 @@ struct Administrator: ParsableArguments {
     func acting() throws -> Acting {
         let desk = try Desk(configurationOption.load(), random: systemRandomBytes)
         let now = desk.configuration.now()
-        return Acting(desk: desk, member: try Self.member(identity, of: desk, at: now), now: now)
+        return try Acting(identity, of: desk, at: now)
     }
 
     /// The certificate of an identity whose key signed a challenge, and with which somebody can sign in.
@@ -190,8 +190,29 @@ struct Administrator: ParsableArguments {
 struct Acting {
     let desk: Desk
     let member: CaseStore.Member
+    /// Signs what the process wants signed.
+    let identity: Identity
     let now: Instant
-    private var key: String { hexText(systemRandomBytes(16)) }
+
+    /// - Parameter path: of a key and its certificate, or a key in a token.
+    init(_ path: String, of desk: Desk, at now: Instant) throws {
+        self.desk = desk
+        self.now = now
+        member = try Administrator.member(path, of: desk, at: now)
+        identity = try Identity(path: path)
+    }
+
+    /// A command with the signature that raises an officer to level 4; nil where the officer's key is not one of a usb-key.
+    private func signed(
+        _ command: Command, on subject: String, grounds: SHA256Digest, nonce: String, as officer: Officer
+    ) throws -> SignedAct? {
+        guard officer.level == CaseStore.signature - 1 else { return nil }
+        let statement = ActStatement(
+            subject: subject, command: command, grounds: grounds, nonce: nonce, officer: officer, key: member.key,
+            at: now, shown: [])
+        return SignedAct(
+            statement: statement.bytes, signature: try DetachedSignature.sign(statement.bytes, by: identity))
+    }
 
     func begin(
         _ subject: Procedures.Process.SubjectKind, _ said: [Procedures.Process.Input.Kind: InputValue]
@@ -200,7 +221,15 @@ struct Acting {
             throw ValidationError("no process has a \(subject.rawValue) as its subject")
         }
         let inputs = process.begin.inputs(of: said)
-        try trying { officer in print(try desk.cases.beginSubject(process, inputs, as: officer, key: key, at: now)) }
+        let command = Command(action: Procedures.Process.EventName.begin, inputs: inputs)
+        try trying { officer in
+            let nonce = hexText(systemRandomBytes(16))
+            let level = try desk.cases.levelNeeded(toBegin: process, inputs, as: officer, key: nonce, at: now)
+            let signed =
+                level == nil
+                ? nil : try signed(command, on: "", grounds: process.digest, nonce: nonce, as: officer)
+            print(try desk.cases.beginSubject(process, inputs, as: officer, key: nonce, signed: signed, at: now))
+        }
     }
 
     func take(
@@ -228,9 +257,18 @@ struct Acting {
         var inputs: [String: InputValue] = [:]
         let why = try why.map { try Self.words($0, "--why") }
         if let why, let input = action.ask.first(where: { $0.kind == .longtext }) { inputs[input.id] = .text(why) }
+        let command = Command(action: action.id, inputs: inputs)
+        let grounds = view.process.grounds(of: action, task: nil, on: view.file)
         try trying { officer in
+            let nonce = hexText(systemRandomBytes(16))
+            let offer = view.process.offers(on: view.file, to: .officer(officer), in: view.world).first {
+                $0.action == action.id
+            }
+            let signed =
+                offer?.stepUp == nil
+                ? nil : try signed(command, on: id, grounds: grounds, nonce: nonce, as: officer)
             _ = try desk.cases.perform(
-                Command(action: action.id, inputs: inputs), on: id, as: .officer(officer), key: key, at: now, now: now)
+                command, on: id, as: .officer(officer), key: nonce, grounds: grounds, signed: signed, at: now, now: now)
         }
         print("\(id): \(action.label.text("en"))")
     }

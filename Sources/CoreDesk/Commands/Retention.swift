@@ -62,8 +62,7 @@ struct TwoErasers: ParsableArguments {
 
     func acting(for ground: ErasureGround) throws -> (desk: Desk, now: Instant, erasure: CaseStore.Erasure) {
         let first = try administrator.acting()
-        let other = Acting(
-            desk: first.desk, member: try Administrator.member(second, of: first.desk, at: first.now), now: first.now)
+        let other = try Acting(second, of: first.desk, at: first.now)
         let (one, two) = (try first.officer(with: .eraseCases), try other.officer(with: .eraseCases))
         guard let erasure = CaseStore.Erasure(ground: ground, by: one, confirmedBy: two.post.person) else {
             throw CommandRefused(description: "both certificates are one person's: another must agree")

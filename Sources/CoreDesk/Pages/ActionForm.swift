@@ -35,7 +35,7 @@ struct ActionForm {
     }
 
     /// Names of posted fields begin so; those of the page itself do not.
-    private static let prefix = "i-"
+    static let prefix = "i-"
 
     /// - Parameters:
     ///   - posted: values by name.

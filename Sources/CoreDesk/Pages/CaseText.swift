@@ -184,6 +184,7 @@ struct CaseText {
                 "action": .text(action(event.action)),
                 "facts": .text(event.facts.compactMap(fact).joined(separator: "；")),
                 "words": .list(shown.map { .fields(["line": .text($0)]) }),
+                "signed": .optional(event.signed.map { _ in "/cases/\(view.subject.id)/acts/\(event.version)" }),
             ])
         }
     }
@@ -194,6 +195,14 @@ struct CaseText {
             let shown = event.inputs[id].map { text($0, id, event) } ?? ""
             return shown.isEmpty ? nil : (id, label(id, event), shown)
         }
+    }
+
+    /// The same of what somebody is about to do.
+    func said(by command: Command) -> [(id: String, label: String, text: String)] {
+        said(
+            in: Event(
+                version: 0, at: view.world.now, actor: .clock, action: command.action, task: command.task,
+                inputs: command.inputs, facts: []))
     }
 
     /// Short answers that a paper repeats: who applied and for what. Identity numbers and telephone numbers stay out.

@@ -58,6 +58,22 @@ extension DeskController {
         .init(caseID: "", action: process.id, task: "", grounds: process.digest, nonce: nonce)
     }
 
+    private func unsigned(
+        _ inputs: [String: InputValue], _ process: Procedures.Process, _ member: CaseStore.Member, _ officer: Officer,
+        _ ticket: StaffAuthenticator.Ticket
+    ) -> Unsigned {
+        let name = "新增" + process.title.text("zh")
+        let said = process.begin.ask.compactMap { input in
+            inputs[input.id]?.answer.map {
+                ActStatement.Line(label: input.label.text("zh"), text: surroundings.text($0, input.kind))
+            }
+        }
+        return Unsigned(
+            subject: "", command: Command(action: Procedures.Process.EventName.begin, inputs: inputs), ticket: ticket,
+            officer: officer, name: name, address: "/new/\(process.id)",
+            shown: [.init(label: "操作", text: name)] + said + [signer(member, officer)])
+    }
+
     func begin(_ request: Request, _ id: String) async -> Response {
         await submitted(request) { member, typed in
             guard let process = beginnings(for: member).first(where: { $0.id == id }) else { throw Missing() }
@@ -69,8 +85,17 @@ extension DeskController {
                 let inputs = try form.command(typed) { _ in nil }.inputs
                 let unit = process.begin.input(.unit).flatMap { inputs[$0.id] }
                 guard let officer = beginner(of: process, member, naming: unit) else { throw Missing() }
+                var signed: SignedAct?
+                let level = try cases.levelNeeded(
+                    toBegin: process, inputs, as: officer, key: ticket.nonce, at: now)
+                if Self.isSignable(level, officer) {
+                    let act = unsigned(inputs, process, member, officer, ticket)
+                    signed = try signature(act, member, typed)
+                    if signed == nil { return try signingPage(act, member, typed) }
+                }
                 let subject = try cases.beginSubject(
-                    process, inputs, attached: try counted(process, inputs), as: officer, key: ticket.nonce, at: now)
+                    process, inputs, attached: try counted(process, inputs), as: officer, key: ticket.nonce,
+                    signed: signed, at: now)
                 return Response(status: .seeOther, headers: [.location: "/cases/\(subject)"])
             } catch CaseStore.Failure.refused(let refusal) {
                 throw form.problem(refusal)

@@ -26,6 +26,7 @@ extension DeskController {
             case .busy: return (.serviceUnavailable, "busy", "系统正忙，操作没有保存。请过一会儿再提交一次。")
             case .unknownSubject, .document: return (.notFound, "missing", "没有这件事，或者不在您的职责范围内。")
             case .erased: return (.gone, "erased", "这件事的内容已经依法删除，只留下办理记录。")
+            case .badSignature: return (.unprocessableContent, "signatureBad", "签名不对，没有办理。请重新提交后再签一次。")
             case .unwritable: return (.unprocessableContent, "characters", "有的文字存不下来（如一长串附加符号），没有保存。请改写。")
             case .refused, .running, .legalHold, .termRunning, .damaged, .unknownDefinition, .unprepared:
                 Logger(label: "coredesk").error("request failed: \(failure.code)")

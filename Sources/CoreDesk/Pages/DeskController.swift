@@ -63,6 +63,10 @@ struct DeskController: Sendable {
             let (id, position) = (context.parameters.get("id") ?? "", context.parameters.get("position") ?? "")
             return await answer(request) { member in try attachment(id, position, member) }
         }
+        router.get("/cases/:id/acts/:file") { request, context in
+            let (id, file) = (context.parameters.get("id") ?? "", context.parameters.get("file") ?? "")
+            return await answer(request) { member in try signedAct(id, file, member) }
+        }
         for path: RouterPath in ["/cases/:id/:action", "/cases/:id/:action/:task"] {
             router.get(path) { request, context in
                 let place = Place(context)
@@ -166,10 +170,11 @@ struct DeskController: Sendable {
         let offered = offers(view, member)
         fields["hasActions"] = .flag(!offered.isEmpty)
         fields["actions"] = .list(
-            offered.map { offer, _ in
+            offered.map { offer, officer in
                 .fields([
                     "address": .text(Self.address(view.subject.id, offer.action, offer.task)),
-                    "name": .text(Self.name(offer, view, surroundings)), "isBlocked": .flag(offer.stepUp != nil),
+                    "name": .text(Self.name(offer, view, surroundings)),
+                    "isBlocked": .flag(offer.stepUp != nil && !Self.isSignable(offer.stepUp, officer)),
                 ])
             })
         return page(draft?.status ?? .ok, try views.render("case", fields))
@@ -235,12 +240,7 @@ struct DeskController: Sendable {
         let name = percentEncodedPath(file.name.replacing("/", with: "_").replacing("'", with: "_"))
         return Response(
             status: .ok,
-            headers: [
-                .contentType: file.type, .contentLength: String(file.bytes), .cacheControl: "no-store",
-                .contentDisposition: "attachment; filename*=UTF-8''\(name)",
-                HTTPField.Name("X-Content-Type-Options")!: "nosniff",
-                HTTPField.Name("Content-Security-Policy")!: "default-src 'none'; sandbox",
-            ],
+            headers: Self.download(file.type, name, file.bytes),
             body: .init(contentLength: file.bytes) { writer in
                 for number in 0..<pieces {
                     let piece = try await onBlockingThread {
@@ -250,6 +250,16 @@ struct DeskController: Sendable {
                 }
                 try await writer.finish(nil)
             })
+    }
+
+    /// - Parameter name: percent-encoded.
+    static func download(_ type: String, _ name: String, _ bytes: Int) -> HTTPFields {
+        [
+            .contentType: type, .contentLength: String(bytes), .cacheControl: "no-store",
+            .contentDisposition: "attachment; filename*=UTF-8''\(name)",
+            HTTPField.Name("X-Content-Type-Options")!: "nosniff",
+            HTTPField.Name("Content-Security-Policy")!: "default-src 'none'; sandbox",
+        ]
     }
 
     // MARK: Actions
@@ -309,8 +319,36 @@ struct DeskController: Sendable {
             guard bytes.count + buffer.readableBytes <= maxBody else { throw BodyTooLarge() }
             bytes += buffer.readableBytesView
         }
+        if let type = request.headers[.contentType], let parser = MultipartParser(contentType: type) {
+            return try fields(bytes, parser)
+        }
         guard let body = URLEncodedBody(bytes) else { throw BadBody() }
         return body.fields
+    }
+
+    /// Fields of a form with files; the bytes of a file stand in Base64.
+    private static func fields(_ bytes: [UInt8], _ first: MultipartParser) throws(BadBody) -> [String: [String]] {
+        var parser = first
+        guard let events = try? parser.feed(bytes), parser.isComplete else { throw BadBody() }
+        var found: [String: [String]] = [:]
+        var (part, content): (MultipartParser.Part?, [UInt8]) = (nil, [])
+        for event in events {
+            switch event {
+            case .begin(let next): (part, content) = (next, [])
+            case .data(let more): content += more
+            case .end:
+                guard let part else { continue }
+                if part.fileName != nil {
+                    found[part.name, default: []].append(base64(content))
+                } else {
+                    guard let text = String(validating: content, as: UTF8.self), StreamSafe.holds(text) else {
+                        throw BadBody()
+                    }
+                    found[part.name, default: []].append(text)
+                }
+            }
+        }
+        return found
     }
 
     private func act(_ request: Request, _ place: Place) async -> Response {
@@ -322,7 +360,7 @@ struct DeskController: Sendable {
                 caseID: place.id, action: place.action, task: place.task ?? "", grounds: grounds,
                 nonce: typed["nonce"]?.first ?? "")
         } take: { member, typed, ticket in
-            try perform(place, member, typed, ticket.grounds, key: ticket.nonce)
+            try perform(place, member, typed, ticket)
         } again: { member, draft in
             try form(place, member, draft: draft)
         }
@@ -368,28 +406,41 @@ struct DeskController: Sendable {
 
     /// What an officer typed, in the order of the fields, to be copied.
     private static func words(_ typed: [String: [String]]) -> [Value] {
-        typed.filter { $0.key.hasPrefix("i-") }.sorted { $0.key < $1.key }.flatMap(\.value).filter { !$0.isEmpty }
-            .map { .fields(["text": .text($0)]) }
+        typed.filter { $0.key.hasPrefix(ActionForm.prefix) }.sorted { $0.key < $1.key }.flatMap(\.value).filter {
+            !$0.isEmpty
+        }
+        .map { .fields(["text": .text($0)]) }
     }
 
     private func perform(
-        _ place: Place, _ member: CaseStore.Member, _ typed: [String: [String]], _ grounds: SHA256Digest, key: String
+        _ place: Place, _ member: CaseStore.Member, _ typed: [String: [String]], _ ticket: StaffAuthenticator.Ticket
     ) throws -> Response {
         let now = now
         let view = try cases.view(place.id, as: member.posts, at: now)
         guard let action = view.process.action(place.action) else { throw Missing() }
         let form = ActionForm(action, task: place.task.flatMap { Int($0) }, of: view, surroundings)
         // Whoever is offered it, or was when the same form came first.
-        let officer =
-            offers(view, member).first { $0.offer.action == action.id && $0.offer.task == form.task }?.officer
-            ?? poster(of: key, in: view, member)
-        guard let officer else { throw CaseStore.Failure.stale }
+        let offered = offers(view, member).first { $0.offer.action == action.id && $0.offer.task == form.task }
+        guard let officer = offered?.officer ?? poster(of: ticket.nonce, in: view, member) else {
+            throw CaseStore.Failure.stale
+        }
         do {
             let command = try form.command(typed) {
                 try cases.subject(numbered: $0, besides: place.id, as: member.posts, at: now)
             }
+            var signed: SignedAct?
+            if Self.isSignable(offered?.offer.stepUp, officer) {
+                let act = unsigned(command, action, of: view, member, officer, ticket)
+                signed = try signature(act, member, typed)
+                if signed == nil {
+                    // A mistake is told before somebody signs for nothing.
+                    try view.process.check(command, on: view.file, in: view.world)
+                    return try signingPage(act, member, typed)
+                }
+            }
             let event = try cases.perform(
-                command, on: place.id, as: .officer(officer), key: key, grounds: grounds, at: now, now: now)
+                command, on: place.id, as: .officer(officer), key: ticket.nonce, grounds: ticket.grounds,
+                signed: signed, at: now, now: now)
             let isOfPage = event.facts.contains { fact in
                 switch fact {
                 case .published, .retracted: true
@@ -399,8 +450,24 @@ struct DeskController: Sendable {
             if isOfPage { writeOverlay(at: now) }
         } catch CaseStore.Failure.refused(let refusal) {
             throw form.problem(refusal)
+        } catch let refusal as Refusal {
+            throw form.problem(refusal)
         }
         return Response(status: .seeOther, headers: [.location: place.caseAddress + "?done=\(action.id)"])
+    }
+
+    private func unsigned(
+        _ command: Command, _ action: Procedures.Process.Action, of view: CaseStore.View, _ member: CaseStore.Member,
+        _ officer: Officer, _ ticket: StaffAuthenticator.Ticket
+    ) -> Unsigned {
+        let text = CaseText(view, surroundings)
+        let name = action.label.text("zh")
+        let said = text.said(by: command).map { ActStatement.Line(label: $0.label, text: $0.text) }
+        let head = ActStatement.Line(label: "办件", text: "\(view.subject.shownNumber) 号 \(text.title)")
+        return Unsigned(
+            subject: view.subject.id, command: command, ticket: ticket, officer: officer, name: name,
+            address: Self.address(view.subject.id, action.id, command.task),
+            shown: [head, .init(label: "操作", text: name)] + said + [signer(member, officer)])
     }
 
     /// In which post somebody sent the same form before: a double click is one act.

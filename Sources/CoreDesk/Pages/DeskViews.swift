@@ -12,7 +12,7 @@ struct DeskViews: Sendable {
                 ("search", Self.search), ("content", Self.content), ("cases", Self.cases),
                 ("message", Self.message), ("new", Self.new), ("inputs", Self.inputs), ("lanes", Self.lanes),
                 ("assessment", Self.assessment), ("figures", Self.figures), ("registration", Self.registration),
-                ("registered", Self.registered),
+                ("registered", Self.registered), ("sign", Self.sign),
             ].map {
                 try Template(name: $0.0, path: "CoreDesk/\($0.0)", source: Array($0.1.utf8))
             })
@@ -107,6 +107,20 @@ struct DeskViews: Sendable {
         {{#problem}}<p class="done" role="status" data-code="{{code}}">{{problem}}</p>{{/problem}}
         {{#hasKnown}}<section><h2>同一号码和相似的诉求</h2>{{>cases}}</section>{{/hasKnown}}
         <section class="action">{{{form}}}</section>
+        {{/main}}{{/base}}
+        """
+
+    private static let sign = """
+        {{<base}}{{$main}}
+        <p><a href="{{back}}">‹ 返回修改</a></p>
+        <h1>{{title}}</h1>
+        <p data-code="sign" role="status" class="notice">还没有办理：这一步要用您的 UKey 签名，{{minutes}} 分钟以内有效。</p>
+        <section><h2>要签名的内容</h2><dl>{{#lines}}<div><dt>{{label}}</dt><dd>{{text}}</dd></div>{{/lines}}</dl></section>
+        <section class="action"><h2>签名</h2>
+        <form method="post" action="{{address}}" enctype="multipart/form-data"><input type="hidden" name="token" value="{{token}}"><input type="hidden" name="grounds" value="{{grounds}}"><input type="hidden" name="nonce" value="{{nonce}}"><input type="hidden" name="statement" value="{{statement}}"><input type="hidden" name="statementToken" value="{{statementToken}}">{{#kept}}<input type="hidden" name="{{name}}" value="{{value}}">{{/kept}}
+        <ol class="steps"><li><a href="{{link}}">用签名程序打开</a>，或者<a href="data:application/json;base64,{{statement}}" download="{{file}}">下载 {{file}}</a> 后用签名程序签。</li>
+        <li><label for="signature">选择签名文件（{{file}} 旁边的 .p7s）</label><input id="signature" name="signature" type="file" accept=".p7s" required></li></ol>
+        <button type="submit">提交签名，{{name}}</button></form></section>
         {{/main}}{{/base}}
         """
 
@@ -208,7 +222,7 @@ struct DeskViews: Sendable {
         </tbody></table></section>{{/hasTasks}}
         {{#hasClocks}}<section><h2>时限</h2><ul>{{#clocks}}<li>{{name}}：<span{{#overdue}} class="overdue"{{/overdue}}>{{due}}</span></li>{{/clocks}}</ul></section>{{/hasClocks}}
         {{#hasRelated}}<section><h2>相关办件</h2><ul>{{#related}}<li><a href="/cases/{{id}}">{{number}}</a></li>{{/related}}</ul></section>{{/hasRelated}}
-        <section><h2>过程</h2><ol class="events">{{#events}}<li>{{at}} {{officer}}：<strong>{{action}}</strong>{{#facts}}（{{facts}}）{{/facts}}{{#words}}<p>{{line}}</p>{{/words}}</li>{{/events}}</ol></section>
+        <section><h2>过程</h2><ol class="events">{{#events}}<li>{{at}} {{officer}}：<strong>{{action}}</strong>{{#facts}}（{{facts}}）{{/facts}}{{#signed}} · 已签名：<a href="{{signed}}.json" download>签名的内容</a>、<a href="{{signed}}.p7s" download>签名</a>{{/signed}}{{#words}}<p>{{line}}</p>{{/words}}</li>{{/events}}</ol></section>
         """
 
     private static let message = """
@@ -233,7 +247,7 @@ struct DeskViews: Sendable {
         .narrow{background:#fff;border:1px solid #d8dee6;border-radius:8px;padding:8px 18px;margin:14px 0}.narrow summary{cursor:pointer;min-height:36px;font-weight:600}.narrow form{display:grid;grid-template-columns:repeat(auto-fit,minmax(14em,1fr));gap:0 18px;align-items:end}
         .hp,.visually-hidden{position:absolute;left:-999em}.hint,.help{color:#4a5460;margin:2px 0}.field{margin:12px 0}.field .error{color:#b3261e;font-weight:600;margin:2px 0}.error-summary{background:#fdecea;border-left:4px solid #b3261e;padding:8px 14px}
         .choice{display:inline-flex;align-items:center;gap:6px;margin-right:18px;min-height:44px}.choice input{width:24px;min-height:24px}.choice label{font-weight:400}.optional{font-weight:400;color:#4a5460}.privacy{font-size:.9rem;color:#4a5460}.privacy h2{font-size:1rem}legend{font-weight:600}
-        #receipt,#code{font-size:1.4rem;letter-spacing:.08em}.chart{overflow-x:auto}[aria-current]{outline:3px solid #c9a227}.when{white-space:nowrap}.count{background:#b3261e;border-radius:9px;padding:0 7px;font-weight:700}.held{border-top:1px solid #d8dee6}.done{background:#e6f4ea;border-left:4px solid #1e7d34;padding:8px 14px}
+        #receipt,#code{font-size:1.4rem;letter-spacing:.08em}.chart{overflow-x:auto}[aria-current]{outline:3px solid #c9a227}.when{white-space:nowrap}.steps li{margin:10px 0}.notice{background:#fff4d6;border-left:4px solid #c9a227;padding:8px 14px}.count{background:#b3261e;border-radius:9px;padding:0 7px;font-weight:700}.held{border-top:1px solid #d8dee6}.done{background:#e6f4ea;border-left:4px solid #1e7d34;padding:8px 14px}
         @media(max-width:640px){table{background:none}thead{position:absolute;left:-999em}tr{display:block;background:#fff;border:1px solid #d8dee6;margin:8px 0;padding:6px 10px}td{display:inline;border:0;padding:0}td:not(:last-child):not(:empty)::after{content:" · ";color:#5b6673}td[data-label]:not(:empty)::before{content:attr(data-label) " ";color:#5b6673}dl div{grid-template-columns:1fr;gap:0}.scores td{display:block}.scores td:not(:last-child):not(:empty)::after{content:none}}
         """
 }

@@ -69,6 +69,17 @@ struct StaffAuthenticator: Sendable {
         return hexText(hmacSHA256(key: tokenKey, member.key.bytes + Array(parts.joined(separator: "/").utf8)))
     }
 
+    /// Shows that a statement was offered by this desk, at the moment that it names.
+    func token(statement: [UInt8], _ member: CaseStore.Member) -> String {
+        hexText(hmacSHA256(key: tokenKey, Array("statement ".utf8) + member.key.bytes + statement))
+    }
+
+    func check(statement: [UInt8], token given: String, _ member: CaseStore.Member) throws(Refusal) {
+        guard equalInConstantTime(Array(given.utf8), Array(token(statement: statement, member).utf8)) else {
+            throw .badToken
+        }
+    }
+
     func check(_ request: Request, token given: String, member: CaseStore.Member, _ ticket: Ticket) throws(Refusal) {
         if let origin = request.headers[.origin], origin != configuration.origin { throw .crossSite }
         if let site = request.headers[HTTPField.Name("Sec-Fetch-Site")!], site != "same-origin" { throw .crossSite }
