@@ -33,7 +33,8 @@ func buildApplication(_ configuration: Configuration) throws -> some Application
         Logger(label: "coredesk").warning("the clock is stopped at \(now.rfc3339(in: .shanghai)), for a demonstration")
     }
     let router = Router()
-    DeskController(desk: desk, authenticator: authenticator, views: try DeskViews()).addRoutes(to: router)
+    DeskController(desk: desk, authenticator: authenticator, views: try DeskViews(folder: configuration.theme))
+        .addRoutes(to: router)
     // A socket that a killed process left behind; anything else at that path is not ours to remove.
     if FileSystem.kind(configuration.socket) == .other { unlink(configuration.socket) }
     umask(0o007)

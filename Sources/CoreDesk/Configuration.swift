@@ -23,6 +23,8 @@ struct Configuration: Sendable {
     let workdays: String
     /// Folder that holds `Content`: processes, roles, units, office hours, dispatch catalogue.
     let source: String
+    /// Folder of the desk's templates and style.
+    let theme: String
     /// File of 32 bytes that wraps the keys of all cases; no other copy of it may lie beside the database.
     let masterKey: String
     /// Whose key, such as one in a token, opens that file; nil where it holds the 32 bytes themselves.
@@ -158,11 +160,13 @@ extension Configuration {
         let papers =
             isWithoutPapers ? nil : papersNode.map { PaperSettings($0, &reader, resolve: resolve) }
         let location = reader.requiredString("database") ?? ""
+        let source = required("source", &reader)
         let configuration = Configuration(
             socket: required("socket", &reader), origin: reader.requiredString("origin") ?? "",
             database: isPostgreSQL(location) ? location : resolve(location),
             deskOpen: deskOpen.map(resolve), definitions: (reader.strings("definitions") ?? []).map(resolve),
-            workdays: required("workdays", &reader), source: required("source", &reader),
+            workdays: required("workdays", &reader), source: source,
+            theme: reader.string("theme").map(resolve) ?? source + "/Themes/desk",
             masterKey: required("master_key", &reader),
             masterKeyIdentity: reader.string("master_key_identity").map(resolve), overlay: required("overlay", &reader),
             bundles: resolve(reader.string("bundles") ?? "bundles"), authority: authority,

@@ -221,6 +221,30 @@ import Testing
         }
     }
 
+    @Test func phrasesAreOfTextsThatAnActionAsksFor() throws {
+        let process = try #require(Self.read(Self.sound).process)
+        func read(_ text: String) throws -> (phrases: Phrases, rules: [String]) {
+            var diagnostics: [Diagnostic] = []
+            let node = try #require(YAMLNode.parse(text, path: "phrases.yaml", diagnostics: &diagnostics))
+            let phrases = Phrases(node, [process], diagnostics: &diagnostics)
+            return (phrases, diagnostics.map { "\($0.rule) \($0.position.line)" })
+        }
+        let sound = try read("small:\n  make:\n    words: [甲, 乙]\n")
+        #expect(sound.rules == [])
+        #expect(sound.phrases.texts(process: "small", action: "make", input: "words") == ["甲", "乙"])
+        #expect(sound.phrases.texts(process: "small", action: "give", input: "words") == [])
+        // No process, no action, an input that is a line of text, an empty phrase, one that is too long.
+        for (text, rules) in [
+            ("smal: { make: { words: [甲] } }", ["process-name 1"]),
+            ("small: { mak: { words: [甲] } }", ["process-name 1"]),
+            ("small:\n  note:\n    words: [甲]\n", ["process-name 3"]),
+            ("small: { make: { words: [''] } }", ["process-phrase 1"]),
+            ("small: { make: { words: [\(String(repeating: "字", count: 4_001))] } }", ["process-phrase 1"]),
+        ] {
+            #expect(try read(text).rules == rules)
+        }
+    }
+
     @Test func aLibraryTellsWhatDoesNotFitTogether() throws {
         let folder = TemporaryFolder()
         try folder.write("Content/roles.yaml", Array("clerk: { zh: 办 }\nboss: { zh: 领 }\n".utf8))

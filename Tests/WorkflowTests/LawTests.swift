@@ -137,7 +137,7 @@ struct Walk {
                 for (index, actor) in Walk.everybody.enumerated() {
                     let offers = process.offers(on: walk.file, to: actor, in: walk.world)
                     offered += offers.filter { $0.stepUp == nil }.map { (actor, $0) }
-                    if case .officer(let officer) = actor, process.isTurn(offers, of: walk.file) {
+                    if case .officer(let officer) = actor, !process.turn(offers, of: walk.file).isEmpty {
                         let waits = process.turns(of: walk.file, in: walk.world)
                         #expect(
                             !waits.isDisjoint(with: officer.post.viewers), "\(offers) not in \(waits)")

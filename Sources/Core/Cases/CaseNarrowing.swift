@@ -1,4 +1,4 @@
-import PortalBase
+package import PortalBase
 import SQL
 
 /// What a list of cases is narrowed to, in SQL; nothing where it shows all.
@@ -12,6 +12,8 @@ package struct CaseNarrowing: Sendable, Equatable {
     package let count: Count?
     /// The clock that a list shows ran out.
     package let isOverdue: Bool
+    /// The clock that a list shows runs out in it: from its first moment up to, and without, its end.
+    package let due: Range<Instant>?
 
     package struct Count: Sendable, Equatable {
         package let process: String
@@ -24,14 +26,19 @@ package struct CaseNarrowing: Sendable, Equatable {
     }
 
     package init(
-        process: String? = nil, state: String? = nil, unit: String? = nil, count: Count? = nil, isOverdue: Bool = false
+        process: String? = nil, state: String? = nil, unit: String? = nil, count: Count? = nil, isOverdue: Bool = false,
+        due: Range<Instant>? = nil
     ) {
         self.process = process
         self.state = state
         self.unit = unit
         self.count = count
         self.isOverdue = isOverdue
+        self.due = due
     }
+
+    /// Whether it asks for cases whose clock runs: what runs is not final.
+    var isOfRunning: Bool { isOverdue || due != nil }
 
     package static let none = CaseNarrowing()
 
@@ -55,6 +62,11 @@ package struct CaseNarrowing: Sendable, Equatable {
                 .text(count.process), .text(count.name))
         }
         if isOverdue { add("i.running = 1 AND i.due < ?", .integer(now.seconds)) }
+        if let due {
+            add(
+                "i.running = 1 AND i.due >= ? AND i.due < ?", .integer(due.lowerBound.seconds),
+                .integer(due.upperBound.seconds))
+        }
         return (parts.joined(separator: " AND "), values)
     }
 }
@@ -76,8 +88,7 @@ extension CaseStore {
         var first = query.isOthers ? Subject.others : 0
         let last = min(query.before ?? Int.max, query.isOthers ? Int.max : Subject.others)
         let (conditions, values) = query.narrowing.conditions(at: now)
-        // What is overdue runs, and what runs is not final.
-        let isOpen = !query.includesFinal || query.narrowing.isOverdue
+        let isOpen = !query.includesFinal || query.narrowing.isOfRunning
         let seen = "v.viewer = ? AND v.number > ? AND v.number < ? \(isOpen ? "AND v.final = 0" : "")"
         var end: Int?
         if !conditions.isEmpty {

@@ -34,11 +34,10 @@ extension Process {
         return viewers
     }
 
-    /// Whether a case waits for somebody to whom this is offered: they may work on an open task, or nobody has one and they may bring
-    /// it on.
-    package func isTurn(_ offers: [Offer], of file: Case) -> Bool {
+    /// Those offers for which a case waits: to work on an open task, or, where nobody has one, to bring it on.
+    package func turn(_ offers: [Offer], of file: Case) -> [Offer] {
         let isAtWork = file.tasks.contains(where: \.isOpen) || state(file.state)?.isResting == true
-        return offers.contains { offer in
+        return offers.filter { offer in
             guard let action = action(offer.action), !action.after, !action.reopens,
                 !action.by.allSatisfy(\.isOfActor)
             else { return false }

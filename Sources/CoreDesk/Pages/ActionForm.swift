@@ -80,6 +80,27 @@ struct ActionForm {
         return Command(action: action.id, task: task, inputs: inputs)
     }
 
+    /// Names of the buttons that put a phrase into a text.
+    private static let phrase = "phrase-"
+
+    private func phrases(_ input: Procedures.Process.Input) -> [String] {
+        view.map { surroundings.library.phrases.texts(process: $0.process.id, action: action.id, input: input.id) }
+            ?? []
+    }
+
+    /// What was typed, with a phrase behind it that the officer asked for; nil where they asked for none.
+    func inserting(_ typed: [String: [String]]) -> [String: [String]]? {
+        for input in action.ask {
+            let (texts, name) = (phrases(input), Self.prefix + input.id)
+            guard let place = typed[Self.phrase + input.id]?.first.flatMap({ decimal($0.utf8) }),
+                texts.indices.contains(place)
+            else { continue }
+            let before = typed[name]?.first ?? ""
+            return typed.merging([name: [before.isEmpty ? texts[place] : before + "\n" + texts[place]]]) { $1 }
+        }
+        return nil
+    }
+
     private static let mostCharacters = 4_000
 
     /// A text as it is stored; nothing of it is cut.
@@ -171,6 +192,14 @@ struct ActionForm {
             }
             fields["options"] = .list([])
             fields["items"] = .list([])
+            let texts = phrases(input)
+            fields["hasPhrases"] = .flag(!texts.isEmpty)
+            fields["phrases"] = .list(
+                texts.enumerated().map { place, text in
+                    .fields([
+                        "button": .text(Self.phrase + input.id), "place": .number(place), "phrase": .text(text),
+                    ])
+                })
             func choose(_ choices: [Choice], _ chosen: [String]) -> Value {
                 .list(
                     choices.map { choice in

@@ -23,10 +23,20 @@ struct CaseLine {
         var words: String?
     }
 
+    /// What the reader may do in it; nil on lists that leave that to the case.
+    private let work: Work?
+
+    struct Work {
+        let actions: [(name: String, address: String)]
+        /// Of the dispatch catalogue.
+        let suggestion: String?
+    }
+
     init(
         _ line: CaseStore.Line, _ surroundings: Surroundings, people: [String: String], at now: Instant,
-        reminder: Reminder? = nil
+        reminder: Reminder? = nil, work: Work? = nil
     ) {
+        self.work = work
         self.people = people
         self.reminder = reminder
         self.line = line
@@ -46,7 +56,10 @@ struct CaseLine {
             "state": .text(line.process.state(line.state)?.label.text("zh") ?? line.state),
             "reminder": .optional(
                 reminder.map { "提醒 \($0.times) 次，最近 \($0.last.minuteText(in: .shanghai))" }),
-            "reminderWords": .optional(reminder?.words),
+            "reminderWords": .optional(reminder?.words), "hasWork": .flag(work != nil),
+            "work": .list(
+                (work?.actions ?? []).map { .fields(["name": .text($0.name), "address": .text($0.address)]) }),
+            "suggestion": .optional(work?.suggestion),
         ])
     }
 

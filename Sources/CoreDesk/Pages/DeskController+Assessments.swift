@@ -90,7 +90,8 @@ extension DeskController {
         }
         // That somebody looked is on record.
         try cases.record("assessment", "\(rules.id) \(month.text)", as: member.posts, at: now)
-        return isTable ? Self.table(report) : try page(report)
+        return isTable
+            ? Self.table(report.csv, name: "\(report.rules)-\(report.month.text)") : try page(report)
     }
 
     /// What is recorded with a subject that an officer begins: the figures of a month as they are counted now.
@@ -142,14 +143,11 @@ extension DeskController {
         return page(.ok, try views.render("assessment", fields))
     }
 
-    private static func table(_ report: AssessmentReport) -> Response {
+    /// - Parameter name: of the file, without its ending.
+    static func table(_ csv: [UInt8], name: String) -> Response {
         Response(
-            status: .ok,
-            headers: [
-                .contentType: "text/csv; charset=utf-8", .cacheControl: "no-store",
-                .contentDisposition: "attachment; filename=\"\(report.rules)-\(report.month.text).csv\"",
-                HTTPField.Name("X-Content-Type-Options")!: "nosniff",
-            ], body: .init(byteBuffer: ByteBuffer(bytes: report.csv)))
+            status: .ok, headers: download("text/csv; charset=utf-8", name + ".csv", csv.count),
+            body: .init(byteBuffer: ByteBuffer(bytes: csv)))
     }
 
     private static let figuresOnPage = 200
@@ -197,7 +195,9 @@ struct AssessmentPage {
     /// Totals of the scored units.
     static func chart(_ report: AssessmentReport) -> BarChart {
         BarChart(
-            bars: report.rows.compactMap { row in row.total.map { (row.name, $0) } },
+            bars: report.rows.compactMap { row in
+                row.total.map { .init(label: row.name, value: $0, text: AssessmentReport.points($0)) }
+            },
             title: "\(report.title) \(report.month.text)：总分", whole: 10_000)
     }
 

@@ -59,11 +59,18 @@ extension DeskController {
 
     /// Lines of a table of cases.
     ///
-    /// - Parameter reminders: by subject.
-    func lines(_ lines: [CaseStore.Line], reminders: [String: CaseLine.Reminder] = [:]) throws -> [Value] {
+    /// - Parameters:
+    ///   - reminders: by subject.
+    ///   - work: by subject.
+    func lines(
+        _ lines: [CaseStore.Line], reminders: [String: CaseLine.Reminder] = [:], work: [String: CaseLine.Work] = [:]
+    ) throws -> [Value] {
         let people = try cases.names(of: CaseLine.persons(in: lines))
         return lines.map { line in
-            CaseLine(line, surroundings, people: people, at: now, reminder: reminders[line.subject.id]).value
+            CaseLine(
+                line, surroundings, people: people, at: now, reminder: reminders[line.subject.id],
+                work: work[line.subject.id]
+            ).value
         }
     }
 
@@ -77,13 +84,13 @@ extension DeskController {
     /// Those that cannot be read are named, and stop no other.
     private func listed(
         _ lines: [CaseStore.Line], _ damaged: [String], _ member: CaseStore.Member, _ title: String, at now: Instant,
-        reminders: [String: CaseLine.Reminder] = [:]
+        reminders: [String: CaseLine.Reminder] = [:], work: [String: CaseLine.Work] = [:]
     ) throws -> [String: Value] {
         if !damaged.isEmpty {
             Logger(label: "coredesk").error("ALARM cases that cannot be read: \(damaged.joined(separator: " "))")
         }
         var fields = frame(member, title)
-        fields["cases"] = .list(try self.lines(lines, reminders: reminders))
+        fields["cases"] = .list(try self.lines(lines, reminders: reminders, work: work))
         fields["nothing"] = .text("没有待办事项。")
         for name in ["canNarrow", "isNarrowed", "isOutdated", "isProjectedOtherwise"] { fields[name] = .flag(false) }
         fields["calendarWarning"] = .optional(calendarWarning(now))
@@ -102,14 +109,17 @@ extension DeskController {
         let units = Set(member.posts.map(\.unit))
         var (next, lines, damaged, looked) = (after, [CaseStore.Line](), [String](), 0)
         var reminders: [String: CaseLine.Reminder] = [:]
+        var work: [String: CaseLine.Work] = [:]
         repeat {
             let found = try cases.waiting(for: member.posts, after: next, limit: Self.linesOnPage, at: now)
             damaged += found.damaged
             looked += Self.linesOnPage
             next = found.next
-            for (place, view) in found.views
-            where view.process.isTurn(offers(view, member).map(\.offer), of: view.file) {
+            for (place, view) in found.views {
+                let turn = view.process.turn(offers(view, member).map(\.offer), of: view.file)
+                guard !turn.isEmpty else { continue }
                 lines.append(view.line)
+                work[view.subject.id] = self.work(turn, on: view)
                 reminders[view.subject.id] = view.file.reminders.filter { units.contains($0.key) }.values
                     .max { $0.last < $1.last }.map { .init(last: $0.last, times: $0.times) }
                 guard lines.count < Self.linesOnPage else {
@@ -119,17 +129,31 @@ extension DeskController {
                 }
             }
         } while next != nil && lines.count < Self.linesOnPage && looked < Self.mostLookedAt
-        var fields = try worklist(lines, damaged, member, "我的任务", at: now, reminders: reminders)
+        var fields = try worklist(lines, damaged, member, "我的任务", at: now, reminders: reminders, work: work)
         fields["next"] = .optional(next.map { "/tasks?due=\($0.due)&after=\($0.number)" })
         return page(.ok, try views.render("list", fields))
+    }
+
+    /// What an officer may do at once in a case that waits for them, and what the dispatch catalogue (派单目录) says of it.
+    private func work(_ offers: [Offer], on view: CaseStore.View) -> CaseLine.Work {
+        let asksForUnit = offers.contains { offer in
+            view.process.action(offer.action)?.ask.contains { $0.kind == .unit } ?? false
+        }
+        let entry =
+            asksForUnit ? surroundings.library.catalogues[view.process.id]?.entry(for: view.file.answers) : nil
+        let parts = [entry?.unit.map(surroundings.unitName), entry.map { CaseText.limit($0.limit) }].compactMap { $0 }
+        return CaseLine.Work(
+            actions: offers.map { offer in
+                (Self.name(offer, view, surroundings), Self.address(view.subject.id, offer.action, offer.task))
+            }, suggestion: parts.isEmpty ? nil : "目录建议：" + parts.joined(separator: "，"))
     }
 
     /// Fields of a list without closed cases and without buttons to begin one.
     private func worklist(
         _ lines: [CaseStore.Line], _ damaged: [String], _ member: CaseStore.Member, _ title: String, at now: Instant,
-        reminders: [String: CaseLine.Reminder]
+        reminders: [String: CaseLine.Reminder], work: [String: CaseLine.Work] = [:]
     ) throws -> [String: Value] {
-        var fields = try listed(lines, damaged, member, title, at: now, reminders: reminders)
+        var fields = try listed(lines, damaged, member, title, at: now, reminders: reminders, work: work)
         for name in ["includesClosed", "hasClosed", "hasBeginnings"] { fields[name] = .flag(false) }
         fields["toggle"] = .text("")
         fields["beginnings"] = .list([])

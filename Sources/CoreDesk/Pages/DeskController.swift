@@ -53,6 +53,7 @@ struct DeskController: Sendable {
             return await answer(request) { member in try tasks(member, after: place) }
         }
         addAssessmentRoutes(to: router)
+        addOverviewRoutes(to: router)
         router.get("/cases/:id") { request, context in
             let (id, done) = (
                 context.parameters.get("id") ?? "", request.uri.queryParameters["done"].map { String($0) }
@@ -93,7 +94,7 @@ struct DeskController: Sendable {
         router.get("/desk.css") { _, _ in
             Response(
                 status: .ok, headers: [.contentType: "text/css; charset=utf-8"],
-                body: .init(byteBuffer: ByteBuffer(string: DeskViews.stylesheet)))
+                body: .init(byteBuffer: ByteBuffer(bytes: views.stylesheet)))
         }
     }
 
@@ -150,6 +151,7 @@ struct DeskController: Sendable {
         let typed: [String: [String]]
         let status: HTTPResponse.Status
         let code: String
+        /// Empty where nothing stood in the way.
         let text: String
         /// Id of the input that it is about; empty where it is none.
         var input = ""
@@ -219,11 +221,11 @@ struct DeskController: Sendable {
         return (at, number)
     }
 
-    private static func address(_ id: String, _ action: String, _ task: Int?) -> String {
+    static func address(_ id: String, _ action: String, _ task: Int?) -> String {
         "/cases/\(id)/\(action)" + (task.map { "/\($0)" } ?? "")
     }
 
-    private static func name(_ offer: Offer, _ view: CaseStore.View, _ surroundings: Surroundings) -> String {
+    static func name(_ offer: Offer, _ view: CaseStore.View, _ surroundings: Surroundings) -> String {
         let label = view.process.action(offer.action)?.label.text("zh") ?? offer.action
         // Several tasks of one kind: whose it is.
         let tasks = view.file.tasks.filter { $0.isOpen && $0.kind == offer.task.flatMap(view.file.task)?.kind }
@@ -301,7 +303,7 @@ struct DeskController: Sendable {
         fields["token"] = .text(authenticator.token(member, ticket))
         fields["grounds"] = .text(opened.grounds.hex)
         fields["nonce"] = .text(nonce)
-        fields["problem"] = .optional(draft?.text)
+        fields["problem"] = .optional(draft.flatMap { $0.text.isEmpty ? nil : $0.text })
         fields["code"] = .text(draft?.code ?? "")
         fields["inputs"] = .list(opened.form.values(typed: draft?.typed, invalid: draft?.input ?? ""))
         return page(draft?.status ?? .ok, try views.render("action", fields))
@@ -360,7 +362,10 @@ struct DeskController: Sendable {
                 caseID: place.id, action: place.action, task: place.task ?? "", grounds: grounds,
                 nonce: typed["nonce"]?.first ?? "")
         } take: { member, typed, ticket in
-            try perform(place, member, typed, ticket)
+            if let opened = try open(place, member), let longer = opened.form.inserting(typed) {
+                return try form(place, member, draft: Draft(typed: longer, status: .ok, code: "", text: ""))
+            }
+            return try perform(place, member, typed, ticket)
         } again: { member, draft in
             try form(place, member, draft: draft)
         }

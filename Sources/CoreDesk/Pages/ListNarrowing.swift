@@ -9,7 +9,9 @@ struct ListNarrowing: Sendable {
     let narrowing: CaseNarrowing
     private let surroundings: Surroundings
 
-    private static let state = "state", unit = "unit", mark = "mark", overdue = "overdue"
+    private static let state = "state", unit = "unit", mark = "mark", overdue = "overdue", due = "due"
+    /// The day of `due`.
+    private let day: CivilDate?
 
     /// Whether the address asks for what is there no more, such as a state of an earlier definition.
     let isOutdated: Bool
@@ -26,13 +28,16 @@ struct ListNarrowing: Sendable {
         let state = pair(Self.state).flatMap { $0.name.isEmpty || $0.process.state($0.name) != nil ? $0 : nil }
         let mark = pair(Self.mark).flatMap { $0.process.countNames.contains($0.name) ? $0 : nil }
         let unit = value(Self.unit)
+        let day = CivilDate(iso: value(Self.due))
+        self.day = day
         narrowing = CaseNarrowing(
             process: state?.process.id, state: state.flatMap { $0.name.isEmpty ? nil : $0.name },
             unit: surroundings.isUnit(unit) ? unit : nil,
-            count: mark.map { .init(process: $0.process.id, name: $0.name) }, isOverdue: value(Self.overdue) == "1")
+            count: mark.map { .init(process: $0.process.id, name: $0.name) }, isOverdue: value(Self.overdue) == "1",
+            due: day.map { $0.start(in: .shanghai)..<CivilDate(dayNumber: $0.dayNumber + 1).start(in: .shanghai) })
         isOutdated =
             !value(Self.state).isEmpty && state == nil || !value(Self.mark).isEmpty && mark == nil
-            || !unit.isEmpty && narrowing.unit == nil
+            || !unit.isEmpty && narrowing.unit == nil || !value(Self.due).isEmpty && day == nil
         self.surroundings = surroundings
     }
 
@@ -53,8 +58,19 @@ struct ListNarrowing: Sendable {
         if let unit = narrowing.unit { parts.append((Self.unit, unit)) }
         if let mark = narrowing.count { parts.append((Self.mark, mark.process + "/" + mark.name)) }
         if narrowing.isOverdue { parts.append((Self.overdue, "1")) }
+        if let day { parts.append((Self.due, day.text)) }
         return parts.map { "&\($0)=\(percentEncodedPath($1).replacing("&", with: "%26"))" }.joined()
     }
+
+    /// Address of the list of a process's cases in a state, at a unit, with a mark; each empty or nil where it does not matter.
+    static func address(
+        process: String, state: String = "", unit: String? = nil, mark: String? = nil, isOverdue: Bool = false
+    ) -> String {
+        "/?\(Self.state)=\(process)/\(state)" + (unit.map { "&\(Self.unit)=\($0)" } ?? "")
+            + (mark.map { "&\(Self.mark)=\(process)/\($0)" } ?? "") + (isOverdue ? "&\(Self.overdue)=1" : "")
+    }
+
+    static func address(due day: CivilDate) -> String { "/?\(due)=\(day.text)" }
 
     /// Values of the form that narrows.
     ///
@@ -90,8 +106,9 @@ struct ListNarrowing: Sendable {
                     : [
                         label(states.flatMap(\.1), chosenState), label(units, narrowing.unit),
                         label(marks.flatMap(\.1), chosenMark), narrowing.isOverdue ? "超期" : nil,
+                        day.map { "\($0.text) 到期" },
                     ].compactMap { $0 }.joined(separator: "，")),
-            "isOutdated": .flag(isOutdated), "isOverdue": .flag(narrowing.isOverdue),
+            "day": .optional(day?.text), "isOutdated": .flag(isOutdated), "isOverdue": .flag(narrowing.isOverdue),
             "isNarrowed": .flag(narrowing != .none),
             "everything": .text(everything),
         ]

@@ -14,6 +14,7 @@ package struct ProcessLibrary: Sendable {
     package private(set) var units: [Unit] = []
     /// By process.
     package private(set) var catalogues: [String: DispatchCatalogue] = [:]
+    package private(set) var phrases = Phrases.none
     /// Office hours in minutes from midnight, rising; empty where none are said.
     package private(set) var hours: [Range<Int>] = []
 
@@ -46,6 +47,7 @@ package struct ProcessLibrary: Sendable {
     package static let unitsFile = "Content/units.yaml"
     package static let hoursFile = "Content/hours.yaml"
     package static let catalogueFile = "Content/catalogue.yaml"
+    package static let phrasesFile = "Content/phrases.yaml"
     private static let limit = 1 << 20
 
     /// Reads `Content/processes/*.yaml`; a tree without has none. A definition with a mistake is left out and every mistake told.
@@ -188,6 +190,9 @@ package struct ProcessLibrary: Sendable {
                     problem: Bilingual(zh: "没有流程办理表单“\(form)”", en: "no process handles the form `\(form)`"),
                     remedy: Bilingual(
                         zh: "请写进一个流程的 forms:", en: "list it under `forms:` of a process")))
+        }
+        if isWhole, let node = optional(Self.phrasesFile) {
+            phrases = Phrases(node, processes, diagnostics: &diagnostics)
         }
         for id in catalogues.keys.sorted() where !stems.contains(id) {
             diagnostics.append(

@@ -44,7 +44,7 @@ struct ContentLayout {
     private static let ofTheCore = [
         "Content/processes/", "Content/papers/", "Content/assessment/", "Content/roles.yaml", "Content/units.yaml",
         "Content/hours.yaml",
-        "Content/catalogue.yaml",
+        "Content/catalogue.yaml", "Content/phrases.yaml",
     ]
 
     /// Whether a name has another spelling for the same page: a bundle, the main language written out.

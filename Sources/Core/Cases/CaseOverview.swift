@@ -1,0 +1,80 @@
+package import Authority
+package import PortalBase
+import SQL
+
+/// What is open among the cases that somebody may see, counted in SQL. Every count is that of a narrowed list.
+extension CaseStore {
+    package struct OpenCount: Sendable, Equatable {
+        package let process: String
+        /// Id of a state, a unit, or of what was counted in a case; empty for all of a process.
+        package let name: String
+        package let open: Int
+        package let overdue: Int
+    }
+
+    package struct Overview: Sendable {
+        /// By process and state.
+        package let states: [OpenCount]
+        /// By process and unit that leads the case or has an open task in it; a case of several units counts for each.
+        package let units: [OpenCount]
+        /// By process and what was counted, such as 督办.
+        package let marks: [OpenCount]
+    }
+
+    /// Open cases, as `list` shows them to somebody in these posts. On record as one line.
+    package func overview(as posts: [Post], at now: Instant) throws -> Overview {
+        try record("overview", as: posts, at: now)
+        let seen = Self.openCases(posts, at: now)
+        return try database.read { db in
+            func counts(_ columns: String, _ from: String, _ values: [SQLValue]) throws -> [OpenCount] {
+                try db.rows(
+                    """
+                    SELECT process, name, count(*) AS n,
+                        CAST(sum(CASE WHEN running = 1 AND due < ? THEN 1 ELSE 0 END) AS BIGINT) AS late
+                    FROM (SELECT DISTINCT i.number, i.process AS process, i.running AS running, i.due AS due, \(columns) AS name
+                        FROM case_index i \(from) WHERE i.number IN (\(seen.text))) counted
+                    GROUP BY process, name ORDER BY process, name
+                    """, values: [.integer(now.seconds)] + values + seen.values
+                ).map {
+                    OpenCount(
+                        process: try $0["process"], name: try $0["name"], open: try $0["n"], overdue: try $0["late"])
+                }
+            }
+            return Overview(
+                states: try counts("i.state", "", []),
+                units: try counts(
+                    "u.unit",
+                    """
+                    JOIN (SELECT number, lead AS unit FROM case_index WHERE lead IS NOT NULL
+                        UNION SELECT number, unit FROM task) u ON u.number = i.number
+                    """, []),
+                marks: try counts("f.name", "JOIN figure f ON f.number = i.number AND f.kind = 'count'", []))
+        }
+    }
+
+    /// When the shown clocks of open cases run out that somebody in these posts may see, in a period.
+    ///
+    /// - Parameter period: from its first moment up to, and without, its end.
+    package func dueMoments(in period: Range<Instant>, as posts: [Post], at now: Instant) throws -> [Instant] {
+        try record("calendar", as: posts, at: now)
+        let seen = Self.openCases(posts, at: now)
+        return try database.read { db in
+            let moments: [Int] = try db.column(
+                """
+                SELECT i.due FROM case_index i
+                WHERE i.running = 1 AND i.due >= ? AND i.due < ? AND i.number IN (\(seen.text)) ORDER BY i.due
+                """,
+                values: [.integer(period.lowerBound.seconds), .integer(period.upperBound.seconds)] + seen.values)
+            return moments.map(Instant.init(seconds:))
+        }
+    }
+
+    /// Numbers of open cases that somebody may see, as a subselect.
+    private static func openCases(_ posts: [Post], at now: Instant) -> (text: String, values: [SQLValue]) {
+        let viewers = SQLList(viewers(posts, at: now).sorted())
+        return (
+            "SELECT v.number FROM visible v WHERE v.viewer IN (\(viewers.marks)) AND v.final = 0 AND v.number < ?",
+            viewers.values + [.integer(Subject.others)]
+        )
+    }
+}

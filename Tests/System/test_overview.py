@@ -1,0 +1,81 @@
+"""What is open, the calendar of due days, the procedures and phrases: every number leads to exactly its cases, for each reader their own."""
+import html
+import re
+import unittest
+
+from support import RunningDesk, post, request_fields
+
+
+class OverviewTests(RunningDesk):
+    def setUp(self):
+        super().setUp()
+        for number in range(6):
+            self.assertEqual(post(self.system.forms + "/forms/hotline", request_fields(self.system, number))[0], 303)
+        self.system.ferry()
+        self.ids = list(self.staff.cases("dispatcher").values())
+        for place, case in enumerate(self.ids[:4]):
+            lead = ("ecology", "urban-management")[place % 2]
+            self.assertEqual(self.staff.act("dispatcher", case, "dispatch", {"lead": lead, "budget": "3", "budget-unit": "wd"})[0], 303)
+        self.assertEqual(self.staff.act("leader", self.ids[0], "supervise", {"words": "请尽快解决。"})[0], 303)
+
+    def listed(self, officer, address):
+        status, text = self.staff.page(officer, address)
+        self.assertEqual(status, 200, text)
+        return len(re.findall(r"<tr><td><a href=\"/cases/", text))
+
+    def numbers(self, officer, path):
+        status, text = self.staff.page(officer, path)
+        self.assertEqual(status, 200, text)
+        return [(html.unescape(address), int(count)) for address, count in re.findall(r'<a (?:class="[^"]*" )?href="(/\?[^"]*)">(\d+)(?: 件)?</a>', text)]
+
+    def test_every_number_lists_its_cases(self):
+        self.assertIn("便民热线诉求办理,标记,督办,1,0", self.staff.page("dispatcher", "/overview?csv=1")[1])
+        self.system.call("clock", "2026-09-20T09:00:00+08:00")
+        for officer, open_cases in (("dispatcher", 6), ("ecology", 2), ("urban", 2), ("police", 0)):
+            numbers = self.numbers(officer, "/overview")
+            states = [count for address, count in numbers if "unit=" not in address and "mark=" not in address and "overdue" not in address]
+            self.assertEqual(sum(states), open_cases, numbers)
+            for address, count in numbers:
+                self.assertEqual(self.listed(officer, address), count, (officer, address))
+            days = self.numbers(officer, "/calendar?month=2026-09")
+            self.assertEqual(sum(count for _, count in days), open_cases, days)
+            for address, count in days:
+                self.assertEqual(self.listed(officer, address), count, (officer, address))
+        # Everything is late by now, and that is counted too.
+        self.assertIn(4, [count for address, count in self.numbers("dispatcher", "/overview") if "overdue=1" in address])
+        table = self.staff.page("dispatcher", "/overview?csv=1")[1]
+        self.assertIn("便民热线诉求办理,单位,生态环境部门,2,2", table)
+        self.assertEqual(self.staff.page("dispatcher", "/calendar?month=2026-13")[0], 404)
+        # A day that is none is told, and nothing is narrowed by it.
+        self.assertIn("没有按它筛选", self.staff.page("dispatcher", "/?due=2026-02-30")[1])
+        self.assertIn("0 breaks", self.system.coredesk("audit"))
+
+    def test_tasks_lead_to_their_forms_with_the_catalogues_advice(self):
+        text = self.staff.page("dispatcher", "/tasks")[1]
+        for case in self.ids[4:]:
+            self.assertIn(f'href="/cases/{case}/dispatch"', text)
+        self.assertIn("目录建议：", text)
+        self.assertNotIn(f"/cases/{self.ids[0]}/dispatch", text)
+        self.assertRegex(self.staff.page("ecology", "/tasks")[1], rf'href="/cases/{self.ids[0]}/sign/\d+"')
+
+    def test_procedures_are_shown_and_phrases_put_into_texts(self):
+        for process in re.findall(r'href="/processes/([a-z-]+)"', self.staff.page("caller", "/processes")[1]):
+            status, text = self.staff.page("caller", f"/processes/{process}")
+            self.assertEqual((status, "<svg" in text), (200, True))
+        self.assertEqual(self.staff.page("caller", "/processes/nothing")[0], 404)
+        case = self.ids[0]
+        self.assertEqual(self.staff.act("ecology", case, "sign")[0], 303)
+        address = self.staff.address("ecology", case, "answer")
+        body = {**self.staff.form("ecology", address), "i-done": "已修", "i-reply": "甲 <乙>"}
+        status, text = self.staff.submit("ecology", address, {**body, "phrase-reply": "1"})
+        self.assertEqual(status, 200, text)
+        self.assertRegex(text, r'(?s)<textarea id="i-reply"[^>]*>\n甲 &lt;乙&gt;\n经核实，情况如下：</textarea>')
+        self.assertRegex(text, r'(?s)<textarea id="i-done"[^>]*>\n已修</textarea>')
+        # Nothing was done, and one that is not there is passed over.
+        self.assertEqual(self.staff.address("ecology", case, "answer"), address)
+        hidden = {name: re.search(f'name="{name}" value="([^"]*)"', text)[1] for name in ("token", "grounds", "nonce")}
+        self.assertEqual(self.staff.submit("ecology", address, {**body, **hidden, "phrase-reply": "99"})[0], 303)
+
+
+if __name__ == "__main__":
+    unittest.main()
