@@ -199,7 +199,7 @@ let package = Package(
         .executableTarget(
             name: "DeskSign",
             dependencies: [
-                "PortalBase", "CMS", "Workflow",
+                "PortalBase", "CMS", "Procedures", "Workflow",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

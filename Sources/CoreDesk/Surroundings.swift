@@ -106,10 +106,13 @@ struct Surroundings: Sendable {
 
     /// An answer of whoever began a subject, in words.
     func text(_ answer: JSON, _ kind: Procedures.Process.Input.Kind) -> String {
+        if let list = answer.array { return list.map { self.text($0, kind) }.joined(separator: "、") }
         let text = answer.string ?? answer.integer.map { String($0) } ?? ""
         return switch kind {
-        case .unit: unitName(text)
+        case .unit, .units: unitName(text)
         case .role: roleName(text)
+        case .yesno: text == "yes" ? "是" : "否"
+        case .limit: Procedures.Process.Limit(text).map(CaseText.limit) ?? text
         default: text
         }
     }

@@ -99,28 +99,38 @@ import Workflow
     @Test func anEventIsHeldAgainstItsSignature() throws {
         let good = try sign()
         let event = try #require(try store.view(try begin(signed: good)).events.first)
+        let subject = try store.view(try begin(signed: good)).subject
+        let keys = ["zhao": Set([signer.key.hex]), "qian": Set([try Signer("admin-b").key.hex])]
         func isHeld(
-            _ inputs: [String: InputValue]? = nil, by actor: Actor? = nil, action: String? = nil, on id: String = "x",
-            signed: SignedAct?
-        ) -> Bool {
-            CaseStore.isSignedAsClaimed(
-                Event(
-                    version: 1, at: event.at, actor: actor ?? event.actor, action: action ?? event.action, task: nil,
-                    inputs: inputs ?? event.inputs, facts: event.facts, signed: signed), on: id,
-                keys: ["zhao": [signer.key.hex], "qian": [(try? Signer("admin-b"))?.key.hex ?? ""]])
+            _ inputs: [String: InputValue]? = nil, by actor: Actor? = nil, action: String? = nil,
+            did facts: [Fact]? = nil, at moment: Instant? = nil, signed: SignedAct?
+        ) throws -> Bool {
+            let changed = Event(
+                version: 1, at: moment ?? event.at, actor: actor ?? event.actor, action: action ?? event.action,
+                task: nil, inputs: inputs ?? event.inputs, facts: facts ?? event.facts, signed: signed)
+            return try store.database.read { db in
+                try store.isSignedAsClaimed(
+                    .init(subject: subject, process: process.digest, event: changed, key: "begin", before: []),
+                    keys: keys, db)
+            }
         }
-        #expect(isHeld(signed: good))
-        #expect(!isHeld(signed: nil))
-        #expect(!isHeld(event.inputs.merging(["role": .answer(.string("leader"))]) { $1 }, signed: good))
+        #expect(try isHeld(signed: good))
+        // It did something else, or at another time.
         #expect(
-            !isHeld(
+            try !isHeld(
+                did: event.facts + [.appointed(person: "qian", role: "people-admin", unit: "city", until: nil)],
+                signed: good))
+        #expect(try !isHeld(did: [], signed: good))
+        #expect(try !isHeld(at: event.at.adding(seconds: -1), signed: good))
+        #expect(try !isHeld(at: event.at.adding(seconds: 300), signed: good))
+        #expect(try !isHeld(signed: nil))
+        #expect(try !isHeld(event.inputs.merging(["role": .answer(.string("leader"))]) { $1 }, signed: good))
+        #expect(
+            try !isHeld(
                 by: .officer(
                     Officer(post: Post(person: "qian", role: "people-admin", unit: "city", from: Self.now), level: 4)),
                 signed: good))
-        #expect(!isHeld(action: "confirm", signed: good))
-        #expect(!isHeld(signed: try sign(by: "admin-b")))
-        // Below level 4 nothing is signed.
-        #expect(isHeld(by: .clock, signed: nil))
-        #expect(!isHeld(by: .clock, signed: good))
+        #expect(try !isHeld(action: "confirm", signed: good))
+        #expect(try !isHeld(signed: try sign(by: "admin-b")))
     }
 }

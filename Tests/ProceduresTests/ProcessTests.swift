@@ -70,6 +70,7 @@ import Testing
     static let mistakes = [
         Mistake("process-name", 15, "from: [new], by: { role: clerk }", "from: [nwe], by: { role: clerk }"),
         Mistake("process-name", 15, "by: { role: clerk }, do: [{ open", "by: { role: clark }, do: [{ open"),
+        Mistake("process-begin", 7, "by: [citizen] }", "by: [citizen, { role: clerk, level: 4 }] }"),
         Mistake("process-name", 13, "unit: office", "unit: offfice"),
         Mistake("process-name", 11, "stop: [done]", "stop: [dune]"),
         Mistake("process-name", 11, "remind: [do.unit]", "remind: [du.unit]"),

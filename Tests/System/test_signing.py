@@ -1,5 +1,6 @@
 """Acts at level 4: a decision is signed by the officer's own key, and everything else is refused in words and changes nothing."""
 import base64
+import hashlib
 import html
 import re
 import sqlite3
@@ -53,16 +54,29 @@ class SigningTests(RunningDesk):
         self.assertEqual((status, 'data-code="badToken"' in text), (403, True), text)
         self.assertEqual(self.events(), before)
         # As it was offered, in DER and once more in PEM: one act.
-        self.assertEqual(self.staff.upload("admin-a", address, self.fields(page), own)[0], 303)
+        done, first = self.fields(page), own
+        self.assertEqual(self.staff.upload("admin-a", address, done, first)[0], 303)
         self.assertEqual(self.events(), before + 1)
         self.assertEqual(self.staff.upload("admin-a", address, self.fields(page), self.sign(self.fields(page)["statement"][0], "admin-a", "PEM"))[0], 303)
         self.assertEqual(self.events(), before + 1)
         self.assertIn("0 breaks, 0 rows", self.system.coredesk("audit"))
+        # The unsigned form once more: it was done, and nobody signs twice.
+        unsigned = {name: value for name, value in self.fields(page).items() if not name.startswith("statement")}
+        self.assertEqual(self.staff.call(address, self.staff.certificate("staff/admin-a"), f"Origin: {self.staff.origin}", body=unsigned)[0], 303)
+        self.assertEqual(self.events(), before + 1)
+        # The way back keeps what was typed; so does a large file that was chosen by mistake.
+        address, again = self.begun(role="caller")
+        status, text = self.staff.upload("admin-a", address, self.fields(again) | {"edit": "1"}, b"")
+        self.assertEqual((status, 'value="fire"' in text, 'name="statement"' in text), (200, True, False), text)
+        status, text = self.staff.upload("admin-a", address, self.fields(again), bytes(3 << 20))
+        self.assertEqual((status, 'data-code="signatureBad"' in text, 'value="fire"' in text), (422, True, True))
         # Five minutes later.
         address, page = self.begun(role="caller")
         own = self.sign(self.fields(page)["statement"][0], "admin-a")
         self.system.call("clock", "2026-09-01T09:05:00+08:00")
         self.refused("signatureLate", self.staff.upload("admin-a", address, self.fields(page), own))
+        # What was done is told as done, however late it comes again.
+        self.assertEqual(self.staff.upload("admin-a", address, done, first)[0], 303)
         self.assertEqual(self.events(), before + 1)
 
     def test_what_was_signed_is_checked_with_openssl(self):
@@ -82,24 +96,58 @@ class SigningTests(RunningDesk):
                     ["curl", "-sS", "-o", file, "-w", "%{http_code}", "--unix-socket", self.staff.socket, "-H", self.staff.certificate("staff/admin-b"), f"http://desk{path}.{kind}"],
                     capture_output=True, text=True).stdout
                 self.assertEqual(code, "200")
-            done = self.recipe(folder / "act")
+            officer = "admin-a" if version == "1" else "admin-b"
+            done = self.recipe(folder / "act", officer)
             self.assertEqual(done.returncode, 0, done.stderr)
-            self.assertIn("begin signed by admin-a" if version == "1" else "confirm signed by admin-b", done.stdout)
+            self.assertIn(f"{'begin' if version == '1' else 'confirm'} signed by {officer}", done.stdout)
+            self.assertIn("not signed by OFFICER", self.recipe(folder / "act", "leader").stderr)
             file = folder / "act.json"
+            kept = file.read_bytes()
             file.write_bytes(file.read_bytes().replace(b'"leader"', b'"handler"').replace(b'"confirm"', b'"refuse"'))
-            self.assertNotEqual(self.recipe(folder / "act").returncode, 0)
+            self.assertNotEqual(self.recipe(folder / "act", officer).returncode, 0)
         # Nobody else reads them, and there is nothing behind other names.
         self.assertEqual(self.staff.page("dispatcher", acts[0][0] + ".json")[0], 404)
         for name in ("1.txt", "9.json", "x.json", "1", "1.json.p7s"):
-            self.assertEqual(self.staff.page("admin-b", f"/cases/{post}/acts/{name}")[0], 404, name)
+            self.assertEqual(self.staff.page("admin-a", f"/cases/{post}/acts/{name}")[0], 404, name)
+        # Who was revoked since does not pass, whatever they signed. (The new list is of the real day, and shuts the desk.)
+        keys = folder / "keys"
+        subprocess.run(["openssl", "ca", "-config", "ca.cnf", "-keyfile", "ca.key", "-cert", "ca.crt", "-revoke", "staff/admin-b.crt"], cwd=keys, check=True, capture_output=True)
+        subprocess.run(["openssl", "ca", "-config", "ca.cnf", "-keyfile", "ca.key", "-cert", "ca.crt", "-gencrl", "-out", "ca.crl"], cwd=keys, check=True, capture_output=True)
+        (folder / "act.json").write_bytes(kept)
+        self.assertIn("revoked since", self.recipe(folder / "act", "admin-b").stderr)
 
-    def recipe(self, act):
+    def test_what_a_signed_act_did_is_held_against_its_definition(self):
+        """The owner of the database writes another effect into a signed event, and the whole chain anew: no key is needed for that."""
+        address, page = self.begun()
+        self.assertEqual(self.staff.signed("admin-a", address, page)[0], 303)
+        post = re.search(r"(post-[0-9a-f]{24})  fire  leader", self.system.coredesk("people", "list"))[1]
+        # The second signature says what it confirms.
+        form = self.staff.form("admin-b", f"/cases/{post}/confirm")
+        text = self.staff.call(f"/cases/{post}/confirm", self.staff.certificate("staff/admin-b"), f"Origin: {self.staff.origin}", body=form)[1]
+        shown = html.unescape(re.sub("<[^>]+>", " ", text))
+        for word in ("分管领导", "消防部门", "消防经办人（fire）", "复核通过"):
+            self.assertIn(word, shown)
+        self.assertEqual(self.staff.signed("admin-b", f"/cases/{post}/confirm", text)[0], 303)
+        self.assertIn("0 breaks, 0 rows", self.system.coredesk("audit"))
+        with sqlite3.connect(self.core / "desk.sqlite") as db:
+            guard, = db.execute("select sql from sqlite_master where type = 'trigger' and tbl_name = 'event' and sql like '%UPDATE%'").fetchone()
+            name = re.search(r"TRIGGER (\w+)", guard)[1]
+            db.execute(f"drop trigger {name}")
+            body, = db.execute("select body from event where subject = ? and version = 2", (post,)).fetchone()
+            before, = db.execute("select digest from event where subject = ? and version = 1", (post,)).fetchone()
+            forged = body.replace(b'"role":"leader"', b'"role":"people-admin"')
+            self.assertNotEqual(body, forged)
+            db.execute("update event set body = ?, digest = ? where subject = ? and version = 2", (forged, hashlib.sha256(bytes.fromhex(before) + forged).hexdigest(), post))
+            db.execute(guard)
+        self.assertIn(f"BROKEN {post} 2: what its officer signed", self.system.coredesk("audit", code=1))
+
+    def recipe(self, act, officer="admin-a"):
         """Docs/auditor.md, run as it stands."""
         blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "Docs/auditor.md").read_text(encoding="utf-8"), re.S)
         keys = self.system.folder / "keys"
         with tempfile.TemporaryDirectory() as work:
             return subprocess.run(
-                ["sh", "-c", blocks[0] + blocks[-1]], env={"PATH": "/usr/bin:/bin", "WORK": work, "CA": f"{keys}/ca.crt", "CRL": f"{keys}/ca.crl", "ACT": str(act)},
+                ["sh", "-c", blocks[0] + blocks[-1]], env={"PATH": "/usr/bin:/bin", "WORK": work, "CA": f"{keys}/ca.crt", "CRL": f"{keys}/ca.crl", "ACT": str(act), "OFFICER": f"{keys}/staff/{officer}.crt"},
                 capture_output=True, text=True)
 
     def fields(self, page):

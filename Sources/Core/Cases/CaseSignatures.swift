@@ -1,6 +1,7 @@
 import Authority
 import CMS
 import PortalBase
+import Procedures
 import SQL
 import Workflow
 
@@ -14,7 +15,7 @@ extension CaseStore {
     /// - Parameter subject: empty for one that the command begins.
     func known(
         _ actor: Actor, by signed: SignedAct?, for command: Command, on subject: String, grounds: SHA256Digest?,
-        nonce: String, _ db: any SQLConnection
+        nonce: String, at moment: Instant, _ db: any SQLConnection
     ) throws -> Actor {
         guard case .officer(let officer) = actor else { return actor }
         guard let signed else {
@@ -28,7 +29,7 @@ extension CaseStore {
                 == ActStatement(
                     subject: subject, command: command, grounds: grounds, nonce: nonce, officer: officer, key: said.key,
                     at: said.at, shown: said.shown),
-            Self.isSigned(signed, by: said.key),
+            said.isTimely(at: moment), Self.isSigned(signed, by: said.key),
             let credential = try db.row("SELECT person, level FROM credential WHERE key = ?", said.key.hex),
             try credential["person"] == officer.post.person, try credential["level"] as Int >= Self.highestOfKeys
         else { throw Failure.badSignature }
@@ -57,11 +58,42 @@ extension CaseStore {
         return keys
     }
 
-    /// Whether an event holds the signature that its level claims, over what it says, by a key of its officer.
-    static func isSignedAsClaimed(_ event: Event, on subject: String, keys: KeysOfPersons) -> Bool {
-        guard case .officer(let officer) = event.actor, officer.level >= signature else { return event.signed == nil }
-        guard let signed = event.signed, let said = ActStatement(bytes: signed.statement) else { return false }
-        return said.isOf(event, on: subject) && keys[said.person]?.contains(said.key.hex) == true
-            && isSigned(signed, by: said.key)
+    /// An event with the log before it, whose officer claims to have signed it.
+    struct SignedEvent: Sendable {
+        let subject: Subject
+        let process: SHA256Digest
+        let event: Event
+        /// Of the request.
+        let key: String
+        let before: [Event]
+    }
+
+    static func claimsSignature(_ event: Event) -> Bool {
+        guard case .officer(let officer) = event.actor else { return false }
+        return officer.level >= signature
+    }
+
+    /// Whether an event holds the signature that its level claims, over what it says, by a key of its officer; and did what its action
+    /// does.
+    func isSignedAsClaimed(
+        _ claimed: SignedEvent, keys: KeysOfPersons, _ db: any SQLConnection
+    ) throws -> Bool {
+        let event = claimed.event
+        guard let signed = event.signed, let said = ActStatement(bytes: signed.statement),
+            keys[said.person]?.contains(said.key.hex) == true, Self.isSigned(signed, by: said.key)
+        else { return false }
+        let process = try definitions.process(claimed.process, db)
+        guard said.isOf(event, on: claimed.subject.id, by: process), names(claimed, said, process) else { return false }
+        let file = Case(received: claimed.subject.received, events: claimed.before.inPresentNames)
+        let answers = event.version == 1 ? event.inputs.compactMapValues(\.answer) : file.answers
+        let world = try world(of: claimed.subject, process, answers, event.at, carried: event.at)
+        return process.explains(event, on: file, in: world)
+    }
+
+    /// Whether the request that the log knows is the one that was signed.
+    private func names(_ claimed: SignedEvent, _ said: ActStatement, _ process: Process) -> Bool {
+        guard claimed.event.version == 1 else { return claimed.key == "request " + said.nonce }
+        let answers = claimed.event.inputs.compactMapValues(\.answer)
+        return Self.identifier(of: process, answers, said.nonce) == claimed.subject.id
     }
 }

@@ -277,7 +277,7 @@ package struct CaseStore: Sendable {
         return try retrying {
             try database.write { db in
                 let actor = try known(
-                    actor, by: signed, for: command, on: id, grounds: grounds, nonce: key, db)
+                    actor, by: signed, for: command, on: id, grounds: grounds, nonce: key, at: now, db)
                 return try change(id, key: "request " + key, command, actor, signed: signed, at: moment, now: now, db) {
                     process, file, world in
                     if let grounds, let action = process.action(command.action),

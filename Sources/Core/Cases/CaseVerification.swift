@@ -79,10 +79,11 @@ extension CaseStore {
         }
         let found = parallelMap(slice.count, jobs: threads) { place, _ in
             let id = slice[place].row.subject.id
-            return self.verify(slice[place], bySubject[id], indexed: versions[id], trusted)
+            return self.verify(slice[place], bySubject[id], indexed: versions[id])
         }
         return try zip(slice, found).flatMap { log, found in
-            found.breaks + (try found.secret.map { try verifyFiles(found.filed, of: log.row.subject.id, $0, db) } ?? [])
+            found.breaks + (try found.claims.compactMap { try verify($0, trusted, db) })
+                + (try found.secret.map { try verifyFiles(found.filed, of: log.row.subject.id, $0, db) } ?? [])
         }
     }
 
@@ -91,9 +92,23 @@ extension CaseStore {
         /// Nil once it was erased, or where its key does not open.
         var secret: [UInt8]?
         var filed: [(version: Int, file: CaseDocument)] = []
+        var claims: [SignedEvent] = []
     }
 
-    private func verify(_ log: Log, _ sender: SQLRow?, indexed: Int?, _ trusted: KeysOfPersons) -> Verified {
+    /// What does not hold of an act whose officer claims to have signed it; nil where all does.
+    private func verify(_ claimed: SignedEvent, _ trusted: KeysOfPersons, _ db: any SQLConnection) throws -> Break? {
+        let (id, version) = (claimed.subject.id, claimed.event.version)
+        do {
+            guard try !isSignedAsClaimed(claimed, keys: trusted, db) else { return nil }
+            return Break(
+                subject: id, version: version,
+                what: "what its officer signed is something else, or is not signed by them, or did something else")
+        } catch let failure as Failure {
+            return Break(subject: id, version: version, what: "its signature cannot be judged: \(failure.code)")
+        }
+    }
+
+    private func verify(_ log: Log, _ sender: SQLRow?, indexed: Int?) -> Verified {
         let (known, rows) = (log.row.subject, log.events)
         var verified = Verified()
         func add(_ version: Int, _ what: String) {
@@ -108,6 +123,7 @@ extension CaseStore {
         var before = SHA256Digest(of: Array(known.id.utf8))
         // The definition that the log ends by, and whether every event was read.
         var (process, isRead) = (String?.none, !rows.isEmpty)
+        var events: [Event] = []
         func addUnreadable(_ version: Int) {
             add(version, "it cannot be read")
             isRead = false
@@ -147,10 +163,16 @@ extension CaseStore {
                 }
                 if let event = Event(open: json, boxed: words) {
                     for case .filed(let file) in event.facts { verified.filed.append((version, file)) }
-                    process = event.adopted?.hex ?? process
-                    if words != nil, !Self.isSignedAsClaimed(event, on: known.id, keys: trusted) {
-                        add(version, "what its officer signed is something else, or not signed by them")
+                    if words != nil, Self.claimsSignature(event), let digest = process.flatMap(SHA256Digest.init(hex:))
+                    {
+                        verified.claims.append(
+                            SignedEvent(
+                                subject: known, process: digest, event: event, key: texts[2], before: events))
+                    } else if event.signed != nil {
+                        add(version, "it holds a signature that its level does not claim")
                     }
+                    process = event.adopted?.hex ?? process
+                    events.append(event)
                 } else {
                     addUnreadable(version)
                 }

@@ -53,12 +53,13 @@ extension CaseStore {
         try database.read { db in try names(of: persons, db) }
     }
 
-    /// Persons, posts and certificates that have not come to their end, in the order in which they began. For the operator at a
-    /// terminal, on no record.
-    package func roster(at now: Instant) throws -> [View] {
+    /// Persons, posts and certificates in the order in which they began, those that have come to their end only where they are wanted.
+    /// For the operator at a terminal, on no record.
+    package func roster(includesFinal: Bool = false, at now: Instant) throws -> [View] {
         let ids: [String] = try database.read { db in
             try db.column(
-                "SELECT subject FROM case_index WHERE number > ? AND final = 0 ORDER BY number", Subject.others)
+                "SELECT subject FROM case_index WHERE number > ? AND final <= ? ORDER BY number", Subject.others,
+                includesFinal ? 1 : 0)
         }
         return try ids.map { try view($0, at: now) }.filter { $0.process.subject != .assessment }
     }
@@ -118,15 +119,21 @@ extension CaseStore {
     ) throws -> String {
         let world = try world(ofInternal: process, at: now)
         let command = Command(action: Process.EventName.begin, inputs: inputs)
-        let actor = try database.read { db in
-            try known(
-                .officer(officer), by: signed, for: command, on: "", grounds: process.digest, nonce: key, db)
-        }
-        let answers = try told {
-            () throws(Refusal) in
-            try process.beginning(command, as: actor, at: now, in: world)
-        }
+        var actor = Actor.officer(officer)
+        var answers = try told { () throws(Refusal) in try process.answers(of: command, at: now, in: world) }
         let id = Self.identifier(of: process, answers, key)
+        // The same request once more is answered as it was, whatever became of its officer's signature.
+        if try database.read({ db in try !isSubject(id, db) }) {
+            let known = try database.read { db in
+                try self.known(
+                    .officer(officer), by: signed, for: command, on: "", grounds: process.digest, nonce: key, at: now,
+                    db)
+            }
+            answers = try told { () throws(Refusal) in
+                try process.beginning(command, as: known, at: now, in: world)
+            }
+            actor = known
+        }
         let whole = answers.merging(attached) { asked, _ in asked }
         _ = try retrying {
             try database.write { db in
@@ -145,8 +152,8 @@ extension CaseStore {
         return id
     }
 
-    /// The level that an officer needs beyond their own to begin a subject; nil where they need none. Throws what would be refused
-    /// whatever their level.
+    /// The level that an officer needs beyond their own to begin a subject; nil where they need none, or began it by this request.
+    /// Throws what would be refused whatever their level.
     package func levelNeeded(
         toBegin process: Process, _ inputs: [String: InputValue], as officer: Officer, key: String, at now: Instant
     ) throws -> Int? {
@@ -166,10 +173,11 @@ extension CaseStore {
             }
         }
         // A check locks a person's row.
-        try database.write { db in
-            try checkNew(Self.identifier(of: process, found, key), found, of: process, in: world, at: now, db)
+        return try database.write { db in
+            let id = Self.identifier(of: process, found, key)
+            try checkNew(id, found, of: process, in: world, at: now, db)
+            return try isSubject(id, db) ? nil : needed
         }
-        return needed
     }
 
     private func checkNew(
@@ -191,7 +199,7 @@ extension CaseStore {
     }
 
     /// A person is named by the number that was given, so that no two have one; other subjects by the request.
-    private static func identifier(of process: Process, _ answers: [String: JSON], _ key: String) -> String {
+    static func identifier(of process: Process, _ answers: [String: JSON], _ key: String) -> String {
         if process.subject == .person, let id = process.begin.input(.id).flatMap({ answers[$0.id]?.string }) {
             return subject(ofPerson: id)
         }

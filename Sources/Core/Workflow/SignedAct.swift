@@ -1,6 +1,6 @@
 package import Authority
 package import PortalBase
-import Procedures
+package import Procedures
 
 /// What an officer signs who acts at level 4: who does what on which case, and which page they looked at.
 package struct ActStatement: Sendable, Equatable {
@@ -122,18 +122,73 @@ package struct ActStatement: Sendable, Equatable {
         self.init(bytes: bytes)
     }
 
-    /// Whether it says what an event of the log says.
-    package func isOf(_ event: Event, on id: String) -> Bool {
-        guard case .officer(let officer) = event.actor else { return false }
-        let isSameAct =
-            event.action == Process.EventName.begin
-            ? subject.isEmpty && command.action == Process.EventName.begin
-                && command.inputs.allSatisfy { said, value in event.inputs[said] == value.answer.map(InputValue.answer)
-                }
-            : subject == id && command.action == event.action && command.task == event.task
+    // MARK: Holding
+
+    /// For so many seconds after its moment it may be signed and brought back.
+    package static let validity = 300
+
+    /// Whether it may count at a moment.
+    package func isTimely(at moment: Instant) -> Bool {
+        at <= moment && moment < at.adding(seconds: Self.validity)
+    }
+
+    /// Whether it says what an event of the log says, which came of a definition.
+    package func isOf(_ event: Event, on id: String, by process: Process) -> Bool {
+        guard case .officer(let officer) = event.actor, isTimely(at: event.at) else { return false }
+        let isSameAct: Bool
+        if event.action == Process.EventName.begin {
+            let asked = Set(process.begin.ask.map(\.id))
+            // What the program added to the answers, nothing asks for.
+            isSameAct =
+                subject.isEmpty && command.action == event.action
+                && command.inputs.compactMapValues(\.answer).mapValues(InputValue.answer)
+                    == event.inputs.filter { asked.contains($0.key) }
+        } else {
+            isSameAct =
+                subject == id && command.action == event.action && command.task == event.task
                 && command.inputs == event.inputs
+        }
         return isSameAct && person == officer.post.person && role == officer.post.role && unit == officer.post.unit
             && deputised == officer.deputised
+    }
+}
+
+extension Process {
+    /// Whether what an event did is what its action does to the case before it: states, tasks, papers, posts, keys, words told. What
+    /// follows from the calendar or from the tree of units, which may be others by now, is not asked.
+    package func explains(_ event: Event, on file: Case, in world: World) -> Bool {
+        let command = Command(action: event.action, task: event.task, inputs: event.inputs)
+        var decision = Decision(process: self, world: world, file: file, inputs: event.inputs)
+        if event.action == EventName.begin {
+            decision.begin(command)
+        } else {
+            guard let action = action(event.action) else { return false }
+            do {
+                try decision.run(action, command, event.actor)
+            } catch {
+                return false
+            }
+        }
+        return decision.facts.compactMap(\.lasting) == event.facts.compactMap(\.lasting)
+    }
+}
+
+extension Fact {
+    /// The part of it that follows from the definition, the case and the command alone; nil where none does.
+    fileprivate var lasting: Fact? {
+        switch self {
+        case .opened(let task, let kind, let unit, let isLead, let round, _):
+            .opened(task: task, kind: kind, unit: unit, isLead: isLead, round: round, budget: nil)
+        case .issued(let document, let series, _, let organ):
+            .issued(document: document, series: series, number: 0, organ: organ)
+        case .begun, .entered, .answered, .filed, .classified, .closed, .assigned, .stopped, .told, .requested,
+            .answeredRequest, .revoked, .published, .retracted, .related, .unrelated, .counted, .scored, .appointed,
+            .ended, .trusted, .distrusted, .legalHold, .legalHoldEnded, .excused:
+            self
+        case .started, .paused, .resumed, .extended, .fired, .notified, .drawn, .signed, .flagged, .undone, .adopted,
+            .erased:
+            nil
+        }
     }
 }
 

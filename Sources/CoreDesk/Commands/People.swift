@@ -27,11 +27,12 @@ struct People: ParsableCommand {
                 "Lists people, posts and certificates that have not ended, with the names by which `confirm` and `end` know them."
         )
         @OptionGroup var configurationOption: ConfigurationOption
+        @Flag(help: "Those that have ended too, with the days on which each began and changed.") var all = false
 
         func run() throws {
             let desk = try Desk(configurationOption.load(), random: systemRandomBytes)
             let now = desk.configuration.now()
-            let roster = try desk.cases.roster(at: now)
+            let roster = try desk.cases.roster(includesFinal: all, at: now)
             let here = Set(roster.filter { $0.process.subject == .person }.compactMap { Self.said(.id, in: $0) })
             for view in roster {
                 let said = view.process.begin.ask.compactMap { input in
@@ -40,8 +41,13 @@ struct People: ParsableCommand {
                 let state = view.process.state(view.file.state)?.label.text("en") ?? view.file.state
                 let isOver = view.file.post.map { !$0.isHeld(at: now) } ?? false
                 let hasLeft = Self.said(.person, in: view).map { !here.contains($0) } ?? false
+                let days =
+                    all
+                    ? "  "
+                        + view.events.map { "\($0.action) \($0.at.date(in: .shanghai).text)" }.joined(separator: ", ")
+                    : ""
                 print(
-                    "\(view.subject.id)  \(said.joined(separator: "  "))  \(hasLeft ? "of somebody who has left" : isOver ? "past its last day" : state)"
+                    "\(view.subject.id)  \(said.joined(separator: "  "))  \(hasLeft ? "of somebody who has left" : isOver ? "past its last day" : state)\(days)"
                 )
             }
         }
@@ -204,12 +210,13 @@ struct Acting {
 
     /// A command with the signature that raises an officer to level 4; nil where the officer's key is not one of a usb-key.
     private func signed(
-        _ command: Command, on subject: String, grounds: SHA256Digest, nonce: String, as officer: Officer
+        _ command: Command, on subject: String, grounds: SHA256Digest, nonce: String, as officer: Officer,
+        shown: [ActStatement.Line]
     ) throws -> SignedAct? {
         guard officer.level == CaseStore.signature - 1 else { return nil }
         let statement = ActStatement(
             subject: subject, command: command, grounds: grounds, nonce: nonce, officer: officer, key: member.key,
-            at: now, shown: [])
+            at: now, shown: shown + [desk.signer(member, officer)])
         return SignedAct(
             statement: statement.bytes, signature: try DetachedSignature.sign(statement.bytes, by: identity))
     }
@@ -227,7 +234,10 @@ struct Acting {
             let level = try desk.cases.levelNeeded(toBegin: process, inputs, as: officer, key: nonce, at: now)
             let signed =
                 level == nil
-                ? nil : try signed(command, on: "", grounds: process.digest, nonce: nonce, as: officer)
+                ? nil
+                : try signed(
+                    command, on: "", grounds: process.digest, nonce: nonce, as: officer,
+                    shown: desk.statement(beginning: process, inputs))
             print(try desk.cases.beginSubject(process, inputs, as: officer, key: nonce, signed: signed, at: now))
         }
     }
@@ -266,7 +276,10 @@ struct Acting {
             }
             let signed =
                 offer?.stepUp == nil
-                ? nil : try signed(command, on: id, grounds: grounds, nonce: nonce, as: officer)
+                ? nil
+                : try signed(
+                    command, on: id, grounds: grounds, nonce: nonce, as: officer,
+                    shown: desk.statement(of: command, on: view))
             _ = try desk.cases.perform(
                 command, on: id, as: .officer(officer), key: nonce, grounds: grounds, signed: signed, at: now, now: now)
         }

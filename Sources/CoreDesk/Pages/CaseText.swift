@@ -40,7 +40,9 @@ struct CaseText {
 
     /// Answers in the form's order with its labels, as the citizen saw them.
     var answers: Value {
-        guard let form else { return .list(view.process.begin.ask.compactMap(said)) }
+        guard let form else {
+            return .list(said.map { .fields(["label": .text($0.label), "value": .text($0.text)]) })
+        }
         return .list(
             form.fields.compactMap { field in
                 guard let answer = view.file.answers[field.id] else { return nil }
@@ -51,11 +53,12 @@ struct CaseText {
     }
 
     /// What an officer said who began it.
-    private func said(_ input: Procedures.Process.Input) -> Value? {
-        guard let answer = view.file.answers[input.id] else { return nil }
-        let text = surroundings.text(answer, input.kind)
-        let shown = input.kind == .person ? name(text) : text
-        return .fields(["label": .text(input.label.text("zh")), "value": .text(shown)])
+    var said: [(label: String, text: String)] {
+        view.process.begin.ask.compactMap { input in
+            guard let answer = view.file.answers[input.id] else { return nil }
+            let text = surroundings.text(answer, input.kind)
+            return (input.label.text("zh"), input.kind == .person ? name(text) : text)
+        }
     }
 
     private func name(_ person: String) -> String { people[person].map { "\($0)（\(person)）" } ?? person }

@@ -31,7 +31,9 @@ extension DeskController {
     ) -> Officer? {
         func may(_ officer: Officer, _ scope: Procedures.Process.Who.Scope) -> Bool {
             process.begin.by.contains { who in
-                if case .role(officer.post.role, scope, _, _, _) = who { true } else { false }
+                guard case .role(officer.post.role, scope, _, _, let level) = who else { return false }
+                // A case is filed as its sender's; what officers begin may be signed.
+                return process.subject != .case || officer.level >= level
             }
         }
         return member.officers.first { may($0, .any) || may($0, .own) && unit == .text($0.post.unit) }
@@ -48,7 +50,7 @@ extension DeskController {
         fields["token"] = .text(authenticator.token(member, Self.ticket(process, nonce)))
         fields["grounds"] = .text(process.digest.hex)
         fields["nonce"] = .text(nonce)
-        fields["problem"] = .optional(draft?.text)
+        fields["problem"] = .optional(draft?.problem)
         fields["code"] = .text(draft?.code ?? "")
         fields["inputs"] = .list(form.values(typed: draft?.typed, invalid: draft?.input ?? ""))
         return page(draft?.status ?? .ok, try views.render("new", fields))
@@ -61,17 +63,11 @@ extension DeskController {
     private func unsigned(
         _ inputs: [String: InputValue], _ process: Procedures.Process, _ member: CaseStore.Member, _ officer: Officer,
         _ ticket: StaffAuthenticator.Ticket
-    ) -> Unsigned {
-        let name = "新增" + process.title.text("zh")
-        let said = process.begin.ask.compactMap { input in
-            inputs[input.id]?.answer.map {
-                ActStatement.Line(label: input.label.text("zh"), text: surroundings.text($0, input.kind))
-            }
-        }
-        return Unsigned(
+    ) throws -> Unsigned {
+        try Unsigned(
             subject: "", command: Command(action: Procedures.Process.EventName.begin, inputs: inputs), ticket: ticket,
-            officer: officer, name: name, address: "/new/\(process.id)",
-            shown: [.init(label: "操作", text: name)] + said + [signer(member, officer)])
+            officer: officer, name: "新增" + process.title.text("zh"), address: "/new/\(process.id)",
+            shown: desk.statement(beginning: process, inputs) + [desk.signer(member, officer)])
     }
 
     func begin(_ request: Request, _ id: String) async -> Response {
@@ -79,6 +75,9 @@ extension DeskController {
             guard let process = beginnings(for: member).first(where: { $0.id == id }) else { throw Missing() }
             return Self.ticket(process, typed["nonce"]?.first ?? "")
         } take: { member, typed, ticket in
+            if typed[Self.editing] != nil {
+                return try newForm(id, member, draft: Draft(typed: typed, status: .ok, code: "", text: ""))
+            }
             guard let process = beginnings(for: member).first(where: { $0.id == id }) else { throw Missing() }
             let form = ActionForm(process.opening, task: nil, of: nil, surroundings)
             do {
@@ -89,7 +88,7 @@ extension DeskController {
                 let level = try cases.levelNeeded(
                     toBegin: process, inputs, as: officer, key: ticket.nonce, at: now)
                 if Self.isSignable(level, officer) {
-                    let act = unsigned(inputs, process, member, officer, ticket)
+                    let act = try unsigned(inputs, process, member, officer, ticket)
                     signed = try signature(act, member, typed)
                     if signed == nil { return try signingPage(act, member, typed) }
                 }

@@ -10,8 +10,9 @@ import Workflow
 
 /// Acts at level 4: a page between the form and the act offers the statement, and takes the officer's signature over it.
 extension DeskController {
-    /// For so long a statement may be signed.
-    private static let signingMinutes = 5
+    private static let signingMinutes = ActStatement.validity / 60
+    /// Name of the button that leads from the signature back to the form.
+    static let editing = "edit"
 
     /// An act that waits for its signature.
     struct Unsigned {
@@ -31,12 +32,6 @@ extension DeskController {
     /// Whether a signature is all that an action still needs of somebody.
     static func isSignable(_ stepUp: Int?, _ officer: Officer) -> Bool {
         stepUp == CaseStore.signature && officer.level == CaseStore.signature - 1
-    }
-
-    /// Who signs, as another officer reads it.
-    func signer(_ member: CaseStore.Member, _ officer: Officer) -> ActStatement.Line {
-        let post = surroundings.unitName(officer.post.unit) + surroundings.roleName(officer.post.role)
-        return .init(label: "签名人", text: "\(member.name)（\(officer.post.person)），\(post)")
     }
 
     private func statement(_ act: Unsigned, _ member: CaseStore.Member, at moment: Instant) -> ActStatement {
@@ -60,7 +55,7 @@ extension DeskController {
         guard said == statement(act, member, at: said.at) else {
             throw problem("signatureOther", "签名的内容和提交的不一样，没有办理。")
         }
-        guard now < said.at.adding(seconds: Self.signingMinutes * 60) else {
+        guard said.isTimely(at: now) else {
             throw problem("signatureLate", "签名要在 \(Self.signingMinutes) 分钟以内交回，已经过时，没有办理。")
         }
         guard let file = typed["signature"]?.first.flatMap(bytesFromBase64), !file.isEmpty else {
@@ -97,7 +92,7 @@ extension DeskController {
         let kept = typed.filter { $0.key.hasPrefix(ActionForm.prefix) }.sorted { $0.key < $1.key }
         let fields = frame(member, "签名：\(act.name)").merging([
             "address": .text(act.address), "name": .text(act.name), "minutes": .number(Self.signingMinutes),
-            "back": .text(act.address),
+            "edit": .text(Self.editing),
             "token": .text(typed["token"]?.first ?? ""), "grounds": .text(act.ticket.grounds.hex),
             "nonce": .text(act.ticket.nonce), "statement": .text(base64(bytes)),
             "statementToken": .text(authenticator.token(statement: bytes, member)),

@@ -155,6 +155,8 @@ struct DeskController: Sendable {
         let text: String
         /// Id of the input that it is about; empty where it is none.
         var input = ""
+
+        var problem: String? { text.isEmpty ? nil : text }
     }
 
     private func show(
@@ -303,7 +305,7 @@ struct DeskController: Sendable {
         fields["token"] = .text(authenticator.token(member, ticket))
         fields["grounds"] = .text(opened.grounds.hex)
         fields["nonce"] = .text(nonce)
-        fields["problem"] = .optional(draft.flatMap { $0.text.isEmpty ? nil : $0.text })
+        fields["problem"] = .optional(draft?.problem)
         fields["code"] = .text(draft?.code ?? "")
         fields["inputs"] = .list(opened.form.values(typed: draft?.typed, invalid: draft?.input ?? ""))
         return page(draft?.status ?? .ok, try views.render("action", fields))
@@ -311,17 +313,22 @@ struct DeskController: Sendable {
 
     /// Some texts of 4,000 characters, percent-encoded, and the rest.
     private static let maxBody = 512 << 10
+    /// With a file: one that was chosen by mistake is read whole, so that what was typed is not lost with it.
+    private static let maxBodyWithFile = 16 << 20
 
     struct BodyTooLarge: Error {}
     struct BadBody: Error {}
 
     private static func fields(of request: Request) async throws -> [String: [String]] {
         var bytes: [UInt8] = []
+        let parser = request.headers[.contentType].flatMap(MultipartParser.init(contentType:))
         for try await buffer in request.body {
-            guard bytes.count + buffer.readableBytes <= maxBody else { throw BodyTooLarge() }
+            guard bytes.count + buffer.readableBytes <= (parser == nil ? maxBody : maxBodyWithFile) else {
+                throw BodyTooLarge()
+            }
             bytes += buffer.readableBytesView
         }
-        if let type = request.headers[.contentType], let parser = MultipartParser(contentType: type) {
+        if let parser {
             return try fields(bytes, parser)
         }
         guard let body = URLEncodedBody(bytes) else { throw BadBody() }
@@ -362,6 +369,9 @@ struct DeskController: Sendable {
                 caseID: place.id, action: place.action, task: place.task ?? "", grounds: grounds,
                 nonce: typed["nonce"]?.first ?? "")
         } take: { member, typed, ticket in
+            if typed[Self.editing] != nil {
+                return try form(place, member, draft: Draft(typed: typed, status: .ok, code: "", text: ""))
+            }
             if let opened = try open(place, member), let longer = opened.form.inserting(typed) {
                 return try form(place, member, draft: Draft(typed: longer, status: .ok, code: "", text: ""))
             }
@@ -434,8 +444,9 @@ struct DeskController: Sendable {
                 try cases.subject(numbered: $0, besides: place.id, as: member.posts, at: now)
             }
             var signed: SignedAct?
-            if Self.isSignable(offered?.offer.stepUp, officer) {
-                let act = unsigned(command, action, of: view, member, officer, ticket)
+            // What this form did already is told as done.
+            if view.event(of: ticket.nonce) == nil, Self.isSignable(offered?.offer.stepUp, officer) {
+                let act = try unsigned(command, action, of: view, member, officer, ticket)
                 signed = try signature(act, member, typed)
                 if signed == nil {
                     // A mistake is told before somebody signs for nothing.
@@ -464,15 +475,11 @@ struct DeskController: Sendable {
     private func unsigned(
         _ command: Command, _ action: Procedures.Process.Action, of view: CaseStore.View, _ member: CaseStore.Member,
         _ officer: Officer, _ ticket: StaffAuthenticator.Ticket
-    ) -> Unsigned {
-        let text = CaseText(view, surroundings)
-        let name = action.label.text("zh")
-        let said = text.said(by: command).map { ActStatement.Line(label: $0.label, text: $0.text) }
-        let head = ActStatement.Line(label: "办件", text: "\(view.subject.shownNumber) 号 \(text.title)")
-        return Unsigned(
-            subject: view.subject.id, command: command, ticket: ticket, officer: officer, name: name,
-            address: Self.address(view.subject.id, action.id, command.task),
-            shown: [head, .init(label: "操作", text: name)] + said + [signer(member, officer)])
+    ) throws -> Unsigned {
+        try Unsigned(
+            subject: view.subject.id, command: command, ticket: ticket, officer: officer,
+            name: action.label.text("zh"), address: Self.address(view.subject.id, action.id, command.task),
+            shown: desk.statement(of: command, on: view) + [desk.signer(member, officer)])
     }
 
     /// In which post somebody sent the same form before: a double click is one act.

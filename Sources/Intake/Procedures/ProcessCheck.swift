@@ -82,6 +82,13 @@ struct ProcessCheck {
                 "begin", start, zh: "没有人能开始办件", en: "nobody can begin a case",
                 remedyZh: "请写 begin: {by: …}", remedyEn: "write `begin: {by: …}`")
         }
+        let signs = process.begin.by.contains { if case .role(_, _, _, _, let level) = $0 { level > 3 } else { false } }
+        if process.subject == .case, signs {
+            add(
+                "begin", start, zh: "办件是按诉求人的内容登记的，不由登记的人签名",
+                en: "a case is filed as its sender's: who files it signs nothing",
+                remedyZh: "请写 level: 3 或更低", remedyEn: "write `level: 3` or less")
+        }
         for clock in process.clocks {
             for state in clock.stop { known(state, among: stateNames, Self.state, at: clock.position) }
             for rung in clock.ladder {

@@ -1,0 +1,51 @@
+import Authority
+import Cases
+import Forms
+import PortalBase
+import Procedures
+import Workflow
+
+/// An act as its officer reads it before signing, at the desk and at a terminal alike.
+extension Desk {
+    /// What is done to a case; of a post, a certificate or a person also which.
+    func statement(of command: Command, on view: CaseStore.View) throws -> [ActStatement.Line] {
+        let named = view.process.action(command.action)?.ask.filter { $0.kind == .case }.compactMap {
+            input -> String? in
+            if case .text(let id) = command.inputs[input.id] { id } else { nil }
+        }
+        let numbers = try (named ?? []).map { id in
+            (id, "\(try cases.view(id, at: view.world.now).subject.shownNumber) 号")
+        }
+        let text = CaseText(
+            view, surroundings, names: Dictionary(numbers) { first, _ in first },
+            people: try cases.names(of: CaseText.persons(in: view)))
+        let name = view.process.action(command.action)?.label.text("zh") ?? command.action
+        let about = view.process.subject == .case ? [] : text.said
+        return [
+            .init(
+                label: view.process.title.text("zh"), text: "\(view.subject.shownNumber) 号 \(text.title)"),
+            .init(label: "操作", text: name),
+        ] + (about + text.said(by: command).map { ($0.label, $0.text) }).map { .init(label: $0.0, text: $0.1) }
+    }
+
+    func statement(
+        beginning process: Procedures.Process, _ inputs: [String: InputValue]
+    ) throws -> [ActStatement.Line] {
+        let persons = process.begin.ask.filter { $0.kind == .person }.compactMap { inputs[$0.id]?.answer?.string }
+        let names = try cases.names(of: Set(persons))
+        return [.init(label: "操作", text: "新增" + process.title.text("zh"))]
+            + process.begin.ask.compactMap { input in
+                inputs[input.id]?.answer.map { answer in
+                    let text = surroundings.text(answer, input.kind)
+                    let name = input.kind == .person ? names[text].map { "\($0)（\(text)）" } : nil
+                    return .init(label: input.label.text("zh"), text: name ?? text)
+                }
+            }
+    }
+
+    /// Who signs, as another officer reads it.
+    func signer(_ member: CaseStore.Member, _ officer: Officer) -> ActStatement.Line {
+        let post = surroundings.unitName(officer.post.unit) + surroundings.roleName(officer.post.role)
+        return .init(label: "签名人", text: "\(member.name)（\(officer.post.person)），\(post)")
+    }
+}
