@@ -72,5 +72,5 @@ bench-desk: ## Times the core's store over SQLite and PostgreSQL; DESK="--cases 
 .PHONY: bench-arrive
 bench-arrive: ## Times an import of 10,000 requests while an officer works; ARRIVE="--postgresql".
 	@Scripts/setup test
-	@for product in sitegen formsapi ferry coredesk desksign; do swift build -c release --product $$product; done
+	@for product in sitegen formsapi ferry coredesk; do swift build -c release --product $$product; done
 	python3 Benchmarks/desk/arrive.py $(ARRIVE)

@@ -199,7 +199,7 @@ let package = Package(
         .executableTarget(
             name: "DeskSign",
             dependencies: [
-                "PortalBase", "CMS", "Procedures", "Workflow",
+                "PortalBase", "CMS", "Workflow",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

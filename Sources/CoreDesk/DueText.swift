@@ -13,6 +13,12 @@ enum DueText {
         }
     }
 
+    /// The end of a case's clock, and before it that of a task or of signing for one, where that comes first.
+    static func text(_ run: ClockRun?, first: Instant?, in world: World) -> String {
+        let task = first.flatMap { $0 == run?.end(in: world) ? nil : "任务 \($0.minuteText(in: .shanghai))" }
+        return [task, run.map { text($0, in: world) }].compactMap { $0 }.joined(separator: "；")
+    }
+
     /// For officers: an unknown end with its estimate, marked as one.
     static func text(_ run: ClockRun, in world: World) -> String {
         let due = run.due(in: world)

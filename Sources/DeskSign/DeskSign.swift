@@ -2,7 +2,6 @@ import ArgumentParser
 import CMS
 import Glibc
 import PortalBase
-import Procedures
 import Workflow
 
 /// Signs an act at an officer's own machine: it shows what the statement says, asks, and leaves the signature in a file.
@@ -26,15 +25,14 @@ struct DeskSign: ParsableCommand {
     private static let mostBytes = 1 << 20
 
     func run() throws {
+        // A window that a link opened closes with the program.
+        defer { pause() }
         do {
             try sign()
-        } catch {
-            // A window that a link opened closes with the program.
-            if isLink, isatty(STDIN_FILENO) == 1 { print("\(error)") }
-            pause()
-            throw error
+        } catch let error where !(error is ExitCode) && isWindow {
+            print("\(error)")
+            throw ExitCode(1)
         }
-        pause()
     }
 
     private func sign() throws {
@@ -56,15 +54,17 @@ struct DeskSign: ParsableCommand {
             }
         }
         let signature = try DetachedSignature.sign(statement.bytes, by: Identity(path: path))
-        let file = "\(folder)/act-\(statement.nonce.filter { $0.isASCII && $0.isHexDigit }.prefix(8)).p7s"
+        let file = "\(folder)/\(statement.fileName).p7s"
         try FileSystem.replaceDurably(file, with: signature)
         print("签名在 \(file)：请在办理台的页面上选择它。The signature: choose it on the desk's page.")
     }
 
-    private var isLink: Bool { act.hasPrefix("xinmi-sign:") }
+    private var isLink: Bool { act.hasPrefix(ActStatement.scheme) }
+
+    private var isWindow: Bool { isLink && isatty(STDIN_FILENO) == 1 }
 
     private func pause() {
-        guard isLink, !yes, isatty(STDIN_FILENO) == 1 else { return }
+        guard isWindow, !yes else { return }
         print("按回车关闭。Press Enter to close.")
         _ = readLine()
     }
@@ -98,18 +98,20 @@ struct DeskSign: ParsableCommand {
 }
 
 extension ActStatement {
-    /// What is signed, for a terminal: first as the desk words it, then the signed fields themselves, of which the desk's words are a
-    /// translation. Nothing in it moves the cursor or turns the direction of writing.
+    /// What is signed, for a terminal: first as the desk words it, then action, case, inputs, signer and time as they are signed. Nothing in it moves the cursor or turns the direction of writing.
     fileprivate var readable: [String] {
         let words = shown.map { Self.plain("\($0.label)：\($0.text)") }
-        let inputs = command.inputs.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.plainText)" }
+        let inputs = command.inputs.sorted { $0.key < $1.key }.map {
+            "\($0.key)=\($0.value.answer?.canonicalText ?? "")"
+        }
         let fields = [
             "操作 action \(command.action)" + (command.task.map { "，任务 task \($0)" } ?? ""),
             "办件 subject \(subject.isEmpty ? "（新增 new）" : subject)", "填写 inputs \(inputs.joined(separator: "；"))",
             "签名人 \(person)，\(role)@\(unit)" + (deputised.map { "，代 for \($0)" } ?? ""),
             "时间 \(at.rfc3339(in: .shanghai))",
         ]
-        return words + ["—— 实际签名的内容 What is signed ——"] + fields.map(Self.plain)
+        return words + ["—— 签名的操作、办件、填写、签名人、时间 As signed: action, case, inputs, signer, time ——"]
+            + fields.map(Self.plain)
     }
 
     private static func plain(_ text: String) -> String {
@@ -123,17 +125,5 @@ extension ActStatement {
             }
         }
         return String(out)
-    }
-}
-
-extension InputValue {
-    fileprivate var plainText: String {
-        switch self {
-        case .text(let text): text
-        case .list(let list): list.joined(separator: ",")
-        case .number(let number): String(number)
-        case .limit(let limit): limit.description
-        case .answer(let answer): answer.canonicalText
-        }
     }
 }

@@ -35,7 +35,11 @@ import Testing
         refused("case.mustache")
         try folder.write("templates/case.mustache", Array("{{<base}}{{$mian}}x{{/mian}}{{/base}}".utf8))
         refused("mian")
+        try folder.write(
+            "templates/case.mustache", Array("{{<base}}{{$main}}{{#a}}{{>nosuch}}{{/a}}{{/main}}{{/base}}".utf8))
+        refused("case.mustache:1:")
         try FileSystem.remove(folder.path + "/templates/case.mustache")
         refused("templates/case.mustache is missing")
+        #expect { _ = try DeskViews(folder: folder.path + "/assets") } throws: { "\($0)".contains("`theme:`") }
     }
 }

@@ -238,8 +238,10 @@ import Testing
         for (text, rules) in [
             ("smal: { make: { words: [甲] } }", ["process-name 1"]),
             ("small: { mak: { words: [甲] } }", ["process-name 1"]),
-            ("small:\n  note:\n    words: [甲]\n", ["process-name 3"]),
+            ("small:\n  note:\n    words:\n      - 甲\n", ["process-name 3"]),
             ("small: { make: { words: [''] } }", ["process-phrase 1"]),
+            ("small: { make: { words: 甲 } }", ["process-phrase 1"]), ("small: { make: [甲] }", ["process-phrase 1"]),
+            ("small: 甲", ["process-phrase 1"]),
             ("small: { make: { words: [\(String(repeating: "字", count: 4_001))] } }", ["process-phrase 1"]),
         ] {
             #expect(try read(text).rules == rules)

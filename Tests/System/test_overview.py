@@ -45,7 +45,9 @@ class OverviewTests(RunningDesk):
         self.assertIn(4, [count for address, count in self.numbers("dispatcher", "/overview") if "overdue=1" in address])
         table = self.staff.page("dispatcher", "/overview?csv=1")[1]
         self.assertIn("便民热线诉求办理,单位,生态环境部门,2,2", table)
-        self.assertEqual(self.staff.page("dispatcher", "/calendar?month=2026-13")[0], 404)
+        for month in ("2026-13", "x"):
+            self.assertIn("到期日历：2026-09", self.staff.page("dispatcher", f"/calendar?month={month}")[1])
+        self.assertIn("放假安排只公布到 2026-12-31", self.staff.page("dispatcher", "/calendar?month=2027-02")[1])
         # A day that is none is told, and nothing is narrowed by it.
         self.assertIn("没有按它筛选", self.staff.page("dispatcher", "/?due=2026-02-30")[1])
         self.assertIn("0 breaks", self.system.coredesk("audit"))
@@ -57,6 +59,23 @@ class OverviewTests(RunningDesk):
         self.assertIn("目录建议：", text)
         self.assertNotIn(f"/cases/{self.ids[0]}/dispatch", text)
         self.assertRegex(self.staff.page("ecology", "/tasks")[1], rf'href="/cases/{self.ids[0]}/sign/\d+"')
+
+    def test_a_units_own_limit_comes_before_the_cases(self):
+        # Until somebody signs for a task, that limit is the first: four hours.
+        self.assertIn(("/?due=2026-09-01", 4), self.numbers("dispatcher", "/calendar"))
+        for place, case in enumerate(self.ids[:4]):
+            self.assertEqual(self.staff.act(("ecology", "urban")[place % 2], case, "sign")[0], 303)
+        # Four tasks of three working days, in cases that have five.
+        self.system.call("clock", "2026-09-07T09:00:00+08:00")
+        self.assertIn(("/?due=2026-09-04", 4), self.numbers("dispatcher", "/calendar"))
+        self.assertIn(("/?due=2026-09-08", 2), self.numbers("dispatcher", "/calendar"))
+        self.assertIn(("/?state=hotline/handling&overdue=1", 2), self.numbers("ecology", "/overview"))
+        text = self.staff.page("ecology", "/tasks")[1]
+        self.assertEqual(len(re.findall(r'class="overdue">任务 2026-09-04 [0-9:]+；2026-09-08（超期）', text)), 2, text)
+        # Those with a day left come behind.
+        self.assertEqual(self.staff.act("dispatcher", self.ids[4], "dispatch", {"lead": "ecology", "budget": "1", "budget-unit": "wd"})[0], 303)
+        lines = re.findall(r'<tr><td><a href="/cases/([^"]+)"', self.staff.page("ecology", "/tasks")[1])
+        self.assertEqual((lines[-1], set(lines[:-1])), (self.ids[4], {self.ids[0], self.ids[2]}))
 
     def test_procedures_are_shown_and_phrases_put_into_texts(self):
         for process in re.findall(r'href="/processes/([a-z-]+)"', self.staff.page("caller", "/processes")[1]):
@@ -71,10 +90,12 @@ class OverviewTests(RunningDesk):
         self.assertEqual(status, 200, text)
         self.assertRegex(text, r'(?s)<textarea id="i-reply"[^>]*>\n甲 &lt;乙&gt;\n经核实，情况如下：</textarea>')
         self.assertRegex(text, r'(?s)<textarea id="i-done"[^>]*>\n已修</textarea>')
-        # Nothing was done, and one that is not there is passed over.
+        # One that is not there any more is told: a press on its button submits nothing.
+        for gone in ("99", "x", ""):
+            hidden = {name: re.search(f'name="{name}" value="([^"]*)"', text)[1] for name in ("token", "grounds", "nonce")}
+            status, text = self.staff.submit("ecology", address, {**body, **hidden, "phrase-reply": gone})
+            self.assertEqual((status, "请再选一次" in text), (200, True))
         self.assertEqual(self.staff.address("ecology", case, "answer"), address)
-        hidden = {name: re.search(f'name="{name}" value="([^"]*)"', text)[1] for name in ("token", "grounds", "nonce")}
-        self.assertEqual(self.staff.submit("ecology", address, {**body, **hidden, "phrase-reply": "99"})[0], 303)
 
 
 if __name__ == "__main__":

@@ -326,7 +326,7 @@ class StaffTests(unittest.TestCase):
         before = config.read_text()
         self.addCleanup(self.restart)
         self.addCleanup(config.write_text, before)
-        config.write_text(re.sub("(?m)^source: .*$", f"source: {content}", before))
+        config.write_text(re.sub("(?m)^source: .*$", f"source: {content}\ntheme: {ROOT}/Themes/desk", before))
         log = self.folder / "log/coredesk.log"
         self.restart()
         self.assertNotIn("run `coredesk audit`", log.read_text())

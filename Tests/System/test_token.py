@@ -102,7 +102,7 @@ class TokenTests(unittest.TestCase):
         # What is signed is shown whatever the desk's words say, and nothing in it moves the cursor.
         file.write_text(act("market-leader").read_text().replace('["操作","准予许可"]', '["操作","登录\\u001b[8m\u202e"]'))
         hidden = sign(file, "n\n").stdout
-        self.assertEqual(("\x1b" in hidden, "\u202e" in hidden, "grant" in hidden, "words=准予" in hidden), (False, False, True, True), hidden)
+        self.assertEqual(("\x1b" in hidden, "\u202e" in hidden, "grant" in hidden, 'words="准予"' in hidden), (False, False, True, True), hidden)
         # Another's act, one that was changed, and what is none: told in both languages, and nothing is signed.
         self.assertIn("another key", sign(act("fire")).stderr)
         file.write_text(act("market-leader").read_text().replace("准予", "准 予", 1).replace('"at":', '"at": '))

@@ -48,3 +48,15 @@ package func bytesFromBase64(_ text: String) -> [UInt8]? {
     }
     return word == 0 ? out : nil
 }
+
+/// Base64url (RFC 4648) without padding.
+package func base64URL(_ bytes: [UInt8]) -> String {
+    base64(bytes).replacing("+", with: "-").replacing("/", with: "_").filter { $0 != "=" }
+}
+
+/// The bytes of a base64url text without padding; nil for anything else.
+package func bytesFromBase64URL(_ text: String) -> [UInt8]? {
+    guard !text.utf8.contains(where: { "+/=".utf8.contains($0) }) else { return nil }
+    let padding = String(repeating: "=", count: (4 - text.utf8.count % 4) % 4)
+    return bytesFromBase64(text.replacing("-", with: "+").replacing("_", with: "/") + padding)
+}

@@ -49,6 +49,16 @@ package struct Officer: Sendable, Hashable {
         self.deputised = deputised
     }
 
+    /// The highest level that a key shows, and that of a signature over one act.
+    package static let levelOfUSBKey = 3
+    package static let levelOfSignature = 4
+
+    /// The same officer, known so strongly.
+    package func at(level: Int) -> Officer { Officer(post: post, level: level, deputised: deputised) }
+
+    /// Whether a signature is all that is missing for a level that an action still needs.
+    package func mustSign(for stepUp: Int?) -> Bool { stepUp == Self.levelOfSignature && level == Self.levelOfUSBKey }
+
     /// Everybody whose act theirs is.
     package var persons: Set<String> { Set([post.person, deputised].compactMap { $0 }) }
 }

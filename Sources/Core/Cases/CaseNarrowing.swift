@@ -10,9 +10,9 @@ package struct CaseNarrowing: Sendable, Equatable {
     package let unit: String?
     /// What was counted in it by a process, such as 督办.
     package let count: Count?
-    /// The clock that a list shows ran out.
+    /// A limit of it ran out: of its clock or of an open task.
     package let isOverdue: Bool
-    /// The clock that a list shows runs out in it: from its first moment up to, and without, its end.
+    /// The first of its limits runs out in it: from its first moment up to, and without, its end.
     package let due: Range<Instant>?
 
     package struct Count: Sendable, Equatable {
@@ -37,8 +37,8 @@ package struct CaseNarrowing: Sendable, Equatable {
         self.due = due
     }
 
-    /// Whether it asks for cases whose clock runs: what runs is not final.
-    var isOfRunning: Bool { isOverdue || due != nil }
+    /// Whether it asks for cases with a limit that runs: none of them is final.
+    package var isOfRunning: Bool { isOverdue || due != nil }
 
     package static let none = CaseNarrowing()
 
@@ -61,10 +61,10 @@ package struct CaseNarrowing: Sendable, Equatable {
                 "EXISTS (SELECT 1 FROM figure f WHERE f.number = i.number AND f.process = ? AND f.kind = 'count' AND f.name = ?)",
                 .text(count.process), .text(count.name))
         }
-        if isOverdue { add("i.running = 1 AND i.due < ?", .integer(now.seconds)) }
+        if isOverdue { add("i.due < ?", .integer(now.seconds)) }
         if let due {
             add(
-                "i.running = 1 AND i.due >= ? AND i.due < ?", .integer(due.lowerBound.seconds),
+                "i.due >= ? AND i.due < ?", .integer(due.lowerBound.seconds),
                 .integer(due.upperBound.seconds))
         }
         return (parts.joined(separator: " AND "), values)
@@ -72,7 +72,7 @@ package struct CaseNarrowing: Sendable, Equatable {
 }
 
 extension CaseStore {
-    /// Statements that let a list be narrowed to what is overdue, for the database's owner.
+    /// Statements that let a list be narrowed to what is overdue, for the database's owner: when the first limit of a case runs out.
     static let narrowingTables = ["ALTER TABLE case_index ADD COLUMN due INTEGER"]
 
     /// The number of cases of one viewer that a page of a narrowed list examines: several pages find what is rare.

@@ -30,8 +30,8 @@ extension CaseStore {
                 try db.rows(
                     """
                     SELECT process, name, count(*) AS n,
-                        CAST(sum(CASE WHEN running = 1 AND due < ? THEN 1 ELSE 0 END) AS BIGINT) AS late
-                    FROM (SELECT DISTINCT i.number, i.process AS process, i.running AS running, i.due AS due, \(columns) AS name
+                        CAST(sum(CASE WHEN due < ? THEN 1 ELSE 0 END) AS BIGINT) AS late
+                    FROM (SELECT DISTINCT i.number, i.process AS process, i.due AS due, \(columns) AS name
                         FROM case_index i \(from) WHERE i.number IN (\(seen.text))) counted
                     GROUP BY process, name ORDER BY process, name
                     """, values: [.integer(now.seconds)] + values + seen.values
@@ -52,7 +52,7 @@ extension CaseStore {
         }
     }
 
-    /// When the shown clocks of open cases run out that somebody in these posts may see, in a period.
+    /// When the first limits of open cases run out that somebody in these posts may see, in a period.
     ///
     /// - Parameter period: from its first moment up to, and without, its end.
     package func dueMoments(in period: Range<Instant>, as posts: [Post], at now: Instant) throws -> [Instant] {
@@ -62,7 +62,7 @@ extension CaseStore {
             let moments: [Int] = try db.column(
                 """
                 SELECT i.due FROM case_index i
-                WHERE i.running = 1 AND i.due >= ? AND i.due < ? AND i.number IN (\(seen.text)) ORDER BY i.due
+                WHERE i.due >= ? AND i.due < ? AND i.number IN (\(seen.text)) ORDER BY i.due
                 """,
                 values: [.integer(period.lowerBound.seconds), .integer(period.upperBound.seconds)] + seen.values)
             return moments.map(Instant.init(seconds:))

@@ -7,7 +7,7 @@ import Workflow
 
 extension CaseStore {
     /// Raised when a projection changes: `serve` then asks for `coredesk audit`, which makes the tables again.
-    package static let projectionVersion: UInt8 = 3
+    package static let projectionVersion: UInt8 = 4
 }
 
 /// A table of what is made out of the log, by the case's number, for lists, clocks and search.
@@ -73,7 +73,7 @@ extension CaseStore {
                     .integer(file.toldVersion),
                     process.nextRung(of: file, in: world).map { .integer($0.seconds) } ?? .null,
                     writing.isErased ? .blob([]) : try seal(shown.canonicalBytes),
-                    process.shownClock(of: file)?.end(in: world).map { .integer($0.seconds) } ?? .null,
+                    process.firstEnd(of: file, in: world).map { .integer($0.seconds) } ?? .null,
                 ]
             ]
         case .task:
@@ -87,8 +87,10 @@ extension CaseStore {
             let isOver = (isFinal && !isRunning).sqlValue
             return process.viewers(of: file, in: world).map(\.name).sorted().map { [number, .text($0), isOver] }
         case .turn:
-            let due = process.shownClock(of: file)?.estimate(in: world)?.seconds ?? Self.never
-            return process.turns(of: file, in: world).map(\.name).sorted().map { [number, .text($0), .integer(due)] }
+            return process.turns(of: file, in: world).sorted { $0.name < $1.name }.map { viewer in
+                let due = process.firstEnd(of: file, for: viewer, in: world)?.seconds ?? Self.never
+                return [number, .text(viewer.name), .integer(due)]
+            }
         case .words:
             if writing.isErased { return [] }
             let texts = writing.texts.map(SearchTokenizer.normalized)

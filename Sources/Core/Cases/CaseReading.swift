@@ -28,7 +28,7 @@ extension CaseStore {
             Line(
                 subject: subject, process: process, state: file.state, lead: file.lead,
                 title: world.form.title(of: file.answers), clock: process.shownClock(of: file),
-                said: process.said(in: file))
+                firstEnd: process.firstEnd(of: file, in: world), said: process.said(in: file))
         }
 
         /// What came of a request before; nil where it was never taken.
@@ -98,6 +98,8 @@ extension CaseStore {
         package let title: String?
         /// The clock whose end a list shows.
         package let clock: ClockRun?
+        /// When the first limit of the case runs out, that clock's or a task's; nil where none has a known end.
+        package var firstEnd: Instant?
         /// What an officer said who began it, by the inputs' ids.
         package let said: [String: JSON]
     }
@@ -164,7 +166,9 @@ extension CaseStore {
 
     /// Lines of these cases, in their order.
     func lines(_ numbers: [Int], _ db: any SQLConnection) throws -> Listing {
-        let (lines, damaged) = try readable(numbers, "i.state AS state, i.lead AS lead, i.line AS line", db) {
+        let (lines, damaged) = try readable(
+            numbers, "i.state AS state, i.lead AS lead, i.line AS line, i.due AS due", db
+        ) {
             try line($0, $1, db)
         }
         return Listing(lines: lines.map(\.value), damaged: damaged)
@@ -210,10 +214,12 @@ extension CaseStore {
                 throw Failure.damaged(subject: subject.id, version: 0)
             }
         }
+        let end: Int? = try row["due"]
         return Line(
             subject: subject, process: try definitions.process(subject.process, db), state: try row["state"],
             lead: try row["lead"], title: shown?["title"]?.string,
-            clock: shown?["clock"].flatMap(ClockRun.init(ledger:)), said: shown?["said"]?.object ?? [:])
+            clock: shown?["clock"].flatMap(ClockRun.init(ledger:)), firstEnd: end.map(Instant.init(seconds:)),
+            said: shown?["said"]?.object ?? [:])
     }
 
     /// A place among the cases that wait for somebody, the most urgent first.

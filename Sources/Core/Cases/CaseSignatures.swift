@@ -7,37 +7,28 @@ import Workflow
 
 /// Acts at level 4: the officer's signature over the act is verified here and kept with the event.
 extension CaseStore {
-    /// What a key alone can show.
-    private static let highestOfKeys = 3
-
     /// The actor as strongly as they are known for one command: at level 4 where they signed it, else as their key shows.
     ///
     /// - Parameter subject: empty for one that the command begins.
-    func known(
+    func authenticated(
         _ actor: Actor, by signed: SignedAct?, for command: Command, on subject: String, grounds: SHA256Digest?,
         nonce: String, at moment: Instant, _ db: any SQLConnection
     ) throws -> Actor {
         guard case .officer(let officer) = actor else { return actor }
-        guard let signed else {
-            return .officer(
-                Officer(
-                    post: officer.post, level: min(officer.level, Self.highestOfKeys), deputised: officer.deputised))
-        }
-        guard let said = ActStatement(bytes: signed.statement),
+        guard let signed else { return .officer(officer.at(level: min(officer.level, Officer.levelOfUSBKey))) }
+        guard let statement = ActStatement(bytes: signed.statement),
             let grounds,
-            said
+            statement
                 == ActStatement(
-                    subject: subject, command: command, grounds: grounds, nonce: nonce, officer: officer, key: said.key,
-                    at: said.at, shown: said.shown),
-            said.isTimely(at: moment), Self.isSigned(signed, by: said.key),
-            let credential = try db.row("SELECT person, level FROM credential WHERE key = ?", said.key.hex),
-            try credential["person"] == officer.post.person, try credential["level"] as Int >= Self.highestOfKeys
+                    subject: subject, command: command, grounds: grounds, nonce: nonce, officer: officer,
+                    key: statement.key, at: statement.at, shown: statement.shown),
+            statement.isTimely(at: moment), Self.isSigned(signed, by: statement.key),
+            let credential = try db.row("SELECT person, level FROM credential WHERE key = ?", statement.key.hex),
+            try credential["person"] == officer.post.person,
+            try credential["level"] as Int >= Officer.levelOfUSBKey
         else { throw Failure.badSignature }
-        return .officer(Officer(post: officer.post, level: Self.signature, deputised: officer.deputised))
+        return .officer(officer.at(level: Officer.levelOfSignature))
     }
-
-    /// The level of a signature over the act.
-    package static let signature = 4
 
     private static func isSigned(_ signed: SignedAct, by key: SHA256Digest) -> Bool {
         (try? DetachedSignature.signer(of: signed.signature, over: signed.statement))?.publicKeyDigest == key
@@ -70,7 +61,7 @@ extension CaseStore {
 
     static func claimsSignature(_ event: Event) -> Bool {
         guard case .officer(let officer) = event.actor else { return false }
-        return officer.level >= signature
+        return officer.level >= Officer.levelOfSignature
     }
 
     /// Whether an event holds the signature that its level claims, over what it says, by a key of its officer; and did what its action
@@ -79,21 +70,18 @@ extension CaseStore {
         _ claimed: SignedEvent, keys: KeysOfPersons, _ db: any SQLConnection
     ) throws -> Bool {
         let event = claimed.event
-        guard let signed = event.signed, let said = ActStatement(bytes: signed.statement),
-            keys[said.person]?.contains(said.key.hex) == true, Self.isSigned(signed, by: said.key)
+        guard let signed = event.signed, let statement = ActStatement(bytes: signed.statement),
+            keys[statement.person]?.contains(statement.key.hex) == true, Self.isSigned(signed, by: statement.key)
         else { return false }
         let process = try definitions.process(claimed.process, db)
-        guard said.isOf(event, on: claimed.subject.id, by: process), names(claimed, said, process) else { return false }
         let file = Case(received: claimed.subject.received, events: claimed.before.inPresentNames)
-        let answers = event.version == 1 ? event.inputs.compactMapValues(\.answer) : file.answers
+        let answers = event.isBeginning ? event.inputs.compactMapValues(\.answer) : file.answers
+        let isSignedRequest =
+            event.isBeginning
+            ? Self.identifier(of: process, answers, statement.nonce) == claimed.subject.id
+            : claimed.key == "request " + statement.nonce
+        guard isSignedRequest, statement.matches(event, on: claimed.subject.id, by: process) else { return false }
         let world = try world(of: claimed.subject, process, answers, event.at, carried: event.at)
         return process.explains(event, on: file, in: world)
-    }
-
-    /// Whether the request that the log knows is the one that was signed.
-    private func names(_ claimed: SignedEvent, _ said: ActStatement, _ process: Process) -> Bool {
-        guard claimed.event.version == 1 else { return claimed.key == "request " + said.nonce }
-        let answers = claimed.event.inputs.compactMapValues(\.answer)
-        return Self.identifier(of: process, answers, said.nonce) == claimed.subject.id
     }
 }

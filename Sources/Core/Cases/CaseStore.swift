@@ -276,7 +276,7 @@ package struct CaseStore: Sendable {
         let moment = min(moment, now)
         return try retrying {
             try database.write { db in
-                let actor = try known(
+                let actor = try authenticated(
                     actor, by: signed, for: command, on: id, grounds: grounds, nonce: key, at: now, db)
                 return try change(id, key: "request " + key, command, actor, signed: signed, at: moment, now: now, db) {
                     process, file, world in

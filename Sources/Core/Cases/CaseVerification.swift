@@ -168,7 +168,7 @@ extension CaseStore {
                         verified.claims.append(
                             SignedEvent(
                                 subject: known, process: digest, event: event, key: texts[2], before: events))
-                    } else if event.signed != nil {
+                    } else if event.signed != nil, !Self.claimsSignature(event) {
                         add(version, "it holds a signature that its level does not claim")
                     }
                     process = event.adopted?.hex ?? process

@@ -119,24 +119,20 @@ extension CaseStore {
     ) throws -> String {
         let world = try world(ofInternal: process, at: now)
         let command = Command(action: Process.EventName.begin, inputs: inputs)
-        var actor = Actor.officer(officer)
-        var answers = try told { () throws(Refusal) in try process.answers(of: command, at: now, in: world) }
+        let answers = try told { () throws(Refusal) in try process.answers(of: command, at: now, in: world) }
         let id = Self.identifier(of: process, answers, key)
-        // The same request once more is answered as it was, whatever became of its officer's signature.
-        if try database.read({ db in try !isSubject(id, db) }) {
-            let known = try database.read { db in
-                try self.known(
-                    .officer(officer), by: signed, for: command, on: "", grounds: process.digest, nonce: key, at: now,
-                    db)
-            }
-            answers = try told { () throws(Refusal) in
-                try process.beginning(command, as: known, at: now, in: world)
-            }
-            actor = known
-        }
         let whole = answers.merging(attached) { asked, _ in asked }
         _ = try retrying {
             try database.write { db in
+                var actor = Actor.officer(officer)
+                // The same request once more is answered as it was, whatever became of its officer's signature.
+                if try !isSubject(id, db) {
+                    actor = try authenticated(
+                        actor, by: signed, for: command, on: "", grounds: process.digest, nonce: key, at: now, db)
+                    if let refusal = process.refusal(ofBeginning: command, as: actor, at: now, in: world) {
+                        throw Failure.refused(refusal)
+                    }
+                }
                 try checkNew(id, answers, of: process, in: world, at: now, db)
                 do {
                     return try begin(
@@ -159,24 +155,18 @@ extension CaseStore {
     ) throws -> Int? {
         let world = try world(ofInternal: process, at: now)
         let command = Command(action: Process.EventName.begin, inputs: inputs)
-        func answers(_ officer: Officer) throws(Refusal) -> [String: JSON] {
-            try process.beginning(command, as: .officer(officer), at: now, in: world)
-        }
-        var needed: Int?
-        let found = try told { () throws(Refusal) in
-            do throws(Refusal) {
-                return try answers(officer)
-            } catch {
-                guard case .level(let level) = error else { throw error }
-                needed = level
-                return try answers(Officer(post: officer.post, level: level, deputised: officer.deputised))
-            }
+        let answers = try told { () throws(Refusal) in try process.answers(of: command, at: now, in: world) }
+        let id = Self.identifier(of: process, answers, key)
+        let level: Int?
+        switch process.refusal(ofBeginning: command, as: .officer(officer), at: now, in: world) {
+        case nil: level = nil
+        case .level(let needed): level = needed
+        case let refusal?: throw Failure.refused(refusal)
         }
         // A check locks a person's row.
         return try database.write { db in
-            let id = Self.identifier(of: process, found, key)
-            try checkNew(id, found, of: process, in: world, at: now, db)
-            return try isSubject(id, db) ? nil : needed
+            try checkNew(id, answers, of: process, in: world, at: now, db)
+            return try isSubject(id, db) ? nil : level
         }
     }
 

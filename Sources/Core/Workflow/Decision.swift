@@ -85,21 +85,16 @@ extension Process {
         return decision.facts
     }
 
-    /// What an officer says who begins a subject, as its answers; or why they may not.
-    package func beginning(
-        _ command: Command, as actor: Actor, at now: Instant, in world: World
-    ) throws(Refusal) -> [String: JSON] {
+    /// Why somebody may not begin a subject; nil where they may. What they say of it is not judged.
+    package func refusal(ofBeginning command: Command, as actor: Actor, at now: Instant, in world: World) -> Refusal? {
         var unit: [String: JSON] = [:]
         if let input = begin.input(.unit), case .text(let said) = command.inputs[input.id] {
             unit[input.id] = .string(said)
         }
-        if let refusal = refusal(of: opening, task: nil, on: Case(received: now, answers: unit), as: actor, in: world) {
-            throw refusal
-        }
-        return try answers(of: command, at: now, in: world)
+        return refusal(of: opening, task: nil, on: Case(received: now, answers: unit), as: actor, in: world)
     }
 
-    /// The answers alone: whether the actor may begin the subject is not asked.
+    /// What an officer says who begins a subject, as its answers: whether they may begin it is not asked.
     package func answers(of command: Command, at now: Instant, in world: World) throws(Refusal) -> [String: JSON] {
         try InputCheck(action: opening, file: Case(received: now), world: world).check(command)
         if subject == .post, let last = begin.input(.date), case .text(let day) = command.inputs[last.id],

@@ -33,6 +33,10 @@ package struct Event: Sendable, Equatable {
     }
 }
 
+extension Event {
+    package var isBeginning: Bool { action == Process.EventName.begin }
+}
+
 /// Who acts.
 package enum Actor: Sendable, Hashable {
     case citizen

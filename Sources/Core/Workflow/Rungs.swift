@@ -66,7 +66,7 @@ extension Process {
     }
 
     /// Ends of a task's own limits: until somebody signs for it (签收), and until it is done. At either its unit is reminded.
-    private func ownLimits(of task: Case.Task, in world: World) -> [(clock: String, end: Instant)] {
+    func ownLimits(of task: Case.Task, in world: World) -> [(clock: String, end: Instant)] {
         [(Self.signing, signing(of: task, in: world)), (Self.working, task.due(in: world))].compactMap { clock, due in
             if case .at(let end) = due { (clock, end) } else { nil }
         }

@@ -106,21 +106,20 @@ package struct ActStatement: Sendable, Equatable {
 
     // MARK: As an address
 
-    private static let scheme = "xinmi-sign:"
+    package static let scheme = "xinmi-sign:"
 
-    /// Opens the program that signs, where it is installed: the bytes in base64url (RFC 4648).
-    package var link: String {
-        Self.scheme + base64(bytes).replacing("+", with: "-").replacing("/", with: "_").filter { $0 != "=" }
-    }
+    /// Opens the program that signs, where it is installed.
+    package var link: String { Self.scheme + base64URL(bytes) }
 
     /// Nil for anything but the link of a statement.
     package init?(link: String) {
-        guard link.hasPrefix(Self.scheme) else { return nil }
-        let digits = link.dropFirst(Self.scheme.count).replacing("-", with: "+").replacing("_", with: "/")
-        let padding = String(repeating: "=", count: (4 - digits.utf8.count % 4) % 4)
-        guard let bytes = bytesFromBase64(digits + padding) else { return nil }
+        guard link.hasPrefix(Self.scheme), let bytes = bytesFromBase64URL(String(link.dropFirst(Self.scheme.count)))
+        else { return nil }
         self.init(bytes: bytes)
     }
+
+    /// Name of its file and of the signature's, without their endings.
+    package var fileName: String { "act-\(nonce.filter { $0.isASCII && $0.isHexDigit }.prefix(8))" }
 
     // MARK: Holding
 
@@ -133,10 +132,10 @@ package struct ActStatement: Sendable, Equatable {
     }
 
     /// Whether it says what an event of the log says, which came of a definition.
-    package func isOf(_ event: Event, on id: String, by process: Process) -> Bool {
+    package func matches(_ event: Event, on id: String, by process: Process) -> Bool {
         guard case .officer(let officer) = event.actor, isTimely(at: event.at) else { return false }
         let isSameAct: Bool
-        if event.action == Process.EventName.begin {
+        if event.isBeginning {
             let asked = Set(process.begin.ask.map(\.id))
             // What the program added to the answers, nothing asks for.
             isSameAct =
@@ -150,45 +149,6 @@ package struct ActStatement: Sendable, Equatable {
         }
         return isSameAct && person == officer.post.person && role == officer.post.role && unit == officer.post.unit
             && deputised == officer.deputised
-    }
-}
-
-extension Process {
-    /// Whether what an event did is what its action does to the case before it: states, tasks, papers, posts, keys, words told. What
-    /// follows from the calendar or from the tree of units, which may be others by now, is not asked.
-    package func explains(_ event: Event, on file: Case, in world: World) -> Bool {
-        let command = Command(action: event.action, task: event.task, inputs: event.inputs)
-        var decision = Decision(process: self, world: world, file: file, inputs: event.inputs)
-        if event.action == EventName.begin {
-            decision.begin(command)
-        } else {
-            guard let action = action(event.action) else { return false }
-            do {
-                try decision.run(action, command, event.actor)
-            } catch {
-                return false
-            }
-        }
-        return decision.facts.compactMap(\.lasting) == event.facts.compactMap(\.lasting)
-    }
-}
-
-extension Fact {
-    /// The part of it that follows from the definition, the case and the command alone; nil where none does.
-    fileprivate var lasting: Fact? {
-        switch self {
-        case .opened(let task, let kind, let unit, let isLead, let round, _):
-            .opened(task: task, kind: kind, unit: unit, isLead: isLead, round: round, budget: nil)
-        case .issued(let document, let series, _, let organ):
-            .issued(document: document, series: series, number: 0, organ: organ)
-        case .begun, .entered, .answered, .filed, .classified, .closed, .assigned, .stopped, .told, .requested,
-            .answeredRequest, .revoked, .published, .retracted, .related, .unrelated, .counted, .scored, .appointed,
-            .ended, .trusted, .distrusted, .legalHold, .legalHoldEnded, .excused:
-            self
-        case .started, .paused, .resumed, .extended, .fired, .notified, .drawn, .signed, .flagged, .undone, .adopted,
-            .erased:
-            nil
-        }
     }
 }
 

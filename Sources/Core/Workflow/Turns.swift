@@ -59,6 +59,26 @@ extension Process {
     }
 }
 
+extension Process {
+    /// When the first limit of an open case runs out: that of the clock that a list shows, of an open task, or until somebody signs for
+    /// one. Nil where none has a known end.
+    ///
+    /// - Parameter units: whose tasks count; nil for all.
+    package func firstEnd(of file: Case, units: Set<String>? = nil, in world: World) -> Instant? {
+        let tasks = file.tasks.filter { $0.isOpen && units?.contains($0.unit) != false }
+        let ends = tasks.flatMap { ownLimits(of: $0, in: world).map(\.end) }
+        return (ends + [shownClock(of: file)?.end(in: world)].compactMap { $0 }).min()
+    }
+
+    /// The same for the order in which cases wait for somebody: without the tasks of other units, and with an estimate of the clock's
+    /// end where it is unknown.
+    package func firstEnd(of file: Case, for viewer: Viewer, in world: World) -> Instant? {
+        let tasks = file.tasks.filter { $0.isOpen && viewer.mayBe(in: $0.unit) }
+        let ends = tasks.flatMap { ownLimits(of: $0, in: world).map(\.end) }
+        return (ends + [shownClock(of: file)?.estimate(in: world)].compactMap { $0 }).min()
+    }
+}
+
 extension FormFacts {
     /// Characters of a title in a list.
     private static let mostShown = 80

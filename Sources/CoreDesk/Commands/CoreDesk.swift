@@ -110,7 +110,8 @@ struct Initialize: ParsableCommand {
             CommandRefused(description: "\(people ?? ""): \(reason); nothing was recorded")
         }
         let now = desk.configuration.now()
-        let shown = Set(try identity.map { try Administrator.shownKey($0, of: desk, at: now).publicKeyDigest })
+        let shown = Set(
+            try identity.map { try Administrator.shownKey($0, of: desk, at: now).certificate.publicKeyDigest })
         for founder in founders {
             guard founder.appointsOnly(by: appointing) else {
                 let roles = appointing.sorted().joined(separator: " or ")

@@ -171,7 +171,7 @@ struct Administrator: ParsableArguments {
     }
 
     /// The certificate of an identity whose key signed a challenge, and with which somebody can sign in.
-    static func shownKey(_ path: String, of desk: Desk, at now: Instant) throws -> Certificate {
+    static func shownKey(_ path: String, of desk: Desk, at now: Instant) throws -> Identity {
         let identity = try Identity(path: path)
         let key = identity.certificate.publicKeyDigest
         // A certificate without its key shows nothing: what is signed here is verified with it.
@@ -179,13 +179,16 @@ struct Administrator: ParsableArguments {
         let signature = try DetachedSignature.sign(challenge, by: identity)
         _ = try DetachedSignature.pinnedSigner(of: signature, over: challenge, allowed: [key])
         try desk.configuration.verifySignIn(identity.certificate, at: now)
-        return identity.certificate
+        return identity
     }
 
     /// Whom a key shows.
     static func member(_ path: String, of desk: Desk, at now: Instant) throws -> CaseStore.Member {
-        let key = try shownKey(path, of: desk, at: now).publicKeyDigest
-        guard let member = try desk.cases.member(key: key, at: now) else {
+        try member(shownKey(path, of: desk, at: now), of: desk, at: now)
+    }
+
+    static func member(_ identity: Identity, of desk: Desk, at now: Instant) throws -> CaseStore.Member {
+        guard let member = try desk.cases.member(key: identity.certificate.publicKeyDigest, at: now) else {
             throw ValidationError("the certificate is nobody's who works here")
         }
         return member
@@ -196,7 +199,7 @@ struct Administrator: ParsableArguments {
 struct Acting {
     let desk: Desk
     let member: CaseStore.Member
-    /// Signs what the process wants signed.
+    /// Signs acts at level 4.
     let identity: Identity
     let now: Instant
 
@@ -204,19 +207,19 @@ struct Acting {
     init(_ path: String, of desk: Desk, at now: Instant) throws {
         self.desk = desk
         self.now = now
-        member = try Administrator.member(path, of: desk, at: now)
-        identity = try Identity(path: path)
+        identity = try Administrator.shownKey(path, of: desk, at: now)
+        member = try Administrator.member(identity, of: desk, at: now)
     }
 
-    /// A command with the signature that raises an officer to level 4; nil where the officer's key is not one of a usb-key.
+    /// A command with its officer's signature; nil where none is missing, or where none would be enough.
     private func signed(
         _ command: Command, on subject: String, grounds: SHA256Digest, nonce: String, as officer: Officer,
-        shown: [ActStatement.Line]
+        for stepUp: Int?, shown: () throws -> [ActStatement.Line]
     ) throws -> SignedAct? {
-        guard officer.level == CaseStore.signature - 1 else { return nil }
+        guard officer.mustSign(for: stepUp) else { return nil }
         let statement = ActStatement(
             subject: subject, command: command, grounds: grounds, nonce: nonce, officer: officer, key: member.key,
-            at: now, shown: shown + [desk.signer(member, officer)])
+            at: now, shown: try shown() + [desk.signerLine(member, officer)])
         return SignedAct(
             statement: statement.bytes, signature: try DetachedSignature.sign(statement.bytes, by: identity))
     }
@@ -232,12 +235,9 @@ struct Acting {
         try trying { officer in
             let nonce = hexText(systemRandomBytes(16))
             let level = try desk.cases.levelNeeded(toBegin: process, inputs, as: officer, key: nonce, at: now)
-            let signed =
-                level == nil
-                ? nil
-                : try signed(
-                    command, on: "", grounds: process.digest, nonce: nonce, as: officer,
-                    shown: desk.statement(beginning: process, inputs))
+            let signed = try signed(
+                command, on: "", grounds: process.digest, nonce: nonce, as: officer, for: level
+            ) { try desk.lines(beginning: process, inputs) }
             print(try desk.cases.beginSubject(process, inputs, as: officer, key: nonce, signed: signed, at: now))
         }
     }
@@ -274,12 +274,9 @@ struct Acting {
             let offer = view.process.offers(on: view.file, to: .officer(officer), in: view.world).first {
                 $0.action == action.id
             }
-            let signed =
-                offer?.stepUp == nil
-                ? nil
-                : try signed(
-                    command, on: id, grounds: grounds, nonce: nonce, as: officer,
-                    shown: desk.statement(of: command, on: view))
+            let signed = try signed(
+                command, on: id, grounds: grounds, nonce: nonce, as: officer, for: offer?.stepUp
+            ) { try desk.lines(of: command, on: view) }
             _ = try desk.cases.perform(
                 command, on: id, as: .officer(officer), key: nonce, grounds: grounds, signed: signed, at: now, now: now)
         }

@@ -88,6 +88,9 @@ struct ActionForm {
             ?? []
     }
 
+    /// Whether a button was pressed that puts a phrase into a text.
+    static func asksForPhrase(_ typed: [String: [String]]) -> Bool { typed.keys.contains { $0.hasPrefix(phrase) } }
+
     /// What was typed, with a phrase behind it that the officer asked for; nil where they asked for none.
     func inserting(_ typed: [String: [String]]) -> [String: [String]]? {
         for input in action.ask {

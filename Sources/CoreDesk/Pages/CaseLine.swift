@@ -93,11 +93,14 @@ struct CaseLine {
         Set(lines.filter(isOfPerson).compactMap(\.title))
     }
 
-    /// Empty where no clock runs; where the form's definition is missing, its page says so.
+    /// The end of the clock, and that of a task where it comes first. Empty where neither runs; where the form's definition is missing,
+    /// its page says so.
     private var end: (text: String, isOverdue: Bool) {
-        guard let clock = line.clock,
-            let world = try? surroundings.world(form: line.subject.form, answers: [:], now: now, carried: nil)
-        else { return ("", false) }
-        return (DueText.text(clock, in: world), clock.isOverdue(in: world))
+        guard let world = try? surroundings.world(form: line.subject.form, answers: [:], now: now, carried: nil) else {
+            return ("", false)
+        }
+        return (
+            DueText.text(line.clock, first: line.firstEnd, in: world), line.firstEnd.map { $0 < now } ?? false
+        )
     }
 }

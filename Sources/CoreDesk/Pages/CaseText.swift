@@ -35,8 +35,9 @@ struct CaseText {
     private func stateName(_ id: String) -> String { view.process.state(id)?.label.text("zh") ?? id }
 
     var clock: ClockRun? { view.process.shownClock(of: view.file) }
-    var due: String { clock.map { DueText.text($0, in: view.world) } ?? "" }
-    var isOverdue: Bool { clock?.isOverdue(in: view.world) ?? false }
+    var due: String { DueText.text(clock, first: firstEnd, in: view.world) }
+    var isOverdue: Bool { firstEnd.map { $0 < view.world.now } ?? false }
+    private var firstEnd: Instant? { view.process.firstEnd(of: view.file, in: view.world) }
 
     /// Answers in the form's order with its labels, as the citizen saw them.
     var answers: Value {
@@ -193,19 +194,16 @@ struct CaseText {
     }
 
     /// What was typed and chosen, in the order in which it was asked.
-    func said(in event: Event) -> [(id: String, label: String, text: String)] {
-        event.inputs.keys.sorted { order($0, event) < order($1, event) }.compactMap { id in
-            let shown = event.inputs[id].map { text($0, id, event) } ?? ""
-            return shown.isEmpty ? nil : (id, label(id, event), shown)
-        }
-    }
+    func said(in event: Event) -> [(id: String, label: String, text: String)] { said(event.inputs, to: event.action) }
 
-    /// The same of what somebody is about to do.
-    func said(by command: Command) -> [(id: String, label: String, text: String)] {
-        said(
-            in: Event(
-                version: 0, at: view.world.now, actor: .clock, action: command.action, task: command.task,
-                inputs: command.inputs, facts: []))
+    /// - Parameter action: what the inputs are of.
+    func said(
+        _ inputs: [String: InputValue], to action: String
+    ) -> [(id: String, label: String, text: String)] {
+        inputs.keys.sorted { order($0, action) < order($1, action) }.compactMap { id in
+            let shown = inputs[id].map { text($0, id, action) } ?? ""
+            return shown.isEmpty ? nil : (id, label(id, action), shown)
+        }
     }
 
     /// Short answers that a paper repeats: who applied and for what. Identity numbers and telephone numbers stay out.
@@ -337,25 +335,25 @@ struct CaseText {
     private func clockName(_ id: String) -> String { view.process.clock(id)?.label.text("zh") ?? id }
 
     /// What an event's input answers; a late message's is that of the action that would have taken it.
-    private func input(_ id: String, _ event: Event) -> Procedures.Process.Input? {
-        if let action = view.process.action(event.action) { return action.ask.first { $0.id == id } }
-        guard event.action == Procedures.Process.EventName.late else { return nil }
+    private func input(_ id: String, _ action: String) -> Procedures.Process.Input? {
+        if let known = view.process.action(action) { return known.ask.first { $0.id == id } }
+        guard action == Procedures.Process.EventName.late else { return nil }
         return view.process.actions.lazy.filter { $0.message != nil }.flatMap(\.ask).first { $0.id == id }
     }
 
-    private func label(_ id: String, _ event: Event) -> String {
-        if event.action == Procedures.Process.EventName.adopted { return "事由" }
-        return input(id, event)?.label.text("zh") ?? form?.fields.first { $0.id == id }?.label.text("zh") ?? id
+    private func label(_ id: String, _ action: String) -> String {
+        if action == Procedures.Process.EventName.adopted { return "事由" }
+        return input(id, action)?.label.text("zh") ?? form?.fields.first { $0.id == id }?.label.text("zh") ?? id
     }
 
     /// Place among what the action asks for.
-    private func order(_ id: String, _ event: Event) -> Int {
-        view.process.action(event.action)?.ask.firstIndex { $0.id == id }
+    private func order(_ id: String, _ action: String) -> Int {
+        view.process.action(action)?.ask.firstIndex { $0.id == id }
             ?? (form?.fields.firstIndex { $0.id == id } ?? 0) + 1_000
     }
 
-    private func text(_ value: InputValue, _ id: String, _ event: Event) -> String {
-        let kind = input(id, event)?.kind
+    private func text(_ value: InputValue, _ id: String, _ action: String) -> String {
+        let kind = input(id, action)?.kind
         switch value {
         case .number(let number): return String(number)
         case .limit(let limit): return Self.limit(limit)

@@ -91,7 +91,7 @@ extension DeskController {
         // That somebody looked is on record.
         try cases.record("assessment", "\(rules.id) \(month.text)", as: member.posts, at: now)
         return isTable
-            ? Self.table(report.csv, name: "\(report.rules)-\(report.month.text)") : try page(report)
+            ? Self.csvFile(report.csv, name: "\(report.rules)-\(report.month.text)") : try page(report)
     }
 
     /// What is recorded with a subject that an officer begins: the figures of a month as they are counted now.
@@ -141,13 +141,6 @@ extension DeskController {
         fields["sets"] = .list([])
         fields["report"] = AssessmentPage(report: report).value
         return page(.ok, try views.render("assessment", fields))
-    }
-
-    /// - Parameter name: of the file, without its ending.
-    static func table(_ csv: [UInt8], name: String) -> Response {
-        Response(
-            status: .ok, headers: download("text/csv; charset=utf-8", name + ".csv", csv.count),
-            body: .init(byteBuffer: ByteBuffer(bytes: csv)))
     }
 
     private static let figuresOnPage = 200

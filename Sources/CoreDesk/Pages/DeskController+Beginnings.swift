@@ -50,7 +50,7 @@ extension DeskController {
         fields["token"] = .text(authenticator.token(member, Self.ticket(process, nonce)))
         fields["grounds"] = .text(process.digest.hex)
         fields["nonce"] = .text(nonce)
-        fields["problem"] = .optional(draft?.problem)
+        fields["problem"] = .optional(draft?.text)
         fields["code"] = .text(draft?.code ?? "")
         fields["inputs"] = .list(form.values(typed: draft?.typed, invalid: draft?.input ?? ""))
         return page(draft?.status ?? .ok, try views.render("new", fields))
@@ -67,7 +67,7 @@ extension DeskController {
         try Unsigned(
             subject: "", command: Command(action: Procedures.Process.EventName.begin, inputs: inputs), ticket: ticket,
             officer: officer, name: "新增" + process.title.text("zh"), address: "/new/\(process.id)",
-            shown: desk.statement(beginning: process, inputs) + [desk.signer(member, officer)])
+            shown: desk.lines(beginning: process, inputs) + [desk.signerLine(member, officer)])
     }
 
     func begin(_ request: Request, _ id: String) async -> Response {
@@ -76,7 +76,7 @@ extension DeskController {
             return Self.ticket(process, typed["nonce"]?.first ?? "")
         } take: { member, typed, ticket in
             if typed[Self.editing] != nil {
-                return try newForm(id, member, draft: Draft(typed: typed, status: .ok, code: "", text: ""))
+                return try newForm(id, member, draft: Draft(typed: typed))
             }
             guard let process = beginnings(for: member).first(where: { $0.id == id }) else { throw Missing() }
             let form = ActionForm(process.opening, task: nil, of: nil, surroundings)
@@ -87,7 +87,7 @@ extension DeskController {
                 var signed: SignedAct?
                 let level = try cases.levelNeeded(
                     toBegin: process, inputs, as: officer, key: ticket.nonce, at: now)
-                if Self.isSignable(level, officer) {
+                if officer.mustSign(for: level) {
                     let act = try unsigned(inputs, process, member, officer, ticket)
                     signed = try signature(act, member, typed)
                     if signed == nil { return try signingPage(act, member, typed) }

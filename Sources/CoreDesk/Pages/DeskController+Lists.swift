@@ -40,7 +40,7 @@ extension DeskController {
         let address = isOthers ? "/people" : "/"
         let (closed, more) = (isAsked ? "1" : "0", chosen?.query ?? "")
         fields["isProjectedOtherwise"] = .flag(
-            try chosen?.narrowing.isOverdue == true && desk.isProjectedOtherwise())
+            try chosen?.narrowing.isOfRunning == true && desk.isProjectedOtherwise())
         fields.merge(chosen?.fields(everything: "/?closed=\(closed)") ?? [:]) { $1 }
         fields["canNarrow"] = .flag(!isOthers)
         fields["toggle"] = .text("\(address)?closed=\(isAsked ? "0" : "1")\(more)")
@@ -118,7 +118,9 @@ extension DeskController {
             for (place, view) in found.views {
                 let turn = view.process.turn(offers(view, member).map(\.offer), of: view.file)
                 guard !turn.isEmpty else { continue }
-                lines.append(view.line)
+                var line = view.line
+                line.firstEnd = view.process.firstEnd(of: view.file, units: units, in: view.world)
+                lines.append(line)
                 work[view.subject.id] = self.work(turn, on: view)
                 reminders[view.subject.id] = view.file.reminders.filter { units.contains($0.key) }.values
                     .max { $0.last < $1.last }.map { .init(last: $0.last, times: $0.times) }

@@ -58,7 +58,7 @@ extension DeskController {
         let fields = frame(member, "未办结概况").merging([
             "now": .text(now.minuteText(in: .shanghai)), "processes": .list(parts),
             "hasProcesses": .flag(!parts.isEmpty),
-            "isOutdated": .flag(try desk.isProjectedOtherwise()),
+            "isProjectedOtherwise": .flag(try desk.isProjectedOtherwise()),
         ]) { $1 }
         return page(.ok, try views.render("overview", fields))
     }
@@ -100,7 +100,7 @@ extension DeskController {
             add("单位", found.units, surroundings.unitName)
             add("标记", found.marks) { process.label($0, "zh") }
         }
-        return Self.table(CSV.text(lines), name: "overview-\(now.date(in: .shanghai).text)")
+        return Self.csvFile(CSV.text(lines), name: "overview-\(now.date(in: .shanghai).text)")
     }
 
     // MARK: Days
@@ -109,7 +109,8 @@ extension DeskController {
     private func calendar(_ member: CaseStore.Member, _ asked: String?) throws -> Response {
         let now = now
         let today = now.date(in: .shanghai)
-        guard let month = asked.map({ Month($0) }) ?? Month(of: now) else { throw Missing() }
+        // A month that is none is this one.
+        let month = asked.flatMap { Month($0) } ?? Month(of: now)
         var counts: [CivilDate: Int] = [:]
         for moment in try cases.dueMoments(in: month.period, as: member.posts, at: now) {
             counts[moment.date(in: .shanghai), default: 0] += 1
@@ -138,9 +139,12 @@ extension DeskController {
         let before = Month(of: month.period.lowerBound.adding(seconds: -1))
         let fields = frame(member, "到期日历").merging([
             "month": .text(month.text), "weeks": .list(weeks), "total": .number(counts.values.reduce(0, +)),
+            "unknown": .optional(
+                surroundings.calendar.last < CivilDate(dayNumber: end.dayNumber - 1)
+                    ? surroundings.calendar.last.text : nil),
             "before": .text("/calendar?month=\(before.text)"),
             "after": .text("/calendar?month=\(Month(of: month.period.upperBound).text)"),
-            "isOutdated": .flag(try desk.isProjectedOtherwise()),
+            "isProjectedOtherwise": .flag(try desk.isProjectedOtherwise()),
         ]) { $1 }
         return page(.ok, try views.render("calendar", fields))
     }

@@ -29,11 +29,6 @@ extension DeskController {
         let shown: [ActStatement.Line]
     }
 
-    /// Whether a signature is all that an action still needs of somebody.
-    static func isSignable(_ stepUp: Int?, _ officer: Officer) -> Bool {
-        stepUp == CaseStore.signature && officer.level == CaseStore.signature - 1
-    }
-
     private func statement(_ act: Unsigned, _ member: CaseStore.Member, at moment: Instant) -> ActStatement {
         ActStatement(
             subject: act.subject, command: act.command, grounds: act.ticket.grounds, nonce: act.ticket.nonce,
@@ -96,7 +91,7 @@ extension DeskController {
             "token": .text(typed["token"]?.first ?? ""), "grounds": .text(act.ticket.grounds.hex),
             "nonce": .text(act.ticket.nonce), "statement": .text(base64(bytes)),
             "statementToken": .text(authenticator.token(statement: bytes, member)),
-            "file": .text("act-\(act.ticket.nonce.prefix(8)).json"), "link": .text(statement.link),
+            "file": .text(statement.fileName + ".json"), "link": .text(statement.link),
             "lines": .list(
                 act.shown.map { .fields(["label": .text($0.label), "text": .text($0.text)]) }),
             "kept": .list(
@@ -114,17 +109,14 @@ extension DeskController {
         guard parts.count == 2, let version = Int(parts[0]),
             let signed = view.events.first(where: { $0.version == version })?.signed
         else { throw Missing() }
-        let bytes: [UInt8]
+        let (bytes, type): ([UInt8], String)
         switch parts[1] {
-        case "json": bytes = signed.statement
-        case "p7s": bytes = signed.signature
+        case "json": (bytes, type) = (signed.statement, "application/json")
+        case "p7s": (bytes, type) = (signed.signature, "application/pkcs7-signature")
         default: throw Missing()
         }
         return Response(
-            status: .ok,
-            headers: Self.download(
-                parts[1] == "json" ? "application/json" : "application/pkcs7-signature",
-                "act-\(view.subject.shownNumber)-\(file)", bytes.count),
+            status: .ok, headers: Self.download(type, "act-\(view.subject.shownNumber)-\(file)", bytes.count),
             body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 }

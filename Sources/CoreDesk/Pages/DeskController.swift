@@ -146,17 +146,15 @@ struct DeskController: Sendable {
         return found
     }
 
-    /// What an officer typed into an action that was refused, and why.
+    /// What an officer typed into an action that is not done, and what stood in the way.
     struct Draft {
         let typed: [String: [String]]
-        let status: HTTPResponse.Status
-        let code: String
-        /// Empty where nothing stood in the way.
-        let text: String
+        var status = HTTPResponse.Status.ok
+        var code = ""
+        /// Nil where nothing stood in the way: they go on typing.
+        var text: String?
         /// Id of the input that it is about; empty where it is none.
         var input = ""
-
-        var problem: String? { text.isEmpty ? nil : text }
     }
 
     private func show(
@@ -178,7 +176,7 @@ struct DeskController: Sendable {
                 .fields([
                     "address": .text(Self.address(view.subject.id, offer.action, offer.task)),
                     "name": .text(Self.name(offer, view, surroundings)),
-                    "isBlocked": .flag(offer.stepUp != nil && !Self.isSignable(offer.stepUp, officer)),
+                    "isBlocked": .flag(offer.stepUp != nil && !officer.mustSign(for: offer.stepUp)),
                 ])
             })
         return page(draft?.status ?? .ok, try views.render("case", fields))
@@ -198,7 +196,7 @@ struct DeskController: Sendable {
         return frame(member, "\(view.subject.shownNumber) \(title)").merging([
             "caseID": .text(view.subject.id), "number": .number(view.subject.shownNumber), "subject": .text(title),
             "state": .text(text.state), "received": .text(view.subject.received.minuteText(in: .shanghai)),
-            "due": .optional(text.clock == nil ? nil : text.due), "overdue": .flag(text.isOverdue),
+            "due": .optional(text.due.isEmpty ? nil : text.due), "overdue": .flag(text.isOverdue),
             "receipt": .optional(view.receipt), "answers": text.answers,
             "figures": .optional(
                 view.process.subject == .assessment ? "/assessments/records/\(view.subject.id)" : nil),
@@ -266,6 +264,13 @@ struct DeskController: Sendable {
         ]
     }
 
+    /// - Parameter name: of the file, without its ending.
+    static func csvFile(_ csv: [UInt8], name: String) -> Response {
+        Response(
+            status: .ok, headers: download("text/csv; charset=utf-8", name + ".csv", csv.count),
+            body: .init(byteBuffer: ByteBuffer(bytes: csv)))
+    }
+
     // MARK: Actions
 
     /// An action that is offered here and now, with everything its page needs.
@@ -292,9 +297,9 @@ struct DeskController: Sendable {
     private func form(_ place: Place, _ member: CaseStore.Member, draft: Draft? = nil) throws -> Response {
         guard let opened = try open(place, member) else {
             // It was offered a moment ago, or an old address was opened.
-            let late = Draft(
-                typed: [:], status: .ok, code: "state", text: "这项操作现在不能办：已经办过，或不由您的岗位办。下面是最新情况。")
-            return try show(place.id, member, draft: draft ?? late)
+            var told = draft ?? Draft(typed: [:])
+            if told.text == nil { (told.code, told.text) = ("state", "这项操作现在不能办：已经办过，或不由您的岗位办。下面是最新情况。") }
+            return try show(place.id, member, draft: told)
         }
         var fields = try content(opened.view, member)
         let nonce = authenticator.nonce()
@@ -305,7 +310,7 @@ struct DeskController: Sendable {
         fields["token"] = .text(authenticator.token(member, ticket))
         fields["grounds"] = .text(opened.grounds.hex)
         fields["nonce"] = .text(nonce)
-        fields["problem"] = .optional(draft?.problem)
+        fields["problem"] = .optional(draft?.text)
         fields["code"] = .text(draft?.code ?? "")
         fields["inputs"] = .list(opened.form.values(typed: draft?.typed, invalid: draft?.input ?? ""))
         return page(draft?.status ?? .ok, try views.render("action", fields))
@@ -370,10 +375,13 @@ struct DeskController: Sendable {
                 nonce: typed["nonce"]?.first ?? "")
         } take: { member, typed, ticket in
             if typed[Self.editing] != nil {
-                return try form(place, member, draft: Draft(typed: typed, status: .ok, code: "", text: ""))
+                return try form(place, member, draft: Draft(typed: typed))
             }
-            if let opened = try open(place, member), let longer = opened.form.inserting(typed) {
-                return try form(place, member, draft: Draft(typed: longer, status: .ok, code: "", text: ""))
+            if ActionForm.asksForPhrase(typed), let opened = try open(place, member) {
+                let longer = opened.form.inserting(typed)
+                return try form(
+                    place, member,
+                    draft: Draft(typed: longer ?? typed, text: longer == nil ? "常用语刚刚改过，没有插入，也没有提交。请再选一次。" : nil))
             }
             return try perform(place, member, typed, ticket)
         } again: { member, draft in
@@ -445,7 +453,7 @@ struct DeskController: Sendable {
             }
             var signed: SignedAct?
             // What this form did already is told as done.
-            if view.event(of: ticket.nonce) == nil, Self.isSignable(offered?.offer.stepUp, officer) {
+            if view.event(of: ticket.nonce) == nil, officer.mustSign(for: offered?.offer.stepUp) {
                 let act = try unsigned(command, action, of: view, member, officer, ticket)
                 signed = try signature(act, member, typed)
                 if signed == nil {
@@ -479,7 +487,7 @@ struct DeskController: Sendable {
         try Unsigned(
             subject: view.subject.id, command: command, ticket: ticket, officer: officer,
             name: action.label.text("zh"), address: Self.address(view.subject.id, action.id, command.task),
-            shown: desk.statement(of: command, on: view) + [desk.signer(member, officer)])
+            shown: desk.lines(of: command, on: view) + [desk.signerLine(member, officer)])
     }
 
     /// In which post somebody sent the same form before: a double click is one act.

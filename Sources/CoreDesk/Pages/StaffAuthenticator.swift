@@ -75,15 +75,17 @@ struct StaffAuthenticator: Sendable {
     }
 
     func check(statement: [UInt8], token given: String, _ member: CaseStore.Member) throws(Refusal) {
-        guard equalInConstantTime(Array(given.utf8), Array(token(statement: statement, member).utf8)) else {
-            throw .badToken
-        }
+        guard isToken(given, token(statement: statement, member)) else { throw .badToken }
     }
 
     func check(_ request: Request, token given: String, member: CaseStore.Member, _ ticket: Ticket) throws(Refusal) {
         if let origin = request.headers[.origin], origin != configuration.origin { throw .crossSite }
         if let site = request.headers[HTTPField.Name("Sec-Fetch-Site")!], site != "same-origin" { throw .crossSite }
-        guard equalInConstantTime(Array(given.utf8), Array(token(member, ticket).utf8)) else { throw .badToken }
+        guard isToken(given, token(member, ticket)) else { throw .badToken }
+    }
+
+    private func isToken(_ given: String, _ token: String) -> Bool {
+        equalInConstantTime(Array(given.utf8), Array(token.utf8))
     }
 }
 

@@ -16,44 +16,45 @@ package struct Phrases: Sendable, Equatable {
     /// An officer's text is no longer.
     private static let mostCharacters = 4_000
 
-    /// `process: { action: { input: [text, …] } }`; names that no process has are mistakes.
+    /// `process: { action: { input: [text, …] } }`; names that no process has, and other shapes, are mistakes.
     init(_ node: YAMLNode, _ processes: [Process], diagnostics: inout [Diagnostic]) {
-        func unknown(_ zh: String, _ en: String, _ name: String, _ node: YAMLNode, among known: [String]) {
+        func add(_ node: YAMLNode, zh: String, en: String) {
             diagnostics.append(
                 Diagnostic(
-                    "process-name", node.position,
-                    problem: Bilingual(zh: "没有\(zh)“\(name)”", en: "there is no \(en) `\(name)`"),
-                    remedy: didYouMean(nearestName(to: name, among: known.sorted()))
-                        ?? Bilingual(
-                            zh: "有：\(known.sorted().joined(separator: "、"))",
-                            en: "there are: \(known.sorted().joined(separator: ", "))")))
+                    "process-phrase", node.position, problem: Bilingual(zh: zh, en: en),
+                    remedy: Bilingual(
+                        zh: "请写成 流程: { 操作: { 填写的内容: [文字, …] } }",
+                        en: "write `process: { action: { input: [text, …] } }`")))
         }
-        for (id, actions) in (node.pairs ?? []).map({ ($0.key, $0.value) }) {
-            guard let process = processes.first(where: { $0.id == id }) else {
-                unknown("流程", "process", id, actions, among: processes.map(\.id))
-                continue
+        /// Entries of a map whose keys are names of a kind.
+        func entries(
+            of node: YAMLNode, among known: [String], _ kind: (zh: String, en: String)
+        ) -> [YAMLNode.Pair] {
+            guard let pairs = node.pairs else {
+                add(node, zh: "这里要写\(kind.zh)", en: "this is a map of names: \(kind.en)")
+                return []
             }
-            for (name, inputs) in (actions.pairs ?? []).map({ ($0.key, $0.value) }) {
-                guard let action = process.action(name) else {
-                    unknown("操作", "action", name, inputs, among: process.actions.map(\.id))
-                    continue
-                }
-                for (input, list) in (inputs.pairs ?? []).map({ ($0.key, $0.value) }) {
-                    let writable = action.ask.filter { $0.kind == .longtext }.map(\.id)
-                    guard writable.contains(input) else {
-                        unknown("长文本", "long text", input, list, among: writable)
+            return pairs.filter { pair in
+                if known.contains(pair.key) { return true }
+                diagnostics.append(.unknownName(pair.key, kind, among: Set(known), at: pair.keyPosition))
+                return false
+            }
+        }
+        for named in entries(of: node, among: processes.map(\.id), ("流程", "process")) {
+            guard let process = processes.first(where: { $0.id == named.key }) else { continue }
+            for acted in entries(of: named.value, among: process.actions.map(\.id), ("操作", "action")) {
+                let writable = process.action(acted.key)?.ask.filter { $0.kind == .longtext }.map(\.id) ?? []
+                for given in entries(of: acted.value, among: writable, ("长文本", "long text")) {
+                    guard let items = given.value.items else {
+                        add(given.value, zh: "常用语要写成列表", en: "phrases are a list")
                         continue
                     }
-                    texts[id, default: [:]][name, default: [:]][input] = (list.items ?? []).compactMap { item in
+                    texts[process.id, default: [:]][acted.key, default: [:]][given.key] = items.compactMap { item in
                         guard let text = item.scalar, !text.isEmpty, text.unicodeScalars.count <= Self.mostCharacters
                         else {
-                            diagnostics.append(
-                                Diagnostic(
-                                    "process-phrase", item.position,
-                                    problem: Bilingual(
-                                        zh: "常用语要有文字，不超过 \(Self.mostCharacters) 个字",
-                                        en: "a phrase is a text of \(Self.mostCharacters) characters at most"),
-                                    remedy: Bilingual(zh: "请改正", en: "correct it")))
+                            add(
+                                item, zh: "常用语要有文字，不超过 \(Self.mostCharacters) 个字",
+                                en: "a phrase is a text of \(Self.mostCharacters) characters at most")
                             return nil
                         }
                         return text
@@ -61,5 +62,22 @@ package struct Phrases: Sendable, Equatable {
                 }
             }
         }
+    }
+}
+
+extension Diagnostic {
+    /// A name that is none of those that there are.
+    static func unknownName(
+        _ name: String, _ kind: (zh: String, en: String), among known: Set<String>, at position: SourcePosition
+    ) -> Diagnostic {
+        Diagnostic(
+            "process-name", position,
+            problem: Bilingual(zh: "没有\(kind.zh)“\(name)”", en: "there is no \(kind.en) `\(name)`"),
+            remedy: didYouMean(nearestName(to: name, among: known.sorted()))
+                ?? (known.isEmpty
+                    ? Bilingual(zh: "这里一个也没有", en: "there is none here")
+                    : Bilingual(
+                        zh: "有：\(known.sorted().joined(separator: "、"))",
+                        en: "there are: \(known.sorted().joined(separator: ", "))")))
     }
 }

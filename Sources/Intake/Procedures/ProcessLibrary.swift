@@ -226,14 +226,7 @@ package struct ProcessLibrary: Sendable {
         (pair.value[key]?.items ?? []).compactMap { item in
             let name = item.scalar ?? ""
             if known.contains(name) { return name }
-            diagnostics.append(
-                Diagnostic(
-                    "process-name", item.position,
-                    problem: Bilingual(zh: "没有\(kind.zh)“\(name)”", en: "there is no \(kind.en) `\(name)`"),
-                    remedy: didYouMean(nearestName(to: name, among: known.sorted()))
-                        ?? Bilingual(
-                            zh: "有：\(known.sorted().joined(separator: "、"))",
-                            en: "there are: \(known.sorted().joined(separator: ", "))")))
+            diagnostics.append(.unknownName(name, kind, among: known, at: item.position))
             return nil
         }
     }

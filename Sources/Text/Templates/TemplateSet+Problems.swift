@@ -75,3 +75,27 @@ extension TemplateSet {
         SourcePosition(path: place.template, line: place.line, column: place.column)
     }
 }
+
+extension TemplateSet {
+    /// Partials and parents by a fixed name that the set does not hold: rendering would end with an error.
+    package var missingPartials: [Diagnostic] { all.flatMap { missing($0.nodes) }.inOrder() }
+
+    private func missing(_ nodes: [Template.Node]) -> [Diagnostic] {
+        nodes.flatMap { node -> [Diagnostic] in
+            switch node {
+            case .text, .variable: []
+            case .section(_, _, let children), .block(_, let children, _): missing(children)
+            case .partial(let name, _, let place): missing(name, place)
+            case .parent(let name, let overrides, _, _, let place):
+                missing(name, place) + overrides.sorted { $0.key < $1.key }.flatMap { missing($0.value) }
+            }
+        }
+    }
+
+    private func missing(_ name: Template.PartialName, _ place: Template.Place) -> [Diagnostic] {
+        guard case .fixed(let name) = name, !contains(name) else { return [] }
+        return [
+            TemplateError(code: .missingPartial, position: position(place), subject: name).diagnostic
+        ]
+    }
+}

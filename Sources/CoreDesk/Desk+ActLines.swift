@@ -7,8 +7,8 @@ import Workflow
 
 /// An act as its officer reads it before signing, at the desk and at a terminal alike.
 extension Desk {
-    /// What is done to a case; of a post, a certificate or a person also which.
-    func statement(of command: Command, on view: CaseStore.View) throws -> [ActStatement.Line] {
+    /// Names the case and the action; for people, posts and certificates also what was proposed.
+    func lines(of command: Command, on view: CaseStore.View) throws -> [ActStatement.Line] {
         let named = view.process.action(command.action)?.ask.filter { $0.kind == .case }.compactMap {
             input -> String? in
             if case .text(let id) = command.inputs[input.id] { id } else { nil }
@@ -25,10 +25,13 @@ extension Desk {
             .init(
                 label: view.process.title.text("zh"), text: "\(view.subject.shownNumber) 号 \(text.title)"),
             .init(label: "操作", text: name),
-        ] + (about + text.said(by: command).map { ($0.label, $0.text) }).map { .init(label: $0.0, text: $0.1) }
+        ]
+            + (about + text.said(command.inputs, to: command.action).map { ($0.label, $0.text) }).map {
+                .init(label: $0.0, text: $0.1)
+            }
     }
 
-    func statement(
+    func lines(
         beginning process: Procedures.Process, _ inputs: [String: InputValue]
     ) throws -> [ActStatement.Line] {
         let persons = process.begin.ask.filter { $0.kind == .person }.compactMap { inputs[$0.id]?.answer?.string }
@@ -44,7 +47,7 @@ extension Desk {
     }
 
     /// Who signs, as another officer reads it.
-    func signer(_ member: CaseStore.Member, _ officer: Officer) -> ActStatement.Line {
+    func signerLine(_ member: CaseStore.Member, _ officer: Officer) -> ActStatement.Line {
         let post = surroundings.unitName(officer.post.unit) + surroundings.roleName(officer.post.role)
         return .init(label: "签名人", text: "\(member.name)（\(officer.post.person)），\(post)")
     }
