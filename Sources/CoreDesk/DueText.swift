@@ -13,10 +13,16 @@ enum DueText {
         }
     }
 
-    /// The end of a case's clock, and before it that of a task or of signing for one, where that comes first.
+    /// The end of a case's clock, and behind it that of a task or of signing for one, where that comes first.
     static func text(_ run: ClockRun?, first: Instant?, in world: World) -> String {
-        let task = first.flatMap { $0 == run?.end(in: world) ? nil : "任务 \($0.minuteText(in: .shanghai))" }
-        return [task, run.map { text($0, in: world) }].compactMap { $0 }.joined(separator: "；")
+        let task = first.flatMap { end -> String? in
+            if end == run?.end(in: world) { return nil }
+            // A limit of days ends with its day.
+            let day = end.date(in: .shanghai)
+            let isDay = day < end.adding(seconds: 1).date(in: .shanghai)
+            return "任务 " + (isDay ? day.text : end.minuteText(in: .shanghai))
+        }
+        return [run.map { text($0, in: world) }, task].compactMap { $0 }.joined(separator: "；")
     }
 
     /// For officers: an unknown end with its estimate, marked as one.

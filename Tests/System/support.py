@@ -71,7 +71,12 @@ class System:
 
     def close(self):
         subprocess.run([ROOT / "Scripts" / "system", "stop", self.folder], env=self.env, capture_output=True)
+        # A template of the desk that asks for what no page has writes it empty and says so.
+        logs = [*self.folder.glob("log/*.log"), *self.folder.glob("*.log")]
+        found = [line for log in logs for line in log.read_text(errors="replace").splitlines() if "template-unknown-name" in line]
         shutil.rmtree(self.folder, ignore_errors=True)
+        if found:
+            raise AssertionError(found[0])
 
     def digest(self, form):
         import json

@@ -71,11 +71,41 @@ class OverviewTests(RunningDesk):
         self.assertIn(("/?due=2026-09-08", 2), self.numbers("dispatcher", "/calendar"))
         self.assertIn(("/?state=hotline/handling&overdue=1", 2), self.numbers("ecology", "/overview"))
         text = self.staff.page("ecology", "/tasks")[1]
-        self.assertEqual(len(re.findall(r'class="overdue">任务 2026-09-04 [0-9:]+；2026-09-08（超期）', text)), 2, text)
+        self.assertEqual(len(re.findall(r'class="overdue">2026-09-08；任务 2026-09-04（超期）', text)), 2, text)
         # Those with a day left come behind.
         self.assertEqual(self.staff.act("dispatcher", self.ids[4], "dispatch", {"lead": "ecology", "budget": "1", "budget-unit": "wd"})[0], 303)
         lines = re.findall(r'<tr><td><a href="/cases/([^"]+)"', self.staff.page("ecology", "/tasks")[1])
         self.assertEqual((lines[-1], set(lines[:-1])), (self.ids[4], {self.ids[0], self.ids[2]}))
+
+    def test_auditors_see_who_read_what(self):
+        self.staff.page("ecology", f"/cases/{self.ids[0]}")
+        number = re.search(r"<h1>(\d+) ", self.staff.page("ecology", f"/cases/{self.ids[0]}")[1])[1]
+        status, text = self.staff.page("audit", "/audit")
+        self.assertEqual(status, 200, text)
+        self.assertIn("生态环境经办人（ecology）", text)
+        status, text = self.staff.page("audit", f"/audit?person=ecology&number={number}")
+        rows = re.findall(r"<tr><td class=\"when\">(.*?)</tr>", text)
+        self.assertGreaterEqual(len(rows), 2)
+        for row in rows:
+            self.assertIn(f"<td>{number} 号</td>", row)
+            self.assertIn("（ecology）", row)
+        # Looking is on record too, and a list is one line.
+        self.assertIn("<td>查看记录</td>", self.staff.page("audit", "/audit?person=audit")[1])
+        self.assertIn(f"生态环境部门经办人,办件,{number} 号", self.staff.page("audit", f"/audit?person=ecology&number={number}&csv=1")[1])
+        self.assertIn("没有符合的记录", self.staff.page("audit", "/audit?person=nobody")[1])
+        self.assertIn("没有符合的记录", self.staff.page("audit", "/audit?number=99999")[1])
+        self.assertEqual(self.staff.page("audit", "/audit?number=x")[0], 422)
+        # Page after page comes to the end.
+        seen, address = 0, "/audit?person=dispatcher"
+        while address:
+            text = self.staff.page("audit", address)[1]
+            seen += len(re.findall(r'<td class="when">', text))
+            found = re.search(r'href="([^"]*)" rel="next"', text)
+            address = found and html.unescape(found[1])
+        self.assertGreater(seen, 10)
+        for officer in ("dispatcher", "admin-a", "security"):
+            self.assertEqual(self.staff.page(officer, "/audit")[0], 404)
+        self.assertIn("0 breaks, 0 rows", self.system.coredesk("audit"))
 
     def test_procedures_are_shown_and_phrases_put_into_texts(self):
         for process in re.findall(r'href="/processes/([a-z-]+)"', self.staff.page("caller", "/processes")[1]):

@@ -26,29 +26,30 @@ extension CaseStore {
         try record("overview", as: posts, at: now)
         let seen = Self.openCases(posts, at: now)
         return try database.read { db in
-            func counts(_ columns: String, _ from: String, _ values: [SQLValue]) throws -> [OpenCount] {
+            /// - Parameter names: of numbers and names; its marks are the values of `seen`, so many times.
+            func counts(_ names: String, times: Int = 1) throws -> [OpenCount] {
                 try db.rows(
                     """
-                    SELECT process, name, count(*) AS n,
-                        CAST(sum(CASE WHEN due < ? THEN 1 ELSE 0 END) AS BIGINT) AS late
-                    FROM (SELECT DISTINCT i.number, i.process AS process, i.due AS due, \(columns) AS name
-                        FROM case_index i \(from) WHERE i.number IN (\(seen.text))) counted
-                    GROUP BY process, name ORDER BY process, name
-                    """, values: [.integer(now.seconds)] + values + seen.values
+                    SELECT i.process AS process, n.name AS name, count(*) AS n,
+                        CAST(sum(CASE WHEN i.due < ? THEN 1 ELSE 0 END) AS BIGINT) AS late
+                    FROM (\(names)) n JOIN case_index i ON i.number = n.number
+                    GROUP BY i.process, n.name ORDER BY i.process, n.name
+                    """, values: [.integer(now.seconds)] + (0..<times).flatMap { _ in seen.values }
                 ).map {
                     OpenCount(
                         process: try $0["process"], name: try $0["name"], open: try $0["n"], overdue: try $0["late"])
                 }
             }
+            // A union names a case once for each unit.
             return Overview(
-                states: try counts("i.state", "", []),
+                states: try counts("SELECT number, state AS name FROM case_index WHERE number IN (\(seen.text))"),
                 units: try counts(
-                    "u.unit",
                     """
-                    JOIN (SELECT number, lead AS unit FROM case_index WHERE lead IS NOT NULL
-                        UNION SELECT number, unit FROM task) u ON u.number = i.number
-                    """, []),
-                marks: try counts("f.name", "JOIN figure f ON f.number = i.number AND f.kind = 'count'", []))
+                    SELECT number, lead AS name FROM case_index WHERE lead IS NOT NULL AND number IN (\(seen.text))
+                    UNION SELECT number, unit AS name FROM task WHERE number IN (\(seen.text))
+                    """, times: 2),
+                marks: try counts(
+                    "SELECT DISTINCT number, name FROM figure WHERE kind = 'count' AND number IN (\(seen.text))"))
         }
     }
 

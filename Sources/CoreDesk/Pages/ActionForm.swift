@@ -279,8 +279,23 @@ struct ActionForm {
 
     /// What an officer reads of a refusal: the true cause, and what to do.
     func problem(_ refusal: Refusal) -> Problem {
-        func label(_ id: String) -> String {
-            action.ask.first { $0.id == id }?.label.text("zh") ?? id
+        func input(_ id: String) -> Procedures.Process.Input? { action.ask.first { $0.id == id } }
+        func label(_ id: String) -> String { input(id)?.label.text("zh") ?? id }
+        /// How an input is written.
+        func manner(_ id: String) -> String {
+            switch input(id)?.kind {
+            case .date: "请写成 2027-06-30 这样的日期"
+            case .number, .limit: "请写数字"
+            case .id: "只能用字母、数字和连字符，最多 40 个"
+            case .key: "请粘贴整个证书文件（.crt）的内容"
+            default: "请重新选择或填写"
+            }
+        }
+        func bounds(_ id: String) -> String {
+            let input = input(id)
+            let parts = [input?.min.map { "最小 \($0)" }, input?.max.map { "最大 \($0)" }].compactMap { $0 }
+            return parts.isEmpty
+                ? (input?.kind == .date ? "不能早于今天" : "请改小一些") : parts.joined(separator: "，")
         }
         switch refusal {
         case .input(let id, let problem):
@@ -288,8 +303,8 @@ struct ActionForm {
                 switch problem {
                 case .missing: "请填写“\(label(id))”。"
                 case .unknown: "“\(label(id))”不是可以选的。"
-                case .wrongType: "“\(label(id))”填得不对。"
-                case .outOfRange: "“\(label(id))”超出了范围。"
+                case .wrongType: "“\(label(id))”填得不对：\(manner(id))。"
+                case .outOfRange: "“\(label(id))”超出了范围：\(bounds(id))。"
                 case .tooLong: "“\(label(id))”太长，没有保存。请缩短。"
                 case .character: "“\(label(id))”里有看不见的、不能使用的字符，没有保存。请删去或重新输入这一处。"
                 case .incomplete: "“\(label(id))”：每一件都要看过；有缺的或不符合要求的不能这样办，可以一次告知补正，或容缺受理。"

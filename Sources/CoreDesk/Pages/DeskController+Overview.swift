@@ -96,7 +96,11 @@ extension DeskController {
                     ])
                 }
             }
-            add("状态", found.states) { process.state($0)?.label.text("zh") ?? $0 }
+            let order = process.states.map(\.id)
+            let states = found.states.filter { $0.process == process.id }.sorted {
+                order.firstIndex(of: $0.name) ?? 0 < order.firstIndex(of: $1.name) ?? 0
+            }
+            add("状态", states) { process.state($0)?.label.text("zh") ?? $0 }
             add("单位", found.units, surroundings.unitName)
             add("标记", found.marks) { process.label($0, "zh") }
         }

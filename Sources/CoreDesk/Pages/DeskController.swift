@@ -54,6 +54,7 @@ struct DeskController: Sendable {
         }
         addAssessmentRoutes(to: router)
         addOverviewRoutes(to: router)
+        addAuditRoutes(to: router)
         router.get("/cases/:id") { request, context in
             let (id, done) = (
                 context.parameters.get("id") ?? "", request.uri.queryParameters["done"].map { String($0) }
@@ -530,6 +531,7 @@ struct DeskController: Sendable {
         }
         return [
             "seesLanes": .flag(member.map { may($0, .seeLanes) } ?? false),
+            "seesReadings": .flag(member.map(seesReadings) ?? false),
             "seesAssessments": .flag(member.map(seesAssessments) ?? false),
             "isAdministrator": .flag(member.map { !administered(by: $0).isEmpty } ?? false),
             "reminders": .optional(member.flatMap(reminderCount)), "title": .text(title),

@@ -108,7 +108,8 @@ struct ListNarrowing: Sendable {
                         label(marks.flatMap(\.1), chosenMark), narrowing.isOverdue ? "超期" : nil,
                         day.map { "\($0.text) 到期" },
                     ].compactMap { $0 }.joined(separator: "，")),
-            "day": .optional(day?.text), "isOutdated": .flag(isOutdated), "isOverdue": .flag(narrowing.isOverdue),
+            "day": .optional(day?.text), "calendar": .optional(day.map { "/calendar?month=\($0.text.prefix(7))" }),
+            "isOutdated": .flag(isOutdated), "isOverdue": .flag(narrowing.isOverdue),
             "isNarrowed": .flag(narrowing != .none),
             "everything": .text(everything),
         ]

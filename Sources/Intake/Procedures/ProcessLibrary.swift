@@ -33,6 +33,8 @@ package struct ProcessLibrary: Sendable {
         case workOnLanes = "lanes.work"
         /// See how the units did in a month, and the cases behind it that one may see.
         case seeAssessments = "assessments.see"
+        /// See who read what.
+        case seeReadings = "audit.read"
         /// Erase what is past its term, or what the law orders; two persons do it.
         case eraseCases = "cases.erase"
         /// Bring cases of an earlier definition to the one that is put to work now.

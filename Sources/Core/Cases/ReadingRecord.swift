@@ -1,0 +1,91 @@
+package import Authority
+package import PortalBase
+import SQL
+
+/// The record of who read what, for auditors.
+extension CaseStore {
+    /// A line of the record.
+    package struct Reading: Sendable {
+        /// In the order of the record.
+        package let position: Int
+        package let at: Instant
+        package let person: String
+        package let role: String
+        package let unit: String
+        /// A case, a file, a list, a search …
+        package let what: String
+        /// Number of the case; nil of a list or a search, which have none.
+        package let number: Int?
+        /// Whether the number is one of what officers began.
+        package let isOther: Bool
+    }
+
+    /// Which lines somebody wants.
+    package struct ReadingQuery: Sendable {
+        /// Empty for everybody's.
+        package let person: String
+        /// Number of a case; nil for all.
+        package let number: Int?
+        /// Positions below this one; nil for the newest.
+        package let before: Int?
+        package let limit: Int
+
+        package init(person: String, number: Int?, before: Int?, limit: Int) {
+            self.person = person
+            self.number = number
+            self.before = before
+            self.limit = limit
+        }
+    }
+
+    /// Lines that one page examines: what is rare, several pages find.
+    private static let mostExamined = 20_000
+
+    /// The newest lines first. That they were read is a line itself.
+    ///
+    /// - Returns: the lines, and the position below which the next page begins; nil behind the last.
+    package func readings(
+        _ query: ReadingQuery, as posts: [Post], at now: Instant
+    ) throws -> (lines: [Reading], next: Int?) {
+        try record("readings", as: posts, at: now)
+        return try database.read { db in
+            let rows = try db.rows(
+                "SELECT position, line FROM access WHERE position < ? ORDER BY position DESC LIMIT ?",
+                query.before ?? Int.max, Self.mostExamined)
+            let wanted: String? = try query.number.flatMap { number in
+                try db.value("SELECT id FROM subject WHERE number = ?", number)
+            }
+            var (found, last): ([(position: Int, line: JSON)], Int?) = ([], nil)
+            for row in rows where found.count < query.limit {
+                let position: Int = try row["position"]
+                last = position
+                let text: String = try row["line"]
+                guard let line = try? JSON(parsing: Array(text.utf8)) else { continue }  // `verify` tells it.
+                if !query.person.isEmpty, line["person"]?.string != query.person { continue }
+                if query.number != nil, wanted == nil || line["subject"]?.string != wanted { continue }
+                found.append((position, line))
+            }
+            let ids = Set(found.compactMap { $0.line["subject"]?.string })
+            let list = SQLList(ids.sorted())
+            var numbers: [String: Int] = [:]
+            if !ids.isEmpty {
+                for row in try db.rows(
+                    "SELECT id, number FROM subject WHERE id IN (\(list.marks))", values: list.values)
+                {
+                    numbers[try row["id"]] = try row["number"]
+                }
+            }
+            let lines = found.map { position, line in
+                let number = line["subject"]?.string.flatMap { numbers[$0] }
+                return Reading(
+                    position: position, at: Instant(seconds: line["at"]?.integer ?? 0),
+                    person: line["person"]?.string ?? "", role: line["role"]?.string ?? "",
+                    unit: line["unit"]?.string ?? "", what: line["what"]?.string ?? "",
+                    number: number.map { $0 > Subject.others ? $0 - Subject.others : $0 },
+                    isOther: number.map { $0 > Subject.others } ?? false)
+            }
+            let end: Int? = try rows.last.map { try $0["position"] }
+            return (lines, last != end || rows.count == Self.mostExamined ? last : nil)
+        }
+    }
+}
