@@ -77,6 +77,21 @@ class OverviewTests(RunningDesk):
         lines = re.findall(r'<tr><td><a href="/cases/([^"]+)"', self.staff.page("ecology", "/tasks")[1])
         self.assertEqual((lines[-1], set(lines[:-1])), (self.ids[4], {self.ids[0], self.ids[2]}))
 
+    def test_a_persons_page_says_what_they_hold_and_leave(self):
+        self.assertEqual(self.staff.act("ecology", self.ids[0], "sign")[0], 303)
+        text = self.staff.page("admin-a", "/cases/person-ecology")[1]
+        plain = html.unescape(re.sub("<[^>]+>", " ", text))
+        self.assertIn("生态环境部门经办人", plain)
+        self.assertRegex(plain, r"3 级，公钥 [0-9a-f]{16}…")
+        self.assertRegex(plain, r"\d+ 号 办理，生态环境部门")
+        # The case itself is not the administrator's to see.
+        self.assertNotIn(self.ids[0], text)
+        self.assertEqual(self.staff.page("admin-a", f"/cases/{self.ids[0]}")[0], 404)
+        self.assertEqual(self.staff.act("admin-a", "person-ecology", "leave", {"why": "调离"})[0], 303)
+        # The unit's others go on.
+        self.assertIn("签收了、还没有办完的任务", self.staff.page("admin-a", "/cases/person-ecology")[1])
+        self.assertEqual(self.staff.page("ecology", "/tasks")[0], 403)
+
     def test_auditors_see_who_read_what(self):
         self.staff.page("ecology", f"/cases/{self.ids[0]}")
         number = re.search(r"<h1>(\d+) ", self.staff.page("ecology", f"/cases/{self.ids[0]}")[1])[1]
@@ -105,6 +120,19 @@ class OverviewTests(RunningDesk):
         self.assertGreater(seen, 10)
         for officer in ("dispatcher", "admin-a", "security"):
             self.assertEqual(self.staff.page(officer, "/audit")[0], 404)
+        # Sign-ins, one a day for each certificate, and refusals.
+        self.assertEqual(self.staff.page("stranger", "/")[0], 403)
+        self.assertEqual(self.staff.call("/")[0], 403)
+        for _ in range(2):
+            text = self.staff.page("audit", "/audit?signins=1")[1]
+        self.assertEqual(text.count("<td>登录</td>"), len(set(re.findall(r"（([a-z-]+)）</td><td>[^<]*</td><td>登录</td>", text))), text)
+        self.assertIn("登录被拒：不在名单", text)
+        self.assertIn("登录被拒：没有证书", text)
+        self.assertNotIn("<td>列表</td>", text)
+        mine = self.staff.page("ecology", "/me")[1]
+        self.assertRegex(mine, r'<td class="when">2026-09-01 09:00</td><td>[0-9a-f]{16}…</td>')
+        self.assertIn("生态环境部门经办人", mine)
+        self.assertNotIn("/cases/post-", mine)
         self.assertIn("0 breaks, 0 rows", self.system.coredesk("audit"))
 
     def test_procedures_are_shown_and_phrases_put_into_texts(self):

@@ -39,6 +39,40 @@ extension CaseStore {
         }
     }
 
+    /// What somebody holds now, and what they signed for and is not done.
+    package struct Holdings: Sendable {
+        /// With the ids of their subjects.
+        package let posts: [(subject: String, post: Post)]
+        package let credentials: [(subject: String, credential: Credential)]
+        /// Open tasks by the case's number.
+        package let tasks: [(number: Int, process: String, kind: String, unit: String)]
+    }
+
+    package func holdings(of person: String) throws -> Holdings {
+        try database.read { db in
+            Holdings(
+                posts: try db.rows(
+                    "SELECT s.id AS subject, p.* FROM post p JOIN subject s ON s.number = p.number WHERE p.person = ? ORDER BY p.number",
+                    person
+                ).map { (try $0["subject"], try Self.post($0)) },
+                credentials: try db.rows(
+                    "SELECT s.id AS subject, c.* FROM credential c JOIN subject s ON s.number = c.number WHERE c.person = ? ORDER BY c.number",
+                    person
+                ).map {
+                    (
+                        try $0["subject"],
+                        Credential(person: person, key: try $0["key"], level: try $0["level"])
+                    )
+                },
+                tasks: try db.rows(
+                    """
+                    SELECT t.number, t.kind, t.unit, i.process FROM task t JOIN case_index i ON i.number = t.number
+                    WHERE t.assignee = ? ORDER BY t.number, t.task
+                    """, person
+                ).map { (try $0["number"], try $0["process"], try $0["kind"], try $0["unit"]) })
+        }
+    }
+
     /// Posts that are held now by somebody who is here.
     package func posts(at now: Instant) throws -> [Post] {
         try database.read { db in

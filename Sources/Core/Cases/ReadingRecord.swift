@@ -18,20 +18,25 @@ extension CaseStore {
         package let number: Int?
         /// Whether the number is one of what officers began.
         package let isOther: Bool
+        /// What was read, where it is no case: of a sign-in, the beginning of the key's digest.
+        package let subject: String
     }
 
     /// Which lines somebody wants.
     package struct ReadingQuery: Sendable {
         /// Empty for everybody's.
         package let person: String
+        /// Beginning of the name of what was done, such as a sign-in; empty for all.
+        package let what: String
         /// Number of a case; nil for all.
         package let number: Int?
         /// Positions below this one; nil for the newest.
         package let before: Int?
         package let limit: Int
 
-        package init(person: String, number: Int?, before: Int?, limit: Int) {
+        package init(person: String, what: String = "", number: Int?, before: Int?, limit: Int) {
             self.person = person
+            self.what = what
             self.number = number
             self.before = before
             self.limit = limit
@@ -62,6 +67,7 @@ extension CaseStore {
                 let text: String = try row["line"]
                 guard let line = try? JSON(parsing: Array(text.utf8)) else { continue }  // `verify` tells it.
                 if !query.person.isEmpty, line["person"]?.string != query.person { continue }
+                if !query.what.isEmpty, line["what"]?.string?.hasPrefix(query.what) != true { continue }
                 if query.number != nil, wanted == nil || line["subject"]?.string != wanted { continue }
                 found.append((position, line))
             }
@@ -82,7 +88,8 @@ extension CaseStore {
                     person: line["person"]?.string ?? "", role: line["role"]?.string ?? "",
                     unit: line["unit"]?.string ?? "", what: line["what"]?.string ?? "",
                     number: number.map { $0 > Subject.others ? $0 - Subject.others : $0 },
-                    isOther: number.map { $0 > Subject.others } ?? false)
+                    isOther: number.map { $0 > Subject.others } ?? false,
+                    subject: number == nil ? line["subject"]?.string ?? "" : "")
             }
             let end: Int? = try rows.last.map { try $0["position"] }
             return (lines, last != end || rows.count == Self.mostExamined ? last : nil)

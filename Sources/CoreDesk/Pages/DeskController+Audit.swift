@@ -15,32 +15,37 @@ extension DeskController {
             let parameters = request.uri.queryParameters
             func text(_ name: String) -> String { parameters[name[...]].map(String.init) ?? "" }
             let asked = (
-                person: text("person"), number: text("number"), before: Int(text("before")), isTable: text("csv") == "1"
+                person: text("person"), number: text("number"), signIns: text("signins") == "1",
+                before: Int(text("before")), isTable: text("csv") == "1"
             )
             return await answer(request) { member in
-                try audit(member, asked.person, asked.number, before: asked.before, isTable: asked.isTable)
+                try audit(
+                    member, asked.person, asked.number, signIns: asked.signIns, before: asked.before,
+                    isTable: asked.isTable)
             }
         }
+        router.get("/me") { request, _ in await answer(request) { member in try me(member) } }
     }
 
     func seesReadings(_ member: CaseStore.Member) -> Bool { may(member, .seeReadings) }
 
     private func audit(
-        _ member: CaseStore.Member, _ person: String, _ number: String, before: Int?, isTable: Bool
+        _ member: CaseStore.Member, _ person: String, _ number: String, signIns: Bool, before: Int?, isTable: Bool
     ) throws -> Response {
         guard seesReadings(member) else { throw Missing() }
         let typed = decimal(number.utf8)
         let isUnread = !number.isEmpty && typed == nil
         let found = try cases.readings(
             .init(
-                person: person, number: isUnread ? -1 : typed, before: before,
+                person: person, what: signIns ? StaffAuthenticator.signIn : "", number: isUnread ? -1 : typed,
+                before: before,
                 limit: isTable ? Self.readingsInTable : Self.readingsOnPage), as: member.posts, at: now)
         let names = try cases.names(of: Set(found.lines.map(\.person)))
         func cells(_ line: CaseStore.Reading) -> [String] {
             [
                 line.at.minuteText(in: .shanghai), names[line.person].map { "\($0)（\(line.person)）" } ?? line.person,
                 surroundings.unitName(line.unit) + surroundings.roleName(line.role), Self.name(line.what),
-                line.number.map { line.isOther ? "人员 \($0)" : "\($0) 号" } ?? "",
+                line.number.map { line.isOther ? "人员 \($0)" : "\($0) 号" } ?? Self.subject(line),
             ]
         }
         if isTable {
@@ -49,9 +54,9 @@ extension DeskController {
                 name: "readings-\(now.date(in: .shanghai).text)")
         }
         let filter =
-            "person=\(percentEncodedPath(person).replacing("&", with: "%26"))&number=\(typed.map { String($0) } ?? "")"
+            "person=\(percentEncodedPath(person).replacing("&", with: "%26"))&number=\(typed.map { String($0) } ?? "")\(signIns ? "&signins=1" : "")"
         let fields = frame(member, "查看记录").merging([
-            "person": .text(person), "number": .text(number),
+            "person": .text(person), "number": .text(number), "isOfSignIns": .flag(signIns),
             "problem": .optional(isUnread ? "办件编号要写数字，没有列出任何记录。" : nil),
             "readings": .list(
                 found.lines.map { line in
@@ -66,7 +71,47 @@ extension DeskController {
         return page(isUnread ? .unprocessableContent : .ok, try views.render("audit", fields))
     }
 
+    private static let signInsShown = 20
+
+    /// Somebody's own posts, certificates and sign-ins: whoever sees one that was not theirs, says so.
+    private func me(_ member: CaseStore.Member) throws -> Response {
+        let found = try cases.readings(
+            .init(
+                person: member.person, what: StaffAuthenticator.signIn, number: nil, before: nil,
+                limit: Self.signInsShown), as: member.posts, at: now)
+        let fields = frame(member, "\(member.name)：我的登录").merging([
+            "number": .text(member.person), "level": .number(member.level),
+            "key": .text(String(member.key.hex.prefix(16))), "holdings": try holdings(of: member.person, links: false),
+            "signIns": .list(
+                found.lines.map {
+                    .fields(["at": .text($0.at.minuteText(in: .shanghai)), "key": .text($0.subject)])
+                }),
+        ]) { $1 }
+        return page(.ok, try views.render("me", fields))
+    }
+
+    /// Of a sign-in, its key; of a search, nothing that a reader could make sense of.
+    private static func subject(_ line: CaseStore.Reading) -> String {
+        line.what.hasPrefix(StaffAuthenticator.signIn) && !line.subject.isEmpty ? "公钥 \(line.subject)…" : ""
+    }
+
     private static func name(_ what: String) -> String {
+        if let reason = what.split(separator: " ").dropFirst().first, what.hasPrefix(StaffAuthenticator.refusedSignIn) {
+            switch StaffAuthenticator.Refusal(rawValue: String(reason)) {
+            case .noCertificate: return "登录被拒：没有证书"
+            case .badCertificate: return "登录被拒：证书无效"
+            case .notKnown: return "登录被拒：不在名单"
+            case .listOutdated: return "登录被拒：吊销列表过期"
+            case .crossSite, .badToken, nil: return "登录被拒"
+            }
+        }
+        switch what {
+        case StaffAuthenticator.signIn: return "登录"
+        default: return reading(what)
+        }
+    }
+
+    private static func reading(_ what: String) -> String {
         switch what {
         case "case": "办件"
         case "list": "列表"

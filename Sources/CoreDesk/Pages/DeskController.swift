@@ -201,7 +201,7 @@ struct DeskController: Sendable {
             "receipt": .optional(view.receipt), "answers": text.answers,
             "figures": .optional(
                 view.process.subject == .assessment ? "/assessments/records/\(view.subject.id)" : nil),
-            "hasPapers": .flag(!view.file.papers.isEmpty), "papers": .list(text.papers),
+            "holdings": try holdings(view), "hasPapers": .flag(!view.file.papers.isEmpty), "papers": .list(text.papers),
             "hasAttachments": .flag(!text.files.isEmpty),
             "attachments": .list(text.files),
             "hasTasks": .flag(!view.file.tasks.isEmpty), "tasks": .list(text.tasks),
@@ -211,6 +211,48 @@ struct DeskController: Sendable {
             "related": .list(related.map { .fields(["id": .text($0.id), "number": .number($0.number)]) }),
             "events": .list(text.events),
         ]) { $1 }
+    }
+
+    /// Of a person: posts, certificates, and open tasks that would be left to others.
+    private func holdings(_ view: CaseStore.View) throws -> Value {
+        guard view.process.subject == .person, let id = view.process.begin.input(.id),
+            let person = view.file.answers[id.id]?.string
+        else { return .nothing }
+        return try holdings(of: person, links: true)
+    }
+
+    /// - Parameter links: whether the reader may open what administrators see.
+    func holdings(of person: String, links: Bool) throws -> Value {
+        let held = try cases.holdings(of: person)
+        func lines(_ lines: [(address: String?, text: String)]) -> Value {
+            .list(lines.map { .fields(["address": .optional(links ? $0.address : nil), "text": .text($0.text)]) })
+        }
+        return .fields([
+            "hasPosts": .flag(!held.posts.isEmpty),
+            "posts": lines(
+                held.posts.map { subject, post in
+                    let end = post.until.map { "，到 \($0.adding(seconds: -1).date(in: .shanghai).text)" } ?? ""
+                    let isOver = !post.isHeld(at: now)
+                    return (
+                        "/cases/\(subject)",
+                        surroundings.unitName(post.unit) + surroundings.roleName(post.role) + end
+                            + (isOver ? "（已到期）" : "")
+                    )
+                }),
+            "hasCredentials": .flag(!held.credentials.isEmpty),
+            "credentials": lines(
+                held.credentials.map { subject, credential in
+                    ("/cases/\(subject)", "\(credential.level) 级，公钥 \(credential.key.prefix(16))…")
+                }),
+            "hasTasks": .flag(!held.tasks.isEmpty),
+            "tasks": lines(
+                held.tasks.map { number, process, kind, unit in
+                    let known = surroundings.library.processes.first { $0.id == process }
+                    return (
+                        nil, "\(number) 号 \(known?.task(kind)?.label.text("zh") ?? kind)，\(surroundings.unitName(unit))"
+                    )
+                }),
+        ])
     }
 
     /// The moment and the case's number behind which a page of a list begins, read from the address; nil for the first page.

@@ -9,7 +9,8 @@ struct DeskViews: Sendable {
 
     /// Pages that the controllers render; a folder holds parts besides.
     private static let pages = [
-        "action", "assessment", "audit", "calendar", "case", "figures", "lanes", "list", "message", "new", "overview",
+        "action", "assessment", "audit", "calendar", "case", "figures", "lanes", "list", "me", "message", "new",
+        "overview",
         "process",
         "processes", "registered", "registration", "search", "sign",
     ]

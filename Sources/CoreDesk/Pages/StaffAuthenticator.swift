@@ -1,3 +1,4 @@
+import Authority
 import CMS
 import Cases
 import HTTPTypes
@@ -12,6 +13,7 @@ struct StaffAuthenticator: Sendable {
     let cases: CaseStore
     let tokenKey: [UInt8]
     private let alarm = RepeatedAlarm()
+    private let recorded = RecordedSignIns()
 
     /// nginx overwrites this header with `$ssl_client_escaped_cert`, so a client's own never arrives.
     static let header = HTTPField.Name("X-Client-Cert")!
@@ -22,8 +24,33 @@ struct StaffAuthenticator: Sendable {
         case listOutdated
     }
 
-    /// Looks into the database: called where blocking is allowed.
+    /// Looks into the database: called where blocking is allowed. The first request of a key on a day is on record as a sign-in, and so
+    /// is a refusal.
     func member(_ request: Request) throws -> CaseStore.Member {
+        var key: SHA256Digest?
+        do {
+            let member = try member(request, &key)
+            try record(Self.signIn, member.posts, key)
+            return member
+        } catch let refusal as Refusal {
+            let nobody = Post(person: "", role: "", unit: "", from: configuration.now())
+            try record("\(Self.refusedSignIn) \(refusal.rawValue)", [nobody], key)
+            throw refusal
+        }
+    }
+
+    static let signIn = "signIn"
+    static let refusedSignIn = "signInRefused"
+
+    private func record(_ what: String, _ posts: [Post], _ key: SHA256Digest?) throws {
+        let now = configuration.now()
+        let shown = key.map { String($0.hex.prefix(16)) } ?? ""
+        guard recorded.isFirst("\(what) \(shown)", on: now.date(in: .shanghai)) else { return }
+        try cases.record(what, shown, as: posts, at: now)
+    }
+
+    /// - Parameter key: of the certificate, once it was read.
+    private func member(_ request: Request, _ key: inout SHA256Digest?) throws -> CaseStore.Member {
         let values = request.headers[values: Self.header]
         guard values.count == 1, let value = values.first, !value.isEmpty else {
             throw values.isEmpty ? Refusal.noCertificate : .badCertificate
@@ -32,6 +59,7 @@ struct StaffAuthenticator: Sendable {
         guard let pem = percentDecoded(value), let certificate = try? Certificate(pem: Array(pem.utf8)) else {
             throw Refusal.badCertificate
         }
+        key = certificate.publicKeyDigest
         do {
             // A list of revoked certificates may have come since the last request.
             try configuration.verifySignIn(certificate, at: now)
@@ -86,6 +114,20 @@ struct StaffAuthenticator: Sendable {
 
     private func isToken(_ given: String, _ token: String) -> Bool {
         equalInConstantTime(Array(given.utf8), Array(token.utf8))
+    }
+}
+
+/// What is on record already today. Hostile certificates fill no database: of many, the rest of the day says nothing.
+private final class RecordedSignIns: Sendable {
+    private let today = Mutex<(day: CivilDate?, lines: Set<String>)>((nil, []))
+    private static let most = 20_000
+
+    func isFirst(_ line: String, on day: CivilDate) -> Bool {
+        today.withLock { today in
+            if today.day != day { today = (day, []) }
+            guard today.lines.count < Self.most else { return false }
+            return today.lines.insert(line).inserted
+        }
     }
 }
 
