@@ -235,7 +235,8 @@ let package = Package(
 
         // Tests: one folder a target, and what crosses targets in IntegrationTests.
         .target(
-            name: "TestSupport", dependencies: ["PortalBase", "CMS", "Authority", "Workflow"],
+            name: "TestSupport",
+            dependencies: ["PortalBase", "CMS", "Procedures", "Authority", "Workflow", "Cases"],
             path: "Tests/TestSupport",
             swiftSettings: strict),
         // Entry points for libFuzzer; Scripts/fuzz links them.

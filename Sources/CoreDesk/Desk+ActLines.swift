@@ -34,21 +34,16 @@ extension Desk {
     func lines(
         beginning process: Procedures.Process, _ inputs: [String: InputValue]
     ) throws -> [ActStatement.Line] {
-        let persons = process.begin.ask.filter { $0.kind == .person }.compactMap { inputs[$0.id]?.answer?.string }
-        let names = try cases.names(of: Set(persons))
+        let answers = inputs.compactMapValues(\.answer)
+        let person = process.begin.input(.person).flatMap { answers[$0.id]?.string }
+        let people = try cases.names(of: Set([person].compactMap { $0 }))
         return [.init(label: "操作", text: "新增" + process.title.text("zh"))]
-            + process.begin.ask.compactMap { input in
-                inputs[input.id]?.answer.map { answer in
-                    let text = surroundings.text(answer, input.kind)
-                    let name = input.kind == .person ? names[text].map { "\($0)（\(text)）" } : nil
-                    return .init(label: input.label.text("zh"), text: name ?? text)
-                }
-            }
+            + CaseText.said(process, answers, people, surroundings).map { .init(label: $0.label, text: $0.text) }
     }
 
     /// Who signs, as another officer reads it.
     func signerLine(_ member: CaseStore.Member, _ officer: Officer) -> ActStatement.Line {
-        let post = surroundings.unitName(officer.post.unit) + surroundings.roleName(officer.post.role)
+        let post = surroundings.postName(officer.post.role, in: officer.post.unit)
         return .init(label: "签名人", text: "\(member.name)（\(officer.post.person)），\(post)")
     }
 }

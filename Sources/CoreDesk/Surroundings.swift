@@ -117,6 +117,9 @@ struct Surroundings: Sendable {
         }
     }
 
+    /// Unit and role of a post, such as 消防部门经办人.
+    func postName(_ role: String, in unit: String) -> String { unitName(unit) + roleName(role) }
+
     func unitName(_ id: String) -> String { unitNames[id]?.zh ?? id }
 
     func unit(_ id: String) -> Bilingual { unitNames[id] ?? Bilingual(zh: id, en: id) }

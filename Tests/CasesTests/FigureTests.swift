@@ -8,31 +8,21 @@ import Workflow
 
 @testable import Cases
 
+extension NewDesk {
+    @discardableResult
+    fileprivate func act(
+        _ action: String, on id: String, _ role: String, _ unit: String, task: Int? = nil, at now: Instant,
+        _ inputs: [String: InputValue] = [:]
+    ) throws -> Event {
+        try store.perform(
+            Command(action: action, task: task, inputs: inputs), on: id,
+            as: .officer(Officer(post: post(role, unit), level: 4)),
+            key: "\(action) \(task ?? 0) \(now.seconds)", at: now, now: now)
+    }
+}
+
 /// Figures out of the log, over both engines.
 @Suite struct FigureTests {
-    private struct Desk {
-        let folder = TemporaryFolder()
-        let database: any SQLDatabase
-        let store: CaseStore
-
-        init(_ engine: DatabaseEngine) throws {
-            database = try engine.core(in: folder)
-            store = try .testing(database)
-        }
-
-        @discardableResult
-        func act(
-            _ action: String, on id: String, _ role: String, _ unit: String, task: Int? = nil, at now: Instant,
-            _ inputs: [String: InputValue] = [:]
-        ) throws -> Event {
-            let post = Post(person: "\(role) \(unit)", role: role, unit: unit, from: Instant(seconds: 0))
-            return try store.perform(
-                Command(action: action, task: task, inputs: inputs), on: id,
-                as: .officer(Officer(post: post, level: 4)),
-                key: "\(action) \(task ?? 0) \(now.seconds)", at: now, now: now)
-        }
-    }
-
     private static func day(_ text: String) throws -> Instant {
         try #require(Instant(iso: text + "+08:00", zone: .shanghai))
     }
@@ -50,7 +40,7 @@ import Workflow
 
     @Test(arguments: DatabaseEngine.available)
     func everyLimitStandsWithItsUnit(_ engine: DatabaseEngine) throws {
-        let desk = try Desk(engine)
+        let desk = try NewDesk(engine)
         let hotline = try #require(CaseStoreTests.processes.first { $0.id == "hotline" })
         for id in ["a", "b"] { _ = try desk.store.begin(id, hotline, ["details": .string("路灯")]) }
         let budget = InputValue.limit(.init(count: 5, unit: .wd))

@@ -8,49 +8,37 @@ import Workflow
 
 @testable import Cases
 
+extension NewDesk {
+    fileprivate func begin(_ id: String) throws {
+        let process = try #require(CaseStoreTests.processes.first { $0.id == "hotline" })
+        _ = try store.begin(id, process, ["details": .string("路灯不亮")])
+    }
+
+    fileprivate func dispatch(_ id: String, to unit: String, within limit: String) throws {
+        let inputs: [String: InputValue] = [
+            "lead": .text(unit), "budget": .limit(try #require(Procedures.Process.Limit(limit))),
+        ]
+        _ = try store.perform(
+            Command(action: "dispatch", inputs: inputs), on: id,
+            as: .officer(Officer(post: post("dispatcher", "hotline-centre"), level: 3)), key: "dispatch",
+            at: CaseStoreTests.start,
+            now: CaseStoreTests.start)
+    }
+
+    fileprivate func sign(_ id: String, _ unit: String) throws {
+        _ = try store.perform(
+            Command(action: "sign", task: 1), on: id, as: .officer(Officer(post: post("handler", unit), level: 3)),
+            key: "sign", at: CaseStoreTests.start, now: CaseStoreTests.start)
+    }
+}
+
 /// What is open, what falls due, and who read what, over both engines: every count is that of a list.
 @Suite struct OverviewTests {
     private static let start = CaseStoreTests.start
 
-    private struct Desk {
-        let folder = TemporaryFolder()
-        let database: any SQLDatabase
-        let store: CaseStore
-
-        init(_ engine: DatabaseEngine) throws {
-            database = try engine.core(in: folder)
-            store = try .testing(database)
-        }
-
-        func post(_ role: String, _ unit: String) -> Post {
-            Post(person: "\(role)-\(unit)", role: role, unit: unit, from: Instant(seconds: 0))
-        }
-
-        func begin(_ id: String) throws {
-            let process = try #require(CaseStoreTests.processes.first { $0.id == "hotline" })
-            _ = try store.begin(id, process, ["details": .string("路灯不亮")])
-        }
-
-        func dispatch(_ id: String, to unit: String, within limit: String) throws {
-            let inputs: [String: InputValue] = [
-                "lead": .text(unit), "budget": .limit(try #require(Procedures.Process.Limit(limit))),
-            ]
-            _ = try store.perform(
-                Command(action: "dispatch", inputs: inputs), on: id,
-                as: .officer(Officer(post: post("dispatcher", "hotline-centre"), level: 3)), key: "dispatch", at: start,
-                now: start)
-        }
-
-        func sign(_ id: String, _ unit: String) throws {
-            _ = try store.perform(
-                Command(action: "sign", task: 1), on: id, as: .officer(Officer(post: post("handler", unit), level: 3)),
-                key: "sign", at: start, now: start)
-        }
-    }
-
     @Test(arguments: DatabaseEngine.available)
     func everyCountIsThatOfAList(_ engine: DatabaseEngine) throws {
-        let desk = try Desk(engine)
+        let desk = try NewDesk(engine)
         for id in ["a", "b", "c", "d"] { try desk.begin(id) }
         try desk.dispatch("a", to: "market", within: "2wd")
         try desk.dispatch("b", to: "market", within: "4wd")
@@ -91,7 +79,7 @@ import Workflow
     /// Of two that wait for a unit, the one whose task ends first stands first, whatever its case's clock says.
     @Test(arguments: DatabaseEngine.available)
     func aTasksLimitDecidesTheOrder(_ engine: DatabaseEngine) throws {
-        let desk = try Desk(engine)
+        let desk = try NewDesk(engine)
         for id in ["a", "b"] { try desk.begin(id) }
         try desk.dispatch("a", to: "market", within: "4wd")
         try desk.dispatch("b", to: "market", within: "2wd")
@@ -104,7 +92,7 @@ import Workflow
 
     @Test(arguments: DatabaseEngine.available)
     func readingsAreFoundByPersonAndCase(_ engine: DatabaseEngine) throws {
-        let desk = try Desk(engine)
+        let desk = try NewDesk(engine)
         for id in ["a", "b"] { try desk.begin(id) }
         let (reader, auditor) = (desk.post("dispatcher", "hotline-centre"), desk.post("audit-admin", "city"))
         for id in ["a", "b", "a"] { _ = try desk.store.view(id, as: [reader], at: Self.start) }

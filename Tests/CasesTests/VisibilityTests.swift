@@ -9,53 +9,42 @@ import Workflow
 
 @testable import Cases
 
-/// Who sees which case, in lists and by its address; on both engines.
-@Suite struct VisibilityTests {
-    private struct Desk {
-        let folder = TemporaryFolder()
-        let database: any SQLDatabase
-        let store: CaseStore
-
-        init(_ engine: DatabaseEngine) throws {
-            database = try engine.core(in: folder)
-            store = try .testing(database)
-        }
-
-        func begin(_ id: String, nature: String) throws {
-            let process = try #require(CaseStoreTests.processes.first { $0.id == "hotline" })
-            _ = try store.begin(id, process, ["nature": .string(nature)])
-        }
-
-        func list(_ role: String, _ unit: String, _ query: CaseStore.Query = .init(limit: 50)) throws -> [String] {
-            try store.list(query, as: [post(role, unit)], at: CaseStoreTests.start).lines.map(\.subject.id)
-        }
-
-        func sees(_ id: String, _ role: String, _ unit: String) -> Bool {
-            (try? store.view(id, as: [post(role, unit)], at: CaseStoreTests.start)) != nil
-        }
-
-        func post(_ role: String, _ unit: String) -> Post {
-            Post(person: "\(role) \(unit)", role: role, unit: unit, from: Instant(seconds: 0))
-        }
-
-        func act(
-            _ action: String, on id: String, _ role: String, _ unit: String, task: Int? = nil,
-            _ inputs: [String: InputValue] = [:]
-        ) throws {
-            _ = try store.perform(
-                Command(action: action, task: task, inputs: inputs), on: id,
-                as: .officer(Officer(post: post(role, unit), level: 3)), key: action, at: CaseStoreTests.start,
-                now: CaseStoreTests.start)
-        }
+extension NewDesk {
+    fileprivate func begin(_ id: String, nature: String) throws {
+        let process = try #require(CaseStoreTests.processes.first { $0.id == "hotline" })
+        _ = try store.begin(id, process, ["nature": .string(nature)])
     }
 
+    fileprivate func list(_ role: String, _ unit: String, _ query: CaseStore.Query = .init(limit: 50)) throws
+        -> [String]
+    {
+        try store.list(query, as: [post(role, unit)], at: CaseStoreTests.start).lines.map(\.subject.id)
+    }
+
+    fileprivate func sees(_ id: String, _ role: String, _ unit: String) -> Bool {
+        (try? store.view(id, as: [post(role, unit)], at: CaseStoreTests.start)) != nil
+    }
+
+    fileprivate func act(
+        _ action: String, on id: String, _ role: String, _ unit: String, task: Int? = nil,
+        _ inputs: [String: InputValue] = [:]
+    ) throws {
+        _ = try store.perform(
+            Command(action: action, task: task, inputs: inputs), on: id,
+            as: .officer(Officer(post: post(role, unit), level: 3)), key: action, at: CaseStoreTests.start,
+            now: CaseStoreTests.start)
+    }
+}
+
+/// Who sees which case, in lists and by its address; on both engines.
+@Suite struct VisibilityTests {
     private static let dispatch: [String: InputValue] = [
         "lead": .text("market"), "budget": .limit(.init(count: 5, unit: .wd)),
     ]
 
     @Test(arguments: DatabaseEngine.available)
     func aListIsNarrowedAndShowsNothingMore(_ engine: DatabaseEngine) throws {
-        let desk = try Desk(engine)
+        let desk = try NewDesk(engine)
         for id in ["a", "b", "c"] { try desk.begin(id, nature: "help") }
         for id in ["a", "b"] { try desk.act("dispatch", on: id, "dispatcher", "hotline-centre", Self.dispatch) }
         try desk.act("return", on: "b", "handler", "market", task: 1, ["why": .text("不归我们管")])
@@ -101,7 +90,7 @@ import Workflow
 
     @Test(arguments: DatabaseEngine.available)
     func unitsAtWorkAndThoseAboveSeeACase(_ engine: DatabaseEngine) throws {
-        let desk = try Desk(engine)
+        let desk = try NewDesk(engine)
         try desk.begin("a", nature: "help")
         #expect(try desk.list("dispatcher", "hotline-centre") == ["a"])
         #expect(try desk.list("handler", "market") == [] && !desk.sees("a", "handler", "market"))
@@ -117,7 +106,7 @@ import Workflow
     /// 举报: strangers see no row, no count and no case, whatever their role sees of others.
     @Test(arguments: DatabaseEngine.available)
     func aReportOfWrongdoingIsSeenByFew(_ engine: DatabaseEngine) throws {
-        let desk = try Desk(engine)
+        let desk = try NewDesk(engine)
         try desk.begin("a", nature: "report")
         try desk.begin("b", nature: "help")
         for role in ["dispatcher", "reviewer", "leader", "publisher", "caller"] {
@@ -137,7 +126,7 @@ import Workflow
     /// It is no more visible when it is answered, and none the more when its words are gone.
     @Test(arguments: DatabaseEngine.available)
     func aReportStaysSecretToItsEndAndBeyond(_ engine: DatabaseEngine) throws {
-        let desk = try Desk(engine)
+        let desk = try NewDesk(engine)
         try desk.begin("a", nature: "report")
         try desk.act("dispatch", on: "a", "discipline", "city", Self.dispatch)
         try desk.act("answer", on: "a", "handler", "market", task: 1, ["done": .text("内部秘密"), "reply": .text("属实")])
@@ -164,7 +153,7 @@ import Workflow
     /// Nobody names a case that they may not see, or one that is closed; an unseen number says no more than one that is not there.
     @Test(arguments: DatabaseEngine.available)
     func casesAreMergedIntoOpenOnesThatOneSees(_ engine: DatabaseEngine) throws {
-        let desk = try Desk(engine)
+        let desk = try NewDesk(engine)
         try desk.begin("secret", nature: "report")
         for id in ["a", "b", "c"] { try desk.begin(id, nature: "help") }
         let posts = [desk.post("dispatcher", "city")]
@@ -197,7 +186,7 @@ import Workflow
     /// Whoever was merged into a case that its own sender takes back still waits for an answer, and gets one.
     @Test(arguments: DatabaseEngine.available)
     func duplicatesGoOnWhenTheMainCaseIsTakenBack(_ engine: DatabaseEngine) throws {
-        let desk = try Desk(engine)
+        let desk = try NewDesk(engine)
         for id in ["a", "b"] { try desk.begin(id, nature: "help") }
         try desk.act("merge", on: "b", "dispatcher", "city", ["main": .text("a")])
         #expect(try desk.list("dispatcher", "city") == ["a"])
@@ -215,7 +204,7 @@ import Workflow
 
     /// A page is stale when what it was made from was done again, though it looks the same.
     @Test func whatCameBackIsAnotherThing() throws {
-        let desk = try Desk(.sqlite)
+        let desk = try NewDesk(.sqlite)
         try desk.begin("a", nature: "help")
         try desk.act("dispatch", on: "a", "dispatcher", "city", Self.dispatch)
         let process = try #require(CaseStoreTests.processes.first { $0.id == "hotline" })
@@ -247,7 +236,7 @@ import Workflow
     }
 
     @Test func whoseTimeIsOverSeesNothing() throws {
-        let desk = try Desk(.sqlite)
+        let desk = try NewDesk(.sqlite)
         try desk.begin("a", nature: "help")
         let over = Post(
             person: "d", role: "dispatcher", unit: "city", from: Instant(seconds: 0), until: CaseStoreTests.start)
@@ -259,7 +248,7 @@ import Workflow
 
     @Test(arguments: DatabaseEngine.available)
     func listsArePagedInTheDatabase(_ engine: DatabaseEngine) throws {
-        let desk = try Desk(engine)
+        let desk = try NewDesk(engine)
         for number in 1...7 { try desk.begin("c\(number)", nature: "help") }
         try desk.act("refuse", on: "c6", "dispatcher", "city", ["ground": .text("x"), "channel": .text("y")])
         #expect(try desk.list("dispatcher", "city", .init(limit: 3)) == ["c7", "c5", "c4"])
@@ -273,7 +262,7 @@ import Workflow
     /// The index holds no word; what it finds is held against the words themselves, and against who may see them.
     @Test(arguments: DatabaseEngine.available)
     func casesAreFoundByWordsThatTheIndexDoesNotHold(_ engine: DatabaseEngine) throws {
-        let desk = try Desk(engine)
+        let desk = try NewDesk(engine)
         let process = try #require(CaseStoreTests.processes.first { $0.id == "hotline" })
         func begin(_ id: String, _ details: String, nature: String = "help") throws {
             _ = try desk.store.begin(
@@ -321,7 +310,7 @@ import Workflow
 
     @Test(arguments: DatabaseEngine.available)
     func readingsChainAndAWriterSaysWhenOneIsMissing(_ engine: DatabaseEngine) throws {
-        let desk = try Desk(engine)
+        let desk = try NewDesk(engine)
         try desk.begin("a", nature: "help")
         for _ in 0..<3 { #expect(desk.sees("a", "dispatcher", "city")) }
         #expect(try desk.store.verify() == [])

@@ -4,7 +4,7 @@ import Testing
 
 @testable import CoreDesk
 
-/// The desk's templates and style are files: whoever changes them is told what is wrong at the start.
+/// Files hold the desk's templates and style; the start refuses a mistake in them with its place.
 @Suite struct DeskThemeTests {
     private static let theme = repositoryRoot + "/Themes/desk"
 

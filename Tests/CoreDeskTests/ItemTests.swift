@@ -78,15 +78,10 @@ import Workflow
         let signer = try Signer("health")
         try desk.cases.recordFirstPeople(
             [.init(person: "leader-health", name: "负责人", key: signer.key, level: 3, posts: [])], at: now)
-        let (command, joined) = (Command(action: "refuse", inputs: refusing), try desk.cases.view("a", at: now))
-        let grounds = joined.process.grounds(
-            of: try #require(joined.process.action("refuse")), task: nil, on: joined.file)
         let leader = Officer(
             post: Post(person: "leader-health", role: "leader", unit: "health", from: Instant(seconds: 0)), level: 3)
         _ = try desk.cases.perform(
-            command, on: "a", as: .officer(leader), key: "refuse", grounds: grounds,
-            signed: try signer.sign(command, on: "a", grounds: grounds, nonce: "refuse", as: leader, at: now), at: now,
-            now: now)
+            Command(action: "refuse", inputs: refusing), on: "a", as: leader, signing: signer, key: "refuse", at: now)
         #expect(try desk.cases.view("a", at: now).file.told == .refused)
         #expect(try desk.cases.verify() == [] && desk.cases.rebuild() == .unchanged)
     }

@@ -204,6 +204,19 @@ class Desk:
             return self.call(address, self.certificate(f"staff/{officer}"), f"Origin: {self.origin}", *[f"{name}: {value}" for name, value in headers.items()], file=body.name)
 
 
+class SharedDesk(unittest.TestCase):
+    """One system with its desk for all tests of a class."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.system = System()
+        cls.addClassCleanup(cls.system.close)
+        cls.system.call("prepare")
+        cls.system.call("start")
+        cls.staff = Desk(cls.system)
+        cls.core = cls.system.folder / "core"
+
+
 class RunningDesk(unittest.TestCase):
     """A whole system for each test, with its desk."""
 

@@ -4,23 +4,19 @@ import re
 import subprocess
 import unittest
 
-from support import BIN, Desk, System, post, request_fields
+from support import BIN, SharedDesk, post, request_fields
 
 LIMIT = {"budget": "5", "budget-unit": "wd"}
 
 
-class AssessmentTests(unittest.TestCase):
+class AssessmentTests(SharedDesk):
     @classmethod
     def setUpClass(cls):
-        cls.system = System()
-        cls.addClassCleanup(cls.system.close)
-        cls.system.call("prepare")
-        cls.system.call("start")
-        cls.desk = Desk(cls.system)
-        cls.config = cls.system.folder / "core/coredesk.yaml"
+        super().setUpClass()
+        cls.config = cls.core / "coredesk.yaml"
 
     def does(self, officer, case, action, **fields):
-        code, page = self.desk.act(officer, case, action, {name.replace("_", "-"): value for name, value in fields.items()})
+        code, page = self.staff.act(officer, case, action, {name.replace("_", "-"): value for name, value in fields.items()})
         self.assertEqual(code, 303, f"{officer} {action}: {page[-600:]}")
 
     def at(self, instant):
@@ -31,15 +27,15 @@ class AssessmentTests(unittest.TestCase):
         return subprocess.run([BIN / "coredesk", "assess", *options, "--config", self.config], capture_output=True, text=True)
 
     def record(self, **fields):
-        hidden = self.desk.form("reviewer", "/new/assessments")
+        hidden = self.staff.form("reviewer", "/new/assessments")
         body = {**hidden, **{f"i-{name}": value for name, value in fields.items()}}
-        return self.desk.call("/new/assessments", self.desk.certificate("staff/reviewer"), f"Origin: {self.desk.origin}", body=body)
+        return self.staff.call("/new/assessments", self.staff.certificate("staff/reviewer"), f"Origin: {self.staff.origin}", body=body)
 
     def test_a_month_from_its_cases_to_the_intranet(self):
         for number in range(2):
             self.assertEqual(post(self.system.forms + "/forms/hotline", request_fields(self.system, number))[0], 303)
         self.system.ferry()
-        cases = self.desk.cases("dispatcher")
+        cases = self.staff.cases("dispatcher")
         first, second = cases["测试诉求第 0 号"], cases["测试诉求第 1 号"]
         for case, lead in ((first, "urban-management"), (second, "ecology")):
             self.does("dispatcher", case, "dispatch", lead=lead, **LIMIT)
@@ -68,42 +64,42 @@ class AssessmentTests(unittest.TestCase):
         rows = (out / "hotline-points-cases.csv").read_text(encoding="utf-8-sig").splitlines()
         self.assertEqual(len([row for row in rows if ",及时签收率," in row]), 2)
         self.assertNotIn("测试诉求", "\n".join(rows))
-        code, page = self.desk.page("leader", "/assessments?month=2026-09")
+        code, page = self.staff.page("leader", "/assessments?month=2026-09")
         self.assertEqual(code, 200)
         self.assertIn("<svg", page)
         address = re.search(r'href="(/assessments/cases\?[^"]*indicator=closed[^"]*unit=ecology[^"]*)"', page)[1].replace("&amp;", "&")
-        code, listed = self.desk.page("reviewer", address)
+        code, listed = self.staff.page("reviewer", address)
         self.assertEqual(re.findall(r'href="/cases/([0-9a-f-]{36})"', listed), [second])
         self.assertIn("没有达到", listed)
         # A later page begins behind a figure of a case.
         for after, cases in [("0.0", [second]), ("1000000.0", []), ("x", [second])]:
-            later = self.desk.page("reviewer", f"{address}&after={after}")[1]
+            later = self.staff.page("reviewer", f"{address}&after={after}")[1]
             self.assertEqual(re.findall(r'href="/cases/([0-9a-f-]{36})"', later), cases, after)
         # Who has no permission sees nothing; rubbish is answered in words.
-        self.assertEqual(self.desk.page("urban", "/assessments")[0], 404)
-        self.assertNotIn('href="/assessments"', self.desk.page("urban", "/")[1])
-        self.assertIn("月份要写成", self.desk.page("leader", "/assessments?month=x")[1])
-        self.assertIn("没有在用的考核办法", self.desk.page("leader", "/assessments?month=2020-01")[1])
-        self.assertEqual(self.desk.page("leader", "/assessments/cases?month=2026-09&rules=x&indicator=y&unit=z")[0], 404)
+        self.assertEqual(self.staff.page("urban", "/assessments")[0], 404)
+        self.assertNotIn('href="/assessments"', self.staff.page("urban", "/")[1])
+        self.assertIn("月份要写成", self.staff.page("leader", "/assessments?month=x")[1])
+        self.assertIn("没有在用的考核办法", self.staff.page("leader", "/assessments?month=2020-01")[1])
+        self.assertEqual(self.staff.page("leader", "/assessments/cases?month=2026-09&rules=x&indicator=y&unit=z")[0], 404)
         self.assertIn("text/csv", subprocess.run(
-            ["curl", "-sSI", "-X", "GET", "--unix-socket", self.desk.socket, "-H", self.desk.certificate("staff/leader"),
+            ["curl", "-sSI", "-X", "GET", "--unix-socket", self.staff.socket, "-H", self.staff.certificate("staff/leader"),
              "http://desk/assessments?month=2026-09&csv=1"], capture_output=True, text=True).stdout)
         # Recorded by one, confirmed by another; again only with a reason.
         code, page = self.record(month="2026-09", rules="hotline-points")
         self.assertEqual(code, 303, page)
         record = self.recorded()
-        self.assertIn("不合格", self.desk.page("leader", f"/assessments/records/{record}")[1])
+        self.assertIn("不合格", self.staff.page("leader", f"/assessments/records/{record}")[1])
         self.assertEqual(self.record(month="2026-09", rules="hotline-points")[0], 422)
         self.assertEqual(self.record(month="September", rules="hotline-points")[0], 422)
         self.assertEqual(self.record(month="2026-09", rules="nothing")[0], 422)
-        self.assertIsNone(self.desk.address("reviewer", record, "publish"))
+        self.assertIsNone(self.staff.address("reviewer", record, "publish"))
         self.does("leader", record, "publish")
         # A disputed case leaves the denominator by a decision, and what was recorded stays as it was.
         self.does("ecology", second, "object", why="属于上级机关职责")
         self.does("reviewer", second, "sustain", why="情况属实")
-        self.assertIn("剔除", self.desk.page("leader", "/assessments?month=2026-09")[1])
+        self.assertIn("剔除", self.staff.page("leader", "/assessments?month=2026-09")[1])
         self.assertIn("没有到期事项", self.assess("2026-09", "--rules", "hotline-points").stdout)
-        self.assertIn("不合格", self.desk.page("leader", f"/assessments/records/{record}")[1])
+        self.assertIn("不合格", self.staff.page("leader", f"/assessments/records/{record}")[1])
         code, page = self.record(month="2026-09", rules="hotline-points", why="异议成立")
         self.assertEqual(code, 303, page)
         # The intranet has the page with chart and table; the public tree has no word of it.
@@ -123,7 +119,7 @@ class AssessmentTests(unittest.TestCase):
         self.assertEqual(subprocess.run([BIN / "coredesk", "audit", "verify", "--config", self.config], capture_output=True).returncode, 0)
 
     def recorded(self):
-        return re.search(r'href="/cases/(assessment-[0-9a-f]+)"', self.desk.page("leader", "/tasks")[1])[1]
+        return re.search(r'href="/cases/(assessment-[0-9a-f]+)"', self.staff.page("leader", "/tasks")[1])[1]
 
 
 if __name__ == "__main__":

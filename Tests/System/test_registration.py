@@ -2,18 +2,10 @@
 import re
 import unittest
 
-from support import Desk, System, inner, post, request_fields
+from support import SharedDesk, inner, post, request_fields
 
 
-class RegistrationTests(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.system = System()
-        cls.addClassCleanup(cls.system.close)
-        cls.system.call("prepare")
-        cls.system.call("start")
-        cls.staff = Desk(cls.system)
-
+class RegistrationTests(SharedDesk):
     def hidden(self, page):
         return {name: re.search(f'name="{name}" value="([^"]*)"', page)[1] for name in ("token", "grounds", "nonce")}
 

@@ -8,19 +8,10 @@ import subprocess
 import tempfile
 import unittest
 
-from support import ROOT, Desk, System
+from support import ROOT, SharedDesk
 
 
-class SigningTests(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.system = System()
-        cls.addClassCleanup(cls.system.close)
-        cls.system.call("prepare")
-        cls.system.call("start")
-        cls.staff = Desk(cls.system)
-        cls.core = cls.system.folder / "core"
-
+class SigningTests(SharedDesk):
     def begun(self, role="leader"):
         """The signing page of a proposal to appoint somebody, and its address."""
         address = "/new/posts"

@@ -2,7 +2,7 @@ package import Authority
 package import PortalBase
 import SQL
 
-/// The record of who read what, for auditors.
+/// The reading record, as auditors see it.
 extension CaseStore {
     /// A line of the record.
     package struct Reading: Sendable {
@@ -45,6 +45,7 @@ extension CaseStore {
 
     /// Lines that one page examines: what is rare, several pages find.
     private static let mostExamined = 20_000
+    private static let examinedAtOnce = 1_000
 
     /// The newest lines first. That they were read is a line itself.
     ///
@@ -54,22 +55,26 @@ extension CaseStore {
     ) throws -> (lines: [Reading], next: Int?) {
         try record("readings", as: posts, at: now)
         return try database.read { db in
-            let rows = try db.rows(
-                "SELECT position, line FROM access WHERE position < ? ORDER BY position DESC LIMIT ?",
-                query.before ?? Int.max, Self.mostExamined)
             let wanted: String? = try query.number.flatMap { number in
                 try db.value("SELECT id FROM subject WHERE number = ?", number)
             }
-            var (found, last): ([(position: Int, line: JSON)], Int?) = ([], nil)
-            for row in rows where found.count < query.limit {
-                let position: Int = try row["position"]
-                last = position
-                let text: String = try row["line"]
-                guard let line = try? JSON(parsing: Array(text.utf8)) else { continue }  // `verify` tells it.
-                if !query.person.isEmpty, line["person"]?.string != query.person { continue }
-                if !query.what.isEmpty, line["what"]?.string?.hasPrefix(query.what) != true { continue }
-                if query.number != nil, wanted == nil || line["subject"]?.string != wanted { continue }
-                found.append((position, line))
+            var (found, next, examined): ([(position: Int, line: JSON)], Int?, Int) = ([], query.before ?? Int.max, 0)
+            while let before = next, found.count < query.limit, examined < Self.mostExamined {
+                let rows = try db.rows(
+                    "SELECT position, line FROM access WHERE position < ? ORDER BY position DESC LIMIT ?", before,
+                    Self.examinedAtOnce)
+                for row in rows where found.count < query.limit {
+                    let position: Int = try row["position"]
+                    (next, examined) = (position, examined + 1)
+                    let text: String = try row["line"]
+                    guard let line = try? JSON(parsing: Array(text.utf8)) else { continue }  // `verify` tells it.
+                    if !query.person.isEmpty, line["person"]?.string != query.person { continue }
+                    if !query.what.isEmpty, line["what"]?.string?.hasPrefix(query.what) != true { continue }
+                    if query.number != nil, wanted == nil || line["subject"]?.string != wanted { continue }
+                    found.append((position, line))
+                }
+                let end: Int? = try rows.last.map { try $0["position"] }
+                if rows.count < Self.examinedAtOnce, next == end || end == nil { next = nil }
             }
             let ids = Set(found.compactMap { $0.line["subject"]?.string })
             let list = SQLList(ids.sorted())
@@ -91,8 +96,7 @@ extension CaseStore {
                     isOther: number.map { $0 > Subject.others } ?? false,
                     subject: number == nil ? line["subject"]?.string ?? "" : "")
             }
-            let end: Int? = try rows.last.map { try $0["position"] }
-            return (lines, last != end || rows.count == Self.mostExamined ? last : nil)
+            return (lines, next)
         }
     }
 }

@@ -135,12 +135,6 @@ extension Process {
             }
     }
 
-    /// Throws where what was typed into an action would be refused, whoever typed it.
-    package func check(_ command: Command, on file: Case, in world: World) throws(Refusal) {
-        guard let action = action(command.action) else { throw .unknownAction }
-        try InputCheck(action: action, file: file, world: world).check(command)
-    }
-
     /// The facts that come of a command, or why none do. Pure: the same case and world give the same facts.
     package func decide(
         _ command: Command, on file: Case, as actor: Actor, in world: World

@@ -65,17 +65,21 @@ extension Process {
     ///
     /// - Parameter units: whose tasks count; nil for all.
     package func firstEnd(of file: Case, units: Set<String>? = nil, in world: World) -> Instant? {
-        let tasks = file.tasks.filter { $0.isOpen && units?.contains($0.unit) != false }
-        let ends = tasks.flatMap { ownLimits(of: $0, in: world).map(\.end) }
-        return (ends + [shownClock(of: file)?.end(in: world)].compactMap { $0 }).min()
+        firstEnd(of: file, clock: shownClock(of: file)?.end(in: world), in: world) { units?.contains($0) != false }
     }
 
     /// The same for the order in which cases wait for somebody: without the tasks of other units, and with an estimate of the clock's
     /// end where it is unknown.
     package func firstEnd(of file: Case, for viewer: Viewer, in world: World) -> Instant? {
-        let tasks = file.tasks.filter { $0.isOpen && viewer.mayBe(in: $0.unit) }
-        let ends = tasks.flatMap { ownLimits(of: $0, in: world).map(\.end) }
-        return (ends + [shownClock(of: file)?.estimate(in: world)].compactMap { $0 }).min()
+        firstEnd(of: file, clock: shownClock(of: file)?.estimate(in: world), in: world, unit: viewer.mayBe)
+    }
+
+    /// - Parameter counts: whether the tasks of a unit do.
+    private func firstEnd(
+        of file: Case, clock: Instant?, in world: World, unit counts: (String) -> Bool
+    ) -> Instant? {
+        let tasks = file.tasks.filter { $0.isOpen && counts($0.unit) }
+        return (tasks.flatMap { ownLimits(of: $0, in: world).map(\.end) } + [clock].compactMap { $0 }).min()
     }
 }
 

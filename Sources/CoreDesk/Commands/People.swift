@@ -284,7 +284,7 @@ struct Acting {
     }
 
     /// How strongly somebody must be known to use a permission of a role at a terminal.
-    static let permittedLevel = 3
+    static let permittedLevel = Officer.levelOfUSBKey
 
     /// Somebody's post that has a permission.
     func officer(with permission: ProcessLibrary.Permission) throws -> Officer {

@@ -54,15 +54,26 @@ struct CaseText {
     }
 
     /// What an officer said who began it.
-    var said: [(label: String, text: String)] {
-        view.process.begin.ask.compactMap { input in
-            guard let answer = view.file.answers[input.id] else { return nil }
+    var said: [(label: String, text: String)] { Self.said(view.process, view.file.answers, people, surroundings) }
+
+    /// - Parameter people: names of persons, by their numbers.
+    static func said(
+        _ process: Procedures.Process, _ answers: [String: JSON], _ people: [String: String],
+        _ surroundings: Surroundings
+    ) -> [(label: String, text: String)] {
+        process.begin.ask.compactMap { input in
+            guard let answer = answers[input.id] else { return nil }
             let text = surroundings.text(answer, input.kind)
-            return (input.label.text("zh"), input.kind == .person ? name(text) : text)
+            return (input.label.text("zh"), input.kind == .person ? name(text, people) : text)
         }
     }
 
-    private func name(_ person: String) -> String { people[person].map { "\($0)（\(person)）" } ?? person }
+    private func name(_ person: String) -> String { Self.name(person, people) }
+
+    /// A person's name with the number.
+    static func name(_ person: String, _ people: [String: String]) -> String {
+        people[person].map { "\($0)（\(person)）" } ?? person
+    }
 
     var files: [Value] {
         // What came later than the case says when.
@@ -256,7 +267,7 @@ struct CaseText {
         case .clock: "系统"
         case .officer(let officer) where officer.post.unit.isEmpty: "系统初始化"
         case .officer(let officer):
-            "\(people[officer.post.person] ?? officer.post.person)（\(surroundings.unitName(officer.post.unit))\(surroundings.roleName(officer.post.role))）"
+            "\(people[officer.post.person] ?? officer.post.person)（\(surroundings.postName(officer.post.role, in: officer.post.unit))）"
         }
     }
 
@@ -307,7 +318,7 @@ struct CaseText {
         case .related: "另有一件并入"
         case .filed(let file) where !isPaper(file): "材料 \(file.name)"
         case .appointed(let person, let role, let unit, let until):
-            "\(name(person))任\(surroundings.unitName(unit))\(surroundings.roleName(role))"
+            "\(name(person))任\(surroundings.postName(role, in: unit))"
                 + (until.map { "，到 \($0.adding(seconds: -1).date(in: .shanghai).text)" } ?? "")
         case .ended: "岗位结束"
         case .trusted(let person, _, let level): "\(name(person))可以用这个证书登录（\(level) 级）"

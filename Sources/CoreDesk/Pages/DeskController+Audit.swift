@@ -5,7 +5,7 @@ import PortalBase
 import Procedures
 import Templates
 
-/// Who read what (监督审计), for whoever has `audit.read`.
+/// The page of the reading record (监督审计), which the permission `audit.read` opens.
 extension DeskController {
     private static let readingsOnPage = 100
     private static let readingsInTable = 10_000
@@ -24,7 +24,6 @@ extension DeskController {
                     isTable: asked.isTable)
             }
         }
-        router.get("/me") { request, _ in await answer(request) { member in try me(member) } }
     }
 
     func seesReadings(_ member: CaseStore.Member) -> Bool { may(member, .seeReadings) }
@@ -43,8 +42,8 @@ extension DeskController {
         let names = try cases.names(of: Set(found.lines.map(\.person)))
         func cells(_ line: CaseStore.Reading) -> [String] {
             [
-                line.at.minuteText(in: .shanghai), names[line.person].map { "\($0)（\(line.person)）" } ?? line.person,
-                surroundings.unitName(line.unit) + surroundings.roleName(line.role), Self.name(line.what),
+                line.at.minuteText(in: .shanghai), CaseText.name(line.person, names),
+                surroundings.postName(line.role, in: line.unit), Self.name(line.what),
                 line.number.map { line.isOther ? "人员 \($0)" : "\($0) 号" } ?? Self.subject(line),
             ]
         }
@@ -69,25 +68,6 @@ extension DeskController {
             "next": .optional(found.next.map { "/audit?\(filter)&before=\($0)" }),
         ]) { $1 }
         return page(isUnread ? .unprocessableContent : .ok, try views.render("audit", fields))
-    }
-
-    private static let signInsShown = 20
-
-    /// Somebody's own posts, certificates and sign-ins: whoever sees one that was not theirs, says so.
-    private func me(_ member: CaseStore.Member) throws -> Response {
-        let found = try cases.readings(
-            .init(
-                person: member.person, what: StaffAuthenticator.signIn, number: nil, before: nil,
-                limit: Self.signInsShown), as: member.posts, at: now)
-        let fields = frame(member, "\(member.name)：我的登录").merging([
-            "number": .text(member.person), "level": .number(member.level),
-            "key": .text(String(member.key.hex.prefix(16))), "holdings": try holdings(of: member.person, links: false),
-            "signIns": .list(
-                found.lines.map {
-                    .fields(["at": .text($0.at.minuteText(in: .shanghai)), "key": .text($0.subject)])
-                }),
-        ]) { $1 }
-        return page(.ok, try views.render("me", fields))
     }
 
     /// Of a sign-in, its key; of a search, nothing that a reader could make sense of.

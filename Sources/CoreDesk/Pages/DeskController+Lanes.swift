@@ -33,10 +33,9 @@ extension DeskController {
         member.posts.contains { surroundings.library.permissions[$0.role]?.contains(permission) == true }
     }
 
-    /// Certificates of this level work on lanes.
-    private static let level = 3
-
-    private func mayWork(_ member: CaseStore.Member) -> Bool { may(member, .workOnLanes) && member.level >= Self.level }
+    private func mayWork(_ member: CaseStore.Member) -> Bool {
+        may(member, .workOnLanes) && member.level >= Officer.levelOfUSBKey
+    }
 
     private func lanes(_ member: CaseStore.Member, done: String? = nil, draft: Draft? = nil) throws -> Response {
         guard may(member, .seeLanes) else { throw Missing() }

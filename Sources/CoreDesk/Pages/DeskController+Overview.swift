@@ -40,7 +40,11 @@ extension DeskController {
         let parts = caseProcesses.compactMap { process -> Value? in
             let states = process.states.flatMap { state in
                 found.states.filter { $0.process == process.id && $0.name == state.id }
-                    .map { line($0, state.label.text("zh"), state: state.id) }
+                    .map {
+                        line($0, state.label.text("zh")) {
+                            .init(process: process.id, state: state.id, isOverdue: $0)
+                        }
+                    }
             }
             guard !states.isEmpty else { return nil }
             let units = found.units.filter { $0.process == process.id }.sorted {
@@ -50,9 +54,21 @@ extension DeskController {
             return .fields([
                 "title": .text(process.title.text("zh")), "states": .list(states),
                 "chart": .text(units.isEmpty ? "" : chart(units, process).svg), "hasUnits": .flag(!units.isEmpty),
-                "units": .list(units.map { line($0, surroundings.unitName($0.name), unit: $0.name) }),
+                "units": .list(
+                    units.map { count in
+                        line(count, surroundings.unitName(count.name)) {
+                            .init(process: process.id, unit: count.name, isOverdue: $0)
+                        }
+                    }),
                 "hasMarks": .flag(!marks.isEmpty),
-                "marks": .list(marks.map { line($0, process.label($0.name, "zh"), mark: $0.name) }),
+                "marks": .list(
+                    marks.map { count in
+                        line(count, process.label(count.name, "zh")) {
+                            .init(
+                                process: process.id, count: .init(process: process.id, name: count.name),
+                                isOverdue: $0)
+                        }
+                    }),
             ])
         }
         let fields = frame(member, "未办结概况").merging([
@@ -63,17 +79,14 @@ extension DeskController {
         return page(.ok, try views.render("overview", fields))
     }
 
+    /// - Parameter list: what the count is narrowed to, and with or without what is overdue.
     private func line(
-        _ count: CaseStore.OpenCount, _ name: String, state: String = "", unit: String? = nil, mark: String? = nil
+        _ count: CaseStore.OpenCount, _ name: String, _ list: (_ isOverdue: Bool) -> CaseNarrowing
     ) -> Value {
-        func address(_ isOverdue: Bool) -> Value {
-            .text(
-                ListNarrowing.address(
-                    process: count.process, state: state, unit: unit, mark: mark, isOverdue: isOverdue))
-        }
-        return .fields([
-            "name": .text(name), "open": .number(count.open), "address": address(false),
-            "late": .optional(count.overdue > 0 ? String(count.overdue) : nil), "lateAddress": address(true),
+        .fields([
+            "name": .text(name), "open": .number(count.open), "address": .text(ListNarrowing.address(list(false))),
+            "late": .optional(count.overdue > 0 ? String(count.overdue) : nil),
+            "lateAddress": .text(ListNarrowing.address(list(true))),
         ])
     }
 
@@ -135,7 +148,7 @@ extension DeskController {
                         [isRest && isInside ? "rest" : nil, day == today ? "today" : nil].compactMap { $0 }.joined(
                             separator: " ")),
                     "count": .optional(count > 0 ? String(count) : nil), "isPast": .flag(day < today),
-                    "address": .text(ListNarrowing.address(due: day)),
+                    "address": .text(ListNarrowing.address(.none, due: day)),
                 ])
             }
             return .fields(["days": .list(days)])

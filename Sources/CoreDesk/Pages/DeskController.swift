@@ -55,6 +55,7 @@ struct DeskController: Sendable {
         addAssessmentRoutes(to: router)
         addOverviewRoutes(to: router)
         addAuditRoutes(to: router)
+        router.get("/me") { request, _ in await answer(request) { member in try me(member) } }
         router.get("/cases/:id") { request, context in
             let (id, done) = (
                 context.parameters.get("id") ?? "", request.uri.queryParameters["done"].map { String($0) }
@@ -213,48 +214,6 @@ struct DeskController: Sendable {
         ]) { $1 }
     }
 
-    /// Of a person: posts, certificates, and open tasks that would be left to others.
-    private func holdings(_ view: CaseStore.View) throws -> Value {
-        guard view.process.subject == .person, let id = view.process.begin.input(.id),
-            let person = view.file.answers[id.id]?.string
-        else { return .nothing }
-        return try holdings(of: person, links: true)
-    }
-
-    /// - Parameter links: whether the reader may open what administrators see.
-    func holdings(of person: String, links: Bool) throws -> Value {
-        let held = try cases.holdings(of: person)
-        func lines(_ lines: [(address: String?, text: String)]) -> Value {
-            .list(lines.map { .fields(["address": .optional(links ? $0.address : nil), "text": .text($0.text)]) })
-        }
-        return .fields([
-            "hasPosts": .flag(!held.posts.isEmpty),
-            "posts": lines(
-                held.posts.map { subject, post in
-                    let end = post.until.map { "，到 \($0.adding(seconds: -1).date(in: .shanghai).text)" } ?? ""
-                    let isOver = !post.isHeld(at: now)
-                    return (
-                        "/cases/\(subject)",
-                        surroundings.unitName(post.unit) + surroundings.roleName(post.role) + end
-                            + (isOver ? "（已到期）" : "")
-                    )
-                }),
-            "hasCredentials": .flag(!held.credentials.isEmpty),
-            "credentials": lines(
-                held.credentials.map { subject, credential in
-                    ("/cases/\(subject)", "\(credential.level) 级，公钥 \(credential.key.prefix(16))…")
-                }),
-            "hasTasks": .flag(!held.tasks.isEmpty),
-            "tasks": lines(
-                held.tasks.map { number, process, kind, unit in
-                    let known = surroundings.library.processes.first { $0.id == process }
-                    return (
-                        nil, "\(number) 号 \(known?.task(kind)?.label.text("zh") ?? kind)，\(surroundings.unitName(unit))"
-                    )
-                }),
-        ])
-    }
-
     /// The moment and the case's number behind which a page of a list begins, read from the address; nil for the first page.
     private static func place(_ request: Request, _ moment: String) -> (Int, Int)? {
         let parameters = request.uri.queryParameters
@@ -359,55 +318,6 @@ struct DeskController: Sendable {
         return page(draft?.status ?? .ok, try views.render("action", fields))
     }
 
-    /// Some texts of 4,000 characters, percent-encoded, and the rest.
-    private static let maxBody = 512 << 10
-    /// With a file: one that was chosen by mistake is read whole, so that what was typed is not lost with it.
-    private static let maxBodyWithFile = 16 << 20
-
-    struct BodyTooLarge: Error {}
-    struct BadBody: Error {}
-
-    private static func fields(of request: Request) async throws -> [String: [String]] {
-        var bytes: [UInt8] = []
-        let parser = request.headers[.contentType].flatMap(MultipartParser.init(contentType:))
-        for try await buffer in request.body {
-            guard bytes.count + buffer.readableBytes <= (parser == nil ? maxBody : maxBodyWithFile) else {
-                throw BodyTooLarge()
-            }
-            bytes += buffer.readableBytesView
-        }
-        if let parser {
-            return try fields(bytes, parser)
-        }
-        guard let body = URLEncodedBody(bytes) else { throw BadBody() }
-        return body.fields
-    }
-
-    /// Fields of a form with files; the bytes of a file stand in Base64.
-    private static func fields(_ bytes: [UInt8], _ first: MultipartParser) throws(BadBody) -> [String: [String]] {
-        var parser = first
-        guard let events = try? parser.feed(bytes), parser.isComplete else { throw BadBody() }
-        var found: [String: [String]] = [:]
-        var (part, content): (MultipartParser.Part?, [UInt8]) = (nil, [])
-        for event in events {
-            switch event {
-            case .begin(let next): (part, content) = (next, [])
-            case .data(let more): content += more
-            case .end:
-                guard let part else { continue }
-                if part.fileName != nil {
-                    found[part.name, default: []].append(base64(content))
-                } else {
-                    guard let text = String(validating: content, as: UTF8.self), StreamSafe.holds(text) else {
-                        throw BadBody()
-                    }
-                    found[part.name, default: []].append(text)
-                }
-            }
-        }
-        return found
-    }
-
     private func act(_ request: Request, _ place: Place) async -> Response {
         await submitted(request) { _, typed in
             guard let grounds = SHA256Digest(hex: typed["grounds"]?.first ?? "") else {
@@ -501,7 +411,9 @@ struct DeskController: Sendable {
                 signed = try signature(act, member, typed)
                 if signed == nil {
                     // A mistake is told before somebody signs for nothing.
-                    try view.process.check(command, on: view.file, in: view.world)
+                    _ = try view.process.decide(
+                        command, on: view.file, as: .officer(officer.at(level: Officer.levelOfSignature)),
+                        in: view.world)
                     return try signingPage(act, member, typed)
                 }
             }
@@ -569,7 +481,7 @@ struct DeskController: Sendable {
     /// Fields that every page has.
     func frame(_ member: CaseStore.Member?, _ title: String) -> [String: Value] {
         let posts = (member?.posts ?? []).map { post in
-            surroundings.unitName(post.unit) + surroundings.roleName(post.role)
+            surroundings.postName(post.role, in: post.unit)
         }
         return [
             "seesLanes": .flag(member.map { may($0, .seeLanes) } ?? false),

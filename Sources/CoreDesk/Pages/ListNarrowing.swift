@@ -52,25 +52,22 @@ struct ListNarrowing: Sendable {
     }
 
     /// The same for another page of the list, behind other parameters.
-    var query: String {
+    var query: String { Self.parameters(narrowing, day).map { "&" + $0 }.joined() }
+
+    /// The list that is narrowed so; `due` is that of the day.
+    static func address(_ narrowing: CaseNarrowing, due day: CivilDate? = nil) -> String {
+        "/?" + parameters(narrowing, day).joined(separator: "&")
+    }
+
+    private static func parameters(_ narrowing: CaseNarrowing, _ day: CivilDate?) -> [String] {
         var parts: [(String, String)] = []
-        if let process = narrowing.process { parts.append((Self.state, process + "/" + (narrowing.state ?? ""))) }
-        if let unit = narrowing.unit { parts.append((Self.unit, unit)) }
-        if let mark = narrowing.count { parts.append((Self.mark, mark.process + "/" + mark.name)) }
-        if narrowing.isOverdue { parts.append((Self.overdue, "1")) }
-        if let day { parts.append((Self.due, day.text)) }
-        return parts.map { "&\($0)=\(percentEncodedPath($1).replacing("&", with: "%26"))" }.joined()
+        if let process = narrowing.process { parts.append((state, process + "/" + (narrowing.state ?? ""))) }
+        if let unit = narrowing.unit { parts.append((self.unit, unit)) }
+        if let count = narrowing.count { parts.append((mark, count.process + "/" + count.name)) }
+        if narrowing.isOverdue { parts.append((overdue, "1")) }
+        if let day { parts.append((due, day.text)) }
+        return parts.map { "\($0)=\(percentEncodedPath($1).replacing("&", with: "%26"))" }
     }
-
-    /// Address of the list of a process's cases in a state, at a unit, with a mark; each empty or nil where it does not matter.
-    static func address(
-        process: String, state: String = "", unit: String? = nil, mark: String? = nil, isOverdue: Bool = false
-    ) -> String {
-        "/?\(Self.state)=\(process)/\(state)" + (unit.map { "&\(Self.unit)=\($0)" } ?? "")
-            + (mark.map { "&\(Self.mark)=\(process)/\($0)" } ?? "") + (isOverdue ? "&\(Self.overdue)=1" : "")
-    }
-
-    static func address(due day: CivilDate) -> String { "/?\(due)=\(day.text)" }
 
     /// Values of the form that narrows.
     ///
